@@ -1,0 +1,705 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdio>
+#include <errand/context.hpp>
+#include <errand/detail/spawn.hpp>
+#include <errand/detail/table.hpp>
+#include <errand/lifecycle.hpp>
+#include <errand/registry.hpp>
+#include <exception>
+#include <functional>
+#include <iostream>
+#include <memory>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace errand {
+
+using namespace std::chrono_literals;
+
+/// How an App is made.
+struct AppConfig {
+  ClockSource* clock = nullptr;  ///< null: `std::chrono::steady_clock`; must outlive the App
+  Reactor* reactor = nullptr;    ///< null: a condition variable; must outlive the App
+  std::chrono::nanoseconds graceful_timeout = std::chrono::seconds(15);  ///< for each phase of the stop
+  std::chrono::nanoseconds slow_step = {};  ///< above zero: every step that keeps the loop longer is reported
+  bool purge_when_done = false;             ///< forget a named task as soon as it is done
+  unsigned max_threads = 32;                ///< of `to_thread`
+  std::function<void(const TaskFailure&)> on_failure = {};  ///< empty: one line on `std::cerr`
+  std::function<void(const SlowStep&)> on_slow_step = {};   ///< empty: one line on `std::cerr`
+};
+
+/// Work for `App::add_task` and `create_task`: a `Coro`, or a callable `f(App&)` or `f()` that gives a `Coro` or a
+/// plain value.
+///
+/// The task that it becomes: `Task<T>`, or a class derived from it that must be given a name before it is awaited,
+/// where the compiler needs that.
+template <class Work>
+using TaskOf = typename detail::WorkTraits<Work>::Handle;
+
+/// While one lives, `App::run` waits for more work. It can be moved, also to other threads, dropped on any of them, and
+/// may outlive the App.
+class [[nodiscard("dropping it lets run() end")]] KeepAlive {
+ public:
+  KeepAlive() noexcept = default;
+  KeepAlive(KeepAlive &&) noexcept = default;
+  KeepAlive& operator=(KeepAlive other) noexcept {
+    std::swap(inbox_, other.inbox_);
+    return *this;
+  }
+  ~KeepAlive() { release(); }
+
+  /// Lets go, once.
+  void release() noexcept {
+    if (const auto inbox = std::exchange(inbox_, nullptr)) inbox->let_go();
+  }
+
+ private:
+  friend class App;
+  explicit KeepAlive(std::shared_ptr<detail::Inbox> inbox) noexcept : inbox_(std::move(inbox)) { inbox_->keep(); }
+
+  std::shared_ptr<detail::Inbox> inbox_;
+};
+
+/// What `App::cancel_task` gives: awaits the end of the task, its clean-up included.
+///
+/// Gives true where the task ended cancelled. Throws an error that its clean-up threw; nothing where the task was done
+/// already. Throws `Cancelled` where the caller itself is cancelled meanwhile; the task then ends on its own.
+class CancelTask : public detail::TaskWait {
+ public:
+  explicit CancelTask(detail::TaskHandle asked) noexcept : TaskWait(std::move(asked)), was_done_(task().done()) {}
+
+  bool await_resume() {
+    resumed();
+    if (task().status == TaskStatus::failed && !was_done_) task().throw_failure();
+    return task().status == TaskStatus::cancelled;
+  }
+
+ private:
+  bool was_done_;
+};
+
+/// A single-threaded event loop, and the tasks that it runs: start work in the background, name it, find it again,
+/// await it, cancel it, never lose an error, shut down cleanly.
+///
+///     errand::App app("MyApp");
+///     app.add_task(poll_sensor, "sensor");
+///     app.run();   // until stop(), or until no work is left
+///
+/// Everything but `stop`, `post` and `submit` belongs to the App's thread: the one inside `run` or `poll`, and at other
+/// times whichever single thread uses it; called elsewhere it throws `WrongThread` where that can be seen.
+///
+/// The destructor ends what still runs: whatever is suspended is destroyed where it stands, without running further. It
+/// must not run inside the App's own `run` or `poll`, and terminates the program there. What was got from an App may
+/// outlive it; what would need the App then throws `InvalidState`.
+class App : private detail::Host {
+ public:
+  explicit App(std::string name = "app", AppConfig config = {});
+  ~App();
+  App(const App&) = delete;
+  App& operator=(const App&) = delete;
+
+  const std::string& name() const noexcept { return name_; }
+  /// The App whose loop runs on this thread. Throws `InvalidState` where there is none.
+  static App& current();
+  /// Whether it is inside `run` or `poll`.
+  bool running() const noexcept { return loop_->owner() != nullptr; }
+
+  // Background tasks
+
+  /// Starts work in the background: it is queued, and begins on a later turn. `work` is a `Coro<T>`; a callable
+  /// `f(App&)` or `f()`, which is called in the task's first step and gives a `Coro<T>` or a plain `T`; or an existing
+  /// task, which gets a further name. A callable lives as long as its coroutine, so that a lambda may capture and be a
+  /// coroutine.
+  ///
+  /// With a name the task is registered: `get_task` finds it. Before `run`, the task starts in its place among the
+  /// `before_server_start` listeners, a callable on every worker. The handle is valid at once, and need not be kept.
+  ///
+  /// Throws `TaskNameInUse` where the name belongs to a task that is pending, unless `taken` says otherwise;
+  /// `TaskTypeMismatch` where the task to keep is of another type; `WrongThread`; `std::bad_alloc`. The work is
+  /// destroyed unrun then.
+  ///
+  ///     errand::Task<int> task = app.add_task(count("a.txt"), "count:a.txt");
+  template <class Work>
+  TaskOf<Work&&> add_task(Work&& work, std::string name = {}, NameTaken taken = NameTaken::fail);
+
+  /// The task that was registered under this name, `Task<>` where no type is asked for. Throws `TaskNotFound`, and
+  /// `TaskTypeMismatch` where its result is of another type.
+  template <class T = void>
+  Task<T> get_task(std::string_view name) const;
+  /// The same; an empty handle where there is none.
+  template <class T = void>
+  Task<T> find_task(std::string_view name) const;
+
+  /// Asks the task of this name to end, whether or not the result is awaited; `co_await` it to see the end. A task that
+  /// has been asked already is not asked again. Throws `TaskNotFound`, and `InvalidState` in the task itself.
+  ///
+  ///     bool cancelled = co_await app.cancel_task("slow_task", "no longer needed");
+  CancelTask cancel_task(std::string_view name, std::string_view reason = {});
+
+  /// Forgets the registered tasks that are done; how many.
+  std::size_t purge_tasks();
+  /// The registered tasks, in the order added. A copy: adding, purging and cancelling meanwhile is safe.
+  std::vector<Task<>> tasks() const;
+  /// Every pending task, named or not, in the order added.
+  std::vector<Task<>> all_tasks() const;
+  /// Asks all tasks but the caller's to end, those that were added meanwhile too, and waits for them, no longer than
+  /// `timeout`; how many are left.
+  template <class Rep, class Period>
+  Coro<std::size_t> shutdown_tasks(std::chrono::duration<Rep, Period> timeout) {
+    return shutdown_all(detail::to_nanoseconds(timeout));
+  }
+
+  // Running
+
+  /// Runs the listeners and the tasks, until `stop`, or until no task, callback, posted call or `KeepAlive` is left.
+  /// Then all tasks are cancelled and awaited. Afterwards it may be called again.
+  ///
+  /// Throws what a listener threw; `Deadlock` where tasks are left and nothing can ever wake them; `InvalidState`
+  /// inside any `run` or `poll` of this thread.
+  void run(RunOptions options = {});
+  /// Runs until `main` ends; then cancels the rest, waits for it, and returns the result of `main`. Throws what `main`
+  /// throws, and `TaskCancelled` where it ended cancelled because of `stop` or a signal.
+  template <class T>
+  T run(Coro<T> main, RunOptions options = {});
+  /// For a host loop: makes one turn without blocking. The first call starts what `run` would start; once no work is
+  /// left, or after `stop`, the next calls make the stop sequence. False once that is over. Throws what a listener
+  /// threw.
+  bool poll();
+  /// When `poll` should be called again: now where something is ready, empty where only something from outside can
+  /// help.
+  std::optional<Clock::time_point> next_deadline() const;
+  /// Ends `run`. Any thread, any time, more than once. Before the first `run` it lets that make one turn.
+  void stop() noexcept { loop_->inbox->request_stop(); }
+  /// Keeps `run` waiting for more work. Who posts from other threads holds one.
+  [[nodiscard]] KeepAlive keep_alive() { return KeepAlive(loop_->inbox); }
+
+  // From other threads
+
+  /// Runs `f` on the loop's thread; any thread may ask. False, and `f` is destroyed unrun, once the App has ended: from
+  /// the end of a `run` to the start of the next. What `f` throws is reported.
+  template <class F>
+  bool post(F&& f);
+
+  // Callbacks: plain functions, run by the loop outside any task. What they throw is reported
+
+  /// On the next turn.
+  template <class F>
+  CallHandle call_soon(F&& f);
+  /// After a while.
+  template <class F, class Rep, class Period>
+  CallHandle call_later(std::chrono::duration<Rep, Period> delay, F&& f) {
+    return call(loop_->deadline(detail::to_nanoseconds(delay)), std::forward<F>(f));
+  }
+  /// At a time of the App's clock.
+  template <class F>
+  CallHandle call_at(Clock::time_point when, F&& f) {
+    return call(when, std::forward<F>(f));
+  }
+
+  // Listeners: f(App&) or f(), a plain function or a coroutine, each awaited before the next. Higher priority first,
+  // then the order added; the *_stop ones in reverse
+
+  template <class F>
+  void add_listener(Phase phase, F&& f, int priority = 0);
+  template <class F>
+  void main_process_start(F&& f, int priority = 0) {
+    add_listener(Phase::main_process_start, std::forward<F>(f), priority);
+  }
+  template <class F>
+  void before_server_start(F&& f, int priority = 0) {
+    add_listener(Phase::before_server_start, std::forward<F>(f), priority);
+  }
+  template <class F>
+  void after_server_start(F&& f, int priority = 0) {
+    add_listener(Phase::after_server_start, std::forward<F>(f), priority);
+  }
+  template <class F>
+  void before_server_stop(F&& f, int priority = 0) {
+    add_listener(Phase::before_server_stop, std::forward<F>(f), priority);
+  }
+  template <class F>
+  void after_server_stop(F&& f, int priority = 0) {
+    add_listener(Phase::after_server_stop, std::forward<F>(f), priority);
+  }
+  template <class F>
+  void main_process_stop(F&& f, int priority = 0) {
+    add_listener(Phase::main_process_stop, std::forward<F>(f), priority);
+  }
+
+  /// What the parts of the program share: one object a type.
+  Context& ctx() noexcept { return ctx_; }
+  /// Which worker this is, from 0.
+  unsigned worker() const noexcept { return worker_; }
+  /// Writes a table for people: id, name, status, age, and where it waits.
+  void dump_tasks(std::ostream& out) const;
+
+ private:
+  class Inside;
+
+  void report(detail::TaskBase* task, std::exception_ptr error) noexcept override;
+  void registered_ended(detail::TaskBase& task) noexcept override { registry_.ended(task, config_.purge_when_done); }
+  void slow_step(detail::TaskBase* task, std::chrono::nanoseconds took, const char* file,
+                 unsigned line) noexcept override;
+
+  /// The task that is to be kept under this name, if any. Throws where the name cannot be had.
+  detail::TaskBase* check_name(std::string_view name, NameTaken taken, const detail::TaskBase* wanted) const;
+  void register_task(detail::TaskBase& task, const std::string& name, NameTaken taken);
+  template <class F>
+  CallHandle call(Clock::time_point when, F&& f);
+  Coro<std::size_t> shutdown_all(std::chrono::nanoseconds timeout);
+
+  void begin(detail::TaskHandle main, RunOptions options);
+  void drive();
+  /// One turn. False once the run is over.
+  bool turn();
+  void finish();
+  bool is_idle() const noexcept;
+  bool can_wake() const noexcept;
+  std::string table(std::size_t most) const;
+
+  const std::string name_;
+  const AppConfig config_;
+  detail::Loop* const loop_;
+  Context ctx_;
+  detail::Registry registry_;
+  detail::Lifecycle life_;
+  RunOptions options_;
+  bool stop_after_turn_ = false;  // stop() came before the run
+  unsigned worker_ = 0;
+};
+
+/// Like `App::add_task` on `App::current()`, but the task is not registered: the name is only for people.
+template <class Work>
+TaskOf<Work&&> create_task(Work&& work, std::string name = {});
+
+// Implementation
+
+/// This thread is inside the App.
+class App::Inside {
+ public:
+  explicit Inside(App& app) noexcept : loop_(*app.loop_), thread_(detail::this_thread()), outer_(thread_.loop) {
+    thread_.loop = &loop_;
+    loop_.set_owner(&thread_);
+  }
+  ~Inside() {
+    loop_.set_owner(nullptr);
+    thread_.loop = outer_;
+  }
+  Inside(const Inside&) = delete;
+  Inside& operator=(const Inside&) = delete;
+
+  /// Throws where this thread, or another one, may not go inside.
+  static void check(const App& app) {
+    app.loop_->check_thread();
+    if (detail::this_thread().loop) {
+      throw InvalidState("App '" + app.name_ + "' cannot run inside the run, poll or destructor of an App");
+    }
+  }
+
+ private:
+  detail::Loop& loop_;
+  detail::ThreadState& thread_;
+  detail::Loop* outer_;
+};
+
+inline App::App(std::string name, AppConfig config)
+    : name_(std::move(name)),
+      config_(std::move(config)),
+      loop_(new detail::Loop(this, this, config_.clock, config_.reactor, config_.slow_step)),
+      life_(*this, *loop_, config_.graceful_timeout) {}
+
+inline App::~App() {
+  if (running()) {
+    std::fprintf(stderr, "errand: App '%s' is destroyed inside its own run or poll\n", name_.c_str());
+    std::terminate();
+  }
+  {
+    const Inside inside(*this);
+    detail::Loop& loop = *loop_;
+    loop.closing = true;
+    for (;;) {
+      detail::List& tasks = loop.pending.empty() ? loop.hidden : loop.pending;
+      if (tasks.empty()) break;
+      static_cast<detail::TaskBase&>(static_cast<detail::TaskLink&>(tasks.back())).end_standing();
+    }
+    detail::List left;
+    do {
+      loop.take_queued(left);
+      loop.inbox->close(left);
+      while (!loop.timers.empty()) left.push_back(loop.timers.pop());
+      while (!left.empty()) static_cast<detail::Call&>(static_cast<detail::Node&>(left.pop_front())).drop();
+      loop.take_queued(left);
+    } while (!left.empty());
+    life_.clear();
+    registry_.clear();
+    ctx_.clear();
+    while (!loop.unseen.empty()) {
+      auto& task = static_cast<detail::TaskBase&>(static_cast<detail::TaskLink&>(loop.unseen.front()));
+      task.look();
+      report(&task, task.error());
+    }
+    loop.app = nullptr;
+    loop.host = nullptr;
+  }
+  loop_->release();
+}
+
+inline App& App::current() {
+  if (detail::Loop* loop = detail::this_thread().loop) return *loop->app;
+  throw InvalidState("no App runs on this thread");
+}
+
+template <class Work>
+TaskOf<Work&&> App::add_task(Work&& work, std::string name, NameTaken taken) {
+  using Traits = detail::WorkTraits<Work&&>;
+  using T = typename Traits::Value;
+  using Handle = typename Traits::Handle;
+  loop_->check_thread();
+  if constexpr (detail::is_task_handle<std::remove_cvref_t<Work>>) {
+    detail::TaskBase& task = work.handle().get();
+    if (task.loop != loop_) throw InvalidState("task '" + task.name() + "' belongs to another App");
+    if (name.empty()) return Handle(work.handle());
+    if (detail::TaskBase* kept = check_name(name, taken, &task)) return Handle(detail::typed_handle<T>(*kept, name));
+    register_task(task, name, taken);
+    return Handle(work.handle());
+  } else {
+    if (!name.empty()) {
+      if (detail::TaskBase* kept = check_name(name, taken, nullptr))
+        return Handle(detail::typed_handle<T>(*kept, name));
+    }
+    detail::TaskBase& task = detail::make_task(*loop_, std::forward<Work>(work));
+    Handle handle{detail::TaskHandle(&task)};
+    const bool before_start = life_.before_start() && !loop_->closing;
+    if (!name.empty() || before_start) [[unlikely]] {
+      try {
+        if (!name.empty()) register_task(task, name, taken);
+        if (before_start) {
+          life_.listeners.add(Phase::before_server_start,
+                              std::make_unique<detail::StartTask>(detail::TaskHandle(&task)));
+        }
+      } catch (...) {
+        task.end_standing();
+        throw;
+      }
+    }
+    if (!before_start) detail::start_task(task);
+    return handle;
+  }
+}
+
+template <class Work>
+TaskOf<Work&&> create_task(Work&& work, std::string name) {
+  static_assert(!detail::is_task_handle<std::remove_cvref_t<Work>>, "this is a task already");
+  detail::Loop* loop = detail::this_thread().loop;
+  if (!loop) throw InvalidState("no App runs on this thread");
+  detail::TaskBase& task = detail::make_task(*loop, std::forward<Work>(work));
+  TaskOf<Work&&> handle{detail::TaskHandle(&task)};
+  if (!name.empty()) {
+    try {
+      task.details().name = std::move(name);
+    } catch (...) {
+      task.end_standing();
+      throw;
+    }
+  }
+  detail::start_task(task);
+  return handle;
+}
+
+inline detail::TaskBase* App::check_name(std::string_view name, NameTaken taken, const detail::TaskBase* wanted) const {
+  detail::TaskBase* old = registry_.find(name);
+  if (!old || old->done()) return nullptr;
+  if (taken == NameTaken::keep || old == wanted) return old;
+  if (taken == NameTaken::fail) throw TaskNameInUse(std::string(name));
+  return nullptr;
+}
+
+inline void App::register_task(detail::TaskBase& task, const std::string& name, NameTaken taken) {
+  const detail::TaskHandle old(registry_.find(name));
+  if (!task.has_name() && !task.is_registered()) task.details().name = name;
+  registry_.add(name, task);
+  if (old.state() && taken == NameTaken::cancel) old.state()->cancel({});
+}
+
+template <class T>
+Task<T> App::get_task(std::string_view name) const {
+  loop_->check_thread();
+  detail::TaskBase* task = registry_.find(name);
+  if (!task) throw TaskNotFound(std::string(name));
+  return Task<T>(detail::typed_handle<T>(*task, name));
+}
+
+template <class T>
+Task<T> App::find_task(std::string_view name) const {
+  loop_->check_thread();
+  detail::TaskBase* task = registry_.find(name);
+  return task ? Task<T>(detail::typed_handle<T>(*task, name)) : Task<T>();
+}
+
+inline CancelTask App::cancel_task(std::string_view name, std::string_view reason) {
+  loop_->check_thread();
+  detail::TaskBase* task = registry_.find(name);
+  if (!task) throw TaskNotFound(std::string(name));
+  if (task->is_running()) throw InvalidState("task '" + std::string(name) + "' cannot cancel and await itself");
+  CancelTask cancelling{detail::TaskHandle(task)};
+  if (task->requests == 0) task->cancel(reason);
+  return cancelling;
+}
+
+inline std::size_t App::purge_tasks() {
+  loop_->check_thread();
+  return registry_.purge();
+}
+
+inline std::vector<Task<>> App::tasks() const {
+  loop_->check_thread();
+  return registry_.tasks();
+}
+
+inline std::vector<Task<>> App::all_tasks() const {
+  loop_->check_thread();
+  std::vector<Task<>> all;
+  for (detail::Link* link = loop_->pending.begin(); link != loop_->pending.end(); link = link->next) {
+    all.push_back(Task<>(detail::TaskHandle(&static_cast<detail::TaskBase&>(static_cast<detail::TaskLink&>(*link)))));
+  }
+  return all;
+}
+
+inline Coro<std::size_t> App::shutdown_all(std::chrono::nanoseconds timeout) {
+  detail::Loop& loop = *loop_;
+  loop.check_thread();
+  if (detail::this_thread().loop != &loop)
+    throw InvalidState("shutdown_tasks is for a task of App '" + name_ + "' itself");
+  auto* caller = &static_cast<detail::TaskBase&>(loop.current->root());
+  try {
+    co_await wait_for(detail::drain(loop, caller), std::max<std::chrono::nanoseconds>(timeout, 1ns));
+  } catch (const TimeoutError&) {
+  }
+  std::size_t left = 0;
+  for (detail::Link* link = loop.pending.begin(); link != loop.pending.end(); link = link->next) {
+    left += &static_cast<detail::TaskBase&>(static_cast<detail::TaskLink&>(*link)) != caller;
+  }
+  co_return left;
+}
+
+inline void App::run(RunOptions options) {
+  Inside::check(*this);
+  const Inside inside(*this);
+  begin({}, options);
+  drive();
+  finish();
+}
+
+template <class T>
+T App::run(Coro<T> main, RunOptions options) {
+  Inside::check(*this);
+  const Inside inside(*this);
+  Task<T> task{detail::TaskHandle(&detail::make_task(*loop_, std::move(main)))};
+  struct Ended final : detail::Observer {
+    explicit Ended(App& its_app) : app(its_app) {}
+    /// What has not started when main ends does not start.
+    void task_ended(detail::TaskBase&) noexcept override {
+      for (detail::Link* link = app.loop_->pending.begin(); link != app.loop_->pending.end(); link = link->next) {
+        auto& other = static_cast<detail::TaskBase&>(static_cast<detail::TaskLink&>(*link));
+        if (other.state == detail::Chain::State::created) other.cancel({});
+      }
+      app.life_.stop();
+    }
+    App& app;
+  } ended(*this);
+  task.handle().state()->awaiters.push_back(ended);
+  std::exception_ptr error;
+  try {
+    begin(task.handle(), options);
+    drive();
+    finish();
+  } catch (...) {
+    error = std::current_exception();
+  }
+  if (error) {
+    if (task.status() == TaskStatus::succeeded || task.status() == TaskStatus::cancelled) std::rethrow_exception(error);
+    report(nullptr, error);
+  }
+  return std::move(task).result();
+}
+
+inline void App::begin(detail::TaskHandle main, RunOptions options) {
+  if (life_.in_run()) throw InvalidState("App '" + name_ + "' is being polled: its run is not over");
+  if (options.workers == 0) throw InvalidState("App '" + name_ + "' cannot run with 0 workers");
+  options_ = options;
+  detail::Inbox& inbox = *loop_->inbox;
+  stop_after_turn_ = inbox.take_stop();
+  inbox.open();
+  life_.begin(std::move(main));
+}
+
+inline bool App::turn() {
+  using Stage = detail::Lifecycle::Stage;
+  const Stage stage = life_.stage();
+  if (loop_->inbox->take_stop()) life_.stop();
+  loop_->turn();
+  if (life_.stage() == Stage::ended) return false;
+  if (stage == Stage::running && (stop_after_turn_ || (!loop_->has_work() && is_idle()))) life_.stop();
+  return true;
+}
+
+inline void App::drive() {
+  using Stage = detail::Lifecycle::Stage;
+  while (turn()) {
+    if (loop_->has_work()) {
+      if (config_.reactor) config_.reactor->wait(loop_->now());
+      continue;
+    }
+    if (!can_wake()) {
+      if (life_.stage() == Stage::stopping) {
+        life_.expire();
+      } else {
+        life_.fail(std::make_exception_ptr(Deadlock("nothing can wake these tasks:\n" + table(50))));
+        life_.stop();
+      }
+      continue;
+    }
+    loop_->wait(std::chrono::nanoseconds::max());
+  }
+}
+
+inline void App::finish() {
+  std::exception_ptr error = life_.finish();
+  while (!loop_->inbox->close_if_empty()) loop_->turn();
+  if (!loop_->pending.empty()) life_.finish();
+  loop_->inbox->take_stop();
+  loop_->ages.forget(loop_->last_id);
+  if (error) std::rethrow_exception(error);
+}
+
+/// Whether `run` has nothing left to wait for.
+inline bool App::is_idle() const noexcept {
+  return loop_->pending.empty() && loop_->calls == 0 && !loop_->inbox->kept() && !options_.keep_alive;
+}
+
+/// Whether a wait could end. In the stop sequence its own time-out does not count.
+inline bool App::can_wake() const noexcept {
+  if (loop_->inbox->kept() || options_.handle_signals || config_.reactor) return true;
+  if (life_.stage() != detail::Lifecycle::Stage::stopping) return options_.keep_alive || loop_->can_wake();
+  return loop_->outside > 0 || (loop_->timers.size() > 1 && !loop_->is_held());
+}
+
+inline bool App::poll() {
+  Inside::check(*this);
+  const Inside inside(*this);
+  if (!life_.in_run()) begin({}, {});
+  if (!loop_->has_work()) loop_->jump();
+  if (turn()) return true;
+  finish();
+  return false;
+}
+
+inline std::optional<Clock::time_point> App::next_deadline() const {
+  loop_->check_thread();
+  if (loop_->has_work() || !life_.in_run()) return loop_->now();
+  if (life_.stage() == detail::Lifecycle::Stage::running && is_idle()) return loop_->now();
+  if (loop_->timers.empty()) return std::nullopt;
+  return loop_->timers.next();
+}
+
+template <class F>
+bool App::post(F&& f) {
+  detail::check_callback<std::decay_t<F>>();
+  auto* callback = new detail::CallbackOf<std::decay_t<F>>(*loop_, std::forward<F>(f));
+  if (loop_->inbox->post(*callback)) return true;
+  callback->drop();
+  return false;
+}
+
+template <class F>
+CallHandle App::call_soon(F&& f) {
+  detail::check_callback<std::decay_t<F>>();
+  loop_->check_thread();
+  auto* callback = new detail::CallbackOf<std::decay_t<F>>(*loop_, std::forward<F>(f));
+  const CallHandle handle(*callback);
+  callback->count();
+  if (loop_->closing) {
+    callback->drop();
+  } else {
+    loop_->ready.push_back(*callback);
+  }
+  return handle;
+}
+
+template <class F>
+CallHandle App::call(Clock::time_point when, F&& f) {
+  detail::check_callback<std::decay_t<F>>();
+  loop_->check_thread();
+  auto* callback = new detail::CallbackOf<std::decay_t<F>>(*loop_, std::forward<F>(f));
+  const CallHandle handle(*callback);
+  callback->count();
+  if (loop_->closing) {
+    callback->drop();
+    return handle;
+  }
+  try {
+    loop_->timers.arm(*callback, std::min(when, detail::never - std::chrono::nanoseconds(1)));
+  } catch (...) {
+    callback->drop();
+    throw;
+  }
+  return handle;
+}
+
+template <class F>
+void App::add_listener(Phase phase, F&& f, int priority) {
+  loop_->check_thread();
+  life_.listeners.add(phase, std::make_unique<detail::ListenerOf<std::decay_t<F>>>(std::forward<F>(f), priority));
+}
+
+inline void App::report(detail::TaskBase* task, std::exception_ptr error) noexcept {
+  try {
+    const TaskFailure failure(task ? task->name() : "callback", std::move(error), Task<>(detail::TaskHandle(task)));
+    if (!config_.on_failure) {
+      std::cerr << "errand: '" + failure.name() + "' failed: " + failure.what() + "\n";
+      return;
+    }
+    try {
+      config_.on_failure(failure);
+    } catch (...) {
+      std::cerr << "errand: on_failure threw while it was told of '" + failure.name() + "': " + failure.what() + "\n";
+    }
+  } catch (...) {
+    std::cerr << "errand: a failure could not be reported\n";
+  }
+}
+
+inline void App::slow_step(detail::TaskBase* task, std::chrono::nanoseconds took, const char* file,
+                           unsigned line) noexcept {
+  try {
+    const SlowStep step(task ? task->name() : "callback", took,
+                        file ? std::string(file) + ":" + std::to_string(line) : std::string());
+    if (config_.on_slow_step) {
+      config_.on_slow_step(step);
+    } else {
+      std::cerr << "errand: a step of '" + step.name() + "' took " +
+                       std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(took).count()) + " ms" +
+                       (file ? " from " + step.place() : "") + "\n";
+    }
+  } catch (...) {
+    std::cerr << "errand: a slow step could not be reported\n";
+  }
+}
+
+inline void App::dump_tasks(std::ostream& out) const {
+  loop_->check_thread();
+  out << table(static_cast<std::size_t>(-1));
+}
+
+inline std::string App::table(std::size_t most) const { return detail::table_of_tasks(*loop_, most); }
+
+}  // namespace errand

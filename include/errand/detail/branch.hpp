@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <errand/coro.hpp>
+#include <errand/outcome.hpp>
+#include <errand/task.hpp>
+#include <exception>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+namespace errand::detail {
+
+/// A branch, and how it ended. Its frame goes as soon as it has.
+template <class T>
+class Branch final : public BranchBase {
+ public:
+  explicit Branch(Coro<T> coro) {
+    if (!coro) throw InvalidState("this Coro is empty: a coroutine can be awaited once");
+    leaf = coro.release();
+  }
+  Branch(Branch&&) = delete;
+  ~Branch() {
+    if (state == State::created && leaf) leaf->handle().destroy();
+  }
+
+  /// Of a branch that has ended.
+  Outcome<T>& outcome() noexcept { return *outcome_; }
+  /// The value. Throws what it ended with otherwise.
+  T take() {
+    if constexpr (std::is_void_v<T>) {
+      outcome_->value();
+    } else if constexpr (std::is_reference_v<T>) {
+      return outcome_->value().get();
+    } else {
+      return std::move(outcome_->value());
+    }
+  }
+
+ private:
+  bool begin() noexcept override {
+    state = State::ended;
+    std::exchange(leaf, nullptr)->handle().destroy();
+    outcome_.emplace(std::make_exception_ptr(Cancelled()), true);
+    owner->ended(*this);
+    return false;
+  }
+
+  void ended() noexcept override {
+    Promise<T>& promise = static_cast<Promise<T>&>(*std::exchange(leaf, nullptr));
+    if (promise.has_value) {
+      try {
+        if constexpr (std::is_void_v<T>) {
+          outcome_.emplace(std::in_place);
+        } else if constexpr (std::is_reference_v<T>) {
+          outcome_.emplace(std::in_place, promise.storage.get());
+        } else {
+          outcome_.emplace(std::in_place, std::move(promise.storage.get()));
+        }
+      } catch (...) {
+        outcome_.emplace(std::current_exception(), handling<Cancelled>());
+      }
+    } else {
+      outcome_.emplace(std::move(promise.storage.error), promise.is_cancelled);
+    }
+    promise.handle().destroy();
+    owner->ended(*this);
+  }
+
+  std::optional<Outcome<T>> outcome_;
+};
+
+template <class A>
+struct BranchResultOf {
+  using type = Awaited<A>;
+};
+template <class A>
+requires(!is_task<std::remove_cvref_t<A>> && std::is_lvalue_reference_v<Awaited<A>> &&
+         std::is_const_v<std::remove_reference_t<Awaited<A>>>) struct BranchResultOf<A> {
+  using type = std::remove_cvref_t<Awaited<A>>;
+};
+template <class A>
+requires is_task<std::remove_cvref_t<A>>
+struct BranchResultOf<A> {
+  using type = typename std::remove_cvref_t<A>::value_type;
+};
+
+/// What an argument of a combinator gives: that of a Coro or a Task, or of any other awaitable of the library.
+template <class A>
+using BranchResult = typename BranchResultOf<A>::type;
+
+/// What a combinator takes: a Coro, which becomes its own, a Task, which it only observes, or another awaitable of the
+/// library, which stands for a Coro of its result.
+template <class A>
+concept Branchable = LibraryAwaitable<A>;
+
+template <class T>
+Coro<T> as_coro(Coro<T>&& coro) {
+  return std::move(coro);
+}
+template <class T>
+Coro<T> as_coro(Task<T> task) {
+  co_return co_await std::move(task);
+}
+template <class A>
+requires(!is_coro<std::remove_cvref_t<A>> && !is_task<std::remove_cvref_t<A>> &&
+         std::is_lvalue_reference_v<A>) Coro<BranchResult<A>> as_coro(A&& awaitable) {
+  co_return co_await awaitable;
+}
+template <class A>
+requires(!is_coro<A> && !is_task<A> && !std::is_reference_v<A>) Coro<BranchResult<A>> as_coro(A awaitable) {
+  co_return co_await std::move(awaitable);
+}
+
+}  // namespace errand::detail

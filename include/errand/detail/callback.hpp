@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <errand/detail/awaitable.hpp>
+#include <errand/detail/loop.hpp>
+#include <errand/detail/pool.hpp>
+#include <exception>
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+namespace errand::detail {
+
+/// A callable that the loop calls once, outside any task. Counted: the queue that it stands in holds one reference,
+/// each `CallHandle` one.
+class Callback : public Call, public Pooled {
+ public:
+  enum class State : std::uint8_t { pending, done, cancelled };
+
+  explicit Callback(Loop& its_loop) noexcept : loop(&its_loop) {}
+
+  void retain() noexcept { ++references_; }
+  void release() noexcept {
+    if (--references_ == 0) delete this;
+  }
+
+  /// Counts among what `run` waits for, from here to its end.
+  void count() noexcept {
+    counted_ = true;
+    ++loop->calls;
+  }
+
+  void run() noexcept final {
+    end(State::done);
+    std::exception_ptr error;
+    try {
+      invoke();
+    } catch (...) {
+      error = std::current_exception();
+    }
+    destroy();
+    if (error) loop->host->report(nullptr, std::move(error));
+    release();
+  }
+  void drop() noexcept final {
+    end(State::cancelled);
+    destroy();
+    release();
+  }
+  bool cancel() noexcept {
+    if (state != State::pending) return false;
+    if (linked()) unlink();
+    if (armed()) loop->timers.disarm(*this);
+    drop();
+    return true;
+  }
+
+  /// The task whose end it waits for has come to it.
+  virtual void task_ended(TaskBase&) noexcept {}
+
+  State state = State::pending;
+  Loop* const loop;
+
+ protected:
+  virtual ~Callback() = default;
+  virtual void invoke() = 0;
+  /// Destroys the callable.
+  virtual void destroy() noexcept = 0;
+
+ private:
+  void end(State how) noexcept {
+    state = how;
+    if (counted_) --loop->calls;
+  }
+
+  bool counted_ = false;
+  std::uint32_t references_ = 1;
+};
+
+template <class F>
+class CallbackOf : public Callback {
+ public:
+  template <class G>
+  CallbackOf(Loop& its_loop, G&& f) : Callback(its_loop) {
+    std::construct_at(std::addressof(callable_), std::forward<G>(f));
+  }
+
+ protected:
+  ~CallbackOf() override {}
+  void invoke() override { callable_(); }
+  void destroy() noexcept override { std::destroy_at(std::addressof(callable_)); }
+  F& callable() noexcept { return callable_; }
+
+ private:
+  union {
+    F callable_;
+  };
+};
+
+template <class R>
+concept GivesNoAwaitable = std::is_void_v<R> ||(!is_coro<std::remove_cvref_t<R>> && !Awaitable<R>);
+
+/// Refuses what a callback could only drop.
+template <class F, class... Args>
+constexpr void check_callback() noexcept {
+  static_assert(std::is_invocable_v<F&, Args...>, "this callback cannot be called with what it would be given");
+  if constexpr (std::is_invocable_v<F&, Args...>) {
+    using R = std::invoke_result_t<F&, Args...>;
+    static_assert(GivesNoAwaitable<R> || is_task<std::remove_cvref_t<R>>,
+                  "a callback is a plain function, and this one returns a coroutine or an awaitable: use add_task");
+  }
+}
+
+}  // namespace errand::detail
+
+namespace errand {
+
+/// A callback that was given to the loop. Copyable; empty by default. Dropping it changes nothing.
+class CallHandle {
+ public:
+  CallHandle() noexcept = default;
+  CallHandle(const CallHandle& other) noexcept : callback_(other.callback_) {
+    if (callback_) callback_->retain();
+  }
+  CallHandle(CallHandle&& other) noexcept : callback_(std::exchange(other.callback_, nullptr)) {}
+  CallHandle& operator=(CallHandle other) noexcept {
+    std::swap(callback_, other.callback_);
+    return *this;
+  }
+  ~CallHandle() {
+    if (callback_) callback_->release();
+  }
+
+  /// Sees to it that the callback never runs, even where it is already due, and destroys it. False where it has run, is
+  /// running, or was cancelled before. Throws `WrongThread`.
+  bool cancel() {
+    if (!callback_ || callback_->state != detail::Callback::State::pending) return false;
+    callback_->loop->check_thread();
+    return callback_->cancel();
+  }
+  /// Whether it was cancelled, or its App ended before it ran.
+  bool cancelled() const noexcept { return callback_ && callback_->state == detail::Callback::State::cancelled; }
+
+  /// For the library.
+  explicit CallHandle(detail::Callback& callback) noexcept : callback_(&callback) { callback.retain(); }
+
+ private:
+  detail::Callback* callback_ = nullptr;
+};
+
+}  // namespace errand

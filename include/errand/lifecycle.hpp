@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <errand/event.hpp>
+#include <errand/failure.hpp>
+#include <errand/time.hpp>
+#include <exception>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace errand {
+
+/// When a listener runs. The `main_process_*` ones run once, all others on every worker.
+enum class Phase {
+  main_process_start,   ///< before any worker starts
+  before_server_start,  ///< the tasks added before `run` start among these, in their place
+  after_server_start,
+  before_server_stop,  ///< the tasks still run
+  after_server_stop,   ///< they have ended
+  main_process_stop,   ///< after all workers
+};
+
+/// How an App runs.
+struct RunOptions {
+  unsigned workers = 1;         ///< threads with an App of their own each; the calling thread is the first
+  bool handle_signals = false;  ///< SIGINT and SIGTERM stop the App; a second one ends the waiting at once
+  bool keep_alive = false;      ///< run until `stop`, also while there is no work
+};
+
+namespace detail {
+
+inline const char* name_of(Phase phase) noexcept {
+  constexpr const char* names[] = {"main_process_start", "before_server_start", "after_server_start",
+                                   "before_server_stop", "after_server_stop",   "main_process_stop"};
+  return names[static_cast<unsigned>(phase)];
+}
+
+/// Work that a phase calls.
+class Listener {
+ public:
+  explicit Listener(int its_priority) noexcept : priority(its_priority) {}
+  virtual ~Listener() = default;
+  /// Calls it. Gives the task that runs it, where it is a coroutine that is to be awaited.
+  virtual TaskHandle call(App& app, const char* phase) = 0;
+
+  const int priority;
+};
+
+/// Makes a task that the user does not see, and runs its first step next.
+template <class T>
+TaskHandle start_hidden(Loop& loop, Coro<T> coro, const char* name) {
+  auto* task = new TaskState<T>(loop, *coro.release());
+  loop.hidden.push_back(static_cast<TaskLink&>(*task));
+  TaskHandle handle(task);
+  task->details().name = name;
+  if (loop.closing) {
+    task->end_standing();
+  } else {
+    loop.run_next(*task);
+  }
+  return handle;
+}
+
+template <class F>
+class ListenerOf final : public Listener {
+ public:
+  template <class G>
+  ListenerOf(G&& f, int its_priority) : Listener(its_priority), f_(std::forward<G>(f)) {}
+
+  TaskHandle call(App& app, const char* phase) override {
+    using R = typename WorkResult<F>::type;
+    if constexpr (is_coro<std::remove_cvref_t<R>>) {
+      return start_hidden(*this_thread().loop, std::remove_cvref_t<R>(call_work(f_, app)), phase);
+    } else {
+      call_work(f_, app);
+      return {};
+    }
+  }
+
+ private:
+  F f_;
+};
+
+/// A task that was added before `run`, to be queued in its place and not awaited.
+class StartTask final : public Listener {
+ public:
+  explicit StartTask(TaskHandle task) noexcept : Listener(0), task_(std::move(task)) {}
+
+  TaskHandle call(App&, const char*) override {
+    TaskBase& task = *task_.state();
+    if (!task.done() && !task.Node::linked()) task.loop->ready.push_back(static_cast<Chain&>(task));
+    task_ = {};
+    return {};
+  }
+  bool is_spent() const noexcept { return !task_.state(); }
+
+ private:
+  TaskHandle task_;
+};
+
+/// The listeners of an App, each phase in its order: higher priority first, then the order added; the phases of the
+/// stop in reverse.
+class Listeners {
+ public:
+  void add(Phase phase, std::unique_ptr<Listener> listener) {
+    auto& all = of(phase);
+    const auto place = std::upper_bound(all.begin(), all.end(), listener->priority,
+                                        [](int priority, const auto& other) { return priority > other->priority; });
+    all.insert(place, std::move(listener));
+  }
+
+  /// As it is now: what is added meanwhile waits for the next run.
+  std::vector<Listener*> in_order(Phase phase) {
+    std::vector<Listener*> order;
+    for (const auto& listener : of(phase)) order.push_back(listener.get());
+    if (phase >= Phase::before_server_stop) std::reverse(order.begin(), order.end());
+    return order;
+  }
+
+  /// Forgets the tasks that have been queued.
+  void drop_spent_tasks() noexcept {
+    std::erase_if(of(Phase::before_server_start), [](const auto& listener) {
+      const auto* task = dynamic_cast<const StartTask*>(listener.get());
+      return task && task->is_spent();
+    });
+  }
+
+  void clear() noexcept {
+    for (auto& all : phases_) all.clear();
+  }
+
+ private:
+  std::vector<std::unique_ptr<Listener>>& of(Phase phase) noexcept { return phases_[static_cast<unsigned>(phase)]; }
+
+  std::array<std::vector<std::unique_ptr<Listener>>, 6> phases_;
+};
+
+/// Waits until no task is pending whose id is at most `upto`, but for one.
+class Drained : public Drain {
+ public:
+  Drained(Loop& loop, TaskBase* except) noexcept : Drain(except, loop.last_id), loop_(loop) {}
+
+  bool await_ready() const noexcept { return is_over(loop_.pending); }
+  template <class P>
+  bool await_suspend(std::coroutine_handle<P> awaiting) noexcept {
+    return suspend(awaiting.promise(), loop_.drains);
+  }
+  void await_resume() { resumed(); }
+
+ private:
+  Loop& loop_;
+};
+
+/// Asks all tasks but one to end that have not been asked, and waits for their end; then those that were added
+/// meanwhile, until none is left.
+inline Coro<> drain(Loop& loop, TaskBase* except) {
+  for (;;) {
+    bool any = false;
+    for (Link* link = loop.pending.begin(); link != loop.pending.end(); link = link->next) {
+      TaskBase& task = static_cast<TaskBase&>(static_cast<TaskLink&>(*link));
+      if (&task == except) continue;
+      any = true;
+      if (task.requests == 0) task.cancel({});
+    }
+    if (!any) co_return;
+    co_await Drained(loop, except);
+  }
+}
+
+/// One run of an App, from the first listener to the last: a coroutine, driven by `run` or by `poll`.
+class Lifecycle {
+ public:
+  enum class Stage { idle, starting, running, stopping, ended };
+
+  Lifecycle(App& app, Loop& loop, Nanoseconds graceful_timeout) noexcept
+      : app_(app),
+        loop_(loop),
+        graceful_timeout_(
+            std::clamp<Nanoseconds>(graceful_timeout, Nanoseconds(1), std::chrono::hours(24 * 365 * 100))) {}
+
+  Listeners listeners;
+
+  Stage stage() const noexcept { return stage_; }
+  bool in_run() const noexcept { return stage_ != Stage::idle; }
+  /// Whether what is added now still counts as added before `run`.
+  bool before_start() const noexcept { return !open_; }
+
+  /// Begins a run. `main` is queued once everything has started.
+  void begin(TaskHandle main) {
+    stage_ = Stage::starting;
+    open_ = stop_ = expired_ = false;
+    error_ = nullptr;
+    main_ = std::move(main);
+    proceed_.clear();
+    task_ = start_hidden(loop_, live(), "the App's lifecycle");
+  }
+
+  /// Ends the start, or the time in between, and goes on with the stop.
+  void stop() noexcept {
+    stop_ = true;
+    if (stage_ == Stage::starting && listener_.state()) listener_.state()->request(Chain::asked_by_task);
+    proceed_.set();
+  }
+
+  /// Ends with this error, unless there is one already.
+  void fail(std::exception_ptr error) noexcept {
+    if (!error_) {
+      error_ = std::move(error);
+    } else {
+      loop_.host->report(nullptr, std::move(error));
+    }
+  }
+
+  /// Ends what the stop sequence waits for: nothing can wake it any more, or nobody wants to wait.
+  void expire() noexcept {
+    if (listener_.state() && !listener_.state()->done()) {
+      report_standing(*listener_.state());
+      expired_ = true;
+      listener_.state()->end_standing();
+    }
+    abort_tasks(true);
+  }
+
+  /// After the end: gives what `run` is to throw, if anything.
+  std::exception_ptr finish() noexcept {
+    if (task_.state() && task_.state()->status == TaskStatus::failed) {
+      task_.state()->look();
+      fail(task_.state()->error());
+    }
+    task_ = {};
+    main_ = {};
+    abort_tasks(false);
+    stage_ = Stage::idle;
+    open_ = false;
+    return std::exchange(error_, nullptr);
+  }
+
+  /// The App is being destroyed.
+  void clear() noexcept {
+    task_ = {};
+    main_ = {};
+    listener_ = {};
+    listeners.clear();
+  }
+
+ private:
+  Coro<> live();
+  Coro<bool> start(Phase phase);
+  Coro<> stop(Phase phase);
+  Coro<> end_tasks();
+  /// Destroys the tasks that are left where they stand.
+  void abort_tasks(bool report) noexcept;
+  void report_standing(TaskBase& task) noexcept;
+
+  App& app_;
+  Loop& loop_;
+  const Nanoseconds graceful_timeout_;
+  Stage stage_ = Stage::idle;
+  bool open_ = false;     // before_server_start has begun
+  bool stop_ = false;     // somebody has asked for the end
+  bool expired_ = false;  // nothing is waited for any more
+  Event proceed_;
+  TaskHandle task_;
+  TaskHandle main_;
+  TaskHandle listener_;  // the one that is under way
+  std::exception_ptr error_;
+};
+
+// Implementation
+
+inline Coro<> Lifecycle::live() {
+  if (co_await start(Phase::main_process_start)) {
+    open_ = true;
+    bool started = co_await start(Phase::before_server_start);
+    listeners.drop_spent_tasks();
+    if (started) started = co_await start(Phase::after_server_start);
+    if (started) {
+      if (main_.state() && !main_.state()->done()) loop_.ready.push_back(static_cast<Chain&>(*main_.state()));
+      stage_ = Stage::running;
+      co_await proceed_.wait();
+    }
+    stage_ = Stage::stopping;
+    co_await stop(Phase::before_server_stop);
+    co_await end_tasks();
+    co_await stop(Phase::after_server_stop);
+  }
+  stage_ = Stage::stopping;
+  co_await end_tasks();
+  co_await stop(Phase::main_process_stop);
+  co_await end_tasks();
+  stage_ = Stage::ended;
+}
+
+/// False where a listener failed, or the stop came.
+inline Coro<bool> Lifecycle::start(Phase phase) {
+  for (Listener* listener : listeners.in_order(phase)) {
+    if (stop_) break;
+    try {
+      listener_ = listener->call(app_, name_of(phase));
+      if (listener_.state()) co_await Task<>(listener_);
+    } catch (...) {
+      if (!stop_ || !listener_.state() || listener_.state()->status != TaskStatus::cancelled) {
+        fail(std::current_exception());
+        stop_ = true;
+      }
+    }
+    listener_ = {};
+  }
+  co_return !stop_;
+}
+
+inline Coro<> Lifecycle::stop(Phase phase) {
+  const Clock::time_point until = loop_.deadline(graceful_timeout_);
+  for (Listener* listener : listeners.in_order(phase)) {
+    bool timed_out = false;
+    try {
+      listener_ = listener->call(app_, name_of(phase));
+      if (listener_.state()) {
+        co_await errand::wait_for(Task<>(listener_), std::max<Nanoseconds>(until - loop_.now(), Nanoseconds(1)));
+      }
+    } catch (const TimeoutError&) {
+      timed_out = listener_.state() && !listener_.state()->done();
+      if (!timed_out) fail(std::current_exception());
+    } catch (...) {
+      if (!expired_) fail(std::current_exception());
+    }
+    if (timed_out) {
+      report_standing(*listener_.state());
+      listener_.state()->end_standing();
+    }
+    listener_ = {};
+  }
+}
+
+inline Coro<> Lifecycle::end_tasks() {
+  bool timed_out = false;
+  try {
+    co_await errand::wait_for(drain(loop_, nullptr), graceful_timeout_);
+  } catch (const TimeoutError&) {
+    timed_out = true;
+  }
+  if (timed_out) abort_tasks(true);
+}
+
+inline void Lifecycle::abort_tasks(bool report) noexcept {
+  while (!loop_.pending.empty()) {
+    TaskBase& task = static_cast<TaskBase&>(static_cast<TaskLink&>(loop_.pending.back()));
+    if (report) report_standing(task);
+    task.end_standing();
+  }
+}
+
+inline void Lifecycle::report_standing(TaskBase& task) noexcept {
+  loop_.host->report(&task, std::make_exception_ptr(TimeoutError(
+                                "task '" + task.name() + "' was still standing at the end of the graceful timeout")));
+}
+
+}  // namespace detail
+
+}  // namespace errand
