@@ -11,8 +11,21 @@
 #include <errand/task.hpp>
 
 // Waiting
+#include <errand/barrier.hpp>
+#include <errand/condition.hpp>
 #include <errand/event.hpp>
+#include <errand/future.hpp>
+#include <errand/lock.hpp>
+#include <errand/queue.hpp>
+#include <errand/semaphore.hpp>
 #include <errand/time.hpp>
+
+// Many at once
+#include <errand/finally.hpp>
+#include <errand/gather.hpp>
+#include <errand/race.hpp>
+#include <errand/task_group.hpp>
+#include <errand/wait.hpp>
 
 // The App
 #include <errand/app.hpp>

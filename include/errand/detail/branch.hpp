@@ -19,6 +19,8 @@ class Branch final : public BranchBase {
     if (!coro) throw InvalidState("this Coro is empty: a coroutine can be awaited once");
     leaf = coro.release();
   }
+  std::exception_ptr error() const noexcept override { return outcome_ ? outcome_->exception() : nullptr; }
+
   Branch(Branch&&) = delete;
   ~Branch() {
     if (state == State::created && leaf) leaf->handle().destroy();
@@ -42,7 +44,7 @@ class Branch final : public BranchBase {
     state = State::ended;
     std::exchange(leaf, nullptr)->handle().destroy();
     outcome_.emplace(std::make_exception_ptr(Cancelled()), true);
-    owner->ended(*this);
+    tell();
     return false;
   }
 
@@ -64,6 +66,11 @@ class Branch final : public BranchBase {
       outcome_.emplace(std::move(promise.storage.error), promise.is_cancelled);
     }
     promise.handle().destroy();
+    tell();
+  }
+
+  void tell() noexcept {
+    ending = outcome_->has_value() ? Ending::value : outcome_->cancelled() ? Ending::cancelled : Ending::error;
     owner->ended(*this);
   }
 
@@ -110,6 +117,15 @@ requires(!is_coro<std::remove_cvref_t<A>> && !is_task<std::remove_cvref_t<A>> &&
 template <class A>
 requires(!is_coro<A> && !is_task<A> && !std::is_reference_v<A>) Coro<BranchResult<A>> as_coro(A awaitable) {
   co_return co_await std::move(awaitable);
+}
+
+}  // namespace errand::detail
+
+namespace errand::detail {
+
+/// Reports an error of a branch that comes out nowhere, under the name of its task.
+inline void report_branch(BranchBase& branch) noexcept {
+  branch.loop->host->report(&static_cast<TaskBase&>(branch.root()), branch.error());
 }
 
 }  // namespace errand::detail

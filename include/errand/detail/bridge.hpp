@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <atomic>
 #include <coroutine>
 #include <errand/detail/awaitable.hpp>
+#include <errand/detail/remote.hpp>
 #include <errand/detail/storage.hpp>
 #include <exception>
 #include <memory>
@@ -19,11 +19,11 @@ using BridgeResult =
 
 /// The frame in which an awaitable that is not the library's is awaited, with its awaiter. It refers to nothing of the
 /// task, so that the task's frames can go at any time; it stays until the awaitable resumes it, on whatever thread, and
-/// then posts the task's wake-up to the loop. Owned by both sides; the last one destroys it.
+/// then posts the task's wake-up to the loop.
 template <class T>
 class Bridge {
  public:
-  class promise_type final : public Call {
+  class promise_type final : public RemoteWake {
    public:
     Bridge get_return_object() noexcept { return Bridge(*this); }
     std::suspend_always initial_suspend() const noexcept { return {}; }
@@ -47,7 +47,7 @@ class Bridge {
 
     /// On the App's thread. True where the awaitable did not suspend.
     bool start(Loop& loop) {
-      inbox = loop.inbox;
+      inbox_ = loop.inbox;
       home_ = &this_thread();
       starting_ = true;
       std::coroutine_handle<promise_type>::from_promise(*this).resume();
@@ -55,25 +55,6 @@ class Bridge {
       return ended_at_once_;
     }
 
-    void run() noexcept override {
-      if (Suspension* waiting = std::exchange(waiter, nullptr)) {
-        Chain& chain = *waiting->chain();
-        --chain.loop->outside;
-        if ((chain.flags & Chain::asked) && !(chain.flags & Chain::held)) chain.flags |= Chain::interrupted;
-        chain.woken();
-      }
-      release();
-    }
-    void drop() noexcept override { release(); }
-
-    void release() noexcept {
-      if (owners_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-        std::coroutine_handle<promise_type>::from_promise(*this).destroy();
-      }
-    }
-
-    Suspension* waiter = nullptr;  // while the task waits; for the App's thread alone
-    std::shared_ptr<Inbox> inbox;
     Storage<T> storage;
     bool has_value = false;
     bool has_error = false;
@@ -83,16 +64,15 @@ class Bridge {
       if (&this_thread() == home_ && starting_) {
         ended_at_once_ = true;
         release();
-        return;
+      } else {
+        post();
       }
-      const std::shared_ptr<Inbox> to = inbox;  // the frame may be gone as soon as it is posted
-      if (!to->post(*this)) release();
     }
+    void destroy() noexcept override { std::coroutine_handle<promise_type>::from_promise(*this).destroy(); }
 
     const ThreadState* home_ = nullptr;
     bool starting_ = false;
     bool ended_at_once_ = false;
-    std::atomic<int> owners_ = 2;
   };
 
   promise_type& promise() const noexcept { return *promise_; }
@@ -142,9 +122,8 @@ class Bridged : public Suspension {
   explicit Bridged(A&& awaitable)
       : Suspension(Kind::foreign), bridge_(&bridge<A, T>(static_cast<A&&>(awaitable)).promise()) {}
   ~Bridged() {
-    if (std::exchange(bridge_->waiter, nullptr)) --chain_->loop->outside;
     if (!started_) bridge_->release();
-    bridge_->release();
+    bridge_->detach();
   }
 
   bool await_ready() const noexcept { return false; }
@@ -154,8 +133,7 @@ class Bridged : public Suspension {
     Loop& loop = *awaiting.promise().chain->loop;
     if (bridge_->start(loop)) return false;
     if (!suspend(awaiting.promise())) return false;
-    bridge_->waiter = this;
-    ++loop.outside;
+    bridge_->attach(*this, loop);
     return true;
   }
   T await_resume() {

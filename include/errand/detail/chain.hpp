@@ -146,6 +146,9 @@ class Suspension : public TimerNode, public OwnAwaitable {
   Chain* chain() const noexcept { return chain_; }
 
  protected:
+  /// Whether what it waited for, or was handed something by, is gone.
+  bool is_broken() const noexcept { return chain_ && (chain_->flags & Chain::broken); }
+
   explicit Suspension(Kind of) noexcept : TimerNode(of) {}
   Suspension(Suspension&& other) noexcept : TimerNode(other.kind) {}
   ~Suspension() { leave(); }
@@ -177,18 +180,24 @@ class Suspension : public TimerNode, public OwnAwaitable {
   Chain* chain_ = nullptr;  // from the moment it is awaited
 };
 
-/// The waiters of a primitive. Destroying it while someone waits makes their awaits throw `InvalidState`.
+/// The waiters of a primitive, in the order in which they began to wait. Destroying it while someone waits makes their
+/// awaits throw `InvalidState`; so it does to those that something was handed to and that have not resumed yet.
 class WaitList {
  public:
   WaitList() noexcept = default;
   ~WaitList() {
-    while (!empty()) first<Suspension>().abandon();
+    while (!waiting_.empty()) first<Suspension>().abandon();
+    while (!handed_.empty()) {
+      Suspension& last = of<Suspension>(handed_.front());
+      last.unlink();
+      last.chain()->flags |= Chain::broken;
+    }
   }
 
-  bool empty() const noexcept { return list_.empty(); }
+  bool empty() const noexcept { return waiting_.empty(); }
   template <class Awaiter>
   Awaiter& first() noexcept {
-    return static_cast<Awaiter&>(static_cast<Suspension&>(static_cast<TimerNode&>(static_cast<Node&>(list_.front()))));
+    return of<Awaiter>(waiting_.front());
   }
   /// Wakes the first, if there is one.
   void wake_one() noexcept {
@@ -197,10 +206,21 @@ class WaitList {
   void wake_all() noexcept {
     while (!empty()) first<Suspension>().wake();
   }
-  List& list() noexcept { return list_; }
+  /// Wakes a waiter that was given something. Until it resumes, it is known here.
+  void hand_over(Suspension& to) noexcept {
+    to.wake();
+    handed_.push_back(to);
+  }
+  /// Where waiters stand.
+  List& list() noexcept { return waiting_; }
+  template <class Awaiter>
+  static Awaiter& of(Link& link) noexcept {
+    return static_cast<Awaiter&>(static_cast<Suspension&>(static_cast<TimerNode&>(static_cast<Node&>(link))));
+  }
 
  private:
-  List list_;
+  List waiting_;
+  List handed_;
 };
 
 /// A part of a task that runs beside others of the same task: each Coro given to a combinator is one.
@@ -218,8 +238,13 @@ class BranchBase : public Chain {
   /// The chain whose combinator started it.
   Chain& above() const noexcept;
 
+  /// How it ended.
+  enum class Ending : std::uint8_t { none, value, error, cancelled };
+  virtual std::exception_ptr error() const noexcept = 0;
+
   Sibling sibling;  // in the list of its owner while it is alive
   Branches* owner = nullptr;
+  Ending ending = Ending::none;
 
  private:
   friend class Branches;
@@ -238,7 +263,7 @@ class Branches : public Suspension {
     live.push_back(branch.sibling);
   }
 
-  bool await_ready() const noexcept { return live.empty(); }
+  bool await_ready() const noexcept { return is_over(); }
   template <class P>
   void await_suspend(std::coroutine_handle<P> awaiting) noexcept {
     start(awaiting.promise());
@@ -248,11 +273,19 @@ class Branches : public Suspension {
   void await_resume() noexcept {
     if (chain_ && asked_ && !thrown_) chain_->flags |= asked_;
   }
+  /// Throws that request now, if there is one.
+  void throw_pending_request() {
+    if (chain_ && !chain_->may_suspend()) chain_->check_resumed();
+  }
 
   /// A branch, no longer among `live`, has ended.
   virtual void branch_ended(BranchBase&) noexcept {}
   /// The wait of a branch that `decides_on_wake` has ended.
   virtual void decided(BranchBase&) noexcept {}
+  /// A request has come from outside, and goes on to the branches.
+  virtual void asked_to_end(Chain::Flag) noexcept {}
+  /// Whether there is nothing left to wait for.
+  virtual bool is_over() const noexcept { return live.empty(); }
 
   /// Asks all that are alive to end.
   void request_all() noexcept {
@@ -266,6 +299,8 @@ class Branches : public Suspension {
 
   /// A branch says that it has come to its end.
   void ended(BranchBase& branch) noexcept;
+  /// Goes on with the combinator, where there is nothing left to wait for.
+  void check_over() noexcept;
 
   static BranchBase& branch(Link& sibling) noexcept { return *static_cast<BranchBase::Sibling&>(sibling).branch; }
 
@@ -363,6 +398,7 @@ inline bool Chain::ask(Flag origin) noexcept {
     Branches& branches = static_cast<Branches&>(*waiting);
     branches.asked_ |= origin;
     branches.thrown_ = false;
+    branches.asked_to_end(origin);
     return true;
   }
   flags |= origin;
@@ -458,10 +494,13 @@ inline void Branches::start(PromiseBase& promise) noexcept {
 inline void Branches::ended(BranchBase& branch) noexcept {
   branch.sibling.unlink();
   branch_ended(branch);
-  if (live.empty()) {
-    chain_->state = Chain::State::ready;
-    chain_->loop->run_next(*chain_);
-  }
+  check_over();
+}
+
+inline void Branches::check_over() noexcept {
+  if (!is_over()) return;
+  chain_->state = Chain::State::ready;
+  chain_->loop->run_next(*chain_);
 }
 
 inline void Loop::turn() {

@@ -39,6 +39,7 @@ class Inbox {
   void notify() noexcept {
     std::lock_guard lock(mutex_);
     notified_ = true;
+    pending_.store(true, std::memory_order_release);
     wake();
   }
 
@@ -50,6 +51,7 @@ class Inbox {
   // The rest is for the loop's own thread.
 
   bool has_reactor() const noexcept { return reactor_ != nullptr; }
+  /// Whether something was posted, or a notice given, since the last `take`.
   bool pending() const noexcept { return pending_.load(std::memory_order_acquire); }
   /// Whether somebody has asked for the end since the last call.
   bool take_stop() noexcept {

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <chrono>
+#include <concepts>
+#include <coroutine>
+#include <cstddef>
+#include <errand/task.hpp>
+#include <memory>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace errand {
+
+/// Which tasks were done, and which were not, when the awaiter of `wait_any` or `wait_all` resumed; in the order given.
+template <class T>
+struct Waited {
+  std::vector<Task<T>> done;
+  std::vector<Task<T>> pending;
+};
+
+/// Waits until one of the tasks is done. It only observes them: whatever happens, they go on; a failed or cancelled one
+/// is done like any other, and its error is for who looks. Tasks of different results give `Waited<void>`.
+///
+/// Throws `InvalidState` for no task at all, for an empty handle, and for tasks of another App; `Cancelled` where the
+/// caller is asked to end.
+///
+///     auto [done, pending] = co_await errand::wait_any(a, b);
+template <class T, class... Ts>
+auto wait_any(const Task<T>& first, const Task<Ts>&... rest);
+template <class T>
+Coro<Waited<T>> wait_any(std::vector<Task<T>> tasks);
+/// No longer than `timeout`; nothing need be done then.
+template <class T, class Rep, class Period>
+Coro<Waited<T>> wait_any(std::vector<Task<T>> tasks, std::chrono::duration<Rep, Period> timeout);
+
+/// The same until all of the tasks are done; returns at once where there is none.
+template <class... Ts>
+auto wait_all(const Task<Ts>&... tasks);
+template <class T>
+Coro<Waited<T>> wait_all(std::vector<Task<T>> tasks);
+template <class T, class Rep, class Period>
+Coro<Waited<T>> wait_all(std::vector<Task<T>> tasks, std::chrono::duration<Rep, Period> timeout);
+
+// Implementation
+
+namespace detail {
+
+/// Waits until so many tasks have ended, or a deadline has come.
+class Watch : public Suspension {
+ public:
+  Watch(std::size_t needed, Nanoseconds timeout) noexcept
+      : Suspension(Kind::task), needed_(needed), timeout_(timeout) {}
+  Watch(Watch&&) = delete;
+
+  /// A task that is pending.
+  void add(TaskBase& task) {
+    Watched& watched = *watched_.emplace_back(std::make_unique<Watched>(*this));
+    task.awaiters.push_back(watched);
+  }
+  void reserve(std::size_t count) { watched_.reserve(count); }
+
+  bool await_ready() const noexcept { return needed_ == 0; }
+  template <class P>
+  bool await_suspend(std::coroutine_handle<P> awaiting) {
+    PromiseBase& promise = awaiting.promise();
+    Loop& loop = *promise.chain->loop;
+    if (timeout_ <= Nanoseconds::zero()) {
+      chain_ = promise.chain;
+      return chain_->yield();
+    }
+    if (timeout_ != Nanoseconds::max()) return suspend_until(promise, loop.deadline(timeout_));
+    return suspend(promise);
+  }
+  void await_resume() { resumed(); }
+
+ private:
+  struct Watched final : Observer, Pooled {
+    explicit Watched(Watch& its_watch) noexcept : watch(its_watch) {}
+    void task_ended(TaskBase&) noexcept override {
+      if (watch.needed_ == 0 || --watch.needed_ > 0) return;
+      if (!watch.chain_ || watch.chain_->state != Chain::State::waiting) return;
+      watch.leave();
+      watch.chain_->woken();
+    }
+    Watch& watch;
+  };
+
+  std::size_t needed_;
+  Nanoseconds timeout_;
+  std::vector<std::unique_ptr<Watched>> watched_;
+};
+
+template <class T>
+Coro<Waited<T>> wait_some(std::vector<Task<T>> tasks, bool all, Nanoseconds timeout) {
+  if (tasks.empty() && !all) throw InvalidState("wait_any of no tasks would never end");
+  Loop* const loop = this_thread().loop;
+  std::size_t pending = 0;
+  for (const Task<T>& task : tasks) {
+    TaskBase& state = task.handle().get();
+    if (state.loop != loop) throw InvalidState("task '" + state.name() + "' belongs to another App");
+    if (state.is_running()) throw InvalidState("task '" + state.name() + "' awaits itself");
+    pending += !state.done();
+  }
+  if (all ? pending > 0 : pending == tasks.size()) {
+    Watch watch(all ? pending : 1, timeout);
+    watch.reserve(pending);
+    for (const Task<T>& task : tasks) {
+      if (!task.done()) watch.add(*task.handle().state());
+    }
+    co_await watch;
+  }
+  Waited<T> waited;
+  for (Task<T>& task : tasks) (task.done() ? waited.done : waited.pending).push_back(std::move(task));
+  co_return waited;
+}
+
+/// The tasks as a vector: of their common type where they have one, else of `Task<>`.
+template <class T, class... Ts>
+auto same_tasks(const Task<T>& first, const Task<Ts>&... rest) {
+  using Common = std::conditional_t<(std::is_same_v<T, Ts> && ...), Task<T>, Task<>>;
+  std::vector<Common> tasks;
+  tasks.reserve(1 + sizeof...(rest));
+  tasks.push_back(first);
+  (tasks.push_back(rest), ...);
+  return tasks;
+}
+
+}  // namespace detail
+
+template <class T>
+Coro<Waited<T>> wait_any(std::vector<Task<T>> tasks) {
+  return detail::wait_some(std::move(tasks), false, detail::Nanoseconds::max());
+}
+template <class T, class Rep, class Period>
+Coro<Waited<T>> wait_any(std::vector<Task<T>> tasks, std::chrono::duration<Rep, Period> timeout) {
+  return detail::wait_some(std::move(tasks), false, detail::to_nanoseconds(timeout));
+}
+template <class T, class... Ts>
+auto wait_any(const Task<T>& first, const Task<Ts>&... rest) {
+  return wait_any(detail::same_tasks(first, rest...));
+}
+
+template <class T>
+Coro<Waited<T>> wait_all(std::vector<Task<T>> tasks) {
+  return detail::wait_some(std::move(tasks), true, detail::Nanoseconds::max());
+}
+template <class T, class Rep, class Period>
+Coro<Waited<T>> wait_all(std::vector<Task<T>> tasks, std::chrono::duration<Rep, Period> timeout) {
+  return detail::wait_some(std::move(tasks), true, detail::to_nanoseconds(timeout));
+}
+template <class... Ts>
+auto wait_all(const Task<Ts>&... tasks) {
+  if constexpr (sizeof...(Ts) == 0) {
+    return wait_all(std::vector<Task<>>());
+  } else {
+    return wait_all(detail::same_tasks(tasks...));
+  }
+}
+
+}  // namespace errand
