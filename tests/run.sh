@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Builds and runs all tests. Installs Catch2 where it is missing and that is possible.
+#
+#   tests/run.sh [BUILD_DIRECTORY [CMAKE_OPTION...]]
+#
+# CXX and CXXFLAGS are CMake's. What ctest says comes last.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+if [ ! -d /usr/include/catch2 ] && command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
+  apt-get update -qq && apt-get install -y -qq catch2 >/dev/null || echo "Catch2 is not packaged here: CMake fetches it"
+fi
+
+build=${1:-build/tests}
+[ $# -gt 0 ] && shift
+jobs=$(nproc 2>/dev/null || echo 2)
+cmake -S . -B "$build" -DERRAND_BUILD_TESTS=ON -DERRAND_BUILD_EXAMPLES=OFF -DCMAKE_BUILD_TYPE="${BUILD_TYPE:-Debug}" "$@"
+cmake --build "$build" -j "$jobs"
+ctest --test-dir "$build" -j "$jobs" --output-on-failure --no-tests=error
