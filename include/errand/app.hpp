@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <cstdio>
 #include <errand/context.hpp>
-#include <errand/detail/spawn.hpp>
+#include <errand/create_task.hpp>
 #include <errand/detail/table.hpp>
 #include <errand/lifecycle.hpp>
 #include <errand/registry.hpp>
@@ -36,14 +36,6 @@ struct AppConfig {
   std::function<void(const TaskFailure&)> on_failure = {};  ///< empty: one line on `std::cerr`
   std::function<void(const SlowStep&)> on_slow_step = {};   ///< empty: one line on `std::cerr`
 };
-
-/// Work for `App::add_task` and `create_task`: a `Coro`, or a callable `f(App&)` or `f()` that gives a `Coro` or a
-/// plain value.
-///
-/// The task that it becomes: `Task<T>`, or a class derived from it that must be given a name before it is awaited,
-/// where the compiler needs that.
-template <class Work>
-using TaskOf = typename detail::WorkTraits<Work>::Handle;
 
 /// While one lives, `App::run` waits for more work. It can be moved, also to other threads, dropped on any of them, and
 /// may outlive the App.
@@ -277,10 +269,6 @@ class App : private detail::Host {
   unsigned worker_ = 0;
 };
 
-/// Like `App::add_task` on `App::current()`, but the task is not registered: the name is only for people.
-template <class Work>
-TaskOf<Work&&> create_task(Work&& work, std::string name = {});
-
 // Implementation
 
 /// This thread is inside the App.
@@ -394,25 +382,6 @@ TaskOf<Work&&> App::add_task(Work&& work, std::string name, NameTaken taken) {
     if (!before_start) detail::start_task(task);
     return handle;
   }
-}
-
-template <class Work>
-TaskOf<Work&&> create_task(Work&& work, std::string name) {
-  static_assert(!detail::is_task_handle<std::remove_cvref_t<Work>>, "this is a task already");
-  detail::Loop* loop = detail::this_thread().loop;
-  if (!loop) throw InvalidState("no App runs on this thread");
-  detail::TaskBase& task = detail::make_task(*loop, std::forward<Work>(work));
-  TaskOf<Work&&> handle{detail::TaskHandle(&task)};
-  if (!name.empty()) {
-    try {
-      task.details().name = std::move(name);
-    } catch (...) {
-      task.end_standing();
-      throw;
-    }
-  }
-  detail::start_task(task);
-  return handle;
 }
 
 inline detail::TaskBase* App::check_name(std::string_view name, NameTaken taken, const detail::TaskBase* wanted) const {

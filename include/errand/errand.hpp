@@ -8,6 +8,9 @@
 
 // Coroutines and tasks
 #include <errand/coro.hpp>
+#include <errand/create_task.hpp>
+#include <errand/generator.hpp>
+#include <errand/scoped_task.hpp>
 #include <errand/task.hpp>
 
 // Waiting
@@ -15,6 +18,7 @@
 #include <errand/condition.hpp>
 #include <errand/event.hpp>
 #include <errand/future.hpp>
+#include <errand/interval.hpp>
 #include <errand/lock.hpp>
 #include <errand/queue.hpp>
 #include <errand/semaphore.hpp>

@@ -5,6 +5,8 @@
 #include <concepts>
 #include <coroutine>
 #include <cstddef>
+#include <errand/event.hpp>
+#include <errand/generator.hpp>
 #include <errand/task.hpp>
 #include <memory>
 #include <type_traits>
@@ -42,6 +44,13 @@ template <class T>
 Coro<Waited<T>> wait_all(std::vector<Task<T>> tasks);
 template <class T, class Rep, class Period>
 Coro<Waited<T>> wait_all(std::vector<Task<T>> tasks, std::chrono::duration<Rep, Period> timeout);
+
+/// Gives the tasks in the order in which they end, each when it is done. Cancelling who asks leaves them running.
+///
+///     auto done = errand::as_completed(tasks);
+///     while (auto task = co_await done.next()) show(co_await *task);
+template <class T>
+AsyncGenerator<Task<T>> as_completed(std::vector<Task<T>> tasks);
 
 // Implementation
 
@@ -127,7 +136,62 @@ auto same_tasks(const Task<T>& first, const Task<Ts>&... rest) {
   return tasks;
 }
 
+/// Tasks in the order in which they end.
+template <class T>
+class Completions {
+ public:
+  explicit Completions(std::vector<Task<T>> tasks) {
+    watched_.reserve(tasks.size());
+    for (Task<T>& task : tasks) {
+      TaskBase& state = task.handle().get();
+      Watched& watched = *watched_.emplace_back(std::make_unique<Watched>(*this, std::move(task)));
+      if (state.done()) {
+        ended_.push_back(watched);
+      } else {
+        state.awaiters.push_back(watched);
+      }
+    }
+  }
+  ~Completions() {
+    while (!ended_.empty()) ended_.pop_front();
+  }
+  Completions(const Completions&) = delete;
+
+  std::size_t size() const noexcept { return watched_.size(); }
+  bool empty() const noexcept { return ended_.empty(); }
+  Task<T> pop() noexcept { return std::move(static_cast<Watched&>(static_cast<Node&>(ended_.pop_front())).task); }
+
+  Event changed;
+
+ private:
+  struct Watched final : Observer, Pooled {
+    Watched(Completions& its_completions, Task<T> its_task) noexcept
+        : completions(its_completions), task(std::move(its_task)) {}
+    void task_ended(TaskBase&) noexcept override {
+      completions.ended_.push_back(*this);
+      completions.changed.set();
+    }
+    Completions& completions;
+    Task<T> task;
+  };
+
+  List ended_;
+  std::vector<std::unique_ptr<Watched>> watched_;
+};
+
 }  // namespace detail
+
+template <class T>
+AsyncGenerator<Task<T>> as_completed(std::vector<Task<T>> tasks) {
+  detail::Completions<T> completions(std::move(tasks));
+  for (std::size_t i = 0; i < completions.size(); ++i) {
+    while (completions.empty()) {
+      completions.changed.clear();
+      co_await completions.changed.wait();
+    }
+    co_yield completions.pop();
+  }
+}
 
 template <class T>
 Coro<Waited<T>> wait_any(std::vector<Task<T>> tasks) {

@@ -21,6 +21,7 @@ struct PromiseBase {
   bool has_value = false;  // what the result's storage holds
   bool has_error = false;
   bool is_cancelled = false;  // the error is a Cancelled
+  bool is_generator = false;
 
   PromiseBase() noexcept = default;
   PromiseBase(const PromiseBase&) = delete;
@@ -32,6 +33,13 @@ struct PromiseBase {
 
   void enter(PromiseBase& child) noexcept;  // this coroutine awaits that one
   void leave() noexcept;                    // it has come to its end
+};
+
+/// A generator's frame belongs to an object, which is told when the chain destroys it.
+struct GeneratorBase : PromiseBase {
+  GeneratorBase** owner = nullptr;
+
+  GeneratorBase() noexcept { is_generator = true; }
 };
 
 /// One thread of control: a coroutine and those that it awaits, one inside the other. A task is one; so is each branch
@@ -101,7 +109,9 @@ class Chain : public Node {
   bool is_asked_by_task() noexcept;
   /// Destroys all frames without running them further: branches before the frame that holds them, the last first, and
   /// the innermost frame of each first. Constant stack.
-  void destroy() noexcept;
+  void destroy() noexcept { destroy_above(nullptr); }
+  /// The same of the frames inside this one, which is suspended in an await. That await then throws `InvalidState`.
+  void cut(PromiseBase& frame) noexcept;
 
  protected:
   ~Chain() = default;
@@ -112,7 +122,8 @@ class Chain : public Node {
   bool may_suspend_if_asked() noexcept;
   void throw_interruption();
   bool ask(Flag origin) noexcept;
-  void destroy_frames() noexcept;
+  void destroy_above(PromiseBase* last) noexcept;
+  void destroy_frames(PromiseBase* last) noexcept;
 };
 
 /// Marks the library's own awaitables: they may be awaited as they are, all others go through a bridge.
@@ -350,7 +361,8 @@ ERRAND_NOINLINE inline bool Chain::may_suspend_if_asked() noexcept {
 ERRAND_NOINLINE inline void Chain::throw_interruption() {
   if (flags & broken) {
     flags &= static_cast<std::uint8_t>(~broken);
-    throw InvalidState(std::string("the ") + name_of(waiting->kind) + " that was waited for has been destroyed");
+    const char* what = waiting ? name_of(waiting->kind) : "generator";
+    throw InvalidState(std::string("the ") + what + " that was waited for has been destroyed");
   }
   const bool by_task = flags & asked_by_task;
   flags &= static_cast<std::uint8_t>(~(asked | interrupted));
@@ -436,7 +448,7 @@ inline bool Chain::is_asked_by_task() noexcept {
   return found;
 }
 
-inline void Chain::destroy() noexcept {
+inline void Chain::destroy_above(PromiseBase* last) noexcept {
   Chain* chain = this;
   for (;;) {
     if (chain->state == State::waiting && chain->waiting->kind == Kind::branches) {
@@ -446,7 +458,7 @@ inline void Chain::destroy() noexcept {
         continue;
       }
     }
-    chain->destroy_frames();
+    chain->destroy_frames(chain == this ? last : nullptr);
     if (chain == this) return;
     BranchBase* branch = static_cast<BranchBase*>(chain);
     branch->sibling.unlink();
@@ -454,16 +466,24 @@ inline void Chain::destroy() noexcept {
   }
 }
 
-inline void Chain::destroy_frames() noexcept {
+inline void Chain::destroy_frames(PromiseBase* last) noexcept {
   state = State::ended;
   if (linked()) unlink();
-  while (leaf) {
+  while (leaf != last) {
     PromiseBase* inner = leaf;
     leaf = inner->parent;
+    if (inner->is_generator) *static_cast<GeneratorBase*>(inner)->owner = nullptr;
     inner->handle().destroy();
   }
   waiting = nullptr;
   if (linked()) unlink();  // a destructor may have woken it
+}
+
+inline void Chain::cut(PromiseBase& frame) noexcept {
+  destroy_above(&frame);
+  flags |= broken;
+  state = State::ready;
+  loop->ready.push_back(*this);
 }
 
 inline Chain& BranchBase::above() const noexcept { return *owner->chain(); }

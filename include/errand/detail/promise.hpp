@@ -31,7 +31,8 @@ class AwaiterRef {
 };
 
 /// A promise whose coroutine may await. The default arguments of `await_transform` note the place of each await.
-struct AwaitingPromise : PromiseBase, Pooled {
+template <class Base = PromiseBase>
+struct AwaitingPromise : Base, Pooled {
   template <class A>
   auto await_transform(A&& awaitable, const char* at_file = __builtin_FILE(),
                        std::uint32_t at_line = __builtin_LINE()) {
@@ -41,8 +42,8 @@ struct AwaitingPromise : PromiseBase, Pooled {
     static_assert(Awaitable<A> || is_coro<Plain>,
                   "this cannot be awaited: it is no Coro, no Task, no awaitable of errand, and no awaitable whose "
                   "await_suspend takes a std::coroutine_handle<>");
-    file = at_file;
-    line = at_line;
+    this->file = at_file;
+    this->line = at_line;
     if constexpr (LibraryAwaitable<A>) {
       if constexpr (std::is_reference_v<Awaiter<A>>) {
         return AwaiterRef<std::remove_reference_t<Awaiter<A>>>(awaitable);
@@ -66,7 +67,7 @@ struct FinalAwaiter {
 
 /// The promise without `return_value` and `return_void`, of which there may be only one.
 template <class T>
-struct ResultPromise : AwaitingPromise {
+struct ResultPromise : AwaitingPromise<> {
   Storage<T> storage;
 
   ~ResultPromise() {
