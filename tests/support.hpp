@@ -32,6 +32,7 @@ namespace support {
 /// A duration or a time as seconds, the way a log writes it: 1, 0.05.
 inline std::string seconds(std::chrono::nanoseconds duration) {
   std::ostringstream text;
+  text.precision(15);
   text << std::chrono::duration<double>(duration).count();
   return text.str();
 }
@@ -57,7 +58,7 @@ std::string text_of(const T& value) {
     return "QueueClosed";
   } else if constexpr (std::is_base_of_v<std::exception, T>) {
     return value.what();
-  } else if constexpr (requires { std::chrono::nanoseconds(value); }) {
+  } else if constexpr (std::is_convertible_v<const T&, std::chrono::nanoseconds>) {
     return seconds(value);
   } else if constexpr (requires { value.has_value(), *value; }) {
     return value ? text_of(*value) : "none";

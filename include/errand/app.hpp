@@ -583,7 +583,7 @@ inline std::optional<Clock::time_point> App::next_deadline() const {
 template <class F>
 bool App::post(F&& f) {
   detail::check_callback<std::decay_t<F>>();
-  auto* callback = new detail::CallbackOf<std::decay_t<F>>(*loop_, std::forward<F>(f));
+  auto* callback = new detail::PlainCallback<std::decay_t<F>>(*loop_, std::forward<F>(f));
   if (loop_->inbox->post(*callback)) return true;
   callback->drop();
   return false;
@@ -593,7 +593,7 @@ template <class F>
 CallHandle App::call_soon(F&& f) {
   detail::check_callback<std::decay_t<F>>();
   loop_->check_thread();
-  auto* callback = new detail::CallbackOf<std::decay_t<F>>(*loop_, std::forward<F>(f));
+  auto* callback = new detail::PlainCallback<std::decay_t<F>>(*loop_, std::forward<F>(f));
   const CallHandle handle(*callback);
   callback->count();
   if (loop_->closing) {
@@ -608,7 +608,7 @@ template <class F>
 CallHandle App::call(Clock::time_point when, F&& f) {
   detail::check_callback<std::decay_t<F>>();
   loop_->check_thread();
-  auto* callback = new detail::CallbackOf<std::decay_t<F>>(*loop_, std::forward<F>(f));
+  auto* callback = new detail::PlainCallback<std::decay_t<F>>(*loop_, std::forward<F>(f));
   const CallHandle handle(*callback);
   callback->count();
   if (loop_->closing) {

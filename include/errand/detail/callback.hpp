@@ -79,6 +79,7 @@ class Callback : public Call, public Pooled {
   std::uint32_t references_ = 1;
 };
 
+/// A callback with its callable, which somebody derived from it calls.
 template <class F>
 class CallbackOf : public Callback {
  public:
@@ -89,7 +90,6 @@ class CallbackOf : public Callback {
 
  protected:
   ~CallbackOf() override {}
-  void invoke() override { callable_(); }
   void destroy() noexcept override { std::destroy_at(std::addressof(callable_)); }
   F& callable() noexcept { return callable_; }
 
@@ -97,6 +97,15 @@ class CallbackOf : public Callback {
   union {
     F callable_;
   };
+};
+
+template <class F>
+class PlainCallback final : public CallbackOf<F> {
+ public:
+  using CallbackOf<F>::CallbackOf;
+
+ private:
+  void invoke() override { this->callable()(); }
 };
 
 template <class R>
