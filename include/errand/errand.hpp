@@ -22,6 +22,7 @@
 #include <errand/lock.hpp>
 #include <errand/queue.hpp>
 #include <errand/semaphore.hpp>
+#include <errand/thread.hpp>
 #include <errand/time.hpp>
 
 // Many at once
@@ -33,3 +34,4 @@
 
 // The App
 #include <errand/app.hpp>
+#include <errand/signals.hpp>

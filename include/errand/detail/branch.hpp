@@ -12,22 +12,25 @@
 namespace errand::detail {
 
 /// A branch, and how it ended. Its frame goes as soon as it has.
-template <class T>
-class Branch final : public BranchBase {
- public:
+template <class T> class Branch final : public BranchBase {
+public:
   explicit Branch(Coro<T> coro) {
-    if (!coro) throw InvalidState("this Coro is empty: a coroutine can be awaited once");
+    if (!coro)
+      throw InvalidState("this Coro is empty: a coroutine can be awaited once");
     leaf = coro.release();
   }
-  std::exception_ptr error() const noexcept override { return outcome_ ? outcome_->exception() : nullptr; }
+  std::exception_ptr error() const noexcept override {
+    return outcome_ ? outcome_->exception() : nullptr;
+  }
 
-  Branch(Branch&&) = delete;
+  Branch(Branch &&) = delete;
   ~Branch() {
-    if (state == State::created && leaf) leaf->handle().destroy();
+    if (state == State::created && leaf)
+      leaf->handle().destroy();
   }
 
   /// Of a branch that has ended.
-  Outcome<T>& outcome() noexcept { return *outcome_; }
+  Outcome<T> &outcome() noexcept { return *outcome_; }
   /// The value. Throws what it ended with otherwise.
   T take() {
     if constexpr (std::is_void_v<T>) {
@@ -39,7 +42,7 @@ class Branch final : public BranchBase {
     }
   }
 
- private:
+private:
   bool begin() noexcept override {
     state = State::ended;
     std::exchange(leaf, nullptr)->handle().destroy();
@@ -49,7 +52,8 @@ class Branch final : public BranchBase {
   }
 
   void ended() noexcept override {
-    Promise<T>& promise = static_cast<Promise<T>&>(*std::exchange(leaf, nullptr));
+    Promise<T> &promise =
+        static_cast<Promise<T> &>(*std::exchange(leaf, nullptr));
     if (promise.has_value) {
       try {
         if constexpr (std::is_void_v<T>) {
@@ -70,20 +74,21 @@ class Branch final : public BranchBase {
   }
 
   void tell() noexcept {
-    ending = outcome_->has_value() ? Ending::value : outcome_->cancelled() ? Ending::cancelled : Ending::error;
+    ending = outcome_->has_value()   ? Ending::value
+             : outcome_->cancelled() ? Ending::cancelled
+                                     : Ending::error;
     owner->ended(*this);
   }
 
   std::optional<Outcome<T>> outcome_;
 };
 
+template <class A> struct BranchResultOf { using type = Awaited<A>; };
 template <class A>
-struct BranchResultOf {
-  using type = Awaited<A>;
-};
-template <class A>
-requires(!is_task<std::remove_cvref_t<A>> && std::is_lvalue_reference_v<Awaited<A>> &&
-         std::is_const_v<std::remove_reference_t<Awaited<A>>>) struct BranchResultOf<A> {
+requires(!is_task<std::remove_cvref_t<A>> &&
+         std::is_lvalue_reference_v<Awaited<A>> &&
+         std::is_const_v<
+             std::remove_reference_t<Awaited<A>>>) struct BranchResultOf<A> {
   using type = std::remove_cvref_t<Awaited<A>>;
 };
 template <class A>
@@ -92,40 +97,41 @@ struct BranchResultOf<A> {
   using type = typename std::remove_cvref_t<A>::value_type;
 };
 
-/// What an argument of a combinator gives: that of a Coro or a Task, or of any other awaitable of the library.
-template <class A>
-using BranchResult = typename BranchResultOf<A>::type;
+/// What an argument of a combinator gives: that of a Coro or a Task, or of any
+/// other awaitable of the library.
+template <class A> using BranchResult = typename BranchResultOf<A>::type;
 
-/// What a combinator takes: a Coro, which becomes its own, a Task, which it only observes, or another awaitable of the
-/// library, which stands for a Coro of its result.
+/// What a combinator takes: a Coro, which becomes its own, a Task, which it
+/// only observes, or another awaitable of the library, which stands for a Coro
+/// of its result.
 template <class A>
 concept Branchable = LibraryAwaitable<A>;
 
-template <class T>
-Coro<T> as_coro(Coro<T>&& coro) {
-  return std::move(coro);
-}
-template <class T>
-Coro<T> as_coro(Task<T> task) {
+template <class T> Coro<T> as_coro(Coro<T> &&coro) { return std::move(coro); }
+template <class T> Coro<T> as_coro(Task<T> task) {
   co_return co_await std::move(task);
 }
 template <class A>
 requires(!is_coro<std::remove_cvref_t<A>> && !is_task<std::remove_cvref_t<A>> &&
-         std::is_lvalue_reference_v<A>) Coro<BranchResult<A>> as_coro(A&& awaitable) {
+         std::is_lvalue_reference_v<A>)
+    Coro<BranchResult<A>> as_coro(A &&awaitable) {
   co_return co_await awaitable;
 }
 template <class A>
-requires(!is_coro<A> && !is_task<A> && !std::is_reference_v<A>) Coro<BranchResult<A>> as_coro(A awaitable) {
+requires(!is_coro<A> && !is_task<A> &&
+         !std::is_reference_v<A>) Coro<BranchResult<A>> as_coro(A awaitable) {
   co_return co_await std::move(awaitable);
 }
 
-}  // namespace errand::detail
+} // namespace errand::detail
 
 namespace errand::detail {
 
-/// Reports an error of a branch that comes out nowhere, under the name of its task.
-inline void report_branch(BranchBase& branch) noexcept {
-  branch.loop->host->report(&static_cast<TaskBase&>(branch.root()), branch.error());
+/// Reports an error of a branch that comes out nowhere, under the name of its
+/// task.
+inline void report_branch(BranchBase &branch) noexcept {
+  branch.loop->host->report(&static_cast<TaskBase &>(branch.root()),
+                            branch.error());
 }
 
-}  // namespace errand::detail
+} // namespace errand::detail

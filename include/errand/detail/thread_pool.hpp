@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <stop_token>
+#include <thread>
+#include <vector>
+
+#include <errand/detail/remote.hpp>
+
+namespace errand::detail {
+
+/// A call for a thread of the pool. When it is done it is posted back to the
+/// loop, and destroyed there.
+class PoolCall : public RemoteWake {
+public:
+  std::stop_token stop_token() const noexcept { return stop_.get_token(); }
+  void request_stop() noexcept { stop_.request_stop(); }
+
+  void run() noexcept final {
+    Loop &loop = *loop_;
+    under_way_.unlink();
+    const bool is_last = --loop.thread_calls == 0;
+    RemoteWake::run();
+    if (is_last)
+      loop.wake_all(loop.thread_waiters);
+  }
+
+protected:
+  ~PoolCall() = default;
+  virtual void execute() noexcept = 0;
+
+private:
+  friend class ThreadPool;
+  struct Place : Link {
+    PoolCall *call;
+  };
+
+  Loop *loop_ = nullptr;
+  Place under_way_; // among the calls of the pool; for the App's thread alone
+  std::stop_source stop_;
+};
+
+/// The threads of an App, made on demand. It belongs to the loop, and is made
+/// by the first call.
+class ThreadPool {
+public:
+  static ThreadPool &of(Loop &loop) {
+    if (!loop.thread_pool)
+      loop.thread_pool = std::make_shared<ThreadPool>(loop.max_threads);
+    return *static_cast<ThreadPool *>(loop.thread_pool.get());
+  }
+
+  explicit ThreadPool(unsigned most) : most_(most > 0 ? most : 1) {}
+  ThreadPool(const ThreadPool &) = delete;
+  ThreadPool &operator=(const ThreadPool &) = delete;
+  /// Asks the calls that are under way to stop, and waits for them. Those that
+  /// have not begun do not begin.
+  ~ThreadPool() {
+    for (Link *link = calls_.begin(); link != calls_.end(); link = link->next) {
+      static_cast<PoolCall::Place &>(*link).call->request_stop();
+    }
+    List left;
+    {
+      std::lock_guard lock(mutex_);
+      closed_ = true;
+      left.splice_back(queue_);
+    }
+    wake_.notify_all();
+    for (std::thread &thread : threads_)
+      thread.join();
+    while (!left.empty())
+      static_cast<PoolCall &>(static_cast<Node &>(left.pop_front())).post();
+  }
+
+  /// On the App's thread. Throws where there is no thread, and none can be
+  /// made.
+  void start(PoolCall &call, Loop &loop) {
+    call.inbox_ = loop.inbox;
+    call.loop_ = &loop;
+    {
+      std::lock_guard lock(mutex_);
+      if (idle_ <= queued_ && threads_.size() < most_) {
+        try {
+          threads_.emplace_back([this] { serve(); });
+        } catch (...) {
+          if (threads_.empty())
+            throw;
+        }
+      }
+      queue_.push_back(call);
+      ++queued_;
+    }
+    call.under_way_.call = &call;
+    calls_.push_back(call.under_way_);
+    ++loop.thread_calls;
+    wake_.notify_one();
+  }
+
+private:
+  void serve() {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      ++idle_;
+      wake_.wait(lock, [this] { return closed_ || !queue_.empty(); });
+      --idle_;
+      if (queue_.empty())
+        return;
+      PoolCall &call =
+          static_cast<PoolCall &>(static_cast<Node &>(queue_.pop_front()));
+      --queued_;
+      lock.unlock();
+      call.execute();
+      call.post();
+      lock.lock();
+    }
+  }
+
+  const std::size_t most_;
+  List calls_; // under way, or queued; for the App's thread alone
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  List queue_;
+  std::size_t queued_ = 0;
+  std::size_t idle_ = 0;
+  bool closed_ = false;
+  std::vector<std::thread> threads_;
+};
+
+} // namespace errand::detail
