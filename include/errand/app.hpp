@@ -32,29 +32,23 @@ using namespace std::chrono_literals;
 
 /// How an App is made.
 struct AppConfig {
-  ClockSource *clock =
-      nullptr; ///< null: `std::chrono::steady_clock`; must outlive the App
-  Reactor *reactor =
-      nullptr; ///< null: a condition variable; must outlive the App
-  std::chrono::nanoseconds graceful_timeout =
-      std::chrono::seconds(15); ///< for each phase of the stop
-  std::chrono::nanoseconds slow_step =
-      {}; ///< above zero: every step that keeps the loop longer is reported
-  bool purge_when_done = false; ///< forget a named task as soon as it is done
-  unsigned max_threads = 32;    ///< of `to_thread`
-  std::function<void(const TaskFailure &)> on_failure =
-      {}; ///< empty: one line on `std::cerr`
-  std::function<void(const SlowStep &)> on_slow_step =
-      {}; ///< empty: one line on `std::cerr`
+  ClockSource* clock = nullptr;  ///< null: `std::chrono::steady_clock`; must outlive the App
+  Reactor* reactor = nullptr;    ///< null: a condition variable; must outlive the App
+  std::chrono::nanoseconds graceful_timeout = std::chrono::seconds(15);  ///< for each phase of the stop
+  std::chrono::nanoseconds slow_step = {};  ///< above zero: every step that keeps the loop longer is reported
+  bool purge_when_done = false;             ///< forget a named task as soon as it is done
+  unsigned max_threads = 32;                ///< of `to_thread`
+  std::function<void(const TaskFailure&)> on_failure = {};  ///< empty: one line on `std::cerr`
+  std::function<void(const SlowStep&)> on_slow_step = {};   ///< empty: one line on `std::cerr`
 };
 
-/// While one lives, `App::run` waits for more work. It can be moved, also to
-/// other threads, dropped on any of them, and may outlive the App.
+/// While one lives, `App::run` waits for more work. It can be moved, also to other threads, dropped on any of them, and
+/// may outlive the App.
 class [[nodiscard("dropping it lets run() end")]] KeepAlive {
-public:
+ public:
   KeepAlive() noexcept = default;
-  KeepAlive(KeepAlive &&) noexcept = default;
-  KeepAlive &operator=(KeepAlive other) noexcept {
+  KeepAlive(KeepAlive&&) noexcept = default;
+  KeepAlive& operator=(KeepAlive other) noexcept {
     std::swap(inbox_, other.inbox_);
     return *this;
   }
@@ -62,51 +56,42 @@ public:
 
   /// Lets go, once.
   void release() noexcept {
-    if (const auto inbox = std::exchange(inbox_, nullptr))
-      inbox->let_go();
+    if (const auto inbox = std::exchange(inbox_, nullptr)) inbox->let_go();
   }
 
-private:
+ private:
   friend class App;
-  explicit KeepAlive(std::shared_ptr<detail::Inbox> inbox) noexcept
-      : inbox_(std::move(inbox)) {
-    inbox_->keep();
-  }
+  explicit KeepAlive(std::shared_ptr<detail::Inbox> inbox) noexcept : inbox_(std::move(inbox)) { inbox_->keep(); }
 
   std::shared_ptr<detail::Inbox> inbox_;
 };
 
-/// What `App::cancel_task` gives: awaits the end of the task, its clean-up
-/// included.
+/// What `App::cancel_task` gives: awaits the end of the task, its clean-up included.
 ///
-/// Gives true where the task ended cancelled. Throws an error that its clean-up
-/// threw; nothing where the task was done already. Throws `Cancelled` where the
-/// caller itself is cancelled meanwhile; the task then ends on its own.
+/// Gives true where the task ended cancelled. Throws an error that its clean-up threw; nothing where the task was done
+/// already. Throws `Cancelled` where the caller itself is cancelled meanwhile; the task then ends on its own.
 class CancelTask : public detail::TaskWait {
-public:
-  explicit CancelTask(detail::TaskHandle asked) noexcept
-      : TaskWait(std::move(asked)), was_done_(task().done()) {}
+ public:
+  explicit CancelTask(detail::TaskHandle asked) noexcept : TaskWait(std::move(asked)), was_done_(task().done()) {}
 
   bool await_resume() {
     resumed();
-    if (task().status == TaskStatus::failed && !was_done_)
-      task().throw_failure();
+    if (task().status == TaskStatus::failed && !was_done_) task().throw_failure();
     return task().status == TaskStatus::cancelled;
   }
 
-private:
+ private:
   bool was_done_;
 };
 
 namespace detail {
 
-/// The future's side of submitted work, shared by those who may end it. Where
-/// all of them go, the work was cancelled.
-template <class T> class Submission {
-public:
-  explicit Submission(const std::string &name)
-      : shared_(
-            std::make_shared<Shared>(name.empty() ? "submitted work" : name)) {}
+/// The future's side of submitted work, shared by those who may end it. Where all of them go, the work was cancelled.
+template <class T>
+class Submission {
+ public:
+  explicit Submission(const std::string& name)
+      : shared_(std::make_shared<Shared>(name.empty() ? "submitted work" : name)) {}
 
   std::future<T> future() { return shared_->promise.get_future(); }
   void set(Task<T> done) {
@@ -127,12 +112,11 @@ public:
     shared_->promise.set_exception(std::move(error));
   }
 
-private:
+ private:
   struct Shared {
     explicit Shared(std::string its_name) : name(std::move(its_name)) {}
     ~Shared() {
-      if (!is_set)
-        promise.set_exception(std::make_exception_ptr(TaskCancelled(name)));
+      if (!is_set) promise.set_exception(std::make_exception_ptr(TaskCancelled(name)));
     }
     std::promise<T> promise;
     std::string name;
@@ -142,85 +126,74 @@ private:
   std::shared_ptr<Shared> shared_;
 };
 
-} // namespace detail
+}  // namespace detail
 
-/// A single-threaded event loop, and the tasks that it runs: start work in the
-/// background, name it, find it again, await it, cancel it, never lose an
-/// error, shut down cleanly.
+/// A single-threaded event loop, and the tasks that it runs: start work in the background, name it, find it again,
+/// await it, cancel it, never lose an error, shut down cleanly.
 ///
 ///     errand::App app("MyApp");
 ///     app.add_task(poll_sensor, "sensor");
 ///     app.run();   // until stop(), or until no work is left
 ///
-/// Everything but `stop`, `post` and `submit` belongs to the App's thread: the
-/// one inside `run` or `poll`, and at other times whichever single thread uses
-/// it; called elsewhere it throws `WrongThread` where that can be seen.
+/// Everything but `stop`, `post` and `submit` belongs to the App's thread: the one inside `run` or `poll`, and at other
+/// times whichever single thread uses it; called elsewhere it throws `WrongThread` where that can be seen.
 ///
-/// The destructor ends what still runs: whatever is suspended is destroyed
-/// where it stands, without running further. It must not run inside the App's
-/// own `run` or `poll`, and terminates the program there. What was got from an
-/// App may outlive it; what would need the App then throws `InvalidState`.
+/// The destructor ends what still runs: whatever is suspended is destroyed where it stands, without running further. It
+/// must not run inside the App's own `run` or `poll`, and terminates the program there. What was got from an App may
+/// outlive it; what would need the App then throws `InvalidState`.
 class App : private detail::Host, private detail::WorkerHost {
-public:
+ public:
   explicit App(std::string name = "app", AppConfig config = {});
   ~App();
-  App(const App &) = delete;
-  App &operator=(const App &) = delete;
+  App(const App&) = delete;
+  App& operator=(const App&) = delete;
 
-  const std::string &name() const noexcept { return name_; }
-  /// The App whose loop runs on this thread. Throws `InvalidState` where there
-  /// is none.
-  static App &current();
+  const std::string& name() const noexcept { return name_; }
+  /// The App whose loop runs on this thread. Throws `InvalidState` where there is none.
+  static App& current();
   /// Whether it is inside `run` or `poll`.
   bool running() const noexcept { return loop_->owner() != nullptr; }
 
   // Background tasks
 
-  /// Starts work in the background: it is queued, and begins on a later turn.
-  /// `work` is a `Coro<T>`; a callable `f(App&)` or `f()`, which is called in
-  /// the task's first step and gives a `Coro<T>` or a plain `T`; or an existing
-  /// task, which gets a further name. A callable lives as long as its
-  /// coroutine, so that a lambda may capture and be a coroutine.
+  /// Starts work in the background: it is queued, and begins on a later turn. `work` is a `Coro<T>`; a callable
+  /// `f(App&)` or `f()`, which is called in the task's first step and gives a `Coro<T>` or a plain `T`; or an existing
+  /// task, which gets a further name. A callable lives as long as its coroutine, so that a lambda may capture and be a
+  /// coroutine.
   ///
-  /// With a name the task is registered: `get_task` finds it. Before `run`, the
-  /// task starts in its place among the `before_server_start` listeners, a
-  /// callable on every worker. The handle is valid at once, and need not be
-  /// kept.
+  /// With a name the task is registered: `get_task` finds it. Before `run`, the task starts in its place among the
+  /// `before_server_start` listeners, a callable on every worker. The handle is valid at once, and need not be kept.
   ///
-  /// Throws `TaskNameInUse` where the name belongs to a task that is pending,
-  /// unless `taken` says otherwise; `TaskTypeMismatch` where the task to keep
-  /// is of another type; `WrongThread`; `std::bad_alloc`. The work is destroyed
-  /// unrun then.
+  /// Throws `TaskNameInUse` where the name belongs to a task that is pending, unless `taken` says otherwise;
+  /// `TaskTypeMismatch` where the task to keep is of another type; `WrongThread`; `std::bad_alloc`. The work is
+  /// destroyed unrun then.
   ///
   ///     errand::Task<int> task = app.add_task(count("a.txt"), "count:a.txt");
   template <class Work>
-  TaskOf<Work &&> add_task(Work &&work, std::string name = {},
-                           NameTaken taken = NameTaken::fail);
+  TaskOf<Work&&> add_task(Work&& work, std::string name = {}, NameTaken taken = NameTaken::fail);
 
-  /// The task that was registered under this name, `Task<>` where no type is
-  /// asked for. Throws `TaskNotFound`, and `TaskTypeMismatch` where its result
-  /// is of another type.
-  template <class T = void> Task<T> get_task(std::string_view name) const;
+  /// The task that was registered under this name, `Task<>` where no type is asked for. Throws `TaskNotFound`, and
+  /// `TaskTypeMismatch` where its result is of another type.
+  template <class T = void>
+  Task<T> get_task(std::string_view name) const;
   /// The same; an empty handle where there is none.
-  template <class T = void> Task<T> find_task(std::string_view name) const;
+  template <class T = void>
+  Task<T> find_task(std::string_view name) const;
 
-  /// Asks the task of this name to end, whether or not the result is awaited;
-  /// `co_await` it to see the end. A task that has been asked already is not
-  /// asked again. Throws `TaskNotFound`, and `InvalidState` in the task itself.
+  /// Asks the task of this name to end, whether or not the result is awaited; `co_await` it to see the end. A task that
+  /// has been asked already is not asked again. Throws `TaskNotFound`, and `InvalidState` in the task itself.
   ///
-  ///     bool cancelled = co_await app.cancel_task("slow_task", "no longer
-  ///     needed");
+  ///     bool cancelled = co_await app.cancel_task("slow_task", "no longer needed");
   CancelTask cancel_task(std::string_view name, std::string_view reason = {});
 
   /// Forgets the registered tasks that are done; how many.
   std::size_t purge_tasks();
-  /// The registered tasks, in the order added. A copy: adding, purging and
-  /// cancelling meanwhile is safe.
+  /// The registered tasks, in the order added. A copy: adding, purging and cancelling meanwhile is safe.
   std::vector<Task<>> tasks() const;
   /// Every pending task, named or not, in the order added.
   std::vector<Task<>> all_tasks() const;
-  /// Asks all tasks but the caller's to end, those that were added meanwhile
-  /// too, and waits for them, no longer than `timeout`; how many are left.
+  /// Asks all tasks but the caller's to end, those that were added meanwhile too, and waits for them, no longer than
+  /// `timeout`; how many are left.
   template <class Rep, class Period>
   Coro<std::size_t> shutdown_tasks(std::chrono::duration<Rep, Period> timeout) {
     return shutdown_all(detail::to_nanoseconds(timeout));
@@ -228,143 +201,131 @@ public:
 
   // Running
 
-  /// Runs the listeners and the tasks, until `stop`, or until no task,
-  /// callback, posted call or `KeepAlive` is left. Then all tasks are cancelled
-  /// and awaited. Afterwards it may be called again.
+  /// Runs the listeners and the tasks, until `stop`, or until no task, callback, posted call or `KeepAlive` is left.
+  /// Then all tasks are cancelled and awaited. Afterwards it may be called again.
   ///
-  /// Throws what a listener threw; `Deadlock` where tasks are left and nothing
-  /// can ever wake them; `InvalidState` inside any `run` or `poll` of this
-  /// thread.
+  /// Throws what a listener threw; `Deadlock` where tasks are left and nothing can ever wake them; `InvalidState`
+  /// inside any `run` or `poll` of this thread.
   void run(RunOptions options = {});
-  /// Runs until `main` ends; then cancels the rest, waits for it, and returns
-  /// the result of `main`. Throws what `main` throws, and `TaskCancelled` where
-  /// it ended cancelled because of `stop` or a signal.
-  template <class T> T run(Coro<T> main, RunOptions options = {});
-  /// For a host loop: makes one turn without blocking. The first call starts
-  /// what `run` would start; once no work is left, or after `stop`, the next
-  /// calls make the stop sequence. False once that is over. Throws what a
-  /// listener threw.
+  /// Runs until `main` ends; then cancels the rest, waits for it, and returns the result of `main`. Throws what `main`
+  /// throws, and `TaskCancelled` where it ended cancelled because of `stop` or a signal.
+  template <class T>
+  T run(Coro<T> main, RunOptions options = {});
+  /// For a host loop: makes one turn without blocking. The first call starts what `run` would start; once no work is
+  /// left, or after `stop`, the next calls make the stop sequence. False once that is over. Throws what a listener
+  /// threw.
   bool poll();
-  /// When `poll` should be called again: now where something is ready, empty
-  /// where only something from outside can help.
+  /// When `poll` should be called again: now where something is ready, empty where only something from outside can
+  /// help.
   std::optional<Clock::time_point> next_deadline() const;
-  /// Ends `run`. Any thread, any time, more than once. Before the first `run`
-  /// it lets that make one turn.
+  /// Ends `run`. Any thread, any time, more than once. Before the first `run` it lets that make one turn.
   void stop() noexcept { loop_->inbox->request_stop(); }
   /// Keeps `run` waiting for more work. Who posts from other threads holds one.
   [[nodiscard]] KeepAlive keep_alive() { return KeepAlive(loop_->inbox); }
 
   // From other threads
 
-  /// Runs `f` on the loop's thread; any thread may ask. False, and `f` is
-  /// destroyed unrun, once the App has ended: from the end of a `run` to the
-  /// start of the next. What `f` throws is reported.
-  template <class F> bool post(F &&f);
+  /// Runs `f` on the loop's thread; any thread may ask. False, and `f` is destroyed unrun, once the App has ended: from
+  /// the end of a `run` to the start of the next. What `f` throws is reported.
+  template <class F>
+  bool post(F&& f);
 
-  /// Adds work from any thread, as `add_task` does on the loop's; its result,
-  /// or what it throws, comes through the future. That throws `InvalidState`
-  /// where the App has ended, and `TaskCancelled` where the work was cancelled,
-  /// the App was stopping, or it was destroyed before.
+  /// Adds work from any thread, as `add_task` does on the loop's; its result, or what it throws, comes through the
+  /// future. That throws `InvalidState` where the App has ended, and `TaskCancelled` where the work was cancelled, the
+  /// App was stopping, or it was destroyed before.
   template <class Work>
-  std::future<typename detail::WorkTraits<Work &&>::Value>
-  submit(Work &&work, std::string name = {});
+  std::future<typename detail::WorkTraits<Work&&>::Value> submit(Work&& work, std::string name = {});
 
-  // Callbacks: plain functions, run by the loop outside any task. What they
-  // throw is reported
+  // Callbacks: plain functions, run by the loop outside any task. What they throw is reported
 
   /// On the next turn.
-  template <class F> CallHandle call_soon(F &&f);
+  template <class F>
+  CallHandle call_soon(F&& f);
   /// After a while.
   template <class F, class Rep, class Period>
-  CallHandle call_later(std::chrono::duration<Rep, Period> delay, F &&f) {
-    return call(loop_->deadline(detail::to_nanoseconds(delay)),
-                std::forward<F>(f));
+  CallHandle call_later(std::chrono::duration<Rep, Period> delay, F&& f) {
+    return call(loop_->deadline(detail::to_nanoseconds(delay)), std::forward<F>(f));
   }
   /// At a time of the App's clock.
-  template <class F> CallHandle call_at(Clock::time_point when, F &&f) {
+  template <class F>
+  CallHandle call_at(Clock::time_point when, F&& f) {
     return call(when, std::forward<F>(f));
   }
 
-  // Listeners: f(App&) or f(), a plain function or a coroutine, each awaited
-  // before the next. Higher priority first, then the order added; the *_stop
-  // ones in reverse
+  // Listeners: f(App&) or f(), a plain function or a coroutine, each awaited before the next. Higher priority first,
+  // then the order added; the *_stop ones in reverse
 
-  template <class F> void add_listener(Phase phase, F &&f, int priority = 0);
-  template <class F> void main_process_start(F &&f, int priority = 0) {
+  template <class F>
+  void add_listener(Phase phase, F&& f, int priority = 0);
+  template <class F>
+  void main_process_start(F&& f, int priority = 0) {
     add_listener(Phase::main_process_start, std::forward<F>(f), priority);
   }
-  template <class F> void before_server_start(F &&f, int priority = 0) {
+  template <class F>
+  void before_server_start(F&& f, int priority = 0) {
     add_listener(Phase::before_server_start, std::forward<F>(f), priority);
   }
-  template <class F> void after_server_start(F &&f, int priority = 0) {
+  template <class F>
+  void after_server_start(F&& f, int priority = 0) {
     add_listener(Phase::after_server_start, std::forward<F>(f), priority);
   }
-  template <class F> void before_server_stop(F &&f, int priority = 0) {
+  template <class F>
+  void before_server_stop(F&& f, int priority = 0) {
     add_listener(Phase::before_server_stop, std::forward<F>(f), priority);
   }
-  template <class F> void after_server_stop(F &&f, int priority = 0) {
+  template <class F>
+  void after_server_stop(F&& f, int priority = 0) {
     add_listener(Phase::after_server_stop, std::forward<F>(f), priority);
   }
-  template <class F> void main_process_stop(F &&f, int priority = 0) {
+  template <class F>
+  void main_process_stop(F&& f, int priority = 0) {
     add_listener(Phase::main_process_stop, std::forward<F>(f), priority);
   }
 
   // Signals
 
-  /// Calls `handler(const Signal&)` or `handler()`, a plain function or a
-  /// coroutine, whenever the event is dispatched. Its name has three parts,
-  /// `namespace.reference.action`, and none has to be declared; the last part
-  /// may be `<name>`, which stands for any action and is found in
-  /// `Signal::parameter`. Throws `InvalidEvent`.
-  template <class F> void add_signal(std::string_view event, F &&handler);
-  /// Wakes everyone who is waiting for the event at this moment, and then runs
-  /// its handlers, one after the other, in the task that it returns. A handler
-  /// that throws fails that task, and the handlers after it don't run. Nobody
+  /// Calls `handler(const Signal&)` or `handler()`, a plain function or a coroutine, whenever the event is dispatched.
+  /// Its name has three parts, `namespace.reference.action`, and none has to be declared; the last part may be
+  /// `<name>`, which stands for any action and is found in `Signal::parameter`. Throws `InvalidEvent`.
+  template <class F>
+  void add_signal(std::string_view event, F&& handler);
+  /// Wakes everyone who is waiting for the event at this moment, and then runs its handlers, one after the other, in
+  /// the task that it returns. A handler that throws fails that task, and the handlers after it don't run. Nobody
   /// listening is no error; an event is not remembered. Throws `InvalidEvent`.
   Task<> dispatch(std::string_view event, std::any payload = {});
-  /// `co_await app.event("my.custom.event")` gives the next signal of that
-  /// event, one that is dispatched after the await began; the last part may be
-  /// `*`. Throws `InvalidEvent`.
-  EventWait event(std::string_view event) {
-    return wait_for_event(event, std::chrono::nanoseconds::max());
-  }
+  /// `co_await app.event("my.custom.event")` gives the next signal of that event, one that is dispatched after the
+  /// await began; the last part may be `*`. Throws `InvalidEvent`.
+  EventWait event(std::string_view event) { return wait_for_event(event, std::chrono::nanoseconds::max()); }
   /// The same, but throws `TimeoutError` when none comes in time.
   template <class Rep, class Period>
-  EventWait event(std::string_view event,
-                  std::chrono::duration<Rep, Period> timeout) {
+  EventWait event(std::string_view event, std::chrono::duration<Rep, Period> timeout) {
     return wait_for_event(event, detail::to_nanoseconds(timeout));
   }
 
   /// What the parts of the program share: one object a type.
-  Context &ctx() noexcept { return ctx_; }
+  Context& ctx() noexcept { return ctx_; }
   /// Which worker this is, from 0.
   unsigned worker() const noexcept { return worker_; }
   /// Writes a table for people: id, name, status, age, and where it waits.
-  void dump_tasks(std::ostream &out) const;
+  void dump_tasks(std::ostream& out) const;
 
-private:
+ private:
   class Inside;
 
-  void report(detail::TaskBase *task,
-              std::exception_ptr error) noexcept override;
-  void registered_ended(detail::TaskBase &task) noexcept override {
-    registry_.ended(task, config_.purge_when_done);
-  }
-  void slow_step(detail::TaskBase *task, std::chrono::nanoseconds took,
-                 const char *file, unsigned line) noexcept override;
+  void report(detail::TaskBase* task, std::exception_ptr error) noexcept override;
+  void registered_ended(detail::TaskBase& task) noexcept override { registry_.ended(task, config_.purge_when_done); }
+  void slow_step(detail::TaskBase* task, std::chrono::nanoseconds took, const char* file,
+                 unsigned line) noexcept override;
 
-  void tell(const TaskFailure &failure) noexcept;
+  void tell(const TaskFailure& failure) noexcept;
 
-  /// The task that is to be kept under this name, if any. Throws where the name
-  /// cannot be had.
-  detail::TaskBase *check_name(std::string_view name, NameTaken taken,
-                               const detail::TaskBase *wanted) const;
-  void register_task(detail::TaskBase &task, const std::string &name,
-                     NameTaken taken);
-  template <class F> CallHandle call(Clock::time_point when, F &&f);
+  /// The task that is to be kept under this name, if any. Throws where the name cannot be had.
+  detail::TaskBase* check_name(std::string_view name, NameTaken taken, const detail::TaskBase* wanted) const;
+  void register_task(detail::TaskBase& task, const std::string& name, NameTaken taken);
+  template <class F>
+  CallHandle call(Clock::time_point when, F&& f);
   Coro<std::size_t> shutdown_all(std::chrono::nanoseconds timeout);
-  EventWait wait_for_event(std::string_view event,
-                           std::chrono::nanoseconds timeout) {
+  EventWait wait_for_event(std::string_view event, std::chrono::nanoseconds timeout) {
     loop_->check_thread();
     return EventWait(signals_, event, timeout);
   }
@@ -372,7 +333,7 @@ private:
   void start_workers() override;
   Coro<> workers_ended() override;
   bool is_first_worker() const noexcept override { return worker_ == 0; }
-  void copy_to(App &worker);
+  void copy_to(App& worker);
   void run_as_worker();
 
   void begin(detail::TaskHandle main, RunOptions options);
@@ -386,16 +347,15 @@ private:
 
   const std::string name_;
   const AppConfig config_;
-  detail::Loop *const loop_;
+  detail::Loop* const loop_;
   Context ctx_;
   detail::Registry registry_;
   detail::Signals signals_;
   detail::Lifecycle life_;
   RunOptions options_;
-  bool stop_after_turn_ = false; // stop() came before the run
+  bool stop_after_turn_ = false;  // stop() came before the run
   unsigned worker_ = 0;
-  std::shared_ptr<detail::WorkerGroup>
-      group_; // where there are several workers
+  std::shared_ptr<detail::WorkerGroup> group_;  // where there are several workers
   std::optional<detail::Interrupts> interrupts_;
   int interrupts_seen_ = 0;
 };
@@ -404,10 +364,8 @@ private:
 
 /// This thread is inside the App.
 class App::Inside {
-public:
-  explicit Inside(App &app) noexcept
-      : loop_(*app.loop_), thread_(detail::this_thread()),
-        outer_(thread_.loop) {
+ public:
+  explicit Inside(App& app) noexcept : loop_(*app.loop_), thread_(detail::this_thread()), outer_(thread_.loop) {
     thread_.loop = &loop_;
     loop_.set_owner(&thread_);
   }
@@ -415,29 +373,27 @@ public:
     loop_.set_owner(nullptr);
     thread_.loop = outer_;
   }
-  Inside(const Inside &) = delete;
-  Inside &operator=(const Inside &) = delete;
+  Inside(const Inside&) = delete;
+  Inside& operator=(const Inside&) = delete;
 
   /// Throws where this thread, or another one, may not go inside.
-  static void check(const App &app) {
+  static void check(const App& app) {
     app.loop_->check_thread();
     if (detail::this_thread().loop) {
-      throw InvalidState(
-          "App '" + app.name_ +
-          "' cannot run inside the run, poll or destructor of an App");
+      throw InvalidState("App '" + app.name_ + "' cannot run inside the run, poll or destructor of an App");
     }
   }
 
-private:
-  detail::Loop &loop_;
-  detail::ThreadState &thread_;
-  detail::Loop *outer_;
+ private:
+  detail::Loop& loop_;
+  detail::ThreadState& thread_;
+  detail::Loop* outer_;
 };
 
 inline App::App(std::string name, AppConfig config)
-    : name_(std::move(name)), config_(std::move(config)),
-      loop_(new detail::Loop(this, this, config_.clock, config_.reactor,
-                             config_.slow_step)),
+    : name_(std::move(name)),
+      config_(std::move(config)),
+      loop_(new detail::Loop(this, this, config_.clock, config_.reactor, config_.slow_step)),
       signals_(*loop_),
       life_(*this, *this, signals_, config_.graceful_timeout) {
   loop_->max_threads = config_.max_threads;
@@ -445,34 +401,25 @@ inline App::App(std::string name, AppConfig config)
 
 inline App::~App() {
   if (running()) {
-    std::fprintf(stderr,
-                 "errand: App '%s' is destroyed inside its own run or poll\n",
-                 name_.c_str());
+    std::fprintf(stderr, "errand: App '%s' is destroyed inside its own run or poll\n", name_.c_str());
     std::terminate();
   }
   {
     const Inside inside(*this);
-    detail::Loop &loop = *loop_;
+    detail::Loop& loop = *loop_;
     loop.closing = true;
-    loop.thread_pool = nullptr; // waits for its calls
+    loop.thread_pool = nullptr;  // waits for its calls
     for (;;) {
-      detail::List &tasks = loop.pending.empty() ? loop.hidden : loop.pending;
-      if (tasks.empty())
-        break;
-      static_cast<detail::TaskBase &>(
-          static_cast<detail::TaskLink &>(tasks.back()))
-          .end_standing();
+      detail::List& tasks = loop.pending.empty() ? loop.hidden : loop.pending;
+      if (tasks.empty()) break;
+      static_cast<detail::TaskBase&>(static_cast<detail::TaskLink&>(tasks.back())).end_standing();
     }
     detail::List left;
     do {
       loop.take_queued(left);
       loop.inbox->close(left);
-      while (!loop.timers.empty())
-        left.push_back(loop.timers.pop());
-      while (!left.empty())
-        static_cast<detail::Call &>(
-            static_cast<detail::Node &>(left.pop_front()))
-            .drop();
+      while (!loop.timers.empty()) left.push_back(loop.timers.pop());
+      while (!left.empty()) static_cast<detail::Call&>(static_cast<detail::Node&>(left.pop_front())).drop();
       loop.take_queued(left);
     } while (!left.empty());
     life_.clear();
@@ -480,8 +427,7 @@ inline App::~App() {
     registry_.clear();
     ctx_.clear();
     while (!loop.unseen.empty()) {
-      auto &task = static_cast<detail::TaskBase &>(
-          static_cast<detail::TaskLink &>(loop.unseen.front()));
+      auto& task = static_cast<detail::TaskBase&>(static_cast<detail::TaskLink&>(loop.unseen.front()));
       task.look();
       report(&task, task.error());
     }
@@ -491,105 +437,86 @@ inline App::~App() {
   loop_->release();
 }
 
-inline App &App::current() {
-  if (detail::Loop *loop = detail::this_thread().loop)
-    return *loop->app;
+inline App& App::current() {
+  if (detail::Loop* loop = detail::this_thread().loop) return *loop->app;
   throw InvalidState("no App runs on this thread");
 }
 
 template <class Work>
-TaskOf<Work &&> App::add_task(Work &&work, std::string name, NameTaken taken) {
-  using Traits = detail::WorkTraits<Work &&>;
+TaskOf<Work&&> App::add_task(Work&& work, std::string name, NameTaken taken) {
+  using Traits = detail::WorkTraits<Work&&>;
   using T = typename Traits::Value;
   using Handle = typename Traits::Handle;
   loop_->check_thread();
   if constexpr (detail::is_task_handle<std::remove_cvref_t<Work>>) {
-    detail::TaskBase &task = work.handle().get();
-    if (task.loop != loop_)
-      throw InvalidState("task '" + task.name() + "' belongs to another App");
-    if (name.empty())
-      return Handle(work.handle());
-    if (detail::TaskBase *kept = check_name(name, taken, &task))
-      return Handle(detail::typed_handle<T>(*kept, name));
+    detail::TaskBase& task = work.handle().get();
+    if (task.loop != loop_) throw InvalidState("task '" + task.name() + "' belongs to another App");
+    if (name.empty()) return Handle(work.handle());
+    if (detail::TaskBase* kept = check_name(name, taken, &task)) return Handle(detail::typed_handle<T>(*kept, name));
     register_task(task, name, taken);
     return Handle(work.handle());
   } else {
     if (!name.empty()) {
-      if (detail::TaskBase *kept = check_name(name, taken, nullptr))
+      if (detail::TaskBase* kept = check_name(name, taken, nullptr))
         return Handle(detail::typed_handle<T>(*kept, name));
     }
-    detail::TaskBase &task =
-        detail::make_task(*loop_, std::forward<Work>(work));
+    detail::TaskBase& task = detail::make_task(*loop_, std::forward<Work>(work));
     Handle handle{detail::TaskHandle(&task)};
     const bool before_start = life_.before_start() && !loop_->closing;
     if (!name.empty() || before_start) [[unlikely]] {
       try {
-        if (!name.empty())
-          register_task(task, name, taken);
+        if (!name.empty()) register_task(task, name, taken);
         if (before_start) {
-          life_.listeners.add(
-              Phase::before_server_start,
-              std::make_unique<detail::StartTask>(detail::TaskHandle(&task)));
+          life_.listeners.add(Phase::before_server_start,
+                              std::make_unique<detail::StartTask>(detail::TaskHandle(&task)));
         }
       } catch (...) {
         task.end_standing();
         throw;
       }
     }
-    if (!before_start)
-      detail::start_task(task);
+    if (!before_start) detail::start_task(task);
     return handle;
   }
 }
 
-inline detail::TaskBase *App::check_name(std::string_view name, NameTaken taken,
-                                         const detail::TaskBase *wanted) const {
-  detail::TaskBase *old = registry_.find(name);
-  if (!old || old->done())
-    return nullptr;
-  if (taken == NameTaken::keep || old == wanted)
-    return old;
-  if (taken == NameTaken::fail)
-    throw TaskNameInUse(std::string(name));
+inline detail::TaskBase* App::check_name(std::string_view name, NameTaken taken, const detail::TaskBase* wanted) const {
+  detail::TaskBase* old = registry_.find(name);
+  if (!old || old->done()) return nullptr;
+  if (taken == NameTaken::keep || old == wanted) return old;
+  if (taken == NameTaken::fail) throw TaskNameInUse(std::string(name));
   return nullptr;
 }
 
-inline void App::register_task(detail::TaskBase &task, const std::string &name,
-                               NameTaken taken) {
+inline void App::register_task(detail::TaskBase& task, const std::string& name, NameTaken taken) {
   const detail::TaskHandle old(registry_.find(name));
-  if (!task.has_name() && !task.is_registered())
-    task.details().name = name;
+  if (!task.has_name() && !task.is_registered()) task.details().name = name;
   registry_.add(name, task);
-  if (old.state() && taken == NameTaken::cancel)
-    old.state()->cancel({});
+  if (old.state() && taken == NameTaken::cancel) old.state()->cancel({});
 }
 
-template <class T> Task<T> App::get_task(std::string_view name) const {
+template <class T>
+Task<T> App::get_task(std::string_view name) const {
   loop_->check_thread();
-  detail::TaskBase *task = registry_.find(name);
-  if (!task)
-    throw TaskNotFound(std::string(name));
+  detail::TaskBase* task = registry_.find(name);
+  if (!task) throw TaskNotFound(std::string(name));
   return Task<T>(detail::typed_handle<T>(*task, name));
 }
 
-template <class T> Task<T> App::find_task(std::string_view name) const {
+template <class T>
+Task<T> App::find_task(std::string_view name) const {
   loop_->check_thread();
-  detail::TaskBase *task = registry_.find(name);
+  detail::TaskBase* task = registry_.find(name);
   return task ? Task<T>(detail::typed_handle<T>(*task, name)) : Task<T>();
 }
 
-inline CancelTask App::cancel_task(std::string_view name,
-                                   std::string_view reason) {
+inline CancelTask App::cancel_task(std::string_view name, std::string_view reason) {
   loop_->check_thread();
-  detail::TaskBase *task = registry_.find(name);
-  if (!task)
-    throw TaskNotFound(std::string(name));
-  if (task->is_running())
-    throw InvalidState("task '" + std::string(name) +
-                       "' cannot cancel and await itself");
+  detail::TaskBase* task = registry_.find(name);
+  if (!task) throw TaskNotFound(std::string(name));
+  if (task->is_running()) throw InvalidState("task '" + std::string(name) + "' cannot cancel and await itself");
   CancelTask cancelling{detail::TaskHandle(task)};
-  if (task->requests == 0)
-    task->cancel(reason);
+  if (task->requests == 0) task->cancel(reason);
   return cancelling;
 }
 
@@ -606,31 +533,25 @@ inline std::vector<Task<>> App::tasks() const {
 inline std::vector<Task<>> App::all_tasks() const {
   loop_->check_thread();
   std::vector<Task<>> all;
-  for (detail::Link *link = loop_->pending.begin();
-       link != loop_->pending.end(); link = link->next) {
-    all.push_back(Task<>(detail::TaskHandle(&static_cast<detail::TaskBase &>(
-        static_cast<detail::TaskLink &>(*link)))));
+  for (detail::Link* link = loop_->pending.begin(); link != loop_->pending.end(); link = link->next) {
+    all.push_back(Task<>(detail::TaskHandle(&static_cast<detail::TaskBase&>(static_cast<detail::TaskLink&>(*link)))));
   }
   return all;
 }
 
 inline Coro<std::size_t> App::shutdown_all(std::chrono::nanoseconds timeout) {
-  detail::Loop &loop = *loop_;
+  detail::Loop& loop = *loop_;
   loop.check_thread();
   if (detail::this_thread().loop != &loop)
-    throw InvalidState("shutdown_tasks is for a task of App '" + name_ +
-                       "' itself");
-  auto *caller = &static_cast<detail::TaskBase &>(loop.current->root());
+    throw InvalidState("shutdown_tasks is for a task of App '" + name_ + "' itself");
+  auto* caller = &static_cast<detail::TaskBase&>(loop.current->root());
   try {
-    co_await wait_for(detail::drain(loop, caller),
-                      std::max<std::chrono::nanoseconds>(timeout, 1ns));
-  } catch (const TimeoutError &) {
+    co_await wait_for(detail::drain(loop, caller), std::max<std::chrono::nanoseconds>(timeout, 1ns));
+  } catch (const TimeoutError&) {
   }
   std::size_t left = 0;
-  for (detail::Link *link = loop.pending.begin(); link != loop.pending.end();
-       link = link->next) {
-    left += &static_cast<detail::TaskBase &>(
-                static_cast<detail::TaskLink &>(*link)) != caller;
+  for (detail::Link* link = loop.pending.begin(); link != loop.pending.end(); link = link->next) {
+    left += &static_cast<detail::TaskBase&>(static_cast<detail::TaskLink&>(*link)) != caller;
   }
   co_return left;
 }
@@ -643,24 +564,22 @@ inline void App::run(RunOptions options) {
   finish();
 }
 
-template <class T> T App::run(Coro<T> main, RunOptions options) {
+template <class T>
+T App::run(Coro<T> main, RunOptions options) {
   Inside::check(*this);
   const Inside inside(*this);
   Task<T> task{detail::TaskHandle(&detail::make_task(*loop_, std::move(main)))};
   struct Ended final : detail::Observer {
-    explicit Ended(App &its_app) : app(its_app) {}
+    explicit Ended(App& its_app) : app(its_app) {}
     /// What has not started when main ends does not start.
-    void task_ended(detail::TaskBase &) noexcept override {
-      for (detail::Link *link = app.loop_->pending.begin();
-           link != app.loop_->pending.end(); link = link->next) {
-        auto &other = static_cast<detail::TaskBase &>(
-            static_cast<detail::TaskLink &>(*link));
-        if (other.state == detail::Chain::State::created)
-          other.cancel({});
+    void task_ended(detail::TaskBase&) noexcept override {
+      for (detail::Link* link = app.loop_->pending.begin(); link != app.loop_->pending.end(); link = link->next) {
+        auto& other = static_cast<detail::TaskBase&>(static_cast<detail::TaskLink&>(*link));
+        if (other.state == detail::Chain::State::created) other.cancel({});
       }
       app.stop();
     }
-    App &app;
+    App& app;
   } ended(*this);
   task.handle().state()->awaiters.push_back(ended);
   std::exception_ptr error;
@@ -672,20 +591,15 @@ template <class T> T App::run(Coro<T> main, RunOptions options) {
     error = std::current_exception();
   }
   if (error) {
-    if (task.status() == TaskStatus::succeeded ||
-        task.status() == TaskStatus::cancelled)
-      std::rethrow_exception(error);
+    if (task.status() == TaskStatus::succeeded || task.status() == TaskStatus::cancelled) std::rethrow_exception(error);
     report(nullptr, error);
   }
   return std::move(task).result();
 }
 
 inline void App::begin(detail::TaskHandle main, RunOptions options) {
-  if (life_.in_run())
-    throw InvalidState("App '" + name_ +
-                       "' is being polled: its run is not over");
-  if (options.workers == 0)
-    throw InvalidState("App '" + name_ + "' cannot run with 0 workers");
+  if (life_.in_run()) throw InvalidState("App '" + name_ + "' is being polled: its run is not over");
+  if (options.workers == 0) throw InvalidState("App '" + name_ + "' cannot run with 0 workers");
   if (options.workers > 1 && (config_.reactor || loop_->is_manual())) {
     throw InvalidState("App '" + name_ +
                        "' has a Reactor or a ManualClock, and so can run with "
@@ -693,9 +607,8 @@ inline void App::begin(detail::TaskHandle main, RunOptions options) {
   }
   options_ = options;
   interrupts_seen_ = 0;
-  if (options.handle_signals)
-    interrupts_.emplace();
-  detail::Inbox &inbox = *loop_->inbox;
+  if (options.handle_signals) interrupts_.emplace();
+  detail::Inbox& inbox = *loop_->inbox;
   stop_after_turn_ = worker_ == 0 && inbox.take_stop();
   inbox.open();
   life_.begin(std::move(main));
@@ -706,19 +619,14 @@ inline bool App::turn() {
   const Stage stage = life_.stage();
   if (interrupts_) [[unlikely]] {
     const int seen = interrupts_->seen();
-    if (interrupts_seen_ == 0 && seen > 0)
-      stop();
-    if (interrupts_seen_ < 2 && seen > 1)
-      life_.expire();
+    if (interrupts_seen_ == 0 && seen > 0) stop();
+    if (interrupts_seen_ < 2 && seen > 1) life_.expire();
     interrupts_seen_ = seen;
   }
-  if (loop_->inbox->take_stop())
-    life_.stop();
+  if (loop_->inbox->take_stop()) life_.stop();
   loop_->turn();
-  if (life_.stage() == Stage::ended)
-    return false;
-  if (stage == Stage::running &&
-      (stop_after_turn_ || (!loop_->has_work() && is_idle()))) {
+  if (life_.stage() == Stage::ended) return false;
+  if (stage == Stage::running && (stop_after_turn_ || (!loop_->has_work() && is_idle()))) {
     stop_after_turn_ = false;
     life_.stop();
   }
@@ -729,31 +637,26 @@ inline void App::drive() {
   using Stage = detail::Lifecycle::Stage;
   while (turn()) {
     if (loop_->has_work()) {
-      if (config_.reactor)
-        config_.reactor->wait(loop_->now());
+      if (config_.reactor) config_.reactor->wait(loop_->now());
       continue;
     }
     if (!can_wake()) {
       if (life_.stage() == Stage::stopping) {
         life_.expire();
       } else {
-        life_.fail(std::make_exception_ptr(
-            Deadlock("nothing can wake these tasks:\n" + table(50))));
+        life_.fail(std::make_exception_ptr(Deadlock("nothing can wake these tasks:\n" + table(50))));
         life_.stop();
       }
       continue;
     }
-    loop_->wait(options_.handle_signals ? std::chrono::milliseconds(50)
-                                        : std::chrono::nanoseconds::max());
+    loop_->wait(options_.handle_signals ? std::chrono::milliseconds(50) : std::chrono::nanoseconds::max());
   }
 }
 
 inline void App::finish() {
   std::exception_ptr error = life_.finish();
-  while (!loop_->inbox->close_if_empty())
-    loop_->turn();
-  if (!loop_->pending.empty())
-    life_.finish();
+  while (!loop_->inbox->close_if_empty()) loop_->turn();
+  if (!loop_->pending.empty()) life_.finish();
   if (group_ && worker_ == 0) {
     group_->dissolve();
     if (!error) {
@@ -766,19 +669,16 @@ inline void App::finish() {
   interrupts_.reset();
   loop_->inbox->take_stop();
   loop_->ages.forget(loop_->last_id);
-  if (error)
-    std::rethrow_exception(error);
+  if (error) std::rethrow_exception(error);
 }
 
 inline void App::start_workers() {
-  if (options_.workers == 1 || worker_ > 0)
-    return;
+  if (options_.workers == 1 || worker_ > 0) return;
   group_ = std::make_shared<detail::WorkerGroup>();
   group_->add(loop_->inbox);
   std::vector<std::shared_ptr<App>> workers;
   for (unsigned i = 1; i < options_.workers; ++i) {
-    const auto &worker =
-        workers.emplace_back(std::make_shared<App>(name_, config_));
+    const auto& worker = workers.emplace_back(std::make_shared<App>(name_, config_));
     worker->worker_ = i;
     worker->options_ = options_;
     worker->options_.workers = 1;
@@ -786,41 +686,35 @@ inline void App::start_workers() {
     worker->group_ = group_;
     copy_to(*worker);
   }
-  for (const auto &worker : workers)
-    group_->add(worker->loop_->inbox);
+  for (const auto& worker : workers) group_->add(worker->loop_->inbox);
   while (!workers.empty()) {
-    group_->start(
-        [worker = std::move(workers.back())] { worker->run_as_worker(); });
+    group_->start([worker = std::move(workers.back())] { worker->run_as_worker(); });
     workers.pop_back();
   }
 }
 
 inline Coro<> App::workers_ended() {
-  if (!group_)
-    co_return;
+  if (!group_) co_return;
   const auto ended = group_->all_ended();
   co_await ended;
 }
 
-inline void App::copy_to(App &worker) {
+inline void App::copy_to(App& worker) {
   worker.signals_.copy_handlers(signals_);
-  life_.listeners.copy_to(
-      worker.life_.listeners, [&worker](const detail::TaskBase &task) {
-        std::unique_ptr<detail::Listener> start;
-        detail::TaskBase *const copy =
-            task.done() ? nullptr : task.copy_for(*worker.loop_);
-        if (!copy)
-          return start;
-        copy->id = ++worker.loop_->last_id;
-        worker.loop_->pending.push_back(static_cast<detail::TaskLink &>(*copy));
-        if (task.is_registered()) {
-          worker.register_task(*copy, task.name(), NameTaken::fail);
-        } else if (task.has_name()) {
-          copy->details().name = task.name();
-        }
-        start = std::make_unique<detail::StartTask>(detail::TaskHandle(copy));
-        return start;
-      });
+  life_.listeners.copy_to(worker.life_.listeners, [&worker](const detail::TaskBase& task) {
+    std::unique_ptr<detail::Listener> start;
+    detail::TaskBase* const copy = task.done() ? nullptr : task.copy_for(*worker.loop_);
+    if (!copy) return start;
+    copy->id = ++worker.loop_->last_id;
+    worker.loop_->pending.push_back(static_cast<detail::TaskLink&>(*copy));
+    if (task.is_registered()) {
+      worker.register_task(*copy, task.name(), NameTaken::fail);
+    } else if (task.has_name()) {
+      copy->details().name = task.name();
+    }
+    start = std::make_unique<detail::StartTask>(detail::TaskHandle(copy));
+    return start;
+  });
 }
 
 /// On the worker's own thread.
@@ -832,66 +726,54 @@ inline void App::run_as_worker() {
     finish();
   } catch (...) {
     const std::exception_ptr error = std::current_exception();
-    if (!group_->fail(error))
-      report(nullptr, error);
+    if (!group_->fail(error)) report(nullptr, error);
   }
 }
 
 /// Whether `run` has nothing left to wait for.
 inline bool App::is_idle() const noexcept {
-  return loop_->pending.empty() && loop_->calls == 0 && !loop_->inbox->kept() &&
-         !options_.keep_alive;
+  return loop_->pending.empty() && loop_->calls == 0 && !loop_->inbox->kept() && !options_.keep_alive;
 }
 
-/// Whether a wait could end. In the stop sequence its own time-out does not
-/// count.
+/// Whether a wait could end. In the stop sequence its own time-out does not count.
 inline bool App::can_wake() const noexcept {
-  if (loop_->inbox->kept() || options_.handle_signals || config_.reactor)
-    return true;
-  if (life_.stage() != detail::Lifecycle::Stage::stopping)
-    return options_.keep_alive || loop_->can_wake();
+  if (loop_->inbox->kept() || options_.handle_signals || config_.reactor) return true;
+  if (life_.stage() != detail::Lifecycle::Stage::stopping) return options_.keep_alive || loop_->can_wake();
   return loop_->is_outside() || (loop_->timers.size() > 1 && !loop_->is_held());
 }
 
 inline bool App::poll() {
   Inside::check(*this);
   const Inside inside(*this);
-  if (!life_.in_run())
-    begin({}, {});
-  if (!loop_->has_work())
-    loop_->jump();
-  if (turn())
-    return true;
+  if (!life_.in_run()) begin({}, {});
+  if (!loop_->has_work()) loop_->jump();
+  if (turn()) return true;
   finish();
   return false;
 }
 
 inline std::optional<Clock::time_point> App::next_deadline() const {
   loop_->check_thread();
-  if (loop_->has_work() || !life_.in_run())
-    return loop_->now();
-  if (life_.stage() == detail::Lifecycle::Stage::running && is_idle())
-    return loop_->now();
-  if (loop_->timers.empty())
-    return std::nullopt;
+  if (loop_->has_work() || !life_.in_run()) return loop_->now();
+  if (life_.stage() == detail::Lifecycle::Stage::running && is_idle()) return loop_->now();
+  if (loop_->timers.empty()) return std::nullopt;
   return loop_->timers.next();
 }
 
-template <class F> bool App::post(F &&f) {
+template <class F>
+bool App::post(F&& f) {
   detail::check_callback<std::decay_t<F>>();
-  auto *callback =
-      new detail::PlainCallback<std::decay_t<F>>(*loop_, std::forward<F>(f));
-  if (loop_->inbox->post(*callback))
-    return true;
+  auto* callback = new detail::PlainCallback<std::decay_t<F>>(*loop_, std::forward<F>(f));
+  if (loop_->inbox->post(*callback)) return true;
   callback->drop();
   return false;
 }
 
-template <class F> CallHandle App::call_soon(F &&f) {
+template <class F>
+CallHandle App::call_soon(F&& f) {
   detail::check_callback<std::decay_t<F>>();
   loop_->check_thread();
-  auto *callback =
-      new detail::PlainCallback<std::decay_t<F>>(*loop_, std::forward<F>(f));
+  auto* callback = new detail::PlainCallback<std::decay_t<F>>(*loop_, std::forward<F>(f));
   const CallHandle handle(*callback);
   callback->count();
   if (loop_->closing) {
@@ -902,11 +784,11 @@ template <class F> CallHandle App::call_soon(F &&f) {
   return handle;
 }
 
-template <class F> CallHandle App::call(Clock::time_point when, F &&f) {
+template <class F>
+CallHandle App::call(Clock::time_point when, F&& f) {
   detail::check_callback<std::decay_t<F>>();
   loop_->check_thread();
-  auto *callback =
-      new detail::PlainCallback<std::decay_t<F>>(*loop_, std::forward<F>(f));
+  auto* callback = new detail::PlainCallback<std::decay_t<F>>(*loop_, std::forward<F>(f));
   const CallHandle handle(*callback);
   callback->count();
   if (loop_->closing) {
@@ -914,8 +796,7 @@ template <class F> CallHandle App::call(Clock::time_point when, F &&f) {
     return handle;
   }
   try {
-    loop_->timers.arm(
-        *callback, std::min(when, detail::never - std::chrono::nanoseconds(1)));
+    loop_->timers.arm(*callback, std::min(when, detail::never - std::chrono::nanoseconds(1)));
   } catch (...) {
     callback->drop();
     throw;
@@ -923,45 +804,37 @@ template <class F> CallHandle App::call(Clock::time_point when, F &&f) {
   return handle;
 }
 
-template <class F> void App::add_listener(Phase phase, F &&f, int priority) {
+template <class F>
+void App::add_listener(Phase phase, F&& f, int priority) {
   loop_->check_thread();
-  life_.listeners.add(phase,
-                      std::make_unique<detail::ListenerOf<std::decay_t<F>>>(
-                          std::forward<F>(f), priority));
+  life_.listeners.add(phase, std::make_unique<detail::ListenerOf<std::decay_t<F>>>(std::forward<F>(f), priority));
 }
 
 template <class Work>
-std::future<typename detail::WorkTraits<Work &&>::Value>
-App::submit(Work &&work, std::string name) {
-  static_assert(!detail::is_task_handle<std::remove_cvref_t<Work>>,
-                "submit takes a Coro or a callable");
-  using T = typename detail::WorkTraits<Work &&>::Value;
+std::future<typename detail::WorkTraits<Work&&>::Value> App::submit(Work&& work, std::string name) {
+  static_assert(!detail::is_task_handle<std::remove_cvref_t<Work>>, "submit takes a Coro or a callable");
+  using T = typename detail::WorkTraits<Work&&>::Value;
   detail::Submission<T> submission(name);
   std::future<T> future = submission.future();
-  auto begin = [this, work = std::decay_t<Work>(std::forward<Work>(work)), name,
-                submission]() mutable {
-    if (life_.stage() == detail::Lifecycle::Stage::stopping)
-      return;
+  auto begin = [this, work = std::decay_t<Work>(std::forward<Work>(work)), name, submission]() mutable {
+    if (life_.stage() == detail::Lifecycle::Stage::stopping) return;
     try {
       Task<T> task = add_task(std::move(work), name);
-      task.add_done_callback([submission](Task<T> done) mutable {
-        submission.set(std::move(done));
-      });
+      task.add_done_callback([submission](Task<T> done) mutable { submission.set(std::move(done)); });
     } catch (...) {
       submission.fail(std::current_exception());
     }
   };
   if (!post(std::move(begin))) {
-    submission.fail(std::make_exception_ptr(
-        InvalidState("App '" + name_ + "' has ended and takes no more work")));
+    submission.fail(std::make_exception_ptr(InvalidState("App '" + name_ + "' has ended and takes no more work")));
   }
   return future;
 }
 
-template <class F> void App::add_signal(std::string_view event, F &&handler) {
+template <class F>
+void App::add_signal(std::string_view event, F&& handler) {
   loop_->check_thread();
-  signals_.add(event, std::make_unique<detail::HandlerOf<std::decay_t<F>>>(
-                          std::forward<F>(handler)));
+  signals_.add(event, std::make_unique<detail::HandlerOf<std::decay_t<F>>>(std::forward<F>(handler)));
 }
 
 inline Task<> App::dispatch(std::string_view event, std::any payload) {
@@ -969,18 +842,13 @@ inline Task<> App::dispatch(std::string_view event, std::any payload) {
   return signals_.dispatch(event, std::move(payload));
 }
 
-inline void App::report(detail::TaskBase *task,
-                        std::exception_ptr error) noexcept {
+inline void App::report(detail::TaskBase* task, std::exception_ptr error) noexcept {
   try {
-    const TaskFailure failure(task ? task->name() : "callback",
-                              std::move(error),
-                              Task<>(detail::TaskHandle(task)));
+    const TaskFailure failure(task ? task->name() : "callback", std::move(error), Task<>(detail::TaskHandle(task)));
     tell(failure);
-    if (task && task->is_report)
-      return;
-    constexpr const char *event = "server.exception.report";
-    if (loop_->closing || !signals_.is_heard(event))
-      return;
+    if (task && task->is_report) return;
+    constexpr const char* event = "server.exception.report";
+    if (loop_->closing || !signals_.is_heard(event)) return;
     const Task<> told = signals_.dispatch(event, failure);
     told.handle().state()->is_report = true;
   } catch (...) {
@@ -988,55 +856,44 @@ inline void App::report(detail::TaskBase *task,
   }
 }
 
-inline void App::tell(const TaskFailure &failure) noexcept {
+inline void App::tell(const TaskFailure& failure) noexcept {
   std::unique_lock<std::recursive_mutex> lock;
-  if (group_)
-    lock = std::unique_lock(group_->report_mutex());
+  if (group_) lock = std::unique_lock(group_->report_mutex());
   try {
     if (!config_.on_failure) {
-      std::cerr << "errand: '" + failure.name() +
-                       "' failed: " + failure.what() + "\n";
+      std::cerr << "errand: '" + failure.name() + "' failed: " + failure.what() + "\n";
       return;
     }
     config_.on_failure(failure);
   } catch (...) {
-    std::cerr << "errand: on_failure threw while it was told of '"
-              << failure.name() << "': " << failure.what() << "\n";
+    std::cerr << "errand: on_failure threw while it was told of '" << failure.name() << "': " << failure.what() << "\n";
   }
 }
 
-inline void App::slow_step(detail::TaskBase *task,
-                           std::chrono::nanoseconds took, const char *file,
+inline void App::slow_step(detail::TaskBase* task, std::chrono::nanoseconds took, const char* file,
                            unsigned line) noexcept {
   try {
     const SlowStep step(task ? task->name() : "callback", took,
-                        file ? std::string(file) + ":" + std::to_string(line)
-                             : std::string());
+                        file ? std::string(file) + ":" + std::to_string(line) : std::string());
     std::unique_lock<std::recursive_mutex> lock;
-    if (group_)
-      lock = std::unique_lock(group_->report_mutex());
+    if (group_) lock = std::unique_lock(group_->report_mutex());
     if (config_.on_slow_step) {
       config_.on_slow_step(step);
     } else {
-      std::cerr
-          << "errand: a step of '" + step.name() + "' took " +
-                 std::to_string(
-                     std::chrono::duration_cast<std::chrono::milliseconds>(took)
-                         .count()) +
-                 " ms" + (file ? " from " + step.place() : "") + "\n";
+      std::cerr << "errand: a step of '" + step.name() + "' took " +
+                       std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(took).count()) + " ms" +
+                       (file ? " from " + step.place() : "") + "\n";
     }
   } catch (...) {
     std::cerr << "errand: a slow step could not be reported\n";
   }
 }
 
-inline void App::dump_tasks(std::ostream &out) const {
+inline void App::dump_tasks(std::ostream& out) const {
   loop_->check_thread();
   out << table(static_cast<std::size_t>(-1));
 }
 
-inline std::string App::table(std::size_t most) const {
-  return detail::table_of_tasks(*loop_, most);
-}
+inline std::string App::table(std::size_t most) const { return detail::table_of_tasks(*loop_, most); }
 
-} // namespace errand
+}  // namespace errand

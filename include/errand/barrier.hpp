@@ -7,67 +7,57 @@
 
 namespace errand {
 
-/// Lets a number of tasks of one App wait for each other, again and again. A
-/// waiter that is cancelled no longer counts.
+/// Lets a number of tasks of one App wait for each other, again and again. A waiter that is cancelled no longer counts.
 ///
 /// Destroying it while someone waits makes their awaits throw `InvalidState`.
 ///
 ///     errand::Barrier barrier(3);
 ///     std::size_t index = co_await barrier.wait();   // 0, 1 or 2
 class Barrier {
-public:
+ public:
   /// For so many tasks. Throws `InvalidState` for none.
   explicit Barrier(std::size_t parties) : parties_(parties) {
-    if (parties == 0)
-      throw InvalidState("a Barrier is for one task at least");
+    if (parties == 0) throw InvalidState("a Barrier is for one task at least");
   }
-  Barrier(const Barrier &) = delete;
-  Barrier &operator=(const Barrier &) = delete;
+  Barrier(const Barrier&) = delete;
+  Barrier& operator=(const Barrier&) = delete;
 
   class Wait;
-  /// `co_await barrier.wait()` returns when all have come: 0 to the one that
-  /// came first, and so on. The last one does not suspend. Throws `Cancelled`
-  /// where the task is asked to end.
+  /// `co_await barrier.wait()` returns when all have come: 0 to the one that came first, and so on. The last one does
+  /// not suspend. Throws `Cancelled` where the task is asked to end.
   Wait wait() noexcept;
 
-private:
-  /// Whether all others are waiting. Who leaves early is not told of: only
-  /// where the count could be reached is it exact.
+ private:
+  /// Whether all others are waiting. Who leaves early is not told of: only where the count could be reached is it
+  /// exact.
   bool is_last() noexcept {
-    if (at_most_ + 1 < parties_)
-      return false;
+    if (at_most_ + 1 < parties_) return false;
     at_most_ = 0;
-    for (detail::Link *link = waiters_.list().begin();
-         link != waiters_.list().end(); link = link->next)
-      ++at_most_;
+    for (detail::Link* link = waiters_.list().begin(); link != waiters_.list().end(); link = link->next) ++at_most_;
     return at_most_ + 1 >= parties_;
   }
   void open() noexcept;
 
   const std::size_t parties_;
-  std::size_t at_most_ =
-      0; // how many are waiting, or were when they were last counted
+  std::size_t at_most_ = 0;  // how many are waiting, or were when they were last counted
   detail::WaitList waiters_;
 };
 
 // Implementation
 
 class [[nodiscard("co_await it")]] Barrier::Wait : public detail::Suspension {
-public:
-  explicit Wait(Barrier & barrier) noexcept
-      : Suspension(detail::Kind::barrier), barrier_(barrier) {}
+ public:
+  explicit Wait(Barrier& barrier) noexcept : Suspension(detail::Kind::barrier), barrier_(barrier) {}
 
   bool await_ready() noexcept {
-    if (!barrier_.is_last())
-      return false;
+    if (!barrier_.is_last()) return false;
     barrier_.open();
     index_ = barrier_.parties_ - 1;
     return true;
   }
   template <class P>
   bool await_suspend(std::coroutine_handle<P> awaiting) noexcept {
-    if (!suspend(awaiting.promise(), barrier_.waiters_.list()))
-      return false;
+    if (!suspend(awaiting.promise(), barrier_.waiters_.list())) return false;
     ++barrier_.at_most_;
     return true;
   }
@@ -76,10 +66,10 @@ public:
     return index_;
   }
 
-private:
+ private:
   friend Barrier;
 
-  Barrier &barrier_;
+  Barrier& barrier_;
   std::size_t index_ = 0;
 };
 
@@ -88,10 +78,10 @@ inline Barrier::Wait Barrier::wait() noexcept { return Wait(*this); }
 inline void Barrier::open() noexcept {
   at_most_ = 0;
   for (std::size_t index = 0; !waiters_.empty(); ++index) {
-    Wait &first = waiters_.first<Wait>();
+    Wait& first = waiters_.first<Wait>();
     first.index_ = index;
     first.wake();
   }
 }
 
-} // namespace errand
+}  // namespace errand

@@ -7,41 +7,40 @@
 
 namespace errand {
 
-/// Lets tasks of one App wait until another one has changed something. There is
-/// no lock, since between two awaits nothing else runs; and nothing is
-/// remembered: `notify_one` with nobody waiting does nothing.
+/// Lets tasks of one App wait until another one has changed something. There is no lock, since between two awaits
+/// nothing else runs; and nothing is remembered: `notify_one` with nobody waiting does nothing.
 ///
 /// Destroying it while someone waits makes their awaits throw `InvalidState`.
 ///
 ///     co_await condition.wait([&] { return !jobs.empty(); });
 class Condition {
-public:
+ public:
   Condition() noexcept = default;
-  Condition(const Condition &) = delete;
-  Condition &operator=(const Condition &) = delete;
+  Condition(const Condition&) = delete;
+  Condition& operator=(const Condition&) = delete;
 
   class Wait;
-  /// `co_await condition.wait()` returns after the next notification that is
-  /// this task's. Throws `Cancelled` where the task is asked to end.
+  /// `co_await condition.wait()` returns after the next notification that is this task's. Throws `Cancelled` where the
+  /// task is asked to end.
   Wait wait() noexcept;
   /// Waits until `predicate()` is true; does not wait where it is.
-  template <class Predicate> Coro<> wait(Predicate predicate);
+  template <class Predicate>
+  Coro<> wait(Predicate predicate);
 
   /// Wakes the one that has waited longest, if any.
   void notify_one() noexcept { waiters_.wake_one(); }
   /// Wakes all, in the order in which they began to wait.
   void notify_all() noexcept { waiters_.wake_all(); }
 
-private:
+ private:
   detail::WaitList waiters_;
 };
 
 // Implementation
 
 class [[nodiscard("co_await it")]] Condition::Wait : public detail::Suspension {
-public:
-  explicit Wait(Condition & condition) noexcept
-      : Suspension(detail::Kind::condition), condition_(condition) {}
+ public:
+  explicit Wait(Condition& condition) noexcept : Suspension(detail::Kind::condition), condition_(condition) {}
 
   bool await_ready() const noexcept { return false; }
   template <class P>
@@ -50,15 +49,15 @@ public:
   }
   void await_resume() { resumed(); }
 
-private:
-  Condition &condition_;
+ private:
+  Condition& condition_;
 };
 
 inline Condition::Wait Condition::wait() noexcept { return Wait(*this); }
 
-template <class Predicate> Coro<> Condition::wait(Predicate predicate) {
-  while (!predicate())
-    co_await wait();
+template <class Predicate>
+Coro<> Condition::wait(Predicate predicate) {
+  while (!predicate()) co_await wait();
 }
 
-} // namespace errand
+}  // namespace errand

@@ -10,42 +10,38 @@
 
 namespace errand {
 
-/// What the parts of a program share through their App: one object a type. They
-/// live as long as the App, and are destroyed in reverse of the order in which
-/// they were emplaced.
+/// What the parts of a program share through their App: one object a type. They live as long as the App, and are
+/// destroyed in reverse of the order in which they were emplaced.
 ///
 ///     app.ctx().emplace<Database>("localhost");
 ///     app.ctx().get<Database>().query("…");
 class Context {
-public:
+ public:
   Context() = default;
-  Context(const Context &) = delete;
-  Context &operator=(const Context &) = delete;
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
   ~Context() { clear(); }
 
-  /// Makes the object of type `T`. Throws `InvalidState` where there is one,
-  /// and what its constructor throws.
-  template <class T, class... Args> T &emplace(Args &&...args) {
-    if (find<T>())
-      throw InvalidState("the context already has an object of type " +
-                         detail::type_name(typeid(T)));
+  /// Makes the object of type `T`. Throws `InvalidState` where there is one, and what its constructor throws.
+  template <class T, class... Args>
+  T& emplace(Args&&... args) {
+    if (find<T>()) throw InvalidState("the context already has an object of type " + detail::type_name(typeid(T)));
     auto made = std::make_unique<Holder<T>>(std::forward<Args>(args)...);
-    T &object = made->object;
+    T& object = made->object;
     objects_.push_back(std::move(made));
     return object;
   }
   /// The object of type `T`. Throws `InvalidState` where there is none.
-  template <class T> T &get() {
-    if (T *object = find<T>())
-      return *object;
-    throw InvalidState("the context has no object of type " +
-                       detail::type_name(typeid(T)));
+  template <class T>
+  T& get() {
+    if (T* object = find<T>()) return *object;
+    throw InvalidState("the context has no object of type " + detail::type_name(typeid(T)));
   }
   /// The object of type `T`, null where there is none.
-  template <class T> T *find() noexcept {
-    for (const auto &holder : objects_) {
-      if (*holder->type == typeid(T))
-        return &static_cast<Holder<T> &>(*holder).object;
+  template <class T>
+  T* find() noexcept {
+    for (const auto& holder : objects_) {
+      if (*holder->type == typeid(T)) return &static_cast<Holder<T>&>(*holder).object;
     }
     return nullptr;
   }
@@ -58,20 +54,20 @@ public:
     }
   }
 
-private:
+ private:
   struct HolderBase {
-    explicit HolderBase(const std::type_info &of) noexcept : type(&of) {}
+    explicit HolderBase(const std::type_info& of) noexcept : type(&of) {}
     virtual ~HolderBase() = default;
-    const std::type_info *type;
+    const std::type_info* type;
   };
-  template <class T> struct Holder final : HolderBase {
+  template <class T>
+  struct Holder final : HolderBase {
     template <class... Args>
-    explicit Holder(Args &&...args)
-        : HolderBase(typeid(T)), object(std::forward<Args>(args)...) {}
+    explicit Holder(Args&&... args) : HolderBase(typeid(T)), object(std::forward<Args>(args)...) {}
     T object;
   };
 
   std::vector<std::unique_ptr<HolderBase>> objects_;
 };
 
-} // namespace errand
+}  // namespace errand

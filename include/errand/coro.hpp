@@ -5,12 +5,10 @@
 
 namespace errand {
 
-/// A coroutine that has not started: what a coroutine function returns. It is
-/// lazy, can be moved but not copied, and runs once: inside the task that
-/// awaits it, or as a task of its own where it is given to `App::add_task`.
+/// A coroutine that has not started: what a coroutine function returns. It is lazy, can be moved but not copied, and
+/// runs once: inside the task that awaits it, or as a task of its own where it is given to `App::add_task`.
 ///
-/// `T` is the type of its result: `void`, a value (also one that can only be
-/// moved), or a reference.
+/// `T` is the type of its result: `void`, a value (also one that can only be moved), or a reference.
 ///
 ///     errand::Coro<int> twice(int n) {
 ///       co_await errand::sleep(1s);
@@ -18,67 +16,60 @@ namespace errand {
 ///     }
 ///     int n = co_await twice(21);
 ///
-/// `co_await` starts it at once, gives its result, and throws what it throws.
-/// It is part of the task that awaits it: when that is cancelled, `Cancelled`
-/// is thrown out of the innermost await. Dropping a Coro destroys the coroutine
-/// and its arguments; no line of its body runs. It may be made on any thread,
-/// and then moved to the App's.
+/// `co_await` starts it at once, gives its result, and throws what it throws. It is part of the task that awaits it:
+/// when that is cancelled, `Cancelled` is thrown out of the innermost await. Dropping a Coro destroys the coroutine and
+/// its arguments; no line of its body runs. It may be made on any thread, and then moved to the App's.
 ///
-/// An alignment above the default one is not kept for locals of a coroutine:
-/// compilers ignore it there.
+/// An alignment above the default one is not kept for locals of a coroutine: compilers ignore it there.
 template <class T = void>
-class [[nodiscard(
-    "a Coro does nothing until it is awaited, or given to add_task")]] Coro {
+class [[nodiscard("a Coro does nothing until it is awaited, or given to add_task")]] Coro {
   static_assert(detail::Result<T>,
                 "a coroutine's result must be void, an lvalue reference, or an "
                 "object type that can be moved");
 
-public:
+ public:
   using promise_type = detail::Promise<T>;
   using value_type = T;
 
   /// Empty: awaiting it throws `InvalidState`.
   Coro() noexcept = default;
-  Coro(Coro && other) noexcept
-      : promise_(std::exchange(other.promise_, nullptr)) {}
-  Coro &operator=(Coro &&other) noexcept {
+  Coro(Coro&& other) noexcept : promise_(std::exchange(other.promise_, nullptr)) {}
+  Coro& operator=(Coro&& other) noexcept {
     Coro old(std::move(*this));
     promise_ = std::exchange(other.promise_, nullptr);
     return *this;
   }
   ~Coro() {
-    if (promise_)
-      promise_->handle().destroy();
+    if (promise_) promise_->handle().destroy();
   }
 
   explicit operator bool() const noexcept { return promise_ != nullptr; }
 
   class Awaiter;
   /// Throws `InvalidState` where it is empty, or was awaited before.
-  Awaiter operator co_await() &&noexcept;
+  Awaiter operator co_await() && noexcept;
 
   /// For the library: the coroutine, which is the caller's from now on.
-  promise_type *release() noexcept { return std::exchange(promise_, nullptr); }
+  promise_type* release() noexcept { return std::exchange(promise_, nullptr); }
 
-private:
+ private:
   friend promise_type;
-  explicit Coro(promise_type & promise) noexcept : promise_(&promise) {}
+  explicit Coro(promise_type& promise) noexcept : promise_(&promise) {}
 
-  promise_type *promise_ = nullptr;
+  promise_type* promise_ = nullptr;
 };
 
 // Implementation
 
-/// From `await_suspend` on the coroutine belongs to the chain, which destroys
-/// it if it never ends; here it is only looked at. Its frame goes before the
-/// result is given.
-template <class T> class Coro<T>::Awaiter : public detail::OwnAwaitable {
-public:
-  explicit Awaiter(promise_type *promise) noexcept : promise_(promise) {}
+/// From `await_suspend` on the coroutine belongs to the chain, which destroys it if it never ends; here it is only
+/// looked at. Its frame goes before the result is given.
+template <class T>
+class Coro<T>::Awaiter : public detail::OwnAwaitable {
+ public:
+  explicit Awaiter(promise_type* promise) noexcept : promise_(promise) {}
 
   bool await_ready() const {
-    if (!promise_)
-      throw InvalidState("this Coro is empty: a coroutine can be awaited once");
+    if (!promise_) throw InvalidState("this Coro is empty: a coroutine can be awaited once");
     return false;
   }
   template <class P>
@@ -87,11 +78,10 @@ public:
   }
   T await_resume() {
     struct Frame {
-      promise_type &promise;
+      promise_type& promise;
       ~Frame() { promise.handle().destroy(); }
     } frame{*promise_};
-    if (promise_->has_error)
-      std::rethrow_exception(std::move(promise_->storage.error));
+    if (promise_->has_error) std::rethrow_exception(std::move(promise_->storage.error));
     if constexpr (std::is_lvalue_reference_v<T>) {
       return promise_->storage.get();
     } else if constexpr (!std::is_void_v<T>) {
@@ -99,32 +89,32 @@ public:
     }
   }
 
-private:
-  promise_type *promise_;
+ private:
+  promise_type* promise_;
 };
 
 template <class T>
-typename Coro<T>::Awaiter Coro<T>::operator co_await() &&noexcept {
+typename Coro<T>::Awaiter Coro<T>::operator co_await() && noexcept {
   return Awaiter(release());
 }
 
 namespace detail {
 
-template <class T> Coro<T> Promise<T>::get_return_object() noexcept {
+template <class T>
+Coro<T> Promise<T>::get_return_object() noexcept {
   static_assert(alignof(Promise) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__,
                 "the alignment of a coroutine's result may not be above the "
                 "default one: return a std::unique_ptr");
   return Coro<T>(*this);
 }
 
-template <class T> Coro<T &> Promise<T &>::get_return_object() noexcept {
-  return Coro<T &>(*this);
+template <class T>
+Coro<T&> Promise<T&>::get_return_object() noexcept {
+  return Coro<T&>(*this);
 }
 
-inline Coro<void> Promise<void>::get_return_object() noexcept {
-  return Coro<void>(*this);
-}
+inline Coro<void> Promise<void>::get_return_object() noexcept { return Coro<void>(*this); }
 
-} // namespace detail
+}  // namespace detail
 
-} // namespace errand
+}  // namespace errand

@@ -8,133 +8,122 @@
 
 namespace errand {
 
-/// What the library throws for a reason that a correct program can meet. Every
-/// message names the task, the name or the event that it is about.
+/// What the library throws for a reason that a correct program can meet. Every message names the task, the name or the
+/// event that it is about.
 class Error : public std::runtime_error {
-public:
+ public:
   using std::runtime_error::runtime_error;
 };
 
 /// No task is registered under this name.
 class TaskNotFound : public Error {
-public:
-  explicit TaskNotFound(std::string name)
-      : Error("no task is named '" + name + "'"), name_(std::move(name)) {}
-  const std::string &name() const noexcept { return name_; }
+ public:
+  explicit TaskNotFound(std::string name) : Error("no task is named '" + name + "'"), name_(std::move(name)) {}
+  const std::string& name() const noexcept { return name_; }
 
-private:
+ private:
   std::string name_;
 };
 
 /// The name belongs to a task that is still pending.
 class TaskNameInUse : public Error {
-public:
+ public:
   explicit TaskNameInUse(std::string name)
-      : Error("the name '" + name +
-              "' is in use by a task that is still pending"),
-        name_(std::move(name)) {}
-  const std::string &name() const noexcept { return name_; }
+      : Error("the name '" + name + "' is in use by a task that is still pending"), name_(std::move(name)) {}
+  const std::string& name() const noexcept { return name_; }
 
-private:
+ private:
   std::string name_;
 };
 
 /// The task of this name gives a result of another type than the one asked for.
 class TaskTypeMismatch : public Error {
-public:
+ public:
   explicit TaskTypeMismatch(std::string name)
-      : Error("the task named '" + name + "' has a result of another type"),
-        name_(std::move(name)) {}
-  const std::string &name() const noexcept { return name_; }
+      : Error("the task named '" + name + "' has a result of another type"), name_(std::move(name)) {}
+  const std::string& name() const noexcept { return name_; }
 
-private:
+ private:
   std::string name_;
 };
 
-/// The task, or the future, that you awaited was cancelled. You are not: see
-/// `Cancelled` for that.
+/// The task, or the future, that you awaited was cancelled. You are not: see `Cancelled` for that.
 class TaskCancelled : public Error {
-public:
+ public:
   explicit TaskCancelled(std::string name, std::string reason = {})
-      : Error("'" + name + "' was cancelled" +
-              (reason.empty() ? "" : ": " + reason)),
-        name_(std::move(name)), reason_(std::move(reason)) {}
-  const std::string &name() const noexcept { return name_; }
-  const std::string &reason() const noexcept { return reason_; }
+      : Error("'" + name + "' was cancelled" + (reason.empty() ? "" : ": " + reason)),
+        name_(std::move(name)),
+        reason_(std::move(reason)) {}
+  const std::string& name() const noexcept { return name_; }
+  const std::string& reason() const noexcept { return reason_; }
 
-private:
+ private:
   std::string name_;
   std::string reason_;
 };
 
 /// It took longer than allowed.
 class TimeoutError : public Error {
-public:
+ public:
   TimeoutError() : Error("timed out") {}
   using Error::Error;
 };
 
 /// The queue is closed, and no item is left in it.
 class QueueClosed : public Error {
-public:
+ public:
   QueueClosed() : Error("the queue is closed") {}
   using Error::Error;
 };
 
-/// The name of an event is malformed, or stands in the reserved namespace
-/// `server` and is not one of the library's.
+/// The name of an event is malformed, or stands in the reserved namespace `server` and is not one of the library's.
 class InvalidEvent : public Error {
-public:
+ public:
   InvalidEvent(std::string event, std::string_view why)
-      : Error("'" + event +
-              "' is not the name of an event: " + std::string(why)),
-        event_(std::move(event)) {}
-  const std::string &event() const noexcept { return event_; }
+      : Error("'" + event + "' is not the name of an event: " + std::string(why)), event_(std::move(event)) {}
+  const std::string& event() const noexcept { return event_; }
 
-private:
+ private:
   std::string event_;
 };
 
 /// A signal carries a payload of another type than the one asked for.
 class PayloadTypeMismatch : public Error {
-public:
+ public:
   using Error::Error;
 };
 
-/// Tasks are left, and nothing can ever wake them. The message is the table of
-/// what waits where.
+/// Tasks are left, and nothing can ever wake them. The message is the table of what waits where.
 class Deadlock : public Error {
-public:
+ public:
   using Error::Error;
 };
 
 /// Misuse: what was asked for makes no sense in this state.
 class InvalidState : public std::logic_error {
-public:
+ public:
   using std::logic_error::logic_error;
 };
 
 /// Misuse: this belongs to the thread of its App.
 class WrongThread : public std::logic_error {
-public:
+ public:
   using std::logic_error::logic_error;
 };
 
-/// You are being cancelled. It is thrown out of an await into the task that was
-/// asked to end, so that locals are destroyed and clean-up code runs; catch it
-/// to clean up, and let it go on (`throw;`).
+/// You are being cancelled. It is thrown out of an await into the task that was asked to end, so that locals are
+/// destroyed and clean-up code runs; catch it to clean up, and let it go on (`throw;`).
 ///
-/// It is not derived from `std::exception`: `catch (const std::exception&)`
-/// does not swallow a cancellation. Anyone may throw one: a task that ends with
-/// it is cancelled.
+/// It is not derived from `std::exception`: `catch (const std::exception&)` does not swallow a cancellation. Anyone may
+/// throw one: a task that ends with it is cancelled.
 class Cancelled final {
-public:
+ public:
   Cancelled() = default;
   explicit Cancelled(std::string reason) : reason_(std::move(reason)) {}
-  const std::string &reason() const noexcept { return reason_; }
+  const std::string& reason() const noexcept { return reason_; }
 
-private:
+ private:
   std::string reason_;
 };
 
-} // namespace errand
+}  // namespace errand

@@ -5,34 +5,30 @@
 
 namespace errand {
 
-/// A flag that tasks can wait for. Level-triggered: while it is set, nobody
-/// waits.
+/// A flag that tasks can wait for. Level-triggered: while it is set, nobody waits.
 ///
-/// Belongs to one App's thread. Destroying it while someone waits makes their
-/// awaits throw `InvalidState`.
+/// Belongs to one App's thread. Destroying it while someone waits makes their awaits throw `InvalidState`.
 ///
 ///     errand::Event ready;
-///     app.add_task([&]() -> errand::Coro<> { co_await ready.wait(); serve();
-///     }); ready.set();
+///     app.add_task([&]() -> errand::Coro<> { co_await ready.wait(); serve(); });
+///     ready.set();
 class Event {
-public:
+ public:
   Event() noexcept = default;
-  Event(const Event &) = delete;
-  Event &operator=(const Event &) = delete;
+  Event(const Event&) = delete;
+  Event& operator=(const Event&) = delete;
 
   bool is_set() const noexcept { return set_; }
-  /// Wakes all that are waiting, in the order in which they began to; none of
-  /// them runs before this returns.
+  /// Wakes all that are waiting, in the order in which they began to; none of them runs before this returns.
   void set() noexcept;
   /// From now on `wait` waits again. Who was woken goes on all the same.
   void clear() noexcept { set_ = false; }
 
   class Wait;
-  /// `co_await event.wait()` returns once the event is set. Throws `Cancelled`
-  /// where the task is asked to end.
+  /// `co_await event.wait()` returns once the event is set. Throws `Cancelled` where the task is asked to end.
   Wait wait() noexcept;
 
-private:
+ private:
   bool set_ = false;
   detail::WaitList waiters_;
 };
@@ -40,9 +36,8 @@ private:
 // Implementation
 
 class [[nodiscard("co_await it")]] Event::Wait : public detail::Suspension {
-public:
-  explicit Wait(Event & event) noexcept
-      : Suspension(detail::Kind::event), event_(event) {}
+ public:
+  explicit Wait(Event& event) noexcept : Suspension(detail::Kind::event), event_(event) {}
 
   bool await_ready() const noexcept { return event_.set_; }
   template <class P>
@@ -51,8 +46,8 @@ public:
   }
   void await_resume() { resumed(); }
 
-private:
-  Event &event_;
+ private:
+  Event& event_;
 };
 
 inline void Event::set() noexcept {
@@ -61,4 +56,4 @@ inline void Event::set() noexcept {
 }
 inline Event::Wait Event::wait() noexcept { return Wait(*this); }
 
-} // namespace errand
+}  // namespace errand

@@ -8,33 +8,31 @@
 
 namespace errand {
 
-/// A failure that nobody could be waiting for. `AppConfig::on_failure` gets it,
-/// and the signal `server.exception.report` carries it.
+/// A failure that nobody could be waiting for. `AppConfig::on_failure` gets it, and the signal
+/// `server.exception.report` carries it.
 class TaskFailure {
-public:
+ public:
   TaskFailure(std::string name, std::exception_ptr exception, Task<> task)
-      : name_(std::move(name)), exception_(std::move(exception)),
-        task_(std::move(task)) {
+      : name_(std::move(name)), exception_(std::move(exception)), task_(std::move(task)) {
     try {
       std::rethrow_exception(exception_);
-    } catch (const std::exception &error) {
+    } catch (const std::exception& error) {
       what_ = error.what();
-    } catch (const Cancelled &cancelled) {
+    } catch (const Cancelled& cancelled) {
       what_ = "cancelled: " + cancelled.reason();
     } catch (...) {
       what_ = "an exception that is no std::exception";
     }
   }
 
-  /// The name of the task; "callback" for one that the loop called outside any
-  /// task.
-  const std::string &name() const noexcept { return name_; }
-  const std::string &what() const noexcept { return what_; }
-  const std::exception_ptr &exception() const noexcept { return exception_; }
+  /// The name of the task; "callback" for one that the loop called outside any task.
+  const std::string& name() const noexcept { return name_; }
+  const std::string& what() const noexcept { return what_; }
+  const std::exception_ptr& exception() const noexcept { return exception_; }
   /// The task that failed; empty for a callback.
-  const Task<> &task() const noexcept { return task_; }
+  const Task<>& task() const noexcept { return task_; }
 
-private:
+ private:
   std::string name_;
   std::string what_;
   std::exception_ptr exception_;
@@ -43,23 +41,20 @@ private:
 
 /// A step that kept the loop longer than `AppConfig::slow_step`.
 class SlowStep {
-public:
-  SlowStep(std::string name, std::chrono::nanoseconds duration,
-           std::string place)
+ public:
+  SlowStep(std::string name, std::chrono::nanoseconds duration, std::string place)
       : name_(std::move(name)), duration_(duration), place_(std::move(place)) {}
 
-  /// The name of the task; "callback" for one that the loop called outside any
-  /// task.
-  const std::string &name() const noexcept { return name_; }
+  /// The name of the task; "callback" for one that the loop called outside any task.
+  const std::string& name() const noexcept { return name_; }
   std::chrono::nanoseconds duration() const noexcept { return duration_; }
-  /// The file and the line of the await from which the step went on; empty for
-  /// a task's first step.
-  const std::string &place() const noexcept { return place_; }
+  /// The file and the line of the await from which the step went on; empty for a task's first step.
+  const std::string& place() const noexcept { return place_; }
 
-private:
+ private:
   std::string name_;
   std::chrono::nanoseconds duration_;
   std::string place_;
 };
 
-} // namespace errand
+}  // namespace errand

@@ -15,90 +15,71 @@ namespace errand {
 namespace detail {
 
 /// A Coro, or a callable without arguments that gives one or a plain value.
-template <class W> struct PartWork {
-  static_assert(std::is_invocable_v<W &>,
-                "a Coro, or a callable f() that gives one, is wanted here");
-  using Plain = std::invoke_result_t<W &>;
+template <class W>
+struct PartWork {
+  static_assert(std::is_invocable_v<W&>, "a Coro, or a callable f() that gives one, is wanted here");
+  using Plain = std::invoke_result_t<W&>;
   using type = typename TaskResult<Plain>::type;
 };
-template <class T> struct PartWork<Coro<T>> { using type = T; };
-template <class W> using PartResult = typename PartWork<std::decay_t<W>>::type;
+template <class T>
+struct PartWork<Coro<T>> {
+  using type = T;
+};
+template <class W>
+using PartResult = typename PartWork<std::decay_t<W>>::type;
 
-/// Refuses a callable that GCC up to 12 destroys twice inside an awaited
-/// expression.
-template <class W> constexpr void check_awaited_callable() noexcept {
+/// Refuses a callable that GCC up to 12 destroys twice inside an awaited expression.
+template <class W>
+constexpr void check_awaited_callable() noexcept {
   static_assert(is_coro<std::remove_cvref_t<W>> || is_safe_in_await<W>,
                 "this compiler destroys a callable twice that is created "
                 "inside an awaited expression (GCC 98401): give "
                 "it a name first, auto body = [...]{...}; and pass that");
 }
 
-} // namespace detail
+}  // namespace detail
 
-/// Awaits `body`, then `cleanup`, whatever happens: `body` returns, throws, or
-/// is cancelled. The clean-up runs once, may await, and holds back requests to
-/// end meanwhile: they are thrown out of the next await that suspends after it.
-/// Each of the two is a Coro, or a callable that gives one; a clean-up may be a
-/// plain function too.
+/// Awaits `body`, then `cleanup`, whatever happens: `body` returns, throws, or is cancelled. The clean-up runs once,
+/// may await, and holds back requests to end meanwhile: they are thrown out of the next await that suspends after it.
+/// Each of the two is a Coro, or a callable that gives one; a clean-up may be a plain function too.
 ///
-/// Gives what `body` gives, and throws what it throws. An error of the clean-up
-/// comes out instead; an error of the body is reported then. `abort`, and the
-/// end of the App, destroy both where they stand.
+/// Gives what `body` gives, and throws what it throws. An error of the clean-up comes out instead; an error of the body
+/// is reported then. `abort`, and the end of the App, destroy both where they stand.
 ///
 ///     co_await errand::finally([&]() -> errand::Coro<> { … },
-///                              [&]() -> errand::Coro<> { co_await
-///                              app.cancel_task(name); });
+///                              [&]() -> errand::Coro<> { co_await app.cancel_task(name); });
 template <class Body, class Cleanup>
-Coro<detail::PartResult<Body>> finally(Body &&body, Cleanup &&cleanup);
+Coro<detail::PartResult<Body>> finally(Body&& body, Cleanup&& cleanup);
 
 // Implementation
 
 namespace detail {
 
-/// Gives the chain of the coroutine that awaits it. Does not suspend.
-class ThisChain : public OwnAwaitable {
-public:
-  bool await_ready() const noexcept { return false; }
-  template <class P>
-  bool await_suspend(std::coroutine_handle<P> awaiting) noexcept {
-    chain_ = awaiting.promise().chain;
-    return false;
-  }
-  Chain &await_resume() const noexcept { return *chain_; }
-
-private:
-  Chain *chain_ = nullptr;
-};
-
 /// Holds requests to the chain back.
 class Hold {
-public:
-  explicit Hold(Chain &chain) noexcept
-      : chain_(chain), outer_(chain.flags & Chain::held) {
+ public:
+  explicit Hold(Chain& chain) noexcept : chain_(chain), outer_(chain.flags & Chain::held) {
     chain.flags |= Chain::held;
   }
   ~Hold() {
-    if (!outer_)
-      chain_.flags &= static_cast<std::uint8_t>(~Chain::held);
+    if (!outer_) chain_.flags &= static_cast<std::uint8_t>(~Chain::held);
   }
-  Hold(const Hold &) = delete;
-  Hold &operator=(const Hold &) = delete;
+  Hold(const Hold&) = delete;
+  Hold& operator=(const Hold&) = delete;
 
-private:
-  Chain &chain_;
+ private:
+  Chain& chain_;
   const bool outer_;
 };
 
-template <class W> Coro<PartResult<W>> begin_part(W &work) {
+template <class W>
+Coro<PartResult<W>> begin_part(W& work) {
   if constexpr (is_coro<W>) {
     return std::move(work);
-  } else if constexpr (is_coro<
-                           std::remove_cvref_t<std::invoke_result_t<W &>>>) {
+  } else if constexpr (is_coro<std::remove_cvref_t<std::invoke_result_t<W&>>>) {
     return std::invoke(work);
   } else {
-    return [](W &plain) -> Coro<PartResult<W>> {
-      co_return std::invoke(plain);
-    }(work);
+    return [](W& plain) -> Coro<PartResult<W>> { co_return std::invoke(plain); }(work);
   }
 }
 
@@ -117,7 +98,7 @@ Coro<T> finally(Body body, Cleanup cleanup) {
     error = std::current_exception();
     is_cancelled = handling<Cancelled>();
   }
-  Chain &chain = co_await ThisChain();
+  Chain& chain = co_await ThisChain();
   std::exception_ptr cleanup_error;
   try {
     const Hold hold(chain);
@@ -126,12 +107,10 @@ Coro<T> finally(Body body, Cleanup cleanup) {
     cleanup_error = std::current_exception();
   }
   if (cleanup_error) {
-    if (error && !is_cancelled)
-      chain.loop->host->report(&static_cast<TaskBase &>(chain.root()), error);
+    if (error && !is_cancelled) chain.loop->host->report(&static_cast<TaskBase&>(chain.root()), error);
     std::rethrow_exception(cleanup_error);
   }
-  if (error)
-    std::rethrow_exception(error);
+  if (error) std::rethrow_exception(error);
   if constexpr (std::is_reference_v<T>) {
     co_return value->get();
   } else if constexpr (!std::is_void_v<T>) {
@@ -139,15 +118,14 @@ Coro<T> finally(Body body, Cleanup cleanup) {
   }
 }
 
-} // namespace detail
+}  // namespace detail
 
 template <class Body, class Cleanup>
-Coro<detail::PartResult<Body>> finally(Body &&body, Cleanup &&cleanup) {
+Coro<detail::PartResult<Body>> finally(Body&& body, Cleanup&& cleanup) {
   detail::check_awaited_callable<Body>();
   detail::check_awaited_callable<Cleanup>();
-  return detail::finally<detail::PartResult<Body>, std::decay_t<Body>,
-                         std::decay_t<Cleanup>>(std::forward<Body>(body),
-                                                std::forward<Cleanup>(cleanup));
+  return detail::finally<detail::PartResult<Body>, std::decay_t<Body>, std::decay_t<Cleanup>>(
+      std::forward<Body>(body), std::forward<Cleanup>(cleanup));
 }
 
-} // namespace errand
+}  // namespace errand

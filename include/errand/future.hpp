@@ -18,11 +18,12 @@ namespace errand {
 namespace detail {
 
 /// The value, the error or the cancellation of a future, set once.
-template <class T> class FutureState {
-public:
+template <class T>
+class FutureState {
+ public:
   FutureState() noexcept = default;
-  FutureState(const FutureState &) = delete;
-  FutureState &operator=(const FutureState &) = delete;
+  FutureState(const FutureState&) = delete;
+  FutureState& operator=(const FutureState&) = delete;
   ~FutureState() {
     if (has_value_) {
       storage_.destroy_value();
@@ -32,7 +33,8 @@ public:
   }
 
   bool done() const noexcept { return has_value_ || has_error_ || cancelled_; }
-  template <class... Args> void set_value(Args &&...args) {
+  template <class... Args>
+  void set_value(Args&&... args) {
     if constexpr (std::is_reference_v<T>) {
       storage_.set_value(std::addressof(args)...);
     } else {
@@ -51,14 +53,12 @@ public:
 
   /// The value where it stands. Throws what was set instead.
   decltype(auto) get() {
-    if (has_error_)
-      std::rethrow_exception(storage_.error);
-    if (cancelled_)
-      throw TaskCancelled("future", reason_);
+    if (has_error_) std::rethrow_exception(storage_.error);
+    if (cancelled_) throw TaskCancelled("future", reason_);
     return storage_.get();
   }
 
-private:
+ private:
   Storage<T> storage_;
   std::string reason_;
   bool has_value_ = false;
@@ -66,51 +66,47 @@ private:
   bool cancelled_ = false;
 };
 
-template <class T> class SharedState;
-template <class T> class SharedWait;
+template <class T>
+class SharedState;
+template <class T>
+class SharedWait;
 
-} // namespace detail
+}  // namespace detail
 
-/// A result that somebody will set: the bridge from callbacks to tasks. Any
-/// number of tasks of one App may await it, as often as they like. It is
-/// neither copied nor moved, and belongs to the App's thread; see `shared` for
-/// one that does not.
+/// A result that somebody will set: the bridge from callbacks to tasks. Any number of tasks of one App may await it, as
+/// often as they like. It is neither copied nor moved, and belongs to the App's thread; see `shared` for one that does
+/// not.
 ///
-/// `co_await future` gives the value where it stands and `co_await
-/// std::move(future)` moves it out; both throw what was set as an exception,
-/// and `TaskCancelled` where the future was cancelled. Cancelling who awaits it
-/// leaves it alone. Destroying it while someone waits makes their awaits throw
-/// `InvalidState`.
+/// `co_await future` gives the value where it stands and `co_await std::move(future)` moves it out; both throw what was
+/// set as an exception, and `TaskCancelled` where the future was cancelled. Cancelling who awaits it leaves it alone.
+/// Destroying it while someone waits makes their awaits throw `InvalidState`.
 ///
 ///     errand::Future<Reply> reply;
 ///     client.ask(question, [&](Reply r) { reply.set_result(std::move(r)); });
 ///     show(co_await reply);
-template <class T = void> class Future {
-public:
+template <class T = void>
+class Future {
+ public:
   class Shared;
 
   Future() noexcept = default;
-  Future(const Future &) = delete;
-  Future &operator=(const Future &) = delete;
+  Future(const Future&) = delete;
+  Future& operator=(const Future&) = delete;
 
-  /// Sets the value, and wakes who awaits it. False, and nothing happens, where
-  /// it is done. Throws what the copy or the move of the value throws; it is
-  /// not done then.
+  /// Sets the value, and wakes who awaits it. False, and nothing happens, where it is done. Throws what the copy or the
+  /// move of the value throws; it is not done then.
   template <class... Args>
-  requires(std::is_void_v<T>
-               ? sizeof...(Args) == 0
-               : sizeof...(Args) == 1) bool set_result(Args &&...value) {
-    if (done())
-      return false;
+    requires(std::is_void_v<T> ? sizeof...(Args) == 0 : sizeof...(Args) == 1)
+  bool set_result(Args&&... value) {
+    if (done()) return false;
     state_.set_value(std::forward<Args>(value)...);
     waiters_.wake_all();
     return true;
   }
-  /// The same with what the awaits are to throw: any exception, or a
-  /// `std::exception_ptr`.
-  template <class E> bool set_exception(E &&error) {
-    if (done())
-      return false;
+  /// The same with what the awaits are to throw: any exception, or a `std::exception_ptr`.
+  template <class E>
+  bool set_exception(E&& error) {
+    if (done()) return false;
     if constexpr (std::is_convertible_v<E, std::exception_ptr>) {
       state_.set_error(std::forward<E>(error));
     } else {
@@ -121,48 +117,46 @@ public:
   }
   /// The awaits throw `TaskCancelled`. False where it is done.
   bool cancel(std::string_view reason = {}) {
-    if (done())
-      return false;
+    if (done()) return false;
     state_.cancel(std::string(reason));
     waiters_.wake_all();
     return true;
   }
   bool done() const noexcept { return state_.done(); }
 
-  auto operator co_await() &noexcept { return Wait<false>(*this); }
-  auto operator co_await() &&noexcept { return Wait<true>(*this); }
+  auto operator co_await() & noexcept { return Wait<false>(*this); }
+  auto operator co_await() && noexcept { return Wait<true>(*this); }
 
-  /// A future that is a counted, copyable handle, and whose setters any thread
-  /// may call.
+  /// A future that is a counted, copyable handle, and whose setters any thread may call.
   static Shared shared() { return Shared(); }
 
-private:
-  template <bool take> class Wait;
+ private:
+  template <bool take>
+  class Wait;
 
   detail::FutureState<T> state_;
   detail::WaitList waiters_;
 };
 
-/// A future to be set from any thread: all copies are the same one. `co_await`
-/// it on any App's thread.
+/// A future to be set from any thread: all copies are the same one. `co_await` it on any App's thread.
 ///
 ///     auto reply = errand::Future<Reply>::shared();
 ///     std::thread([reply]() mutable { reply.set_result(ask()); }).detach();
 ///     show(co_await reply);
-template <class T> class Future<T>::Shared {
-public:
+template <class T>
+class Future<T>::Shared {
+ public:
   Shared() : state_(std::make_shared<detail::SharedState<T>>()) {}
 
   /// As those of `Future`, from any thread.
   template <class... Args>
-  requires(std::is_void_v<T>
-               ? sizeof...(Args) == 0
-               : sizeof...(Args) == 1) bool set_result(Args &&...value) const {
-    return state_->set(
-        [&](auto &state) { state.set_value(std::forward<Args>(value)...); });
+    requires(std::is_void_v<T> ? sizeof...(Args) == 0 : sizeof...(Args) == 1)
+  bool set_result(Args&&... value) const {
+    return state_->set([&](auto& state) { state.set_value(std::forward<Args>(value)...); });
   }
-  template <class E> bool set_exception(E &&error) const {
-    return state_->set([&](auto &state) {
+  template <class E>
+  bool set_exception(E&& error) const {
+    return state_->set([&](auto& state) {
       if constexpr (std::is_convertible_v<E, std::exception_ptr>) {
         state.set_error(std::forward<E>(error));
       } else {
@@ -171,16 +165,14 @@ public:
     });
   }
   bool cancel(std::string_view reason = {}) const {
-    return state_->set([&](auto &state) { state.cancel(std::string(reason)); });
+    return state_->set([&](auto& state) { state.cancel(std::string(reason)); });
   }
   bool done() const noexcept { return state_->done(); }
 
   /// Gives the value where it stands, which is as long as a handle lives.
-  auto operator co_await() const noexcept {
-    return detail::SharedWait<T>(state_);
-  }
+  auto operator co_await() const noexcept { return detail::SharedWait<T>(state_); }
 
-private:
+ private:
   std::shared_ptr<detail::SharedState<T>> state_;
 };
 
@@ -189,9 +181,8 @@ private:
 template <class T>
 template <bool take>
 class Future<T>::Wait : public detail::Suspension {
-public:
-  explicit Wait(Future &future) noexcept
-      : Suspension(detail::Kind::future), future_(future) {}
+ public:
+  explicit Wait(Future& future) noexcept : Suspension(detail::Kind::future), future_(future) {}
 
   bool await_ready() const noexcept { return future_.done(); }
   template <class P>
@@ -205,93 +196,88 @@ public:
     } else if constexpr (take) {
       return T(std::move(future_.state_.get()));
     } else {
-      return static_cast<const T &>(future_.state_.get());
+      return static_cast<const T&>(future_.state_.get());
     }
   }
 
-private:
-  Future &future_;
+ private:
+  Future& future_;
 };
 
 namespace detail {
 
 /// The wake-up of one that awaits a shared future.
 class SharedNotice final : public RemoteWake {
-private:
+ private:
   void destroy() noexcept override { delete this; }
 };
 
-template <class T> class SharedState {
-public:
+template <class T>
+class SharedState {
+ public:
   bool done() const noexcept { return done_.load(std::memory_order_acquire); }
 
-  template <class Set> bool set(Set set_it) {
-    std::vector<SharedNotice *> notices;
+  template <class Set>
+  bool set(Set set_it) {
+    std::vector<SharedNotice*> notices;
     {
       std::lock_guard lock(mutex_);
-      if (done())
-        return false;
+      if (done()) return false;
       set_it(state_);
       done_.store(true, std::memory_order_release);
       notices.swap(notices_);
     }
-    for (SharedNotice *notice : notices)
-      notice->post();
+    for (SharedNotice* notice : notices) notice->post();
     return true;
   }
 
   /// False where it is done by now.
-  bool add(SharedNotice &notice) {
+  bool add(SharedNotice& notice) {
     std::lock_guard lock(mutex_);
-    if (done())
-      return false;
+    if (done()) return false;
     notices_.push_back(&notice);
     return true;
   }
   /// False where its post is under way.
-  bool remove(SharedNotice &notice) noexcept {
+  bool remove(SharedNotice& notice) noexcept {
     std::lock_guard lock(mutex_);
     return std::erase(notices_, &notice) > 0;
   }
   decltype(auto) get() { return state_.get(); }
 
   ~SharedState() {
-    for (SharedNotice *notice : notices_)
-      notice->release();
+    for (SharedNotice* notice : notices_) notice->release();
   }
 
-private:
+ private:
   std::mutex mutex_;
   FutureState<T> state_;
-  std::vector<SharedNotice *> notices_;
+  std::vector<SharedNotice*> notices_;
   std::atomic<bool> done_ = false;
 };
 
-template <class T> class SharedWait : public Suspension {
-public:
+template <class T>
+class SharedWait : public Suspension {
+ public:
   explicit SharedWait(std::shared_ptr<SharedState<T>> state) noexcept
       : Suspension(Kind::future), state_(std::move(state)) {}
-  SharedWait(SharedWait &&other) noexcept
-      : Suspension(std::move(other)), state_(std::move(other.state_)) {}
+  SharedWait(SharedWait&& other) noexcept : Suspension(std::move(other)), state_(std::move(other.state_)) {}
   ~SharedWait() {
-    if (!notice_)
-      return;
-    if (state_->remove(*notice_))
-      notice_->release();
+    if (!notice_) return;
+    if (state_->remove(*notice_)) notice_->release();
     notice_->detach();
   }
 
   bool await_ready() const noexcept { return state_->done(); }
-  template <class P> bool await_suspend(std::coroutine_handle<P> awaiting) {
-    PromiseBase &promise = awaiting.promise();
+  template <class P>
+  bool await_suspend(std::coroutine_handle<P> awaiting) {
+    PromiseBase& promise = awaiting.promise();
     auto notice = std::make_unique<SharedNotice>();
-    if (!suspend(promise))
-      return false;
+    if (!suspend(promise)) return false;
     notice_ = notice.release();
     notice_->attach(*this, *promise.chain->loop);
-    if (state_->add(*notice_))
-      return true;
-    promise.chain->state = Chain::State::running; // it was set meanwhile
+    if (state_->add(*notice_)) return true;
+    promise.chain->state = Chain::State::running;  // it was set meanwhile
     notice_->release();
     return false;
   }
@@ -300,15 +286,15 @@ public:
     if constexpr (std::is_void_v<T> || std::is_reference_v<T>) {
       return state_->get();
     } else {
-      return static_cast<const T &>(state_->get());
+      return static_cast<const T&>(state_->get());
     }
   }
 
-private:
+ private:
   std::shared_ptr<SharedState<T>> state_;
-  SharedNotice *notice_ = nullptr;
+  SharedNotice* notice_ = nullptr;
 };
 
-} // namespace detail
+}  // namespace detail
 
-} // namespace errand
+}  // namespace errand

@@ -11,12 +11,12 @@
 namespace errand {
 
 namespace detail {
-template <class T> class GeneratorPromise;
+template <class T>
+class GeneratorPromise;
 }
 
-/// A coroutine that gives values one after the other, and may await in between.
-/// It is lazy, can be moved but not copied, and runs inside the task that asks
-/// for the next value.
+/// A coroutine that gives values one after the other, and may await in between. It is lazy, can be moved but not
+/// copied, and runs inside the task that asks for the next value.
 ///
 ///     errand::AsyncGenerator<int> ticks(int n) {
 ///       for (int i = 0; i < n; ++i) {
@@ -27,18 +27,16 @@ template <class T> class GeneratorPromise;
 ///     auto generator = ticks(3);
 ///     while (auto tick = co_await generator.next()) show(*tick);
 ///
-/// Dropping it destroys the coroutine where it stands. A reference is given as
-/// a `std::reference_wrapper`.
+/// Dropping it destroys the coroutine where it stands. A reference is given as a `std::reference_wrapper`.
 template <class T>
-class [[nodiscard(
-    "a generator does nothing until next() is awaited")]] AsyncGenerator {
-public:
+class [[nodiscard("a generator does nothing until next() is awaited")]] AsyncGenerator {
+ public:
   using promise_type = detail::GeneratorPromise<T>;
   using value_type = typename Outcome<T>::value_type;
 
   AsyncGenerator() noexcept = default;
-  AsyncGenerator(AsyncGenerator && other) noexcept { take(other); }
-  AsyncGenerator &operator=(AsyncGenerator &&other) noexcept {
+  AsyncGenerator(AsyncGenerator&& other) noexcept { take(other); }
+  AsyncGenerator& operator=(AsyncGenerator&& other) noexcept {
     AsyncGenerator old(std::move(*this));
     take(other);
     return *this;
@@ -46,28 +44,21 @@ public:
   ~AsyncGenerator();
 
   class Next;
-  /// `co_await generator.next()` gives the next value, and an empty optional
-  /// when there is none any more. Throws what the coroutine throws, once;
-  /// `Cancelled` goes through the coroutine as through any Coro; `InvalidState`
-  /// where the next value is being waited for already.
+  /// `co_await generator.next()` gives the next value, and an empty optional when there is none any more. Throws what
+  /// the coroutine throws, once; `Cancelled` goes through the coroutine as through any Coro; `InvalidState` where the
+  /// next value is being waited for already.
   Next next() noexcept { return Next(*this); }
 
-private:
+ private:
   friend promise_type;
-  explicit AsyncGenerator(promise_type & promise) noexcept
-      : promise_(&promise) {
-    promise.owner = &promise_;
-  }
-  void take(AsyncGenerator & other) noexcept {
+  explicit AsyncGenerator(promise_type& promise) noexcept : promise_(&promise) { promise.owner = &promise_; }
+  void take(AsyncGenerator& other) noexcept {
     promise_ = std::exchange(other.promise_, nullptr);
-    if (promise_)
-      promise_->owner = &promise_;
+    if (promise_) promise_->owner = &promise_;
   }
-  promise_type &promise() const noexcept {
-    return static_cast<promise_type &>(*promise_);
-  }
+  promise_type& promise() const noexcept { return static_cast<promise_type&>(*promise_); }
 
-  detail::GeneratorBase *promise_ = nullptr;
+  detail::GeneratorBase* promise_ = nullptr;
 };
 
 // Implementation
@@ -76,15 +67,14 @@ namespace detail {
 
 template <class T>
 class GeneratorPromise final : public AwaitingPromise<GeneratorBase> {
-public:
+ public:
   using Value = typename Outcome<T>::value_type;
 
-  AsyncGenerator<T> get_return_object() noexcept {
-    return AsyncGenerator<T>(*this);
-  }
+  AsyncGenerator<T> get_return_object() noexcept { return AsyncGenerator<T>(*this); }
   std::suspend_always initial_suspend() const noexcept { return {}; }
   auto final_suspend() noexcept { return Pass(); }
-  template <class U = T> auto yield_value(U &&next) {
+  template <class U = T>
+  auto yield_value(U&& next) {
     value.emplace(std::forward<U>(next));
     return Pass();
   }
@@ -97,14 +87,13 @@ public:
   std::optional<Value> value;
   std::exception_ptr error;
   bool is_over = false;
-  bool is_asked = false; // somebody waits for the next value
+  bool is_asked = false;  // somebody waits for the next value
 
-private:
+ private:
   /// Hands control back to who asked.
   struct Pass {
     bool await_ready() const noexcept { return false; }
-    void
-    await_suspend(std::coroutine_handle<GeneratorPromise> self) const noexcept {
+    void await_suspend(std::coroutine_handle<GeneratorPromise> self) const noexcept {
       self.promise().is_asked = false;
       self.promise().leave();
     }
@@ -112,20 +101,17 @@ private:
   };
 };
 
-} // namespace detail
+}  // namespace detail
 
 template <class T>
-class [[nodiscard("co_await it")]] AsyncGenerator<T>::Next
-    : public detail::OwnAwaitable {
-public:
-  explicit Next(AsyncGenerator & generator) noexcept : generator_(generator) {}
+class [[nodiscard("co_await it")]] AsyncGenerator<T>::Next : public detail::OwnAwaitable {
+ public:
+  explicit Next(AsyncGenerator& generator) noexcept : generator_(generator) {}
 
   bool await_ready() const {
-    if (!generator_.promise_)
-      return true;
+    if (!generator_.promise_) return true;
     if (generator_.promise().is_asked)
-      throw InvalidState(
-          "the next value of this generator is being waited for already");
+      throw InvalidState("the next value of this generator is being waited for already");
     return generator_.promise().is_over;
   }
   template <class P>
@@ -135,30 +121,26 @@ public:
     awaiting.promise().enter(generator_.promise());
   }
   std::optional<value_type> await_resume() {
-    if (chain_)
-      chain_->check_resumed();
-    if (!generator_.promise_)
-      return std::nullopt;
-    promise_type &promise = generator_.promise();
-    if (promise.error)
-      std::rethrow_exception(std::exchange(promise.error, nullptr));
+    if (chain_) chain_->check_resumed();
+    if (!generator_.promise_) return std::nullopt;
+    promise_type& promise = generator_.promise();
+    if (promise.error) std::rethrow_exception(std::exchange(promise.error, nullptr));
     return std::exchange(promise.value, std::nullopt);
   }
 
-private:
-  AsyncGenerator &generator_;
-  detail::Chain *chain_ = nullptr;
+ private:
+  AsyncGenerator& generator_;
+  detail::Chain* chain_ = nullptr;
 };
 
-template <class T> AsyncGenerator<T>::~AsyncGenerator() {
-  if (!promise_)
-    return;
+template <class T>
+AsyncGenerator<T>::~AsyncGenerator() {
+  if (!promise_) return;
   if (promise().is_asked) {
-    promise_->chain->cut(
-        *promise_->parent); // destroys the coroutine, and says so in `promise_`
+    promise_->chain->cut(*promise_->parent);  // destroys the coroutine, and says so in `promise_`
   } else {
     promise_->handle().destroy();
   }
 }
 
-} // namespace errand
+}  // namespace errand

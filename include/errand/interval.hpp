@@ -7,26 +7,24 @@
 
 namespace errand {
 
-/// What an `Interval` does when ticks were missed, because the task was busy
-/// for longer than a period.
+/// What an `Interval` does when ticks were missed, because the task was busy for longer than a period.
 enum class MissedTick {
-  burst, ///< makes up for them, one right after the other
-  delay, ///< goes on a period after the late one
-  skip,  ///< leaves them out, and goes on at the next multiple of the period
+  burst,  ///< makes up for them, one right after the other
+  delay,  ///< goes on a period after the late one
+  skip,   ///< leaves them out, and goes on at the next multiple of the period
 };
 
 /// Ticks at a regular pace; see `every`.
 class Interval {
-public:
+ public:
   Interval(std::chrono::nanoseconds period, MissedTick missed);
 
   class Tick;
-  /// `co_await interval.tick()` returns at the next tick; gives the time at
-  /// which it was due. The first comes at once. Throws `Cancelled` where the
-  /// task is asked to end; no tick is lost then.
+  /// `co_await interval.tick()` returns at the next tick; gives the time at which it was due. The first comes at once.
+  /// Throws `Cancelled` where the task is asked to end; no tick is lost then.
   Tick tick() noexcept;
 
-private:
+ private:
   Clock::time_point next(Clock::time_point now) noexcept;
 
   std::chrono::nanoseconds period_;
@@ -35,8 +33,7 @@ private:
   Clock::time_point due_{};
 };
 
-/// An `Interval` of this period, any `std::chrono::duration`. Throws
-/// `InvalidState` where it is not above zero.
+/// An `Interval` of this period, any `std::chrono::duration`. Throws `InvalidState` where it is not above zero.
 ///
 ///     auto interval = errand::every(1s);
 ///     for (;;) {
@@ -44,21 +41,20 @@ private:
 ///       report();
 ///     }
 template <class Rep, class Period>
-Interval every(std::chrono::duration<Rep, Period> period,
-               MissedTick missed = MissedTick::skip) {
+Interval every(std::chrono::duration<Rep, Period> period, MissedTick missed = MissedTick::skip) {
   return Interval(detail::to_nanoseconds(period), missed);
 }
 
 // Implementation
 
 class [[nodiscard("co_await it")]] Interval::Tick : public detail::Suspension {
-public:
-  explicit Tick(Interval & interval) noexcept
-      : Suspension(detail::Kind::sleep), interval_(interval) {}
+ public:
+  explicit Tick(Interval& interval) noexcept : Suspension(detail::Kind::sleep), interval_(interval) {}
 
   bool await_ready() const noexcept { return false; }
-  template <class P> bool await_suspend(std::coroutine_handle<P> awaiting) {
-    detail::PromiseBase &promise = awaiting.promise();
+  template <class P>
+  bool await_suspend(std::coroutine_handle<P> awaiting) {
+    detail::PromiseBase& promise = awaiting.promise();
     chain_ = promise.chain;
     const Clock::time_point now = chain_->loop->now();
     if (!interval_.started_) {
@@ -66,9 +62,7 @@ public:
       interval_.due_ = now;
       return false;
     }
-    if (interval_.due_ <= now)
-      return chain_
-          ->yield(); // a late task must not keep the others from running
+    if (interval_.due_ <= now) return chain_->yield();  // a late task must not keep the others from running
     return suspend_until(promise, interval_.due_);
   }
   Clock::time_point await_resume() {
@@ -76,14 +70,12 @@ public:
     return interval_.next(chain_->loop->now());
   }
 
-private:
-  Interval &interval_;
+ private:
+  Interval& interval_;
 };
 
-inline Interval::Interval(std::chrono::nanoseconds period, MissedTick missed)
-    : period_(period), missed_(missed) {
-  if (period <= std::chrono::nanoseconds::zero())
-    throw InvalidState("the period of an Interval must be above zero");
+inline Interval::Interval(std::chrono::nanoseconds period, MissedTick missed) : period_(period), missed_(missed) {
+  if (period <= std::chrono::nanoseconds::zero()) throw InvalidState("the period of an Interval must be above zero");
 }
 
 inline Interval::Tick Interval::tick() noexcept { return Tick(*this); }
@@ -93,12 +85,10 @@ inline Clock::time_point Interval::next(Clock::time_point now) noexcept {
   const Clock::time_point due = due_;
   due_ = detail::add(due, period_);
   if (due_ < now) {
-    if (missed_ == MissedTick::delay)
-      due_ = detail::add(now, period_);
-    if (missed_ == MissedTick::skip)
-      due_ = detail::add(due, period_ * ((now - due) / period_ + 1));
+    if (missed_ == MissedTick::delay) due_ = detail::add(now, period_);
+    if (missed_ == MissedTick::skip) due_ = detail::add(due, period_ * ((now - due) / period_ + 1));
   }
   return due;
 }
 
-} // namespace errand
+}  // namespace errand

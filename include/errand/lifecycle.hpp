@@ -16,44 +16,41 @@
 
 namespace errand {
 
-/// When a listener runs. The `main_process_*` ones run once, all others on
-/// every worker.
+/// When a listener runs. The `main_process_*` ones run once, all others on every worker.
 enum class Phase {
-  main_process_start,  ///< before any worker starts
-  before_server_start, ///< the tasks added before `run` start among these, in
-                       ///< their place
+  main_process_start,   ///< before any worker starts
+  before_server_start,  ///< the tasks added before `run` start among these, in
+                        ///< their place
   after_server_start,
-  before_server_stop, ///< the tasks still run
-  after_server_stop,  ///< they have ended
-  main_process_stop,  ///< after all workers
+  before_server_stop,  ///< the tasks still run
+  after_server_stop,   ///< they have ended
+  main_process_stop,   ///< after all workers
 };
 
 /// How an App runs.
 struct RunOptions {
-  unsigned workers = 1; ///< threads with an App of their own each; the calling
-                        ///< thread is the first
-  bool handle_signals = false; ///< SIGINT and SIGTERM stop the App; a second
-                               ///< one ends the waiting at once
-  bool keep_alive = false; ///< run until `stop`, also while there is no work
+  unsigned workers = 1;         ///< threads with an App of their own each; the calling
+                                ///< thread is the first
+  bool handle_signals = false;  ///< SIGINT and SIGTERM stop the App; a second
+                                ///< one ends the waiting at once
+  bool keep_alive = false;      ///< run until `stop`, also while there is no work
 };
 
 namespace detail {
 
-inline const char *name_of(Phase phase) noexcept {
-  constexpr const char *names[] = {"main_process_start", "before_server_start",
-                                   "after_server_start", "before_server_stop",
-                                   "after_server_stop",  "main_process_stop"};
+inline const char* name_of(Phase phase) noexcept {
+  constexpr const char* names[] = {"main_process_start", "before_server_start", "after_server_start",
+                                   "before_server_stop", "after_server_stop",   "main_process_stop"};
   return names[static_cast<unsigned>(phase)];
 }
 
 /// Work that a phase calls.
 class Listener {
-public:
+ public:
   explicit Listener(int its_priority) noexcept : priority(its_priority) {}
   virtual ~Listener() = default;
-  /// Calls it. Gives the task that runs it, where it is a coroutine that is to
-  /// be awaited.
-  virtual TaskHandle call(App &app, const char *phase) = 0;
+  /// Calls it. Gives the task that runs it, where it is a coroutine that is to be awaited.
+  virtual TaskHandle call(App& app, const char* phase) = 0;
   virtual WorkerCopy<Listener> copy() const = 0;
 
   const int priority;
@@ -61,9 +58,9 @@ public:
 
 /// Makes a task that the user does not see, and runs its first step next.
 template <class T>
-TaskHandle start_hidden(Loop &loop, Coro<T> coro, const char *name) {
-  auto *task = new TaskState<T>(loop, *coro.release());
-  loop.hidden.push_back(static_cast<TaskLink &>(*task));
+TaskHandle start_hidden(Loop& loop, Coro<T> coro, const char* name) {
+  auto* task = new TaskState<T>(loop, *coro.release());
+  loop.hidden.push_back(static_cast<TaskLink&>(*task));
   TaskHandle handle(task);
   task->details().name = name;
   if (loop.closing) {
@@ -74,95 +71,81 @@ TaskHandle start_hidden(Loop &loop, Coro<T> coro, const char *name) {
   return handle;
 }
 
-template <class F> class ListenerOf final : public Listener {
-public:
+template <class F>
+class ListenerOf final : public Listener {
+ public:
   template <class G>
-  ListenerOf(G &&f, int its_priority)
-      : Listener(its_priority), f_(std::forward<G>(f)) {}
+  ListenerOf(G&& f, int its_priority) : Listener(its_priority), f_(std::forward<G>(f)) {}
 
-  TaskHandle call(App &app, const char *phase) override {
+  TaskHandle call(App& app, const char* phase) override {
     using R = typename WorkResult<F>::type;
     if constexpr (is_coro<std::remove_cvref_t<R>>) {
-      return start_hidden(*this_thread().loop,
-                          std::remove_cvref_t<R>(call_work(f_, app)), phase);
+      return start_hidden(*this_thread().loop, std::remove_cvref_t<R>(call_work(f_, app)), phase);
     } else {
       call_work(f_, app);
       return {};
     }
   }
-  WorkerCopy<Listener> copy() const override {
-    return copy_for_worker<Listener, ListenerOf>(f_, priority);
-  }
+  WorkerCopy<Listener> copy() const override { return copy_for_worker<Listener, ListenerOf>(f_, priority); }
 
-private:
+ private:
   F f_;
 };
 
-/// A task that was added before `run`, to be queued in its place and not
-/// awaited.
+/// A task that was added before `run`, to be queued in its place and not awaited.
 class StartTask final : public Listener {
-public:
-  explicit StartTask(TaskHandle task) noexcept
-      : Listener(0), task_(std::move(task)) {}
+ public:
+  explicit StartTask(TaskHandle task) noexcept : Listener(0), task_(std::move(task)) {}
 
-  TaskHandle call(App &, const char *) override {
-    TaskBase &task = *task_.state();
-    if (!task.done() && !task.Node::linked())
-      task.loop->ready.push_back(static_cast<Chain &>(task));
+  TaskHandle call(App&, const char*) override {
+    TaskBase& task = *task_.state();
+    if (!task.done() && !task.Node::linked()) task.loop->ready.push_back(static_cast<Chain&>(task));
     task_ = {};
     return {};
   }
   WorkerCopy<Listener> copy() const override { return {nullptr, false}; }
-  TaskBase *task() const noexcept { return task_.state(); }
+  TaskBase* task() const noexcept { return task_.state(); }
 
-private:
+ private:
   TaskHandle task_;
 };
 
-/// The listeners of an App, each phase in its order: higher priority first,
-/// then the order added; the phases of the stop in reverse.
+/// The listeners of an App, each phase in its order: higher priority first, then the order added; the phases of the
+/// stop in reverse.
 class Listeners {
-public:
+ public:
   void add(Phase phase, std::unique_ptr<Listener> listener) {
-    auto &all = of(phase);
-    const auto place =
-        std::upper_bound(all.begin(), all.end(), listener->priority,
-                         [](int priority, const auto &other) {
-                           return priority > other->priority;
-                         });
+    auto& all = of(phase);
+    const auto place = std::upper_bound(all.begin(), all.end(), listener->priority,
+                                        [](int priority, const auto& other) { return priority > other->priority; });
     all.insert(place, std::move(listener));
   }
 
   /// As it is now: what is added meanwhile waits for the next run.
-  std::vector<Listener *> in_order(Phase phase) {
-    std::vector<Listener *> order;
-    for (const auto &listener : of(phase))
-      order.push_back(listener.get());
-    if (phase >= Phase::before_server_stop)
-      std::reverse(order.begin(), order.end());
+  std::vector<Listener*> in_order(Phase phase) {
+    std::vector<Listener*> order;
+    for (const auto& listener : of(phase)) order.push_back(listener.get());
+    if (phase >= Phase::before_server_stop) std::reverse(order.begin(), order.end());
     return order;
   }
 
   /// Forgets the tasks that have been queued.
   void drop_spent_tasks() noexcept {
-    std::erase_if(of(Phase::before_server_start), [](const auto &listener) {
-      const auto *task = dynamic_cast<const StartTask *>(listener.get());
+    std::erase_if(of(Phase::before_server_start), [](const auto& listener) {
+      const auto* task = dynamic_cast<const StartTask*>(listener.get());
       return task && !task->task();
     });
   }
 
-  /// Copies for a worker what every worker runs; `copy_task` makes the copy of
-  /// a task that was added before `run`, if there is to be one. Throws
-  /// `InvalidState` where a listener cannot be copied.
-  template <class CopyTask> void copy_to(Listeners &other, CopyTask copy_task) {
+  /// Copies for a worker what every worker runs; `copy_task` makes the copy of a task that was added before `run`, if
+  /// there is to be one. Throws `InvalidState` where a listener cannot be copied.
+  template <class CopyTask>
+  void copy_to(Listeners& other, CopyTask copy_task) {
     for (const Phase phase :
-         {Phase::before_server_start, Phase::after_server_start,
-          Phase::before_server_stop, Phase::after_server_stop}) {
-      for (const auto &listener : of(phase)) {
-        if (const auto *task =
-                dynamic_cast<const StartTask *>(listener.get())) {
-          if (auto copy = copy_task(*task->task()))
-            other.of(phase).push_back(std::move(copy));
+         {Phase::before_server_start, Phase::after_server_start, Phase::before_server_stop, Phase::after_server_stop}) {
+      for (const auto& listener : of(phase)) {
+        if (const auto* task = dynamic_cast<const StartTask*>(listener.get())) {
+          if (auto copy = copy_task(*task->task())) other.of(phase).push_back(std::move(copy));
           continue;
         }
         auto [copy, is_for_all] = listener->copy();
@@ -178,23 +161,19 @@ public:
   }
 
   void clear() noexcept {
-    for (auto &all : phases_)
-      all.clear();
+    for (auto& all : phases_) all.clear();
   }
 
-private:
-  std::vector<std::unique_ptr<Listener>> &of(Phase phase) noexcept {
-    return phases_[static_cast<unsigned>(phase)];
-  }
+ private:
+  std::vector<std::unique_ptr<Listener>>& of(Phase phase) noexcept { return phases_[static_cast<unsigned>(phase)]; }
 
   std::array<std::vector<std::unique_ptr<Listener>>, 6> phases_;
 };
 
 /// Waits until no task is pending whose id is at most `upto`, but for one.
 class Drained : public Drain {
-public:
-  Drained(Loop &loop, TaskBase *except) noexcept
-      : Drain(except, loop.last_id), loop_(loop) {}
+ public:
+  Drained(Loop& loop, TaskBase* except) noexcept : Drain(except, loop.last_id), loop_(loop) {}
 
   bool await_ready() const noexcept { return is_over(loop_.pending); }
   template <class P>
@@ -203,35 +182,30 @@ public:
   }
   void await_resume() { resumed(); }
 
-private:
-  Loop &loop_;
+ private:
+  Loop& loop_;
 };
 
-/// Asks all tasks but one to end that have not been asked, and waits for their
-/// end; then those that were added meanwhile, until none is left.
-inline Coro<> drain(Loop &loop, TaskBase *except) {
+/// Asks all tasks but one to end that have not been asked, and waits for their end; then those that were added
+/// meanwhile, until none is left.
+inline Coro<> drain(Loop& loop, TaskBase* except) {
   for (;;) {
     bool any = false;
-    for (Link *link = loop.pending.begin(); link != loop.pending.end();
-         link = link->next) {
-      TaskBase &task = static_cast<TaskBase &>(static_cast<TaskLink &>(*link));
-      if (&task == except)
-        continue;
+    for (Link* link = loop.pending.begin(); link != loop.pending.end(); link = link->next) {
+      TaskBase& task = static_cast<TaskBase&>(static_cast<TaskLink&>(*link));
+      if (&task == except) continue;
       any = true;
-      if (task.requests == 0)
-        task.cancel({});
+      if (task.requests == 0) task.cancel({});
     }
-    if (!any)
-      co_return;
+    if (!any) co_return;
     co_await Drained(loop, except);
   }
 }
 
 /// Waits until no thread call is under way.
 class ThreadsEnded : public Suspension {
-public:
-  explicit ThreadsEnded(Loop &loop) noexcept
-      : Suspension(Kind::thread), loop_(loop) {}
+ public:
+  explicit ThreadsEnded(Loop& loop) noexcept : Suspension(Kind::thread), loop_(loop) {}
 
   bool await_ready() const noexcept { return loop_.thread_calls == 0; }
   template <class P>
@@ -240,8 +214,8 @@ public:
   }
   void await_resume() { resumed(); }
 
-private:
-  Loop &loop_;
+ private:
+  Loop& loop_;
 };
 
 /// What a run asks of the App for its workers.
@@ -252,22 +226,22 @@ struct WorkerHost {
   virtual Coro<> workers_ended() = 0;
   virtual bool is_first_worker() const noexcept = 0;
 
-protected:
+ protected:
   ~WorkerHost() = default;
 };
 
-/// One run of an App, from the first listener to the last: a coroutine, driven
-/// by `run` or by `poll`.
+/// One run of an App, from the first listener to the last: a coroutine, driven by `run` or by `poll`.
 class Lifecycle {
-public:
+ public:
   enum class Stage { idle, starting, running, stopping, ended };
 
-  Lifecycle(App &app, WorkerHost &workers, Signals &signals,
-            Nanoseconds graceful_timeout) noexcept
-      : app_(app), workers_(workers), signals_(signals), loop_(signals.loop()),
+  Lifecycle(App& app, WorkerHost& workers, Signals& signals, Nanoseconds graceful_timeout) noexcept
+      : app_(app),
+        workers_(workers),
+        signals_(signals),
+        loop_(signals.loop()),
         graceful_timeout_(
-            std::clamp<Nanoseconds>(graceful_timeout, Nanoseconds(1),
-                                    std::chrono::hours(24 * 365 * 100))) {}
+            std::clamp<Nanoseconds>(graceful_timeout, Nanoseconds(1), std::chrono::hours(24 * 365 * 100))) {}
 
   Listeners listeners;
 
@@ -289,8 +263,7 @@ public:
   /// Ends the start, or the time in between, and goes on with the stop.
   void stop() noexcept {
     stop_ = true;
-    if (stage_ == Stage::starting && listener_.state())
-      listener_.state()->request(Chain::asked_by_task);
+    if (stage_ == Stage::starting && listener_.state()) listener_.state()->request(Chain::asked_by_task);
     proceed_.set();
   }
 
@@ -303,8 +276,7 @@ public:
     }
   }
 
-  /// Ends what the stop sequence waits for: nothing can wake it any more, or
-  /// nobody wants to wait.
+  /// Ends what the stop sequence waits for: nothing can wake it any more, or nobody wants to wait.
   void expire() noexcept {
     expired_ = true;
     if (listener_.state() && !listener_.state()->done()) {
@@ -337,30 +309,29 @@ public:
     listeners.clear();
   }
 
-private:
+ private:
   Coro<> live();
-  TaskHandle step(const std::vector<Listener *> &order, std::size_t i,
-                  Phase phase, const char *signal);
-  Coro<bool> start(Phase phase, const char *signal);
-  Coro<> stop(Phase phase, const char *signal);
+  TaskHandle step(const std::vector<Listener*>& order, std::size_t i, Phase phase, const char* signal);
+  Coro<bool> start(Phase phase, const char* signal);
+  Coro<> stop(Phase phase, const char* signal);
   Coro<> end_tasks();
   /// Destroys the tasks that are left where they stand.
   void abort_tasks(bool report) noexcept;
-  void report_standing(TaskBase &task) noexcept;
+  void report_standing(TaskBase& task) noexcept;
 
-  App &app_;
-  WorkerHost &workers_;
-  Signals &signals_;
-  Loop &loop_;
+  App& app_;
+  WorkerHost& workers_;
+  Signals& signals_;
+  Loop& loop_;
   const Nanoseconds graceful_timeout_;
   Stage stage_ = Stage::idle;
-  bool open_ = false;    // before_server_start has begun
-  bool stop_ = false;    // somebody has asked for the end
-  bool expired_ = false; // nothing is waited for any more
+  bool open_ = false;     // before_server_start has begun
+  bool stop_ = false;     // somebody has asked for the end
+  bool expired_ = false;  // nothing is waited for any more
   Event proceed_;
   TaskHandle task_;
   TaskHandle main_;
-  TaskHandle listener_; // the one that is under way
+  TaskHandle listener_;  // the one that is under way
   std::exception_ptr error_;
 };
 
@@ -368,8 +339,7 @@ private:
 
 inline Coro<> Lifecycle::live() {
   bool started = true;
-  if (workers_.is_first_worker())
-    started = co_await start(Phase::main_process_start, nullptr);
+  if (workers_.is_first_worker()) started = co_await start(Phase::main_process_start, nullptr);
   if (started) {
     try {
       workers_.start_workers();
@@ -382,15 +352,13 @@ inline Coro<> Lifecycle::live() {
     open_ = true;
     started = co_await start(Phase::before_server_start, "server.init.before");
     listeners.drop_spent_tasks();
-    if (started)
-      started = co_await start(Phase::after_server_start, "server.init.after");
+    if (started) started = co_await start(Phase::after_server_start, "server.init.after");
     if (started) {
-      if (main_.state() && !main_.state()->done())
-        loop_.ready.push_back(static_cast<Chain &>(*main_.state()));
+      if (main_.state() && !main_.state()->done()) loop_.ready.push_back(static_cast<Chain&>(*main_.state()));
       stage_ = Stage::running;
       co_await proceed_.wait();
     } else {
-      loop_.inbox->request_stop(); // of the other workers too
+      loop_.inbox->request_stop();  // of the other workers too
     }
     stage_ = Stage::stopping;
     co_await stop(Phase::before_server_stop, "server.shutdown.before");
@@ -407,29 +375,23 @@ inline Coro<> Lifecycle::live() {
   stage_ = Stage::ended;
 }
 
-/// What a phase does, step by step: its listeners, then its signal where
-/// somebody listens to it. Each gives the task to be awaited, if any.
-inline TaskHandle Lifecycle::step(const std::vector<Listener *> &order,
-                                  std::size_t i, Phase phase,
-                                  const char *signal) {
-  if (i < order.size())
-    return order[i]->call(app_, name_of(phase));
-  if (!signal || !signals_.is_heard(signal))
-    return {};
+/// What a phase does, step by step: its listeners, then its signal where somebody listens to it. Each gives the task to
+/// be awaited, if any.
+inline TaskHandle Lifecycle::step(const std::vector<Listener*>& order, std::size_t i, Phase phase, const char* signal) {
+  if (i < order.size()) return order[i]->call(app_, name_of(phase));
+  if (!signal || !signals_.is_heard(signal)) return {};
   return signals_.dispatch(signal, {}).handle();
 }
 
 /// False where a listener failed, or the stop came.
-inline Coro<bool> Lifecycle::start(Phase phase, const char *signal) {
-  const std::vector<Listener *> order = listeners.in_order(phase);
+inline Coro<bool> Lifecycle::start(Phase phase, const char* signal) {
+  const std::vector<Listener*> order = listeners.in_order(phase);
   for (std::size_t i = 0; i <= order.size() && !stop_; ++i) {
     try {
       listener_ = step(order, i, phase, signal);
-      if (listener_.state())
-        co_await Task<>(listener_);
+      if (listener_.state()) co_await Task<>(listener_);
     } catch (...) {
-      if (!stop_ || !listener_.state() ||
-          listener_.state()->status != TaskStatus::cancelled) {
+      if (!stop_ || !listener_.state() || listener_.state()->status != TaskStatus::cancelled) {
         fail(std::current_exception());
         stop_ = true;
       }
@@ -439,25 +401,21 @@ inline Coro<bool> Lifecycle::start(Phase phase, const char *signal) {
   co_return !stop_;
 }
 
-inline Coro<> Lifecycle::stop(Phase phase, const char *signal) {
+inline Coro<> Lifecycle::stop(Phase phase, const char* signal) {
   const Clock::time_point until = loop_.deadline(graceful_timeout_);
-  const std::vector<Listener *> order = listeners.in_order(phase);
+  const std::vector<Listener*> order = listeners.in_order(phase);
   for (std::size_t i = 0; i <= order.size(); ++i) {
     bool timed_out = false;
     try {
       listener_ = step(order, i, phase, signal);
       if (listener_.state()) {
-        co_await errand::wait_for(
-            Task<>(listener_),
-            std::max<Nanoseconds>(until - loop_.now(), Nanoseconds(1)));
+        co_await errand::wait_for(Task<>(listener_), std::max<Nanoseconds>(until - loop_.now(), Nanoseconds(1)));
       }
-    } catch (const TimeoutError &) {
+    } catch (const TimeoutError&) {
       timed_out = listener_.state() && !listener_.state()->done();
-      if (!timed_out)
-        fail(std::current_exception());
+      if (!timed_out) fail(std::current_exception());
     } catch (...) {
-      if (!expired_ || !listener_.state() ||
-          listener_.state()->status != TaskStatus::cancelled) {
+      if (!expired_ || !listener_.state() || listener_.state()->status != TaskStatus::cancelled) {
         fail(std::current_exception());
       }
     }
@@ -473,32 +431,26 @@ inline Coro<> Lifecycle::end_tasks() {
   bool timed_out = false;
   try {
     co_await errand::wait_for(drain(loop_, nullptr), graceful_timeout_);
-  } catch (const TimeoutError &) {
+  } catch (const TimeoutError&) {
     timed_out = true;
   }
-  if (timed_out)
-    abort_tasks(true);
-  if (!expired_)
-    co_await ThreadsEnded(loop_);
+  if (timed_out) abort_tasks(true);
+  if (!expired_) co_await ThreadsEnded(loop_);
 }
 
 inline void Lifecycle::abort_tasks(bool report) noexcept {
   while (!loop_.pending.empty()) {
-    TaskBase &task =
-        static_cast<TaskBase &>(static_cast<TaskLink &>(loop_.pending.back()));
-    if (report)
-      report_standing(task);
+    TaskBase& task = static_cast<TaskBase&>(static_cast<TaskLink&>(loop_.pending.back()));
+    if (report) report_standing(task);
     task.end_standing();
   }
 }
 
-inline void Lifecycle::report_standing(TaskBase &task) noexcept {
-  loop_.host->report(
-      &task, std::make_exception_ptr(TimeoutError(
-                 "task '" + task.name() +
-                 "' was still standing at the end of the graceful timeout")));
+inline void Lifecycle::report_standing(TaskBase& task) noexcept {
+  loop_.host->report(&task, std::make_exception_ptr(TimeoutError(
+                                "task '" + task.name() + "' was still standing at the end of the graceful timeout")));
 }
 
-} // namespace detail
+}  // namespace detail
 
-} // namespace errand
+}  // namespace errand

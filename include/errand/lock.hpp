@@ -6,43 +6,37 @@
 
 namespace errand {
 
-/// Mutual exclusion between tasks of one App, across their awaits. First come,
-/// first served. Between two awaits nothing else runs, so most code needs none.
+/// Mutual exclusion between tasks of one App, across their awaits. First come, first served. Between two awaits nothing
+/// else runs, so most code needs none.
 ///
-/// Destroying it while someone waits makes their awaits throw `InvalidState`;
-/// it must outlive its guards.
+/// Destroying it while someone waits makes their awaits throw `InvalidState`; it must outlive its guards.
 ///
 ///     errand::Lock lock;
-///     auto guard = co_await lock.acquire();   // released at the end of the
-///     scope
+///     auto guard = co_await lock.acquire();   // released at the end of the scope
 class Lock {
-public:
+ public:
   /// Holds the lock until it is destroyed or released. Can be moved.
-  class [[nodiscard("dropping the guard releases the lock")]] Guard
-      : public detail::Grant {
+  class [[nodiscard("dropping the guard releases the lock")]] Guard : public detail::Grant {
     friend Lock;
-    template <class> friend class detail::Acquire;
+    template <class>
+    friend class detail::Acquire;
     using Grant::Grant;
   };
 
   Lock() noexcept = default;
 
-  /// `co_await lock.acquire()` gives a Guard, once it is this task's turn.
-  /// Throws `Cancelled` where the task is asked to end before the lock was
-  /// handed to it.
-  detail::Acquire<Guard> acquire() noexcept {
-    return {detail::Kind::lock, permits_};
-  }
+  /// `co_await lock.acquire()` gives a Guard, once it is this task's turn. Throws `Cancelled` where the task is asked
+  /// to end before the lock was handed to it.
+  detail::Acquire<Guard> acquire() noexcept { return {detail::Kind::lock, permits_}; }
   /// A Guard where nobody holds the lock, else empty.
   std::optional<Guard> try_acquire() noexcept {
-    if (!permits_.try_take())
-      return std::nullopt;
+    if (!permits_.try_take()) return std::nullopt;
     return Guard(permits_);
   }
   bool locked() const noexcept { return permits_.free() == 0; }
 
-private:
+ private:
   detail::Permits permits_{1};
 };
 
-} // namespace errand
+}  // namespace errand

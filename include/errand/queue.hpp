@@ -10,33 +10,31 @@
 
 namespace errand {
 
-/// Items on their way between tasks of one App, first in, first out. Getters
-/// and putters are served in the order in which they came; an item that was
-/// handed to a getter is its own, whatever happens before it resumes.
+/// Items on their way between tasks of one App, first in, first out. Getters and putters are served in the order in
+/// which they came; an item that was handed to a getter is its own, whatever happens before it resumes.
 ///
 /// Destroying it while someone waits makes their awaits throw `InvalidState`.
 ///
 ///     errand::Queue<Job> jobs(100);
 ///     co_await jobs.put(job);             // waits while there are 100
 ///     Job next = co_await jobs.get();     // waits while there is none
-template <class T> class Queue {
-public:
+template <class T>
+class Queue {
+ public:
   /// For so many items; 0: unbounded.
   explicit Queue(std::size_t capacity = 0) noexcept : capacity_(capacity) {}
-  Queue(const Queue &) = delete;
-  Queue &operator=(const Queue &) = delete;
+  Queue(const Queue&) = delete;
+  Queue& operator=(const Queue&) = delete;
 
   class Put;
   class Get;
   class Join;
 
-  /// `co_await queue.put(item)` returns once there was room for it. Throws
-  /// `QueueClosed`, and `Cancelled` where the task is asked to end; the item is
-  /// destroyed then.
+  /// `co_await queue.put(item)` returns once there was room for it. Throws `QueueClosed`, and `Cancelled` where the
+  /// task is asked to end; the item is destroyed then.
   Put put(T item) { return Put(*this, std::move(item)); }
-  /// `co_await queue.get()` gives the next item. Throws `QueueClosed` where the
-  /// queue is closed and empty, and `Cancelled` where the task is asked to end;
-  /// nothing is lost then.
+  /// `co_await queue.get()` gives the next item. Throws `QueueClosed` where the queue is closed and empty, and
+  /// `Cancelled` where the task is asked to end; nothing is lost then.
   Get get() noexcept { return Get(*this); }
   /// False where there is no room, or the queue is closed.
   bool try_put(T item);
@@ -47,22 +45,18 @@ public:
   std::size_t size() const noexcept { return items_.size(); }
   bool empty() const noexcept { return items_.empty(); }
   bool closed() const noexcept { return closed_; }
-  /// Takes no more items: later puts and those that wait get `QueueClosed`, as
-  /// do the getters once it is empty.
+  /// Takes no more items: later puts and those that wait get `QueueClosed`, as do the getters once it is empty.
   void close() noexcept;
 
-  /// Says that an item that was taken has been dealt with. Throws
-  /// `InvalidState` where that is more often than items were put.
+  /// Says that an item that was taken has been dealt with. Throws `InvalidState` where that is more often than items
+  /// were put.
   void task_done();
-  /// `co_await queue.join()` returns once `task_done` was called for every item
-  /// that was put.
+  /// `co_await queue.join()` returns once `task_done` was called for every item that was put.
   Join join() noexcept { return Join(*this); }
 
-private:
-  bool has_room() const noexcept {
-    return capacity_ == 0 || items_.size() < capacity_;
-  }
-  void add(T &&item);
+ private:
+  bool has_room() const noexcept { return capacity_ == 0 || items_.size() < capacity_; }
+  void add(T&& item);
   void refill();
 
   const std::size_t capacity_;
@@ -78,16 +72,12 @@ private:
 
 template <class T>
 class [[nodiscard("co_await it")]] Queue<T>::Put : public detail::Suspension {
-public:
-  Put(Queue & queue, T && item)
-      : Suspension(detail::Kind::queue), queue_(queue), item_(std::move(item)) {
-  }
+ public:
+  Put(Queue& queue, T&& item) : Suspension(detail::Kind::queue), queue_(queue), item_(std::move(item)) {}
 
   bool await_ready() {
-    if (queue_.closed_)
-      throw QueueClosed();
-    if (!queue_.has_room())
-      return false;
+    if (queue_.closed_) throw QueueClosed();
+    if (!queue_.has_room()) return false;
     queue_.add(std::move(item_));
     return true;
   }
@@ -97,30 +87,25 @@ public:
   }
   void await_resume() {
     resumed();
-    if (refused_)
-      throw QueueClosed();
+    if (refused_) throw QueueClosed();
   }
 
-private:
+ private:
   friend Queue;
 
-  Queue &queue_;
+  Queue& queue_;
   T item_;
   bool refused_ = false;
 };
 
 template <class T>
 class [[nodiscard("co_await it")]] Queue<T>::Get : public detail::Suspension {
-public:
-  explicit Get(Queue & queue) noexcept
-      : Suspension(detail::Kind::queue), queue_(queue) {}
-  Get(Get && other) noexcept
-      : Suspension(std::move(other)), queue_(other.queue_) {}
-  /// What was handed over and not picked up, because the task was aborted, is
-  /// the next one's.
+ public:
+  explicit Get(Queue& queue) noexcept : Suspension(detail::Kind::queue), queue_(queue) {}
+  Get(Get&& other) noexcept : Suspension(std::move(other)), queue_(other.queue_) {}
+  /// What was handed over and not picked up, because the task was aborted, is the next one's.
   ~Get() {
-    if (!item_ || is_broken())
-      return;
+    if (!item_ || is_broken()) return;
     if (queue_.getters_.empty()) {
       queue_.items_.push_front(std::move(*item_));
     } else {
@@ -130,8 +115,7 @@ public:
 
   bool await_ready() {
     item_ = queue_.try_get();
-    if (!item_ && queue_.closed_)
-      throw QueueClosed();
+    if (!item_ && queue_.closed_) throw QueueClosed();
     return item_.has_value();
   }
   template <class P>
@@ -140,29 +124,27 @@ public:
   }
   T await_resume() {
     resumed();
-    if (!item_)
-      throw QueueClosed();
+    if (!item_) throw QueueClosed();
     T item(std::move(*item_));
     item_.reset();
     return item;
   }
 
-private:
+ private:
   friend Queue;
-  void give(T && item) {
+  void give(T&& item) {
     item_.emplace(std::move(item));
     queue_.getters_.hand_over(*this);
   }
 
-  Queue &queue_;
+  Queue& queue_;
   std::optional<T> item_;
 };
 
 template <class T>
 class [[nodiscard("co_await it")]] Queue<T>::Join : public detail::Suspension {
-public:
-  explicit Join(Queue & queue) noexcept
-      : Suspension(detail::Kind::queue), queue_(queue) {}
+ public:
+  explicit Join(Queue& queue) noexcept : Suspension(detail::Kind::queue), queue_(queue) {}
 
   bool await_ready() const noexcept { return queue_.unfinished_ == 0; }
   template <class P>
@@ -171,12 +153,13 @@ public:
   }
   void await_resume() { resumed(); }
 
-private:
-  Queue &queue_;
+ private:
+  Queue& queue_;
 };
 
 /// There is room, or a getter waits.
-template <class T> void Queue<T>::add(T &&item) {
+template <class T>
+void Queue<T>::add(T&& item) {
   if (getters_.empty()) {
     items_.push_back(std::move(item));
   } else {
@@ -186,43 +169,41 @@ template <class T> void Queue<T>::add(T &&item) {
 }
 
 /// An item was taken: the first putter's takes its room.
-template <class T> void Queue<T>::refill() {
-  if (putters_.empty() || !has_room())
-    return;
-  Put &first = putters_.first<Put>();
+template <class T>
+void Queue<T>::refill() {
+  if (putters_.empty() || !has_room()) return;
+  Put& first = putters_.first<Put>();
   add(std::move(first.item_));
   first.wake();
 }
 
-template <class T> bool Queue<T>::try_put(T item) {
-  if (closed_ || !has_room())
-    return false;
+template <class T>
+bool Queue<T>::try_put(T item) {
+  if (closed_ || !has_room()) return false;
   add(std::move(item));
   return true;
 }
 
-template <class T> std::optional<T> Queue<T>::try_get() {
-  if (items_.empty())
-    return std::nullopt;
+template <class T>
+std::optional<T> Queue<T>::try_get() {
+  if (items_.empty()) return std::nullopt;
   std::optional<T> item(std::move(items_.front()));
   items_.pop_front();
   refill();
   return item;
 }
 
-template <class T> void Queue<T>::close() noexcept {
+template <class T>
+void Queue<T>::close() noexcept {
   closed_ = true;
-  for (; !putters_.empty(); putters_.first<Put>().wake())
-    putters_.first<Put>().refused_ = true;
+  for (; !putters_.empty(); putters_.first<Put>().wake()) putters_.first<Put>().refused_ = true;
   getters_.wake_all();
 }
 
-template <class T> void Queue<T>::task_done() {
-  if (unfinished_ == 0)
-    throw InvalidState(
-        "task_done was called more often than items were put into the queue");
-  if (--unfinished_ == 0)
-    joiners_.wake_all();
+template <class T>
+void Queue<T>::task_done() {
+  if (unfinished_ == 0) throw InvalidState("task_done was called more often than items were put into the queue");
+  if (--unfinished_ == 0) joiners_.wake_all();
 }
 
-} // namespace errand
+}  // namespace errand

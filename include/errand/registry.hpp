@@ -12,62 +12,57 @@
 
 namespace errand {
 
-/// What `App::add_task` does with a name whose task is still pending. The name
-/// of a task that is done is free.
+/// What `App::add_task` does with a name whose task is still pending. The name of a task that is done is free.
 enum class NameTaken {
-  fail,    ///< throws `TaskNameInUse`; the new work is destroyed unrun
-  replace, ///< takes the name from the old task, which runs on without it
-  keep,    ///< returns the old task; the new work is destroyed unrun
-  cancel,  ///< cancels the old task, and takes its name
+  fail,     ///< throws `TaskNameInUse`; the new work is destroyed unrun
+  replace,  ///< takes the name from the old task, which runs on without it
+  keep,     ///< returns the old task; the new work is destroyed unrun
+  cancel,   ///< cancels the old task, and takes its name
 };
 
 namespace detail {
 
-/// The tasks of an App by their names. Looks up by `string_view`, in constant
-/// time as all that is here; keeps the order in which names were added.
+/// The tasks of an App by their names. Looks up by `string_view`, in constant time as all that is here; keeps the order
+/// in which names were added.
 class Registry {
-public:
+ public:
   Registry() = default;
-  Registry(const Registry &) = delete;
-  Registry &operator=(const Registry &) = delete;
+  Registry(const Registry&) = delete;
+  Registry& operator=(const Registry&) = delete;
   ~Registry() { clear(); }
 
   /// The task of this name; null where there is none.
-  TaskBase *find(std::string_view name) const noexcept {
+  TaskBase* find(std::string_view name) const noexcept {
     const auto found = entries_.find(name);
     return found == entries_.end() ? nullptr : found->second.task;
   }
 
-  /// Gives the task a name, which is taken from the task that has it. Throws
-  /// `std::bad_alloc`; nothing is changed then.
-  void add(const std::string &name, TaskBase &task) {
-    TaskDetails &details = task.details();
+  /// Gives the task a name, which is taken from the task that has it. Throws `std::bad_alloc`; nothing is changed then.
+  void add(const std::string& name, TaskBase& task) {
+    TaskDetails& details = task.details();
     auto [place, is_new] = entries_.try_emplace(name);
-    Entry &entry = place->second;
-    TaskBase *const old = is_new ? nullptr : leave(entry);
+    Entry& entry = place->second;
+    TaskBase* const old = is_new ? nullptr : leave(entry);
     entry.name = &place->first;
     entry.task = &task;
-    order_.push_back(static_cast<OrderLink &>(entry));
-    if (task.done())
-      done_.push_back(static_cast<DoneLink &>(entry));
-    details.names.push_back(static_cast<NameLink &>(entry));
+    order_.push_back(static_cast<OrderLink&>(entry));
+    if (task.done()) done_.push_back(static_cast<DoneLink&>(entry));
+    details.names.push_back(static_cast<NameLink&>(entry));
     ++details.registrations;
     task.retain();
-    if (old)
-      old->release();
+    if (old) old->release();
   }
 
-  /// A registered task has ended: its names are to go with the next `purge`, or
-  /// at once.
-  void ended(TaskBase &task, bool purge_now) noexcept {
-    List &names = task.details().names;
-    for (Link *link = names.begin(); link != names.end();) {
-      Entry &entry = static_cast<Entry &>(static_cast<NameLink &>(*link));
+  /// A registered task has ended: its names are to go with the next `purge`, or at once.
+  void ended(TaskBase& task, bool purge_now) noexcept {
+    List& names = task.details().names;
+    for (Link* link = names.begin(); link != names.end();) {
+      Entry& entry = static_cast<Entry&>(static_cast<NameLink&>(*link));
       link = link->next;
       if (purge_now) {
         erase(entry);
       } else {
-        done_.push_back(static_cast<DoneLink &>(entry));
+        done_.push_back(static_cast<DoneLink&>(entry));
       }
     }
   }
@@ -75,57 +70,47 @@ public:
   /// Forgets the tasks that are done; how many names that were.
   std::size_t purge() noexcept {
     std::size_t count = 0;
-    for (; !done_.empty(); ++count)
-      erase(static_cast<Entry &>(static_cast<DoneLink &>(done_.front())));
+    for (; !done_.empty(); ++count) erase(static_cast<Entry&>(static_cast<DoneLink&>(done_.front())));
     return count;
   }
 
   void clear() noexcept {
-    while (!order_.empty())
-      erase(static_cast<Entry &>(static_cast<OrderLink &>(order_.front())));
+    while (!order_.empty()) erase(static_cast<Entry&>(static_cast<OrderLink&>(order_.front())));
   }
 
   std::vector<Task<>> tasks() const {
     std::vector<Task<>> all;
     all.reserve(entries_.size());
-    for (const Link *link = order_.begin(); link != order_.end();
-         link = link->next) {
-      all.push_back(Task<>(TaskHandle(
-          static_cast<const Entry &>(static_cast<const OrderLink &>(*link))
-              .task)));
+    for (const Link* link = order_.begin(); link != order_.end(); link = link->next) {
+      all.push_back(Task<>(TaskHandle(static_cast<const Entry&>(static_cast<const OrderLink&>(*link)).task)));
     }
     return all;
   }
 
-private:
-  struct OrderLink : Link {}; // among all
-  struct DoneLink : Link {};  // among those whose task is done
-  struct NameLink : Link {};  // among the names of its task
+ private:
+  struct OrderLink : Link {};  // among all
+  struct DoneLink : Link {};   // among those whose task is done
+  struct NameLink : Link {};   // among the names of its task
   struct Entry : OrderLink, DoneLink, NameLink {
-    const std::string *name = nullptr;
-    TaskBase *task = nullptr;
+    const std::string* name = nullptr;
+    TaskBase* task = nullptr;
   };
   struct Hash {
     using is_transparent = void;
-    std::size_t operator()(std::string_view name) const noexcept {
-      return std::hash<std::string_view>()(name);
-    }
+    std::size_t operator()(std::string_view name) const noexcept { return std::hash<std::string_view>()(name); }
   };
 
-  /// Takes the entry out of all lists. The reference to its task is the
-  /// caller's now.
-  static TaskBase *leave(Entry &entry) noexcept {
+  /// Takes the entry out of all lists. The reference to its task is the caller's now.
+  static TaskBase* leave(Entry& entry) noexcept {
     entry.OrderLink::unlink();
-    if (entry.DoneLink::linked())
-      entry.DoneLink::unlink();
+    if (entry.DoneLink::linked()) entry.DoneLink::unlink();
     entry.NameLink::unlink();
     --entry.task->details().registrations;
     return entry.task;
   }
-  void erase(Entry &entry) noexcept {
+  void erase(Entry& entry) noexcept {
     const auto node = entries_.extract(entries_.find(*entry.name));
-    leave(entry)
-        ->release(); // may destroy a result, and so run code of the user's
+    leave(entry)->release();  // may destroy a result, and so run code of the user's
   }
 
   std::unordered_map<std::string, Entry, Hash, std::equal_to<>> entries_;
@@ -133,6 +118,6 @@ private:
   List done_;
 };
 
-} // namespace detail
+}  // namespace detail
 
-} // namespace errand
+}  // namespace errand

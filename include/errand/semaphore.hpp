@@ -7,47 +7,39 @@
 
 namespace errand {
 
-/// A number of permits: so many tasks of one App may do something at a time.
-/// First come, first served.
+/// A number of permits: so many tasks of one App may do something at a time. First come, first served.
 ///
-/// Destroying it while someone waits makes their awaits throw `InvalidState`;
-/// it must outlive its permits.
+/// Destroying it while someone waits makes their awaits throw `InvalidState`; it must outlive its permits.
 ///
 ///     errand::Semaphore connections(10);
-///     auto permit = co_await connections.acquire();   // given back at the end
-///     of the scope
+///     auto permit = co_await connections.acquire();   // given back at the end of the scope
 class Semaphore {
-public:
+ public:
   /// Is given back when it is destroyed or released. Can be moved.
-  class [[nodiscard("dropping the permit gives it back")]] Permit
-      : public detail::Grant {
+  class [[nodiscard("dropping the permit gives it back")]] Permit : public detail::Grant {
     friend Semaphore;
-    template <class> friend class detail::Acquire;
+    template <class>
+    friend class detail::Acquire;
     using Grant::Grant;
   };
 
   explicit Semaphore(std::size_t permits) noexcept : permits_(permits) {}
 
-  /// `co_await semaphore.acquire()` gives a Permit, once there is one for this
-  /// task. Throws `Cancelled` where the task is asked to end before one was
-  /// handed to it.
-  detail::Acquire<Permit> acquire() noexcept {
-    return {detail::Kind::semaphore, permits_};
-  }
+  /// `co_await semaphore.acquire()` gives a Permit, once there is one for this task. Throws `Cancelled` where the task
+  /// is asked to end before one was handed to it.
+  detail::Acquire<Permit> acquire() noexcept { return {detail::Kind::semaphore, permits_}; }
   /// A Permit where one is free, else empty.
   std::optional<Permit> try_acquire() noexcept {
-    if (!permits_.try_take())
-      return std::nullopt;
+    if (!permits_.try_take()) return std::nullopt;
     return Permit(permits_);
   }
   /// Adds permits, beyond those of the constructor too.
   void release(std::size_t n = 1) noexcept {
-    while (n-- > 0)
-      permits_.give_back();
+    while (n-- > 0) permits_.give_back();
   }
 
-private:
+ private:
   detail::Permits permits_;
 };
 
-} // namespace errand
+}  // namespace errand

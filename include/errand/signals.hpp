@@ -8,6 +8,8 @@
 #include <concepts>
 #include <coroutine>
 #include <cstdint>
+#include <errand/create_task.hpp>
+#include <errand/detail/worker_copy.hpp>
 #include <functional>
 #include <memory>
 #include <string>
@@ -17,38 +19,31 @@
 #include <utility>
 #include <vector>
 
-#include <errand/create_task.hpp>
-#include <errand/detail/worker_copy.hpp>
-
 namespace errand {
 
-/// What was dispatched. A handler's or a waiter's own copy outlives the
-/// dispatch.
+/// What was dispatched. A handler's or a waiter's own copy outlives the dispatch.
 struct Signal {
-  std::string event;     ///< its name, as dispatched
-  std::string parameter; ///< what the last part was, where a handler has
-                         ///< `<name>` there or a waiter `*`
+  std::string event;      ///< its name, as dispatched
+  std::string parameter;  ///< what the last part was, where a handler has
+                          ///< `<name>` there or a waiter `*`
   std::any payload;
 
-  /// The payload. Throws `PayloadTypeMismatch` where it is of another type, or
-  /// there is none.
-  template <class T> const T &get() const {
-    if (const T *value = std::any_cast<T>(&payload))
-      return *value;
-    throw PayloadTypeMismatch(
-        "the payload of '" + event + "' is " +
-        (payload.has_value() ? "of type " + detail::type_name(payload.type())
-                             : "empty") +
-        ", not of type " + detail::type_name(typeid(T)));
+  /// The payload. Throws `PayloadTypeMismatch` where it is of another type, or there is none.
+  template <class T>
+  const T& get() const {
+    if (const T* value = std::any_cast<T>(&payload)) return *value;
+    throw PayloadTypeMismatch("the payload of '" + event + "' is " +
+                              (payload.has_value() ? "of type " + detail::type_name(payload.type()) : "empty") +
+                              ", not of type " + detail::type_name(typeid(T)));
   }
 };
 
 namespace detail {
 
-/// The name of an event: `namespace.reference.action`. The action may be a
-/// pattern: `<name>` for handlers, `*` for waiters.
+/// The name of an event: `namespace.reference.action`. The action may be a pattern: `<name>` for handlers, `*` for
+/// waiters.
 class EventName {
-public:
+ public:
   enum class Pattern { none, parameter, any };
 
   /// Throws `InvalidEvent`.
@@ -57,19 +52,16 @@ public:
     std::size_t count = 0;
     for (std::string_view rest = text;;) {
       const std::size_t dot = rest.find('.');
-      if (count == parts.size())
-        fail("it has more than three parts");
+      if (count == parts.size()) fail("it has more than three parts");
       parts[count++] = rest.substr(0, dot);
-      if (dot == rest.npos)
-        break;
+      if (dot == rest.npos) break;
       rest.remove_prefix(dot + 1);
     }
-    if (count < parts.size())
-      fail("it must have three parts, namespace.reference.action");
+    if (count < parts.size()) fail("it must have three parts, namespace.reference.action");
     if (allowed == Pattern::any && parts[2] == "*") {
       is_pattern_ = true;
-    } else if (allowed == Pattern::parameter && parts[2].size() > 2 &&
-               parts[2].front() == '<' && parts[2].back() == '>') {
+    } else if (allowed == Pattern::parameter && parts[2].size() > 2 && parts[2].front() == '<' &&
+               parts[2].back() == '>') {
       is_pattern_ = true;
       check_part(parts[2].substr(1, parts[2].size() - 2));
     } else {
@@ -78,39 +70,30 @@ public:
     check_part(parts[0]);
     check_part(parts[1]);
     stem_ = text_.size() - parts[2].size();
-    if (parts[0] == "server")
-      check_reserved(parts[1], parts[2]);
+    if (parts[0] == "server") check_reserved(parts[1], parts[2]);
   }
 
-  const std::string &text() const noexcept { return text_; }
+  const std::string& text() const noexcept { return text_; }
   bool is_pattern() const noexcept { return is_pattern_; }
   std::string action() const { return text_.substr(stem_); }
   /// What all events that differ in the action alone have in common.
   std::string any() const { return text_.substr(0, stem_) + "*"; }
   std::string key() const { return is_pattern_ ? any() : text_; }
 
-private:
-  [[noreturn]] void fail(std::string_view why) const {
-    throw InvalidEvent(text_, why);
-  }
+ private:
+  [[noreturn]] void fail(std::string_view why) const { throw InvalidEvent(text_, why); }
   void check_part(std::string_view part) const {
-    if (part.empty())
-      fail("a part of it is empty");
+    if (part.empty()) fail("a part of it is empty");
     for (const char c : part) {
-      if (static_cast<unsigned char>(c) <= ' ' || c == '<' || c == '>' ||
-          c == '*' || c == 127) {
+      if (static_cast<unsigned char>(c) <= ' ' || c == '<' || c == '>' || c == '*' || c == 127) {
         fail("a part of it has a character that may not be there");
       }
     }
   }
-  void check_reserved(std::string_view reference,
-                      std::string_view action) const {
+  void check_reserved(std::string_view reference, std::string_view action) const {
     const bool before_after = reference == "init" || reference == "shutdown";
-    if (before_after &&
-        (is_pattern_ || action == "before" || action == "after"))
-      return;
-    if (reference == "exception" && (is_pattern_ || action == "report"))
-      return;
+    if (before_after && (is_pattern_ || action == "before" || action == "after")) return;
+    if (reference == "exception" && (is_pattern_ || action == "report")) return;
     fail("the namespace 'server' is the library's own");
   }
 
@@ -121,24 +104,23 @@ private:
 
 /// Something that handles a signal.
 class Handler {
-public:
+ public:
   virtual ~Handler() = default;
-  virtual Coro<> call(const Signal &signal) = 0;
+  virtual Coro<> call(const Signal& signal) = 0;
   virtual WorkerCopy<Handler> copy() const = 0;
 };
 
-template <class F> class HandlerOf final : public Handler {
-public:
-  static_assert(std::is_invocable_v<F &, const Signal &> ||
-                    std::is_invocable_v<F &>,
+template <class F>
+class HandlerOf final : public Handler {
+ public:
+  static_assert(std::is_invocable_v<F&, const Signal&> || std::is_invocable_v<F&>,
                 "a signal handler takes a const Signal&, or nothing");
 
   template <class G>
-  requires(!std::same_as<std::remove_cvref_t<G>, HandlerOf>) explicit HandlerOf(
-      G &&f)
-      : f_(std::forward<G>(f)) {}
+    requires(!std::same_as<std::remove_cvref_t<G>, HandlerOf>)
+  explicit HandlerOf(G&& f) : f_(std::forward<G>(f)) {}
 
-  Coro<> call(const Signal &signal) override {
+  Coro<> call(const Signal& signal) override {
     if constexpr (is_coro<std::remove_cvref_t<decltype(invoke(signal))>>) {
       co_await invoke(signal);
     } else {
@@ -146,13 +128,11 @@ public:
       co_return;
     }
   }
-  WorkerCopy<Handler> copy() const override {
-    return copy_for_worker<Handler, HandlerOf>(f_);
-  }
+  WorkerCopy<Handler> copy() const override { return copy_for_worker<Handler, HandlerOf>(f_); }
 
-private:
-  decltype(auto) invoke(const Signal &signal) {
-    if constexpr (std::is_invocable_v<F &, const Signal &>) {
+ private:
+  decltype(auto) invoke(const Signal& signal) {
+    if constexpr (std::is_invocable_v<F&, const Signal&>) {
       return std::invoke(f_, signal);
     } else {
       return std::invoke(f_);
@@ -166,96 +146,92 @@ class EventWaitBase;
 
 /// The handlers and the waiters of an App's events.
 class Signals {
-public:
-  explicit Signals(Loop &loop) noexcept : loop_(loop) {}
+ public:
+  explicit Signals(Loop& loop) noexcept : loop_(loop) {}
 
   void add(std::string_view event, std::unique_ptr<Handler> handler);
-  /// The handlers of another App, for a worker. Throws `InvalidState` where one
-  /// cannot be copied.
-  void copy_handlers(const Signals &other);
+  /// The handlers of another App, for a worker. Throws `InvalidState` where one cannot be copied.
+  void copy_handlers(const Signals& other);
   Task<> dispatch(std::string_view event, std::any payload);
   /// Whether a dispatch would reach anyone.
   bool is_heard(std::string_view event) const;
-  Loop &loop() const noexcept { return loop_; }
+  Loop& loop() const noexcept { return loop_; }
   void clear() noexcept { handlers_.clear(); }
 
-private:
+ private:
   friend class errand::detail::EventWaitBase;
 
   struct Hash {
     using is_transparent = void;
-    std::size_t operator()(std::string_view name) const noexcept {
-      return std::hash<std::string_view>()(name);
-    }
+    std::size_t operator()(std::string_view name) const noexcept { return std::hash<std::string_view>()(name); }
   };
   template <class V>
   using Map = std::unordered_map<std::string, V, Hash, std::equal_to<>>;
-  using Handlers =
-      std::vector<std::pair<std::uint64_t, std::shared_ptr<Handler>>>;
+  using Handlers = std::vector<std::pair<std::uint64_t, std::shared_ptr<Handler>>>;
 
-  void wake(const EventName &name, const std::shared_ptr<const Signal> &signal);
-  List &waiters(const std::string &key);
+  void wake(const EventName& name, const std::shared_ptr<const Signal>& signal);
+  List& waiters(const std::string& key);
 
-  Loop &loop_;
-  Map<Handlers> handlers_; // by event, or by pattern with `*` for the
-                           // parameter; numbered in the order added
-  Map<WaitList> waiters_;  // the same for `event`
+  Loop& loop_;
+  Map<Handlers> handlers_;  // by event, or by pattern with `*` for the
+                            // parameter; numbered in the order added
+  Map<WaitList> waiters_;   // the same for `event`
   std::uint64_t last_ = 0;
   std::size_t sweep_at_ = 64;
 };
 
 /// A wait for an event.
 class EventWaitBase : public Suspension {
-public:
-  EventWaitBase(Signals &signals, std::string_view event, Nanoseconds timeout)
-      : Suspension(Kind::signal), signals_(signals), loop_(signals.loop()),
+ public:
+  EventWaitBase(Signals& signals, std::string_view event, Nanoseconds timeout)
+      : Suspension(Kind::signal),
+        signals_(signals),
+        loop_(signals.loop()),
         key_(EventName(event, EventName::Pattern::any).key()),
         timeout_(timeout) {}
-  EventWaitBase(EventWaitBase &&other) noexcept
-      : Suspension(std::move(other)), signals_(other.signals_),
-        loop_(other.loop_), key_(std::move(other.key_)),
+  EventWaitBase(EventWaitBase&& other) noexcept
+      : Suspension(std::move(other)),
+        signals_(other.signals_),
+        loop_(other.loop_),
+        key_(std::move(other.key_)),
         timeout_(other.timeout_) {}
 
   bool await_ready() const noexcept { return false; }
-  template <class P> bool await_suspend(std::coroutine_handle<P> awaiting) {
-    PromiseBase &promise = awaiting.promise();
-    if (promise.chain->loop != &loop_)
-      throw InvalidState("'" + key_ + "' is an event of another App");
+  template <class P>
+  bool await_suspend(std::coroutine_handle<P> awaiting) {
+    PromiseBase& promise = awaiting.promise();
+    if (promise.chain->loop != &loop_) throw InvalidState("'" + key_ + "' is an event of another App");
     if (timeout_ <= Nanoseconds::zero()) {
       chain_ = promise.chain;
       timed_out_ = true;
       return false;
     }
-    List &list = signals_.waiters(key_);
-    if (timeout_ != Nanoseconds::max())
-      deadline_.arm(loop_, loop_.deadline(timeout_));
+    List& list = signals_.waiters(key_);
+    if (timeout_ != Nanoseconds::max()) deadline_.arm(loop_, loop_.deadline(timeout_));
     order_ = ++signals_.last_;
     return suspend(promise, list);
   }
 
-protected:
+ protected:
   std::shared_ptr<const Signal> result() {
-    if (timed_out_ && !chain_->may_suspend())
-      timed_out_ = false; // a request in the same turn beats the time-out
+    if (timed_out_ && !chain_->may_suspend()) timed_out_ = false;  // a request in the same turn beats the time-out
     resumed();
-    if (timed_out_)
-      throw TimeoutError("timed out waiting for '" + key_ + "'");
+    if (timed_out_) throw TimeoutError("timed out waiting for '" + key_ + "'");
     return std::move(signal_);
   }
 
-private:
+ private:
   friend Signals;
 
-  static void on_deadline(void *self) noexcept {
-    EventWaitBase &wait = *static_cast<EventWaitBase *>(self);
-    if (!wait.linked())
-      return;
+  static void on_deadline(void* self) noexcept {
+    EventWaitBase& wait = *static_cast<EventWaitBase*>(self);
+    if (!wait.linked()) return;
     wait.timed_out_ = true;
     wait.wake();
   }
 
-  Signals &signals_;
-  Loop &loop_;
+  Signals& signals_;
+  Loop& loop_;
   std::string key_;
   Nanoseconds timeout_;
   Deadline deadline_{&on_deadline, this};
@@ -264,12 +240,11 @@ private:
   std::shared_ptr<const Signal> signal_;
 };
 
-} // namespace detail
+}  // namespace detail
 
-/// What `App::event` gives: `co_await` it for the next signal of that event.
-/// Waiting begins at the `co_await`.
+/// What `App::event` gives: `co_await` it for the next signal of that event. Waiting begins at the `co_await`.
 class [[nodiscard("co_await it")]] EventWait : public detail::EventWaitBase {
-public:
+ public:
   using EventWaitBase::EventWaitBase;
 
   /// Throws `TimeoutError`, and `Cancelled` where the task is asked to end.
@@ -280,22 +255,19 @@ public:
 
 namespace detail {
 
-inline void Signals::add(std::string_view event,
-                         std::unique_ptr<Handler> handler) {
+inline void Signals::add(std::string_view event, std::unique_ptr<Handler> handler) {
   const EventName name(event, EventName::Pattern::parameter);
   handlers_[name.key()].emplace_back(++last_, std::move(handler));
 }
 
-inline void Signals::copy_handlers(const Signals &other) {
-  for (const auto &[key, handlers] : other.handlers_) {
-    for (const auto &[order, handler] : handlers) {
+inline void Signals::copy_handlers(const Signals& other) {
+  for (const auto& [key, handlers] : other.handlers_) {
+    for (const auto& [order, handler] : handlers) {
       auto [copy, is_for_all] = handler->copy();
       if (copy) {
         handlers_[key].emplace_back(order, std::move(copy));
       } else if (is_for_all) {
-        throw InvalidState(
-            "the handler of '" + key +
-            "' cannot be copied for each worker: mark it with errand::once");
+        throw InvalidState("the handler of '" + key + "' cannot be copied for each worker: mark it with errand::once");
       }
     }
   }
@@ -304,49 +276,38 @@ inline void Signals::copy_handlers(const Signals &other) {
 
 inline bool Signals::is_heard(std::string_view event) const {
   const std::string any = EventName(event, EventName::Pattern::none).any();
-  const auto has = [](const auto &map, std::string_view key) {
+  const auto has = [](const auto& map, std::string_view key) {
     const auto found = map.find(key);
     return found != map.end() && !found->second.empty();
   };
-  return has(handlers_, event) || has(handlers_, any) || has(waiters_, event) ||
-         has(waiters_, any);
+  return has(handlers_, event) || has(handlers_, any) || has(waiters_, event) || has(waiters_, any);
 }
 
-/// Where waiters stand. Lists that everybody has left are dropped from time to
-/// time.
-inline List &Signals::waiters(const std::string &key) {
-  if (const auto found = waiters_.find(key); found != waiters_.end())
-    return found->second.list();
+/// Where waiters stand. Lists that everybody has left are dropped from time to time.
+inline List& Signals::waiters(const std::string& key) {
+  if (const auto found = waiters_.find(key); found != waiters_.end()) return found->second.list();
   if (waiters_.size() >= sweep_at_) {
-    std::erase_if(waiters_,
-                  [](const auto &entry) { return entry.second.empty(); });
+    std::erase_if(waiters_, [](const auto& entry) { return entry.second.empty(); });
     sweep_at_ = std::max<std::size_t>(64, 2 * waiters_.size());
   }
   return waiters_.try_emplace(key).first->second.list();
 }
 
-/// Wakes all that wait at this moment, for the event or for `*`, in the order
-/// in which they began to.
-inline void Signals::wake(const EventName &name,
-                          const std::shared_ptr<const Signal> &signal) {
+/// Wakes all that wait at this moment, for the event or for `*`, in the order in which they began to.
+inline void Signals::wake(const EventName& name, const std::shared_ptr<const Signal>& signal) {
   const auto exact = waiters_.find(name.text());
   const auto any = waiters_.find(name.any());
   const auto first = [this](auto place) {
-    return place == waiters_.end() || place->second.empty()
-               ? nullptr
-               : &place->second.template first<EventWaitBase>();
+    return place == waiters_.end() || place->second.empty() ? nullptr : &place->second.template first<EventWaitBase>();
   };
   std::shared_ptr<const Signal> with_parameter;
   for (;;) {
-    EventWaitBase *const one = first(exact);
-    EventWaitBase *const other = first(any);
-    EventWaitBase *const next =
-        one && (!other || one->order_ < other->order_) ? one : other;
-    if (!next)
-      return;
+    EventWaitBase* const one = first(exact);
+    EventWaitBase* const other = first(any);
+    EventWaitBase* const next = one && (!other || one->order_ < other->order_) ? one : other;
+    if (!next) return;
     if (next == other && !with_parameter) {
-      with_parameter = std::make_shared<const Signal>(
-          Signal{signal->event, name.action(), signal->payload});
+      with_parameter = std::make_shared<const Signal>(Signal{signal->event, name.action(), signal->payload});
     }
     next->signal_ = next == other ? with_parameter : signal;
     next->deadline_.disarm();
@@ -355,45 +316,35 @@ inline void Signals::wake(const EventName &name,
 }
 
 /// Runs handlers one after the other.
-inline Coro<>
-handle_signal(std::shared_ptr<const Signal> signal,
-              std::shared_ptr<const Signal> with_parameter,
-              std::vector<std::pair<std::shared_ptr<Handler>, bool>> handlers) {
-  for (const auto &[handler, wants_parameter] : handlers) {
+inline Coro<> handle_signal(std::shared_ptr<const Signal> signal, std::shared_ptr<const Signal> with_parameter,
+                            std::vector<std::pair<std::shared_ptr<Handler>, bool>> handlers) {
+  for (const auto& [handler, wants_parameter] : handlers) {
     co_await handler->call(wants_parameter ? *with_parameter : *signal);
   }
 }
 
 inline Task<> Signals::dispatch(std::string_view event, std::any payload) {
   const EventName name(event, EventName::Pattern::none);
-  const auto signal = std::make_shared<const Signal>(
-      Signal{std::string(event), {}, std::move(payload)});
+  const auto signal = std::make_shared<const Signal>(Signal{std::string(event), {}, std::move(payload)});
   std::shared_ptr<const Signal> with_parameter;
   std::vector<std::pair<std::shared_ptr<Handler>, bool>> handlers;
   const auto exact = handlers_.find(event);
   const auto any = handlers_.find(name.any());
   if (exact != handlers_.end() || any != handlers_.end()) {
     Handlers found;
-    if (exact != handlers_.end())
-      found = exact->second;
+    if (exact != handlers_.end()) found = exact->second;
     const std::size_t exact_ones = found.size();
     if (any != handlers_.end()) {
-      with_parameter = std::make_shared<const Signal>(
-          Signal{signal->event, name.action(), signal->payload});
+      with_parameter = std::make_shared<const Signal>(Signal{signal->event, name.action(), signal->payload});
       found.insert(found.end(), any->second.begin(), any->second.end());
     }
     std::vector<std::size_t> order(found.size());
-    for (std::size_t i = 0; i < order.size(); ++i)
-      order[i] = i;
-    std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-      return found[a].first < found[b].first;
-    });
-    for (const std::size_t i : order)
-      handlers.emplace_back(found[i].second, i >= exact_ones);
+    for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+    std::sort(order.begin(), order.end(),
+              [&](std::size_t a, std::size_t b) { return found[a].first < found[b].first; });
+    for (const std::size_t i : order) handlers.emplace_back(found[i].second, i >= exact_ones);
   }
-  TaskBase &task =
-      make_task(loop_, handle_signal(signal, std::move(with_parameter),
-                                     std::move(handlers)));
+  TaskBase& task = make_task(loop_, handle_signal(signal, std::move(with_parameter), std::move(handlers)));
   Task<> handle{TaskHandle(&task)};
   try {
     wake(name, signal);
@@ -405,6 +356,6 @@ inline Task<> Signals::dispatch(std::string_view event, std::any payload) {
   return handle;
 }
 
-} // namespace detail
+}  // namespace detail
 
-} // namespace errand
+}  // namespace errand

@@ -14,81 +14,75 @@
 
 namespace errand {
 
-template <class T = void> class Task;
+template <class T = void>
+class Task;
 
 namespace detail {
 
-/// A counted pointer to a task's state; `Task<T>` is this and the type of the
-/// result.
+/// A counted pointer to a task's state; `Task<T>` is this and the type of the result.
 class TaskHandle {
-public:
+ public:
   TaskHandle() noexcept = default;
-  explicit TaskHandle(TaskBase *state) noexcept : state_(state) {
-    if (state_)
-      state_->retain();
+  explicit TaskHandle(TaskBase* state) noexcept : state_(state) {
+    if (state_) state_->retain();
   }
-  TaskHandle(const TaskHandle &other) noexcept : TaskHandle(other.state_) {}
-  TaskHandle(TaskHandle &&other) noexcept
-      : state_(std::exchange(other.state_, nullptr)) {}
-  TaskHandle &operator=(TaskHandle other) noexcept {
+  TaskHandle(const TaskHandle& other) noexcept : TaskHandle(other.state_) {}
+  TaskHandle(TaskHandle&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
+  TaskHandle& operator=(TaskHandle other) noexcept {
     std::swap(state_, other.state_);
     return *this;
   }
   ~TaskHandle() {
-    if (state_)
-      state_->release();
+    if (state_) state_->release();
   }
 
-  TaskBase *state() const noexcept { return state_; }
+  TaskBase* state() const noexcept { return state_; }
   /// Throws `InvalidState` where it is empty.
-  TaskBase &get() const {
-    if (!state_)
-      empty();
+  TaskBase& get() const {
+    if (!state_) empty();
     return *state_;
   }
 
-private:
-  ERRAND_NOINLINE static void empty() {
-    throw InvalidState("this Task handle is empty");
-  }
+ private:
+  ERRAND_NOINLINE static void empty() { throw InvalidState("this Task handle is empty"); }
 
-  TaskBase *state_ = nullptr;
+  TaskBase* state_ = nullptr;
 };
 
-template <class T, bool take> class TaskAwaiter;
+template <class T, bool take>
+class TaskAwaiter;
 
-} // namespace detail
+}  // namespace detail
 
-/// A handle to a coroutine that an App runs, and that goes on whether or not
-/// anyone holds a handle or awaits it. Copyable: all handles to a task are
-/// equal. `Task<>` observes a task of any result, and every `Task<T>` converts
-/// to it.
+/// A handle to a coroutine that an App runs, and that goes on whether or not anyone holds a handle or awaits it.
+/// Copyable: all handles to a task are equal. `Task<>` observes a task of any result, and every `Task<T>` converts to
+/// it.
 ///
-/// A default-constructed handle is empty: all but `operator bool`, `==` and
-/// assignment throw `InvalidState` then. Everything here belongs to the App's
-/// thread; called from another one while the App runs, it throws `WrongThread`
+/// A default-constructed handle is empty: all but `operator bool`, `==` and assignment throw `InvalidState` then.
+/// Everything here belongs to the App's thread; called from another one while the App runs, it throws `WrongThread`
 /// where that can be seen.
 ///
 ///     auto task = app.add_task(work(), "work");
-///     int n = co_await task;   // as often as you like, from as many places as
-///     you like
-template <class T> class Task {
-public:
+///     int n = co_await task;   // as often as you like, from as many places as you like
+template <class T>
+class Task {
+ public:
   using value_type = T;
 
   Task() noexcept = default;
   /// `Task<>` from any task.
   template <class U>
-  requires(std::is_void_v<T> && !std::is_void_v<U>) Task(const Task<U> &other)
-  noexcept : handle_(other.handle()) {}
+    requires(std::is_void_v<T> && !std::is_void_v<U>)
+  Task(const Task<U>& other) noexcept : handle_(other.handle()) {}
   template <class U>
-  requires(std::is_void_v<T> && !std::is_void_v<U>) Task(Task<U> &&other)
-  noexcept : handle_(std::move(other).handle()) {}
+    requires(std::is_void_v<T> && !std::is_void_v<U>)
+  Task(Task<U>&& other) noexcept : handle_(std::move(other).handle()) {}
 
   /// Whether it refers to a task.
   explicit operator bool() const noexcept { return handle_.state() != nullptr; }
   /// Whether both refer to the same task.
-  template <class U> bool operator==(const Task<U> &other) const noexcept {
+  template <class U>
+  bool operator==(const Task<U>& other) const noexcept {
     return handle_.state() == other.handle().state();
   }
 
@@ -102,112 +96,84 @@ public:
   /// Whether it ended by cancellation.
   bool cancelled() const { return status() == TaskStatus::cancelled; }
 
-  /// Asks the task to end: `Cancelled`, with this reason, is thrown out of the
-  /// await where it is suspended, or else out of its next await that suspends;
-  /// what it awaited and has completed is not undone. Requests made before the
-  /// first is thrown make one throw, with the first one's reason. A task that
-  /// has not started never runs a line of its body.
+  /// Asks the task to end: `Cancelled`, with this reason, is thrown out of the await where it is suspended, or else out
+  /// of its next await that suspends; what it awaited and has completed is not undone. Requests made before the first
+  /// is thrown make one throw, with the first one's reason. A task that has not started never runs a line of its body.
   ///
-  /// Returns false, and does nothing, where the task is done. It only asks: the
-  /// task may clean up, and await meanwhile, or even go on. Await it, or
-  /// `App::cancel_task`, to see the end.
-  bool cancel(std::string_view reason = {}) {
-    return handle_.get().cancel(reason);
-  }
+  /// Returns false, and does nothing, where the task is done. It only asks: the task may clean up, and await meanwhile,
+  /// or even go on. Await it, or `App::cancel_task`, to see the end.
+  bool cancel(std::string_view reason = {}) { return handle_.get().cancel(reason); }
 
-  /// Ends the task where it stands, without asking: its suspended frames are
-  /// destroyed, the innermost first. Destructors run; no `catch` does, and no
-  /// clean-up that awaits. Nothing is thrown, which makes it much cheaper than
+  /// Ends the task where it stands, without asking: its suspended frames are destroyed, the innermost first.
+  /// Destructors run; no `catch` does, and no clean-up that awaits. Nothing is thrown, which makes it much cheaper than
   /// `cancel`.
   ///
-  /// Returns false where the task is done. Throws `InvalidState` where it is
-  /// the task that is running.
-  bool abort(std::string_view reason = {}) {
-    return handle_.get().abort(reason);
-  }
+  /// Returns false where the task is done. Throws `InvalidState` where it is the task that is running.
+  bool abort(std::string_view reason = {}) { return handle_.get().abort(reason); }
 
   /// The number of requests to end that were not taken back.
   unsigned cancelling() const { return handle_.get().requests; }
-  /// Takes one request back, as one should who swallows a `Cancelled` to go on;
-  /// how many are left. Taking back the last one withdraws a request that has
-  /// not reached an await yet.
+  /// Takes one request back, as one should who swallows a `Cancelled` to go on; how many are left. Taking back the last
+  /// one withdraws a request that has not reached an await yet.
   unsigned uncancel() { return handle_.get().uncancel(); }
 
-  /// The result where it stands, as long as a handle lives. Throws what
-  /// `co_await` would, and `InvalidState` where the task is pending or its
-  /// result was taken.
-  decltype(auto) result() const & {
+  /// The result where it stands, as long as a handle lives. Throws what `co_await` would, and `InvalidState` where the
+  /// task is pending or its result was taken.
+  decltype(auto) result() const& {
     const bool succeeded = look();
     (void)succeeded;
     if constexpr (!std::is_void_v<T>) {
       if constexpr (std::is_reference_v<T>) {
         return typed().value();
       } else {
-        return static_cast<const T &>(typed().value());
+        return static_cast<const T&>(typed().value());
       }
     }
   }
-  /// The result, moved out where this is the last handle or where it cannot be
-  /// copied. The handle is empty then.
+  /// The result, moved out where this is the last handle or where it cannot be copied. The handle is empty then.
   T result() && {
     const Task self(std::move(*this));
     self.look();
-    if constexpr (!std::is_void_v<T>)
-      return self.typed().take();
+    if constexpr (!std::is_void_v<T>) return self.typed().take();
   }
 
-  /// What the task ended with: null after success, a `TaskCancelled` if it was
-  /// cancelled. Throws `InvalidState` where it is pending.
+  /// What the task ended with: null after success, a `TaskCancelled` if it was cancelled. Throws `InvalidState` where
+  /// it is pending.
   std::exception_ptr exception() const {
-    detail::TaskBase &task = handle_.get();
-    if (!task.done())
-      task.throw_pending();
+    detail::TaskBase& task = handle_.get();
+    if (!task.done()) task.throw_pending();
     task.look();
     if (task.status == TaskStatus::cancelled) {
-      return std::make_exception_ptr(
-          TaskCancelled(task.name(), task.end_reason()));
+      return std::make_exception_ptr(TaskCancelled(task.name(), task.end_reason()));
     }
     return task.error();
   }
 
-  /// Calls `f(Task<T>)` from the loop after the task is done: in its place
-  /// among the task's awaiters or, where the task is done already, as
-  /// `App::call_soon` would. It may be cancelled by the handle that is
-  /// returned. What it throws is reported as the failure of a callback. Throws
-  /// `InvalidState` where the App is gone.
-  template <class F> CallHandle add_done_callback(F &&f);
+  /// Calls `f(Task<T>)` from the loop after the task is done: in its place among the task's awaiters or, where the task
+  /// is done already, as `App::call_soon` would. It may be cancelled by the handle that is returned. What it throws is
+  /// reported as the failure of a callback. Throws `InvalidState` where the App is gone.
+  template <class F>
+  CallHandle add_done_callback(F&& f);
 
-  /// Gives the result where it stands, and throws what the task failed with;
-  /// `TaskCancelled` where it was cancelled. Does not suspend where the task is
-  /// done. Cancelling the awaiter leaves the task running. Throws
-  /// `InvalidState` in the task itself, and in a task of another App.
-  auto operator co_await() const & {
-    return detail::TaskAwaiter<T, false>(handle_);
-  }
-  /// The same, but gives the result away: moved out where no other handle is
-  /// left, the registry's included, else copied. A result that cannot be copied
-  /// is taken: later readers get `InvalidState`. The handle is empty
-  /// afterwards.
-  auto operator co_await() && {
-    return detail::TaskAwaiter<T, true>(std::move(handle_));
-  }
+  /// Gives the result where it stands, and throws what the task failed with; `TaskCancelled` where it was cancelled.
+  /// Does not suspend where the task is done. Cancelling the awaiter leaves the task running. Throws `InvalidState` in
+  /// the task itself, and in a task of another App.
+  auto operator co_await() const& { return detail::TaskAwaiter<T, false>(handle_); }
+  /// The same, but gives the result away: moved out where no other handle is left, the registry's included, else
+  /// copied. A result that cannot be copied is taken: later readers get `InvalidState`. The handle is empty afterwards.
+  auto operator co_await() && { return detail::TaskAwaiter<T, true>(std::move(handle_)); }
 
   /// For the library.
-  explicit Task(detail::TaskHandle handle) noexcept
-      : handle_(std::move(handle)) {}
-  const detail::TaskHandle &handle() const &noexcept { return handle_; }
-  detail::TaskHandle handle() &&noexcept { return std::move(handle_); }
+  explicit Task(detail::TaskHandle handle) noexcept : handle_(std::move(handle)) {}
+  const detail::TaskHandle& handle() const& noexcept { return handle_; }
+  detail::TaskHandle handle() && noexcept { return std::move(handle_); }
 
-private:
-  detail::TaskState<T> &typed() const noexcept {
-    return static_cast<detail::TaskState<T> &>(*handle_.state());
-  }
+ private:
+  detail::TaskState<T>& typed() const noexcept { return static_cast<detail::TaskState<T>&>(*handle_.state()); }
   bool look() const {
-    detail::TaskBase &task = handle_.get();
-    if (!task.done())
-      task.throw_pending();
-    if (task.status != TaskStatus::succeeded)
-      task.throw_failure();
+    detail::TaskBase& task = handle_.get();
+    if (!task.done()) task.throw_pending();
+    if (task.status != TaskStatus::succeeded) task.throw_failure();
     return true;
   }
 
@@ -216,77 +182,82 @@ private:
 
 namespace detail {
 
-/// What `add_task` returns for a callable that GCC up to 12 destroys twice
-/// inside an awaited expression.
-template <class T> class TaskToName : public Task<T> {
-public:
+/// What `add_task` returns for a callable that GCC up to 12 destroys twice inside an awaited expression.
+template <class T>
+class TaskToName : public Task<T> {
+ public:
   using Task<T>::Task;
 
-  auto operator co_await() const & { return Task<T>::operator co_await(); }
-  template <class U = T> auto operator co_await() && {
-    static_assert(
-        !std::is_same_v<U, T>,
-        "this compiler destroys a callable twice that is created inside an "
-        "awaited expression (GCC 98401): "
-        "name the task first, auto task = app.add_task(...); co_await task;");
+  auto operator co_await() const& { return Task<T>::operator co_await(); }
+  template <class U = T>
+  auto operator co_await() && {
+    static_assert(!std::is_same_v<U, T>,
+                  "this compiler destroys a callable twice that is created inside an "
+                  "awaited expression (GCC 98401): "
+                  "name the task first, auto task = app.add_task(...); co_await task;");
     return Task<T>::operator co_await();
   }
 };
 
-} // namespace detail
+}  // namespace detail
 
-/// The task that is running on this thread; empty in a plain callback, and
-/// outside an App.
+/// The task that is running on this thread; empty in a plain callback, and outside an App.
 Task<> current_task();
 
 // Implementation
 
 namespace detail {
 
-/// The wait for the end of a task, however it ends.
+/// A wait for the end of a task.
 class TaskWait : public Suspension {
-public:
-  explicit TaskWait(TaskHandle task) noexcept
-      : Suspension(Kind::task), task_(std::move(task)) {}
-  TaskWait(TaskWait &&) noexcept = default;
+ public:
+  explicit TaskWait(TaskHandle task) noexcept : Suspension(Kind::task), task_(std::move(task)) {}
+  TaskWait(TaskWait&&) noexcept = default;
 
   bool await_ready() const { return task_.get().done(); }
-  template <class P> bool await_suspend(std::coroutine_handle<P> awaiting) {
-    PromiseBase &promise = awaiting.promise();
+  template <class P>
+  bool await_suspend(std::coroutine_handle<P> awaiting) {
+    PromiseBase& promise = awaiting.promise();
     check(*promise.chain);
     return suspend(promise, task_.state()->awaiters);
   }
 
-protected:
-  TaskBase &task() const noexcept { return *task_.state(); }
+ protected:
+  TaskBase& task() const noexcept { return *task_.state(); }
 
-private:
-  void check(Chain &awaiting) const {
-    if (task().loop != awaiting.loop)
-      throw InvalidState("task '" + task().name() + "' belongs to another App");
-    if (&awaiting.root() == &task())
+ private:
+  void check(Chain& awaiting) const {
+    if (task().loop != awaiting.loop) throw InvalidState("task '" + task().name() + "' belongs to another App");
+    if (&awaiting == &task() || ((awaiting.flags & Chain::is_branch) && &awaiting.root() == &task()))
       throw InvalidState("task '" + task().name() + "' awaits itself");
   }
 
   TaskHandle task_;
 };
 
-template <class T, bool take> class TaskAwaiter : public TaskWait {
-public:
+/// However it ends.
+class TaskEnd : public TaskWait {
+ public:
+  using TaskWait::TaskWait;
+  void await_resume() { resumed(); }
+};
+
+template <class T, bool take>
+class TaskAwaiter : public TaskWait {
+ public:
   using TaskWait::TaskWait;
 
   decltype(auto) await_resume() {
     resumed();
-    if (task().status != TaskStatus::succeeded)
-      task().throw_failure();
+    if (task().status != TaskStatus::succeeded) task().throw_failure();
     if constexpr (!std::is_void_v<T>) {
-      TaskState<T> &state = static_cast<TaskState<T> &>(task());
+      TaskState<T>& state = static_cast<TaskState<T>&>(task());
       if constexpr (take) {
         return state.take();
       } else if constexpr (std::is_reference_v<T>) {
         return state.value();
       } else {
-        return static_cast<const T &>(state.value());
+        return static_cast<const T&>(state.value());
       }
     }
   }
@@ -294,37 +265,34 @@ public:
 
 /// A handle of this type to that task, which was found under a name.
 template <class T>
-TaskHandle typed_handle(TaskBase &task, std::string_view name) {
+TaskHandle typed_handle(TaskBase& task, std::string_view name) {
   if constexpr (!std::is_void_v<T>) {
-    if (!dynamic_cast<TaskState<T> *>(&task))
-      throw TaskTypeMismatch(std::string(name));
+    if (!dynamic_cast<TaskState<T>*>(&task)) throw TaskTypeMismatch(std::string(name));
   }
   return TaskHandle(&task);
 }
 
-template <class T, class F> class DoneCallback final : public CallbackOf<F> {
-public:
+template <class T, class F>
+class DoneCallback final : public CallbackOf<F> {
+ public:
   using CallbackOf<F>::CallbackOf;
-  void task_ended(TaskBase &task) noexcept override {
-    task_ = TaskHandle(&task);
-  }
+  void task_ended(TaskBase& task) noexcept override { task_ = TaskHandle(&task); }
 
-private:
+ private:
   void invoke() override { this->callable()(Task<T>(std::move(task_))); }
 
   TaskHandle task_;
 };
 
-} // namespace detail
+}  // namespace detail
 
 template <class T>
 template <class F>
-CallHandle Task<T>::add_done_callback(F &&f) {
+CallHandle Task<T>::add_done_callback(F&& f) {
   detail::check_callback<std::decay_t<F>, Task<T>>();
-  detail::TaskBase &task = handle_.get();
+  detail::TaskBase& task = handle_.get();
   task.loop->check();
-  auto *callback = new detail::DoneCallback<T, std::decay_t<F>>(
-      *task.loop, std::forward<F>(f));
+  auto* callback = new detail::DoneCallback<T, std::decay_t<F>>(*task.loop, std::forward<F>(f));
   callback->count();
   if (task.done()) {
     callback->task_ended(task);
@@ -336,17 +304,16 @@ CallHandle Task<T>::add_done_callback(F &&f) {
 }
 
 inline Task<> current_task() {
-  detail::Loop *loop = detail::this_thread().loop;
-  if (!loop || !loop->current)
-    return {};
-  return Task<>(detail::TaskHandle(
-      &static_cast<detail::TaskBase &>(loop->current->root())));
+  detail::Loop* loop = detail::this_thread().loop;
+  if (!loop || !loop->current) return {};
+  return Task<>(detail::TaskHandle(&static_cast<detail::TaskBase&>(loop->current->root())));
 }
 
-} // namespace errand
+}  // namespace errand
 
-template <class T> struct std::hash<errand::Task<T>> {
-  std::size_t operator()(const errand::Task<T> &task) const noexcept {
-    return std::hash<errand::detail::TaskBase *>()(task.handle().state());
+template <class T>
+struct std::hash<errand::Task<T>> {
+  std::size_t operator()(const errand::Task<T>& task) const noexcept {
+    return std::hash<errand::detail::TaskBase*>()(task.handle().state());
   }
 };

@@ -11,51 +11,44 @@
 
 namespace errand {
 
-/// Tasks that end together: `run` returns when its body and all that was added
-/// have ended.
+/// Tasks that end together: `run` returns when its body and all that was added have ended.
 ///
-/// The first failure, of the body too, cancels the others, in the order added
-/// and the body last, and is rethrown as it is; what fails later is reported. A
-/// member that is cancelled or aborted alone is no failure. Cancelling the
-/// caller cancels the members and the body.
+/// The first failure, of the body too, cancels the others, in the order added and the body last, and is rethrown as it
+/// is; what fails later is reported. A member that is cancelled or aborted alone is no failure. Cancelling the caller
+/// cancels the members and the body.
 ///
-///     co_await errand::TaskGroup::run([&](errand::TaskGroup& group) ->
-///     errand::Coro<> {
+///     co_await errand::TaskGroup::run([&](errand::TaskGroup& group) -> errand::Coro<> {
 ///       for (const auto& url : urls) group.add(fetch(url));
 ///       co_return;
 ///     });
 class TaskGroup : private detail::Branches {
-public:
-  /// Calls `body(group)` and awaits it, as a part of the calling task, and then
-  /// all members. Gives what the body gives.
-  template <class Body> static auto run(Body &&body);
+ public:
+  /// Calls `body(group)` and awaits it, as a part of the calling task, and then all members. Gives what the body gives.
+  template <class Body>
+  static auto run(Body&& body);
 
-  TaskGroup(const TaskGroup &) = delete;
-  TaskGroup &operator=(const TaskGroup &) = delete;
+  TaskGroup(const TaskGroup&) = delete;
+  TaskGroup& operator=(const TaskGroup&) = delete;
 
-  /// Starts a member: a task of its own, from a Coro or a callable, as
-  /// `create_task` does. Throws `InvalidState` where the group is ending: a
-  /// member or the body has failed, or the group was cancelled.
+  /// Starts a member: a task of its own, from a Coro or a callable, as `create_task` does. Throws `InvalidState` where
+  /// the group is ending: a member or the body has failed, or the group was cancelled.
   template <class Work>
-  typename detail::WorkTraits<Work &&>::Handle add(Work &&work,
-                                                   std::string name = {});
+  typename detail::WorkTraits<Work&&>::Handle add(Work&& work, std::string name = {});
 
-private:
+ private:
   class Member;
   template <class F>
-  using BodyResult =
-      typename detail::TaskResult<std::invoke_result_t<F &, TaskGroup &>>::type;
+  using BodyResult = typename detail::TaskResult<std::invoke_result_t<F&, TaskGroup&>>::type;
 
   TaskGroup() = default;
   ~TaskGroup();
-  template <class F> static Coro<BodyResult<F>> run_body(F body);
+  template <class F>
+  static Coro<BodyResult<F>> run_body(F body);
 
-  void branch_ended(detail::BranchBase &body) noexcept override;
+  void branch_ended(detail::BranchBase& body) noexcept override;
   void asked_to_end(detail::Chain::Flag) noexcept override;
-  bool is_over() const noexcept override {
-    return live.empty() && members_.empty();
-  }
-  void member_ended(Member &member, detail::TaskBase &task) noexcept;
+  bool is_over() const noexcept override { return live.empty() && members_.empty(); }
+  void member_ended(Member& member, detail::TaskBase& task) noexcept;
   void fail(std::exception_ptr error) noexcept;
 
   detail::List members_;
@@ -67,49 +60,39 @@ private:
 
 /// A member that has not ended.
 class TaskGroup::Member final : public detail::Observer, public detail::Pooled {
-public:
-  Member(TaskGroup &group, detail::TaskBase &task) noexcept
-      : group_(group), task_(task) {
-    place_.member = this;
-  }
+ public:
+  Member(TaskGroup& group, detail::TaskBase& task) noexcept : group_(group), task_(task) { place_.member = this; }
 
   struct Place : detail::Link {
-    Member *member;
+    Member* member;
   };
 
-private:
+ private:
   friend TaskGroup;
-  void task_ended(detail::TaskBase &task) noexcept override {
-    group_.member_ended(*this, task);
-  }
+  void task_ended(detail::TaskBase& task) noexcept override { group_.member_ended(*this, task); }
 
-  TaskGroup &group_;
-  detail::TaskBase &task_;
-  Place place_; // among the members, in the order added
+  TaskGroup& group_;
+  detail::TaskBase& task_;
+  Place place_;  // among the members, in the order added
 };
 
 inline TaskGroup::~TaskGroup() {
   while (!members_.empty()) {
-    Member *member = static_cast<Member::Place &>(members_.pop_front()).member;
+    Member* member = static_cast<Member::Place&>(members_.pop_front()).member;
     delete member;
   }
 }
 
 template <class Work>
-typename detail::WorkTraits<Work &&>::Handle TaskGroup::add(Work &&work,
-                                                            std::string name) {
-  static_assert(!detail::is_task_handle<std::remove_cvref_t<Work>>,
-                "a TaskGroup takes a Coro or a callable");
-  if (is_ending_)
-    throw InvalidState("the TaskGroup is ending and takes no more members");
-  detail::Loop &loop = *chain()->loop;
-  auto &task = detail::make_task(loop, std::forward<Work>(work));
-  typename detail::WorkTraits<Work &&>::Handle handle{
-      detail::TaskHandle(&task)};
+typename detail::WorkTraits<Work&&>::Handle TaskGroup::add(Work&& work, std::string name) {
+  static_assert(!detail::is_task_handle<std::remove_cvref_t<Work>>, "a TaskGroup takes a Coro or a callable");
+  if (is_ending_) throw InvalidState("the TaskGroup is ending and takes no more members");
+  detail::Loop& loop = *chain()->loop;
+  auto& task = detail::make_task(loop, std::forward<Work>(work));
+  typename detail::WorkTraits<Work&&>::Handle handle{detail::TaskHandle(&task)};
   try {
-    if (!name.empty())
-      task.details().name = std::move(name);
-    auto *member = new Member(*this, task);
+    if (!name.empty()) task.details().name = std::move(name);
+    auto* member = new Member(*this, task);
     task.awaiters.push_back(*member);
     members_.push_back(member->place_);
   } catch (...) {
@@ -120,28 +103,23 @@ typename detail::WorkTraits<Work &&>::Handle TaskGroup::add(Work &&work,
   return handle;
 }
 
-inline void TaskGroup::branch_ended(detail::BranchBase &body) noexcept {
+inline void TaskGroup::branch_ended(detail::BranchBase& body) noexcept {
   if (body.ending == detail::BranchBase::Ending::error) {
     fail(body.error());
-  } else if (body.ending == detail::BranchBase::Ending::cancelled &&
-             !is_ending_) {
+  } else if (body.ending == detail::BranchBase::Ending::cancelled && !is_ending_) {
     fail(nullptr);
   }
 }
 
 inline void TaskGroup::asked_to_end(detail::Chain::Flag origin) noexcept {
   is_ending_ = true;
-  const std::string reason = origin == detail::Chain::asked_by_task
-                                 ? chain()->root().request_reason()
-                                 : std::string();
-  for (detail::Link *link = members_.begin(); link != members_.end();
-       link = link->next) {
-    static_cast<Member::Place &>(*link).member->task_.cancel(reason);
+  const std::string reason = origin == detail::Chain::asked_by_task ? chain()->root().request_reason() : std::string();
+  for (detail::Link* link = members_.begin(); link != members_.end(); link = link->next) {
+    static_cast<Member::Place&>(*link).member->task_.cancel(reason);
   }
 }
 
-inline void TaskGroup::member_ended(Member &member,
-                                    detail::TaskBase &task) noexcept {
+inline void TaskGroup::member_ended(Member& member, detail::TaskBase& task) noexcept {
   member.place_.unlink();
   delete &member;
   if (task.status == TaskStatus::failed) {
@@ -154,40 +132,35 @@ inline void TaskGroup::member_ended(Member &member,
 /// The first error ends the group; the others are reported.
 inline void TaskGroup::fail(std::exception_ptr error) noexcept {
   if (error && error_) {
-    chain()->loop->host->report(
-        &static_cast<detail::TaskBase &>(chain()->root()), error);
+    chain()->loop->host->report(&static_cast<detail::TaskBase&>(chain()->root()), error);
     return;
   }
-  if (error)
-    error_ = error;
-  if (is_ending_)
-    return;
+  if (error) error_ = error;
+  if (is_ending_) return;
   is_ending_ = true;
-  for (detail::Link *link = members_.begin(); link != members_.end();
-       link = link->next) {
-    static_cast<Member::Place &>(*link).member->task_.cancel({});
+  for (detail::Link* link = members_.begin(); link != members_.end(); link = link->next) {
+    static_cast<Member::Place&>(*link).member->task_.cancel({});
   }
   request_all();
 }
 
-template <class F> Coro<TaskGroup::BodyResult<F>> TaskGroup::run_body(F body) {
+template <class F>
+Coro<TaskGroup::BodyResult<F>> TaskGroup::run_body(F body) {
   TaskGroup group;
   detail::Branch<BodyResult<F>> branch(body(group));
   group.Branches::add(branch);
-  co_await static_cast<detail::Branches &>(group);
-  if (group.error_)
-    std::rethrow_exception(group.error_);
+  co_await static_cast<detail::Branches&>(group);
+  if (group.error_) std::rethrow_exception(group.error_);
   group.throw_pending_request();
   co_return branch.take();
 }
 
-template <class Body> auto TaskGroup::run(Body &&body) {
+template <class Body>
+auto TaskGroup::run(Body&& body) {
   using F = std::decay_t<Body>;
-  static_assert(
-      std::is_invocable_v<F &, TaskGroup &>,
-      "TaskGroup::run takes a callable f(TaskGroup&) that gives a Coro");
+  static_assert(std::is_invocable_v<F&, TaskGroup&>, "TaskGroup::run takes a callable f(TaskGroup&) that gives a Coro");
   detail::check_awaited_callable<Body>();
   return run_body<F>(std::forward<Body>(body));
 }
 
-} // namespace errand
+}  // namespace errand

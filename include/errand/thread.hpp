@@ -2,6 +2,10 @@
 #pragma once
 
 #include <coroutine>
+#include <errand/detail/callback.hpp>
+#include <errand/detail/spawn.hpp>
+#include <errand/detail/storage.hpp>
+#include <errand/detail/thread_pool.hpp>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -10,59 +14,49 @@
 #include <type_traits>
 #include <utility>
 
-#include <errand/detail/callback.hpp>
-#include <errand/detail/spawn.hpp>
-#include <errand/detail/storage.hpp>
-#include <errand/detail/thread_pool.hpp>
-
 namespace errand {
 
 namespace detail {
-template <class F, class... Args> class ThreadCall;
-template <class F, class... Args> class ThreadWait;
-} // namespace detail
+template <class F, class... Args>
+class ThreadCall;
+template <class F, class... Args>
+class ThreadWait;
+}  // namespace detail
 
-/// Runs a blocking call on a thread of the App's pool: `co_await
-/// errand::to_thread(f, args…)` gives what `f(args…)` returns, and throws what
-/// it throws. `f` may take a `std::stop_token` first. The call begins at the
-/// `co_await`. Threads are made as they are needed, up to
-/// `AppConfig::max_threads`, and end with the App.
+/// Runs a blocking call on a thread of the App's pool: `co_await errand::to_thread(f, args…)` gives what `f(args…)`
+/// returns, and throws what it throws. `f` may take a `std::stop_token` first. The call begins at the `co_await`.
+/// Threads are made as they are needed, up to `AppConfig::max_threads`, and end with the App.
 ///
-/// Where the task is asked to end meanwhile, a stop is requested through the
-/// token, `Cancelled` is thrown at once, and the call is left to itself; the
-/// App's end waits for it. `f` and its arguments are copied or moved, and
-/// destroyed on the App's thread.
+/// Where the task is asked to end meanwhile, a stop is requested through the token, `Cancelled` is thrown at once, and
+/// the call is left to itself; the App's end waits for it. `f` and its arguments are copied or moved, and destroyed on
+/// the App's thread.
 ///
 ///     std::string text = co_await errand::to_thread(read_file, path);
 template <class F, class... Args>
-detail::ThreadWait<std::decay_t<F>, std::decay_t<Args>...>
-to_thread(F &&f, Args &&...args);
+detail::ThreadWait<std::decay_t<F>, std::decay_t<Args>...> to_thread(F&& f, Args&&... args);
 
 // Implementation
 
 namespace detail {
 
 /// A call on its way through the pool, with its result.
-template <class F, class... Args> class ThreadCall final : public PoolCall {
-public:
-  static constexpr bool takes_token =
-      std::is_invocable_v<F, std::stop_token, Args...>;
+template <class F, class... Args>
+class ThreadCall final : public PoolCall {
+ public:
+  static constexpr bool takes_token = std::is_invocable_v<F, std::stop_token, Args...>;
   static_assert(takes_token || std::is_invocable_v<F, Args...>,
                 "to_thread cannot call this function with these arguments, nor "
                 "with a std::stop_token before them");
 
-  using Plain = typename std::conditional_t<
-      takes_token, std::invoke_result<F, std::stop_token, Args...>,
-      std::invoke_result<F, Args...>>::type;
-  using T =
-      std::conditional_t<std::is_rvalue_reference_v<Plain>,
-                         std::remove_cvref_t<Plain>, std::remove_cv_t<Plain>>;
+  using Plain = typename std::conditional_t<takes_token, std::invoke_result<F, std::stop_token, Args...>,
+                                            std::invoke_result<F, Args...>>::type;
+  using T = std::conditional_t<std::is_rvalue_reference_v<Plain>, std::remove_cvref_t<Plain>, std::remove_cv_t<Plain>>;
   static_assert(GivesNoAwaitable<Plain>,
                 "this function returns a coroutine or an awaitable, which "
                 "would not run on the "
                 "thread: use add_task");
 
-  static Plain call(F &f, std::stop_token token, Args &...args) {
+  static Plain call(F& f, std::stop_token token, Args&... args) {
     if constexpr (takes_token) {
       return std::invoke(std::move(f), std::move(token), std::move(args)...);
     } else {
@@ -72,13 +66,11 @@ public:
   }
 
   template <class G, class... As>
-  explicit ThreadCall(G &&f, As &&...args)
-      : f_(std::forward<G>(f)), args_(std::forward<As>(args)...) {}
+  explicit ThreadCall(G&& f, As&&... args) : f_(std::forward<G>(f)), args_(std::forward<As>(args)...) {}
 
   /// What the call gave. Throws what it threw.
   T take() {
-    if (has_error_)
-      std::rethrow_exception(storage_.error);
+    if (has_error_) std::rethrow_exception(storage_.error);
     if constexpr (std::is_lvalue_reference_v<T>) {
       return storage_.get();
     } else if constexpr (!std::is_void_v<T>) {
@@ -86,25 +78,22 @@ public:
     }
   }
 
-private:
+ private:
   ~ThreadCall() {
-    if (has_value_)
-      storage_.destroy_value();
-    if (has_error_)
-      storage_.destroy_error();
+    if (has_value_) storage_.destroy_value();
+    if (has_error_) storage_.destroy_error();
   }
   void destroy() noexcept override { delete this; }
 
   void execute() noexcept override {
     try {
       std::apply(
-          [this](Args &...args) {
+          [this](Args&... args) {
             if constexpr (std::is_void_v<T>) {
               call(f_, stop_token(), args...);
               storage_.set_value();
             } else if constexpr (std::is_lvalue_reference_v<T>) {
-              storage_.set_value(
-                  std::addressof(call(f_, stop_token(), args...)));
+              storage_.set_value(std::addressof(call(f_, stop_token(), args...)));
             } else {
               storage_.set_value(call(f_, stop_token(), args...));
             }
@@ -128,15 +117,11 @@ template <class F, class... Args>
 class [[nodiscard("co_await it")]] ThreadWait : public Suspension {
   using Call = ThreadCall<F, Args...>;
 
-public:
-  explicit ThreadWait(Call & call) noexcept
-      : Suspension(Kind::thread), call_(&call) {}
-  ThreadWait(ThreadWait && other) noexcept
-      : Suspension(std::move(other)),
-        call_(std::exchange(other.call_, nullptr)) {}
+ public:
+  explicit ThreadWait(Call& call) noexcept : Suspension(Kind::thread), call_(&call) {}
+  ThreadWait(ThreadWait&& other) noexcept : Suspension(std::move(other)), call_(std::exchange(other.call_, nullptr)) {}
   ~ThreadWait() {
-    if (!call_)
-      return;
+    if (!call_) return;
     if (!started_) {
       call_->release();
     } else {
@@ -146,14 +131,14 @@ public:
   }
 
   bool await_ready() const noexcept { return false; }
-  template <class P> bool await_suspend(std::coroutine_handle<P> awaiting) {
-    Chain &chain = *awaiting.promise().chain;
+  template <class P>
+  bool await_suspend(std::coroutine_handle<P> awaiting) {
+    Chain& chain = *awaiting.promise().chain;
     if (chain.may_suspend()) {
       ThreadPool::of(*chain.loop).start(*call_, *chain.loop);
       started_ = true;
     }
-    if (!suspend(awaiting.promise()))
-      return false;
+    if (!suspend(awaiting.promise())) return false;
     call_->attach(*this, *chain.loop);
     return true;
   }
@@ -162,17 +147,16 @@ public:
     return call_->take();
   }
 
-private:
-  Call *call_;
+ private:
+  Call* call_;
   bool started_ = false;
 };
 
-} // namespace detail
+}  // namespace detail
 
 template <class F, class... Args>
-detail::ThreadWait<std::decay_t<F>, std::decay_t<Args>...>
-to_thread(F &&f, Args &&...args) {
-  static_assert(detail::is_safe_in_await<F &&>,
+detail::ThreadWait<std::decay_t<F>, std::decay_t<Args>...> to_thread(F&& f, Args&&... args) {
+  static_assert(detail::is_safe_in_await<F&&>,
                 "this compiler destroys a callable twice that is created "
                 "inside an awaited expression (GCC 98401): give it "
                 "a name first, auto f = [...]{...}; and pass that");
@@ -181,4 +165,4 @@ to_thread(F &&f, Args &&...args) {
       *new Call(std::forward<F>(f), std::forward<Args>(args)...));
 }
 
-} // namespace errand
+}  // namespace errand

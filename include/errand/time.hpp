@@ -12,9 +12,8 @@ namespace errand {
 class Sleep;
 class Yield;
 
-/// Suspends the running task for a while: `co_await errand::sleep(0.5s)`. Any
-/// `std::chrono::duration`, counted from the clock at the await; the largest
-/// never ends, and one that is not above zero is a `yield`. Allocates nothing.
+/// Suspends the running task for a while: `co_await errand::sleep(0.5s)`. Any `std::chrono::duration`, counted from the
+/// clock at the await; the largest never ends, and one that is not above zero is a `yield`. Allocates nothing.
 ///
 /// Throws `Cancelled` where the task is asked to end meanwhile.
 template <class Rep, class Period>
@@ -23,60 +22,53 @@ Sleep sleep(std::chrono::duration<Rep, Period> duration) noexcept;
 /// The same until a time of the App's clock.
 Sleep sleep_until(Clock::time_point when) noexcept;
 
-/// Lets everything that is ready run first. It ends when its task resumes: a
-/// request to end that comes before is thrown out of it.
+/// Lets everything that is ready run first. It ends when its task resumes: a request to end that comes before is thrown
+/// out of it.
 Yield yield() noexcept;
 
-/// Awaits it, but no longer than `timeout`; gives its result. Any duration: the
-/// largest means no time-out, and with one that is not above zero a Coro runs
-/// to its first suspension.
+/// Awaits it, but no longer than `timeout`; gives its result. Any duration: the largest means no time-out, and with one
+/// that is not above zero a Coro runs to its first suspension.
 ///
-/// A Coro, or another awaitable of the library, runs inside the awaiting task.
-/// When the time is over it is cancelled and its clean-up awaited, and then
-/// `TimeoutError` is thrown; a result that it returns all the same is returned,
-/// and an error that it throws comes out. Cancelling the caller cancels it, and
-/// makes no `TimeoutError`. Of a `Task` only the wait ends: the task goes on.
+/// A Coro, or another awaitable of the library, runs inside the awaiting task. When the time is over it is cancelled
+/// and its clean-up awaited, and then `TimeoutError` is thrown; a result that it returns all the same is returned, and
+/// an error that it throws comes out. Cancelling the caller cancels it, and makes no `TimeoutError`. Of a `Task` only
+/// the wait ends: the task goes on.
 ///
 ///     Reply reply = co_await errand::wait_for(ask(server), 2s);
 template <class A, class Rep, class Period>
-requires detail::Branchable<A> Coro<detail::BranchResult<A>>
-wait_for(A &&awaitable, std::chrono::duration<Rep, Period> timeout);
+  requires detail::Branchable<A>
+Coro<detail::BranchResult<A>> wait_for(A&& awaitable, std::chrono::duration<Rep, Period> timeout);
 
 // Implementation
 
-class [[nodiscard("a sleep does nothing until it is awaited")]] Sleep
-    : public detail::Suspension {
-public:
-  explicit Sleep(detail::Nanoseconds delay) noexcept
-      : Suspension(detail::Kind::sleep), delay_(delay) {}
+class [[nodiscard("a sleep does nothing until it is awaited")]] Sleep : public detail::Suspension {
+ public:
+  explicit Sleep(detail::Nanoseconds delay) noexcept : Suspension(detail::Kind::sleep), delay_(delay) {}
   explicit Sleep(Clock::time_point until) noexcept
-      : Suspension(detail::Kind::sleep), delay_(until.time_since_epoch()),
-        is_deadline_(true) {}
+      : Suspension(detail::Kind::sleep), delay_(until.time_since_epoch()), is_deadline_(true) {}
 
   bool await_ready() const noexcept { return false; }
-  template <class P> bool await_suspend(std::coroutine_handle<P> awaiting) {
-    detail::PromiseBase &promise = awaiting.promise();
-    detail::Loop &loop = *promise.chain->loop;
+  template <class P>
+  bool await_suspend(std::coroutine_handle<P> awaiting) {
+    detail::PromiseBase& promise = awaiting.promise();
+    detail::Loop& loop = *promise.chain->loop;
     Clock::time_point when(delay_);
-    if (is_deadline_ ? when <= loop.now()
-                     : delay_ <= detail::Nanoseconds::zero()) {
+    if (is_deadline_ ? when <= loop.now() : delay_ <= detail::Nanoseconds::zero()) {
       chain_ = promise.chain;
       return chain_->yield();
     }
-    if (!is_deadline_)
-      when = loop.deadline(delay_);
+    if (!is_deadline_) when = loop.deadline(delay_);
     return suspend_until(promise, when);
   }
   void await_resume() { resumed(); }
 
-private:
+ private:
   detail::Nanoseconds delay_;
   bool is_deadline_ = false;
 };
 
-class [[nodiscard("a yield does nothing until it is awaited")]] Yield
-    : public detail::OwnAwaitable {
-public:
+class [[nodiscard("a yield does nothing until it is awaited")]] Yield : public detail::OwnAwaitable {
+ public:
   bool await_ready() const noexcept { return false; }
   template <class P>
   bool await_suspend(std::coroutine_handle<P> awaiting) noexcept {
@@ -85,38 +77,33 @@ public:
   }
   void await_resume() { chain_->check_resumed(); }
 
-private:
-  detail::Chain *chain_ = nullptr;
+ private:
+  detail::Chain* chain_ = nullptr;
 };
 
 template <class Rep, class Period>
 Sleep sleep(std::chrono::duration<Rep, Period> duration) noexcept {
   return Sleep(detail::to_nanoseconds(duration));
 }
-inline Sleep sleep_until(Clock::time_point when) noexcept {
-  return Sleep(when);
-}
+inline Sleep sleep_until(Clock::time_point when) noexcept { return Sleep(when); }
 inline Yield yield() noexcept { return {}; }
 
 namespace detail {
 
-/// One branch, asked to end when a deadline comes. The deadline joins the ready
-/// queue like any callback, and asks when its turn comes.
+/// One branch, asked to end when a deadline comes. The deadline joins the ready queue like any callback, and asks when
+/// its turn comes.
 class TimeLimit final : public Branches {
-public:
-  TimeLimit(BranchBase &branch, Nanoseconds timeout) noexcept
-      : branch_(branch), timeout_(timeout) {
-    add(branch);
-  }
+ public:
+  TimeLimit(BranchBase& branch, Nanoseconds timeout) noexcept : branch_(branch), timeout_(timeout) { add(branch); }
 
-  template <class P> void await_suspend(std::coroutine_handle<P> awaiting) {
-    Loop &loop = *awaiting.promise().chain->loop;
-    if (timeout_ > Nanoseconds::zero())
-      deadline_.arm(loop, loop.deadline(timeout_));
+  template <class P>
+  void await_suspend(std::coroutine_handle<P> awaiting) {
+    Loop& loop = *awaiting.promise().chain->loop;
+    if (timeout_ > Nanoseconds::zero()) deadline_.arm(loop, loop.deadline(timeout_));
     Branches::await_suspend(awaiting);
     if (timeout_ <= Nanoseconds::zero()) {
       over_ = true;
-      branch_.state = Chain::State::ready; // it runs to its first suspension
+      branch_.state = Chain::State::ready;  // it runs to its first suspension
       branch_.flags |= Chain::asked_by_owner;
     }
   }
@@ -124,36 +111,35 @@ public:
   /// Whether it was the time that ended it, and nobody outside who asked.
   bool timed_out() const noexcept { return over_ && !was_asked(); }
 
-private:
-  void branch_ended(BranchBase &) noexcept override { deadline_.disarm(); }
-  static void ask(void *self) noexcept {
-    TimeLimit &limit = *static_cast<TimeLimit *>(self);
+ private:
+  void branch_ended(BranchBase&) noexcept override { deadline_.disarm(); }
+  static void ask(void* self) noexcept {
+    TimeLimit& limit = *static_cast<TimeLimit*>(self);
     limit.over_ = true;
     limit.branch_.request(Chain::asked_by_owner);
   }
 
-  BranchBase &branch_;
+  BranchBase& branch_;
   Nanoseconds timeout_;
   bool over_ = false;
   Deadline deadline_{&ask, this};
 };
 
-template <class T> Coro<T> wait_for(Coro<T> coro, Nanoseconds timeout) {
+template <class T>
+Coro<T> wait_for(Coro<T> coro, Nanoseconds timeout) {
   Branch<T> branch(std::move(coro));
   TimeLimit limit(branch, timeout);
   co_await limit;
-  if (limit.timed_out() && branch.outcome().cancelled())
-    throw TimeoutError();
+  if (limit.timed_out() && branch.outcome().cancelled()) throw TimeoutError();
   co_return branch.take();
 }
 
-} // namespace detail
+}  // namespace detail
 
 template <class A, class Rep, class Period>
-requires detail::Branchable<A> Coro<detail::BranchResult<A>>
-wait_for(A &&awaitable, std::chrono::duration<Rep, Period> timeout) {
-  return detail::wait_for(detail::as_coro(std::forward<A>(awaitable)),
-                          detail::to_nanoseconds(timeout));
+  requires detail::Branchable<A>
+Coro<detail::BranchResult<A>> wait_for(A&& awaitable, std::chrono::duration<Rep, Period> timeout) {
+  return detail::wait_for(detail::as_coro(std::forward<A>(awaitable)), detail::to_nanoseconds(timeout));
 }
 
-} // namespace errand
+}  // namespace errand

@@ -15,39 +15,37 @@
 
 namespace errand {
 
-/// Which tasks were done, and which were not, when the awaiter of `wait_any` or
-/// `wait_all` resumed; in the order given.
-template <class T> struct Waited {
+/// Which tasks were done, and which were not, when the awaiter of `wait_any` or `wait_all` resumed; in the order given.
+template <class T>
+struct Waited {
   std::vector<Task<T>> done;
   std::vector<Task<T>> pending;
 };
 
-/// Waits until one of the tasks is done. It only observes them: whatever
-/// happens, they go on; a failed or cancelled one is done like any other, and
-/// its error is for who looks. Tasks of different results give `Waited<void>`.
+/// Waits until one of the tasks is done. It only observes them: whatever happens, they go on; a failed or cancelled one
+/// is done like any other, and its error is for who looks. Tasks of different results give `Waited<void>`.
 ///
-/// Throws `InvalidState` for no task at all, for an empty handle, and for tasks
-/// of another App; `Cancelled` where the caller is asked to end.
+/// Throws `InvalidState` for no task at all, for an empty handle, and for tasks of another App; `Cancelled` where the
+/// caller is asked to end.
 ///
 ///     auto [done, pending] = co_await errand::wait_any(a, b);
 template <class T, class... Ts>
-auto wait_any(const Task<T> &first, const Task<Ts> &...rest);
-template <class T> Coro<Waited<T>> wait_any(std::vector<Task<T>> tasks);
+auto wait_any(const Task<T>& first, const Task<Ts>&... rest);
+template <class T>
+Coro<Waited<T>> wait_any(std::vector<Task<T>> tasks);
 /// No longer than `timeout`; nothing need be done then.
 template <class T, class Rep, class Period>
-Coro<Waited<T>> wait_any(std::vector<Task<T>> tasks,
-                         std::chrono::duration<Rep, Period> timeout);
+Coro<Waited<T>> wait_any(std::vector<Task<T>> tasks, std::chrono::duration<Rep, Period> timeout);
 
-/// The same until all of the tasks are done; returns at once where there is
-/// none.
-template <class... Ts> auto wait_all(const Task<Ts> &...tasks);
-template <class T> Coro<Waited<T>> wait_all(std::vector<Task<T>> tasks);
+/// The same until all of the tasks are done; returns at once where there is none.
+template <class... Ts>
+auto wait_all(const Task<Ts>&... tasks);
+template <class T>
+Coro<Waited<T>> wait_all(std::vector<Task<T>> tasks);
 template <class T, class Rep, class Period>
-Coro<Waited<T>> wait_all(std::vector<Task<T>> tasks,
-                         std::chrono::duration<Rep, Period> timeout);
+Coro<Waited<T>> wait_all(std::vector<Task<T>> tasks, std::chrono::duration<Rep, Period> timeout);
 
-/// Gives the tasks in the order in which they end, each when it is done.
-/// Cancelling who asks leaves them running.
+/// Gives the tasks in the order in which they end, each when it is done. Cancelling who asks leaves them running.
 ///
 ///     auto done = errand::as_completed(tasks);
 ///     while (auto task = co_await done.next()) show(co_await *task);
@@ -60,44 +58,42 @@ namespace detail {
 
 /// Waits until so many tasks have ended, or a deadline has come.
 class Watch : public Suspension {
-public:
+ public:
   Watch(std::size_t needed, Nanoseconds timeout) noexcept
       : Suspension(Kind::task), needed_(needed), timeout_(timeout) {}
-  Watch(Watch &&) = delete;
+  Watch(Watch&&) = delete;
 
   /// A task that is pending.
-  void add(TaskBase &task) {
-    Watched &watched = *watched_.emplace_back(std::make_unique<Watched>(*this));
+  void add(TaskBase& task) {
+    Watched& watched = *watched_.emplace_back(std::make_unique<Watched>(*this));
     task.awaiters.push_back(watched);
   }
   void reserve(std::size_t count) { watched_.reserve(count); }
 
   bool await_ready() const noexcept { return needed_ == 0; }
-  template <class P> bool await_suspend(std::coroutine_handle<P> awaiting) {
-    PromiseBase &promise = awaiting.promise();
-    Loop &loop = *promise.chain->loop;
+  template <class P>
+  bool await_suspend(std::coroutine_handle<P> awaiting) {
+    PromiseBase& promise = awaiting.promise();
+    Loop& loop = *promise.chain->loop;
     if (timeout_ <= Nanoseconds::zero()) {
       chain_ = promise.chain;
       return chain_->yield();
     }
-    if (timeout_ != Nanoseconds::max())
-      return suspend_until(promise, loop.deadline(timeout_));
+    if (timeout_ != Nanoseconds::max()) return suspend_until(promise, loop.deadline(timeout_));
     return suspend(promise);
   }
   void await_resume() { resumed(); }
 
-private:
+ private:
   struct Watched final : Observer, Pooled {
-    explicit Watched(Watch &its_watch) noexcept : watch(its_watch) {}
-    void task_ended(TaskBase &) noexcept override {
-      if (watch.needed_ == 0 || --watch.needed_ > 0)
-        return;
-      if (!watch.chain_ || watch.chain_->state != Chain::State::waiting)
-        return;
+    explicit Watched(Watch& its_watch) noexcept : watch(its_watch) {}
+    void task_ended(TaskBase&) noexcept override {
+      if (watch.needed_ == 0 || --watch.needed_ > 0) return;
+      if (!watch.chain_ || watch.chain_->state != Chain::State::waiting) return;
       watch.leave();
       watch.chain_->woken();
     }
-    Watch &watch;
+    Watch& watch;
   };
 
   std::size_t needed_;
@@ -106,41 +102,33 @@ private:
 };
 
 template <class T>
-Coro<Waited<T>> wait_some(std::vector<Task<T>> tasks, bool all,
-                          Nanoseconds timeout) {
-  if (tasks.empty() && !all)
-    throw InvalidState("wait_any of no tasks would never end");
-  Loop *const loop = this_thread().loop;
+Coro<Waited<T>> wait_some(std::vector<Task<T>> tasks, bool all, Nanoseconds timeout) {
+  if (tasks.empty() && !all) throw InvalidState("wait_any of no tasks would never end");
+  Loop* const loop = this_thread().loop;
   std::size_t pending = 0;
-  for (const Task<T> &task : tasks) {
-    TaskBase &state = task.handle().get();
-    if (state.loop != loop)
-      throw InvalidState("task '" + state.name() + "' belongs to another App");
-    if (state.is_running())
-      throw InvalidState("task '" + state.name() + "' awaits itself");
+  for (const Task<T>& task : tasks) {
+    TaskBase& state = task.handle().get();
+    if (state.loop != loop) throw InvalidState("task '" + state.name() + "' belongs to another App");
+    if (state.is_running()) throw InvalidState("task '" + state.name() + "' awaits itself");
     pending += !state.done();
   }
   if (all ? pending > 0 : pending == tasks.size()) {
     Watch watch(all ? pending : 1, timeout);
     watch.reserve(pending);
-    for (const Task<T> &task : tasks) {
-      if (!task.done())
-        watch.add(*task.handle().state());
+    for (const Task<T>& task : tasks) {
+      if (!task.done()) watch.add(*task.handle().state());
     }
     co_await watch;
   }
   Waited<T> waited;
-  for (Task<T> &task : tasks)
-    (task.done() ? waited.done : waited.pending).push_back(std::move(task));
+  for (Task<T>& task : tasks) (task.done() ? waited.done : waited.pending).push_back(std::move(task));
   co_return waited;
 }
 
-/// The tasks as a vector: of their common type where they have one, else of
-/// `Task<>`.
+/// The tasks as a vector: of their common type where they have one, else of `Task<>`.
 template <class T, class... Ts>
-auto same_tasks(const Task<T> &first, const Task<Ts> &...rest) {
-  using Common =
-      std::conditional_t<(std::is_same_v<T, Ts> && ...), Task<T>, Task<>>;
+auto same_tasks(const Task<T>& first, const Task<Ts>&... rest) {
+  using Common = std::conditional_t<(std::is_same_v<T, Ts> && ...), Task<T>, Task<>>;
   std::vector<Common> tasks;
   tasks.reserve(1 + sizeof...(rest));
   tasks.push_back(first);
@@ -149,14 +137,14 @@ auto same_tasks(const Task<T> &first, const Task<Ts> &...rest) {
 }
 
 /// Tasks in the order in which they end.
-template <class T> class Completions {
-public:
+template <class T>
+class Completions {
+ public:
   explicit Completions(std::vector<Task<T>> tasks) {
     watched_.reserve(tasks.size());
-    for (Task<T> &task : tasks) {
-      TaskBase &state = task.handle().get();
-      Watched &watched = *watched_.emplace_back(
-          std::make_unique<Watched>(*this, std::move(task)));
+    for (Task<T>& task : tasks) {
+      TaskBase& state = task.handle().get();
+      Watched& watched = *watched_.emplace_back(std::make_unique<Watched>(*this, std::move(task)));
       if (state.done()) {
         ended_.push_back(watched);
       } else {
@@ -165,29 +153,25 @@ public:
     }
   }
   ~Completions() {
-    while (!ended_.empty())
-      ended_.pop_front();
+    while (!ended_.empty()) ended_.pop_front();
   }
-  Completions(const Completions &) = delete;
+  Completions(const Completions&) = delete;
 
   std::size_t size() const noexcept { return watched_.size(); }
   bool empty() const noexcept { return ended_.empty(); }
-  Task<T> pop() noexcept {
-    return std::move(
-        static_cast<Watched &>(static_cast<Node &>(ended_.pop_front())).task);
-  }
+  Task<T> pop() noexcept { return std::move(static_cast<Watched&>(static_cast<Node&>(ended_.pop_front())).task); }
 
   Event changed;
 
-private:
+ private:
   struct Watched final : Observer, Pooled {
-    Watched(Completions &its_completions, Task<T> its_task) noexcept
+    Watched(Completions& its_completions, Task<T> its_task) noexcept
         : completions(its_completions), task(std::move(its_task)) {}
-    void task_ended(TaskBase &) noexcept override {
+    void task_ended(TaskBase&) noexcept override {
       completions.ended_.push_back(*this);
       completions.changed.set();
     }
-    Completions &completions;
+    Completions& completions;
     Task<T> task;
   };
 
@@ -195,7 +179,7 @@ private:
   std::vector<std::unique_ptr<Watched>> watched_;
 };
 
-} // namespace detail
+}  // namespace detail
 
 template <class T>
 AsyncGenerator<Task<T>> as_completed(std::vector<Task<T>> tasks) {
@@ -209,30 +193,29 @@ AsyncGenerator<Task<T>> as_completed(std::vector<Task<T>> tasks) {
   }
 }
 
-template <class T> Coro<Waited<T>> wait_any(std::vector<Task<T>> tasks) {
+template <class T>
+Coro<Waited<T>> wait_any(std::vector<Task<T>> tasks) {
   return detail::wait_some(std::move(tasks), false, detail::Nanoseconds::max());
 }
 template <class T, class Rep, class Period>
-Coro<Waited<T>> wait_any(std::vector<Task<T>> tasks,
-                         std::chrono::duration<Rep, Period> timeout) {
-  return detail::wait_some(std::move(tasks), false,
-                           detail::to_nanoseconds(timeout));
+Coro<Waited<T>> wait_any(std::vector<Task<T>> tasks, std::chrono::duration<Rep, Period> timeout) {
+  return detail::wait_some(std::move(tasks), false, detail::to_nanoseconds(timeout));
 }
 template <class T, class... Ts>
-auto wait_any(const Task<T> &first, const Task<Ts> &...rest) {
+auto wait_any(const Task<T>& first, const Task<Ts>&... rest) {
   return wait_any(detail::same_tasks(first, rest...));
 }
 
-template <class T> Coro<Waited<T>> wait_all(std::vector<Task<T>> tasks) {
+template <class T>
+Coro<Waited<T>> wait_all(std::vector<Task<T>> tasks) {
   return detail::wait_some(std::move(tasks), true, detail::Nanoseconds::max());
 }
 template <class T, class Rep, class Period>
-Coro<Waited<T>> wait_all(std::vector<Task<T>> tasks,
-                         std::chrono::duration<Rep, Period> timeout) {
-  return detail::wait_some(std::move(tasks), true,
-                           detail::to_nanoseconds(timeout));
+Coro<Waited<T>> wait_all(std::vector<Task<T>> tasks, std::chrono::duration<Rep, Period> timeout) {
+  return detail::wait_some(std::move(tasks), true, detail::to_nanoseconds(timeout));
 }
-template <class... Ts> auto wait_all(const Task<Ts> &...tasks) {
+template <class... Ts>
+auto wait_all(const Task<Ts>&... tasks) {
   if constexpr (sizeof...(Ts) == 0) {
     return wait_all(std::vector<Task<>>());
   } else {
@@ -240,4 +223,4 @@ template <class... Ts> auto wait_all(const Task<Ts> &...tasks) {
   }
 }
 
-} // namespace errand
+}  // namespace errand

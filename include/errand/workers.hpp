@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/future.hpp>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -9,21 +10,16 @@
 #include <utility>
 #include <vector>
 
-#include <errand/future.hpp>
-
 namespace errand::detail {
 
-/// The workers of one run: they are stopped together, and the first error of
-/// any of them is the run's.
-class WorkerGroup final : public StopGroup,
-                          public std::enable_shared_from_this<WorkerGroup> {
-public:
+/// The workers of one run: they are stopped together, and the first error of any of them is the run's.
+class WorkerGroup final : public StopGroup, public std::enable_shared_from_this<WorkerGroup> {
+ public:
   ~WorkerGroup() {
-    for (std::thread &thread : threads_)
-      thread.join();
+    for (std::thread& thread : threads_) thread.join();
   }
 
-  void add(const std::shared_ptr<Inbox> &inbox) {
+  void add(const std::shared_ptr<Inbox>& inbox) {
     std::lock_guard lock(mutex_);
     inboxes_.push_back(inbox);
     inbox->set_group(shared_from_this());
@@ -32,18 +28,15 @@ public:
   /// Any thread.
   void stop() noexcept override {
     std::lock_guard lock(mutex_);
-    for (const auto &inbox : inboxes_)
-      inbox->request_own_stop();
+    for (const auto& inbox : inboxes_) inbox->request_own_stop();
   }
-  /// Any thread: a worker has failed. All stop; false where another one had
-  /// failed before.
+  /// Any thread: a worker has failed. All stop; false where another one had failed before.
   bool fail(std::exception_ptr error) noexcept {
     bool is_first = false;
     {
       std::lock_guard lock(mutex_);
       is_first = !error_;
-      if (is_first)
-        error_ = std::move(error);
+      if (is_first) error_ = std::move(error);
     }
     stop();
     return is_first;
@@ -62,7 +55,7 @@ public:
     try {
       threads_.emplace_back([this, worker = std::move(worker)]() mutable {
         worker();
-        worker = nullptr; // destroyed here, on its own thread
+        worker = nullptr;  // destroyed here, on its own thread
         ended();
       });
     } catch (...) {
@@ -70,32 +63,28 @@ public:
       throw;
     }
   }
-  /// Done when the workers that were started have ended; to be asked for once,
-  /// by worker 0.
+  /// Done when the workers that were started have ended; to be asked for once, by worker 0.
   Future<>::Shared all_ended() {
     std::lock_guard lock(mutex_);
     is_awaited_ = true;
-    if (running_ == 0)
-      ended_.set_result();
+    if (running_ == 0) ended_.set_result();
     return ended_;
   }
 
   /// Held while one of them reports.
-  std::recursive_mutex &report_mutex() noexcept { return report_mutex_; }
+  std::recursive_mutex& report_mutex() noexcept { return report_mutex_; }
 
   /// The run is over: nobody stops together any more.
   void dissolve() noexcept {
     std::lock_guard lock(mutex_);
-    for (const auto &inbox : inboxes_)
-      inbox->set_group(nullptr);
+    for (const auto& inbox : inboxes_) inbox->set_group(nullptr);
     inboxes_.clear();
   }
 
-private:
+ private:
   void ended() {
     std::lock_guard lock(mutex_);
-    if (--running_ == 0 && is_awaited_)
-      ended_.set_result();
+    if (--running_ == 0 && is_awaited_) ended_.set_result();
   }
 
   std::mutex mutex_;
@@ -108,4 +97,4 @@ private:
   Future<>::Shared ended_;
 };
 
-} // namespace errand::detail
+}  // namespace errand::detail

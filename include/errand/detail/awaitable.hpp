@@ -8,64 +8,65 @@
 #include <utility>
 
 namespace errand {
-template <class T> class Coro;
-template <class T> class Task;
-} // namespace errand
+template <class T>
+class Coro;
+template <class T>
+class Task;
+}  // namespace errand
 
 namespace errand::detail {
 
 /// What `co_await` makes of an awaitable.
-template <class A> decltype(auto) awaiter_of(A &&awaitable) {
-  if constexpr (requires {
-                  static_cast<A &&>(awaitable).operator co_await();
-                }) {
-    return static_cast<A &&>(awaitable).operator co_await();
-  } else if constexpr (requires {
-                         operator co_await(static_cast<A &&>(awaitable));
-                       }) {
-    return operator co_await(static_cast<A &&>(awaitable));
+template <class A>
+decltype(auto) awaiter_of(A&& awaitable) {
+  if constexpr (requires { static_cast<A&&>(awaitable).operator co_await(); }) {
+    return static_cast<A&&>(awaitable).operator co_await();
+  } else if constexpr (requires { operator co_await(static_cast<A&&>(awaitable)); }) {
+    return operator co_await(static_cast<A&&>(awaitable));
   } else {
-    return static_cast<A &&>(awaitable);
+    return static_cast<A&&>(awaitable);
   }
 }
 
-template <class A> using Awaiter = decltype(awaiter_of(std::declval<A>()));
-
-/// Something of the library's that may be awaited: its awaiter is marked, and
-/// needs no bridge.
 template <class A>
-concept LibraryAwaitable =
-    std::derived_from<std::remove_cvref_t<Awaiter<A>>, OwnAwaitable>;
+using Awaiter = decltype(awaiter_of(std::declval<A>()));
 
-/// Something that may be awaited and is not the library's. It must take any
-/// coroutine.
+/// Something of the library's that may be awaited: its awaiter is marked, and needs no bridge.
+template <class A>
+concept LibraryAwaitable = std::derived_from<std::remove_cvref_t<Awaiter<A>>, OwnAwaitable>;
+
+/// Something that may be awaited and is not the library's. It must take any coroutine.
 template <class A>
 concept ForeignAwaitable =
-    !LibraryAwaitable<A> &&
-    requires(std::remove_reference_t<Awaiter<A>> & awaiter,
-             std::coroutine_handle<> handle) {
-  { awaiter.await_ready() } -> std::convertible_to<bool>;
-  awaiter.await_suspend(handle);
-  awaiter.await_resume();
-};
+    !LibraryAwaitable<A> && requires(std::remove_reference_t<Awaiter<A>>& awaiter, std::coroutine_handle<> handle) {
+      { awaiter.await_ready() } -> std::convertible_to<bool>;
+      awaiter.await_suspend(handle);
+      awaiter.await_resume();
+    };
 
 template <class A>
 concept Awaitable = LibraryAwaitable<A> || ForeignAwaitable<A>;
 
 /// What `co_await` gives.
 template <class A>
-using Awaited = decltype(std::declval<std::remove_reference_t<Awaiter<A>> &>()
-                             .await_resume());
+using Awaited = decltype(std::declval<std::remove_reference_t<Awaiter<A>>&>().await_resume());
 
-template <class> inline constexpr bool is_coro = false;
-template <class T> inline constexpr bool is_coro<Coro<T>> = true;
+template <class>
+inline constexpr bool is_coro = false;
+template <class T>
+inline constexpr bool is_coro<Coro<T>> = true;
 
-template <class T> class TaskToName;
+template <class T>
+class TaskToName;
 
-template <class> inline constexpr bool is_task = false;
-template <class T> inline constexpr bool is_task<Task<T>> = true;
+template <class>
+inline constexpr bool is_task = false;
+template <class T>
+inline constexpr bool is_task<Task<T>> = true;
 
-template <class A> inline constexpr bool is_task_handle = is_task<A>;
-template <class T> inline constexpr bool is_task_handle<TaskToName<T>> = true;
+template <class A>
+inline constexpr bool is_task_handle = is_task<A>;
+template <class T>
+inline constexpr bool is_task_handle<TaskToName<T>> = true;
 
-} // namespace errand::detail
+}  // namespace errand::detail

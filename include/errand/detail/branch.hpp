@@ -12,25 +12,22 @@
 namespace errand::detail {
 
 /// A branch, and how it ended. Its frame goes as soon as it has.
-template <class T> class Branch final : public BranchBase {
-public:
+template <class T>
+class Branch final : public BranchBase {
+ public:
   explicit Branch(Coro<T> coro) {
-    if (!coro)
-      throw InvalidState("this Coro is empty: a coroutine can be awaited once");
+    if (!coro) throw InvalidState("this Coro is empty: a coroutine can be awaited once");
     leaf = coro.release();
   }
-  std::exception_ptr error() const noexcept override {
-    return outcome_ ? outcome_->exception() : nullptr;
-  }
+  std::exception_ptr error() const noexcept override { return outcome_ ? outcome_->exception() : nullptr; }
 
-  Branch(Branch &&) = delete;
+  Branch(Branch&&) = delete;
   ~Branch() {
-    if (state == State::created && leaf)
-      leaf->handle().destroy();
+    if (state == State::created && leaf) leaf->handle().destroy();
   }
 
   /// Of a branch that has ended.
-  Outcome<T> &outcome() noexcept { return *outcome_; }
+  Outcome<T>& outcome() noexcept { return *outcome_; }
   /// The value. Throws what it ended with otherwise.
   T take() {
     if constexpr (std::is_void_v<T>) {
@@ -42,7 +39,7 @@ public:
     }
   }
 
-private:
+ private:
   bool begin() noexcept override {
     state = State::ended;
     std::exchange(leaf, nullptr)->handle().destroy();
@@ -52,8 +49,7 @@ private:
   }
 
   void ended() noexcept override {
-    Promise<T> &promise =
-        static_cast<Promise<T> &>(*std::exchange(leaf, nullptr));
+    Promise<T>& promise = static_cast<Promise<T>&>(*std::exchange(leaf, nullptr));
     if (promise.has_value) {
       try {
         if constexpr (std::is_void_v<T>) {
@@ -67,71 +63,93 @@ private:
         outcome_.emplace(std::current_exception(), handling<Cancelled>());
       }
     } else {
-      outcome_.emplace(std::move(promise.storage.error), promise.is_cancelled);
+      outcome_.emplace(std::move(promise.storage.error), promise.is_cancelled || observed_cancelled);
     }
     promise.handle().destroy();
     tell();
   }
 
   void tell() noexcept {
-    ending = outcome_->has_value()   ? Ending::value
-             : outcome_->cancelled() ? Ending::cancelled
-                                     : Ending::error;
+    const bool is_cancelled = outcome_->cancelled() && !observed_cancelled;
+    ending = outcome_->has_value() ? Ending::value : is_cancelled ? Ending::cancelled : Ending::error;
     owner->ended(*this);
   }
 
   std::optional<Outcome<T>> outcome_;
 };
 
-template <class A> struct BranchResultOf { using type = Awaited<A>; };
 template <class A>
-requires(!is_task<std::remove_cvref_t<A>> &&
-         std::is_lvalue_reference_v<Awaited<A>> &&
-         std::is_const_v<
-             std::remove_reference_t<Awaited<A>>>) struct BranchResultOf<A> {
+struct BranchResultOf {};
+template <LibraryAwaitable A>
+struct BranchResultOf<A> {
+  using type = Awaited<A>;
+};
+template <LibraryAwaitable A>
+  requires(!is_task<std::remove_cvref_t<A>> && std::is_lvalue_reference_v<Awaited<A>> &&
+           std::is_const_v<std::remove_reference_t<Awaited<A>>>)
+struct BranchResultOf<A> {
   using type = std::remove_cvref_t<Awaited<A>>;
 };
-template <class A>
-requires is_task<std::remove_cvref_t<A>>
+template <LibraryAwaitable A>
+  requires is_task<std::remove_cvref_t<A>>
 struct BranchResultOf<A> {
   using type = typename std::remove_cvref_t<A>::value_type;
 };
 
-/// What an argument of a combinator gives: that of a Coro or a Task, or of any
-/// other awaitable of the library.
-template <class A> using BranchResult = typename BranchResultOf<A>::type;
+/// What an argument of a combinator gives: that of a Coro or a Task, or of any other awaitable of the library.
+template <class A>
+using BranchResult = typename BranchResultOf<A>::type;
 
-/// What a combinator takes: a Coro, which becomes its own, a Task, which it
-/// only observes, or another awaitable of the library, which stands for a Coro
-/// of its result.
+/// What a combinator takes: a Coro, which becomes its own, a Task, which it only observes, or another awaitable of the
+/// library, which stands for a Coro of its result.
 template <class A>
 concept Branchable = LibraryAwaitable<A>;
 
-template <class T> Coro<T> as_coro(Coro<T> &&coro) { return std::move(coro); }
-template <class T> Coro<T> as_coro(Task<T> task) {
+template <class T>
+Coro<T> as_coro(Coro<T>&& coro) {
+  return std::move(coro);
+}
+/// Gives the chain of the coroutine that awaits it. Does not suspend.
+class ThisChain : public OwnAwaitable {
+ public:
+  bool await_ready() const noexcept { return false; }
+  template <class P>
+  bool await_suspend(std::coroutine_handle<P> awaiting) noexcept {
+    chain_ = awaiting.promise().chain;
+    return false;
+  }
+  Chain& await_resume() const noexcept { return *chain_; }
+
+ private:
+  Chain* chain_ = nullptr;
+};
+
+/// Only observes the task, and notes where it was cancelled, which for its observer is an error.
+template <class T>
+Coro<T> as_coro(Task<T> task) {
+  Chain& chain = co_await ThisChain();
+  co_await TaskEnd(task.handle());
+  static_cast<BranchBase&>(chain).observed_cancelled = task.cancelled();
   co_return co_await std::move(task);
 }
 template <class A>
-requires(!is_coro<std::remove_cvref_t<A>> && !is_task<std::remove_cvref_t<A>> &&
-         std::is_lvalue_reference_v<A>)
-    Coro<BranchResult<A>> as_coro(A &&awaitable) {
+  requires(!is_coro<std::remove_cvref_t<A>> && !is_task<std::remove_cvref_t<A>> && std::is_lvalue_reference_v<A>)
+Coro<BranchResult<A>> as_coro(A&& awaitable) {
   co_return co_await awaitable;
 }
 template <class A>
-requires(!is_coro<A> && !is_task<A> &&
-         !std::is_reference_v<A>) Coro<BranchResult<A>> as_coro(A awaitable) {
+  requires(!is_coro<A> && !is_task<A> && !std::is_reference_v<A>)
+Coro<BranchResult<A>> as_coro(A awaitable) {
   co_return co_await std::move(awaitable);
 }
 
-} // namespace errand::detail
+}  // namespace errand::detail
 
 namespace errand::detail {
 
-/// Reports an error of a branch that comes out nowhere, under the name of its
-/// task.
-inline void report_branch(BranchBase &branch) noexcept {
-  branch.loop->host->report(&static_cast<TaskBase &>(branch.root()),
-                            branch.error());
+/// Reports an error of a branch that comes out nowhere, under the name of its task.
+inline void report_branch(BranchBase& branch) noexcept {
+  branch.loop->host->report(&static_cast<TaskBase&>(branch.root()), branch.error());
 }
 
-} // namespace errand::detail
+}  // namespace errand::detail

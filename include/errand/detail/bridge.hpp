@@ -12,30 +12,25 @@
 
 namespace errand::detail {
 
-/// What a foreign await gives, kept until the task takes it: an rvalue
-/// reference becomes a value.
+/// What a foreign await gives, kept until the task takes it: an rvalue reference becomes a value.
 template <class A>
 using BridgeResult =
-    std::conditional_t<std::is_rvalue_reference_v<Awaited<A>>,
-                       std::remove_cvref_t<Awaited<A>>, Awaited<A>>;
+    std::conditional_t<std::is_rvalue_reference_v<Awaited<A>>, std::remove_cvref_t<Awaited<A>>, Awaited<A>>;
 
-/// The frame in which an awaitable that is not the library's is awaited, with
-/// its awaiter. It refers to nothing of the task, so that the task's frames can
-/// go at any time; it stays until the awaitable resumes it, on whatever thread,
-/// and then posts the task's wake-up to the loop.
-template <class T> class Bridge {
-public:
+/// The frame in which an awaitable that is not the library's is awaited, with its awaiter. It refers to nothing of the
+/// task, so that the task's frames can go at any time; it stays until the awaitable resumes it, on whatever thread, and
+/// then posts the task's wake-up to the loop.
+template <class T>
+class Bridge {
+ public:
   class promise_type final : public RemoteWake {
-  public:
+   public:
     Bridge get_return_object() noexcept { return Bridge(*this); }
     std::suspend_always initial_suspend() const noexcept { return {}; }
     auto final_suspend() const noexcept {
       struct Ended {
         bool await_ready() const noexcept { return false; }
-        void await_suspend(
-            std::coroutine_handle<promise_type> bridge) const noexcept {
-          bridge.promise().ended();
-        }
+        void await_suspend(std::coroutine_handle<promise_type> bridge) const noexcept { bridge.promise().ended(); }
         void await_resume() const noexcept {}
       };
       return Ended{};
@@ -46,14 +41,12 @@ public:
       has_error = true;
     }
     ~promise_type() {
-      if (has_value)
-        storage.destroy_value();
-      if (has_error)
-        storage.destroy_error();
+      if (has_value) storage.destroy_value();
+      if (has_error) storage.destroy_error();
     }
 
     /// On the App's thread. True where the awaitable did not suspend.
-    bool start(Loop &loop) {
+    bool start(Loop& loop) {
       inbox_ = loop.inbox;
       home_ = &this_thread();
       starting_ = true;
@@ -66,7 +59,7 @@ public:
     bool has_value = false;
     bool has_error = false;
 
-  private:
+   private:
     void ended() noexcept {
       if (&this_thread() == home_ && starting_) {
         ended_at_once_ = true;
@@ -75,86 +68,77 @@ public:
         post();
       }
     }
-    void destroy() noexcept override {
-      std::coroutine_handle<promise_type>::from_promise(*this).destroy();
-    }
+    void destroy() noexcept override { std::coroutine_handle<promise_type>::from_promise(*this).destroy(); }
 
-    const ThreadState *home_ = nullptr;
+    const ThreadState* home_ = nullptr;
     bool starting_ = false;
     bool ended_at_once_ = false;
   };
 
-  promise_type &promise() const noexcept { return *promise_; }
+  promise_type& promise() const noexcept { return *promise_; }
 
-private:
-  explicit Bridge(promise_type &its_promise) noexcept
-      : promise_(&its_promise) {}
+ private:
+  explicit Bridge(promise_type& its_promise) noexcept : promise_(&its_promise) {}
 
-  promise_type *promise_;
+  promise_type* promise_;
 };
 
 /// Lets a bridge's coroutine reach its own promise.
-template <class T> struct OwnPromise {
-  typename Bridge<T>::promise_type *promise = nullptr;
+template <class T>
+struct OwnPromise {
+  typename Bridge<T>::promise_type* promise = nullptr;
 
   bool await_ready() const noexcept { return false; }
-  bool await_suspend(
-      std::coroutine_handle<typename Bridge<T>::promise_type> self) noexcept {
+  bool await_suspend(std::coroutine_handle<typename Bridge<T>::promise_type> self) noexcept {
     promise = &self.promise();
     return false;
   }
-  typename Bridge<T>::promise_type &await_resume() const noexcept {
-    return *promise;
-  }
+  typename Bridge<T>::promise_type& await_resume() const noexcept { return *promise; }
 };
 
-template <class A, class T> Bridge<T> bridge(A awaitable) {
-  auto &promise = co_await OwnPromise<T>();
+template <class A, class T>
+Bridge<T> bridge(A awaitable) {
+  auto& promise = co_await OwnPromise<T>();
   if constexpr (std::is_void_v<T>) {
-    co_await static_cast<A &&>(awaitable);
+    co_await static_cast<A&&>(awaitable);
     promise.storage.set_value();
   } else if constexpr (std::is_lvalue_reference_v<T>) {
-    promise.storage.set_value(
-        std::addressof(co_await static_cast<A &&>(awaitable)));
+    promise.storage.set_value(std::addressof(co_await static_cast<A&&>(awaitable)));
   } else {
-    promise.storage.set_value(co_await static_cast<A &&>(awaitable));
+    promise.storage.set_value(co_await static_cast<A&&>(awaitable));
   }
   promise.has_value = true;
 }
 
-/// The wait for an awaitable that is not the library's. `A` is a reference
-/// where it was an lvalue: that one stays where it is.
-template <class A> class Bridged : public Suspension {
-  using T = BridgeResult<A &&>;
-  static_assert(
-      std::is_lvalue_reference_v<A> || std::is_move_constructible_v<A>,
-      "this awaitable cannot be moved: give it a name, and await that");
+/// The wait for an awaitable that is not the library's. `A` is a reference where it was an lvalue: that one stays where
+/// it is.
+template <class A>
+class Bridged : public Suspension {
+  using T = BridgeResult<A&&>;
+  static_assert(std::is_lvalue_reference_v<A> || std::is_move_constructible_v<A>,
+                "this awaitable cannot be moved: give it a name, and await that");
 
-public:
-  explicit Bridged(A &&awaitable)
-      : Suspension(Kind::foreign),
-        bridge_(&bridge<A, T>(static_cast<A &&>(awaitable)).promise()) {}
+ public:
+  explicit Bridged(A&& awaitable)
+      : Suspension(Kind::foreign), bridge_(&bridge<A, T>(static_cast<A&&>(awaitable)).promise()) {}
   ~Bridged() {
-    if (!started_)
-      bridge_->release();
+    if (!started_) bridge_->release();
     bridge_->detach();
   }
 
   bool await_ready() const noexcept { return false; }
-  template <class P> bool await_suspend(std::coroutine_handle<P> awaiting) {
+  template <class P>
+  bool await_suspend(std::coroutine_handle<P> awaiting) {
     started_ = true;
-    Loop &loop = *awaiting.promise().chain->loop;
-    if (bridge_->start(loop))
-      return false;
-    if (!suspend(awaiting.promise()))
-      return false;
+    Loop& loop = *awaiting.promise().chain->loop;
+    if (bridge_->start(loop)) return false;
+    if (!suspend(awaiting.promise())) return false;
     bridge_->attach(*this, loop);
     return true;
   }
   T await_resume() {
     resumed();
-    if (bridge_->has_error)
-      std::rethrow_exception(bridge_->storage.error);
+    if (bridge_->has_error) std::rethrow_exception(bridge_->storage.error);
     if constexpr (std::is_lvalue_reference_v<T>) {
       return bridge_->storage.get();
     } else if constexpr (!std::is_void_v<T>) {
@@ -162,9 +146,9 @@ public:
     }
   }
 
-private:
-  typename Bridge<T>::promise_type *bridge_;
+ private:
+  typename Bridge<T>::promise_type* bridge_;
   bool started_ = false;
 };
 
-} // namespace errand::detail
+}  // namespace errand::detail

@@ -13,18 +13,17 @@
 
 namespace errand::detail {
 
-/// A callable that the loop calls once, outside any task. Counted: the queue
-/// that it stands in holds one reference, each `CallHandle` one.
+/// A callable that the loop calls once, outside any task. Counted: the queue that it stands in holds one reference,
+/// each `CallHandle` one.
 class Callback : public Call, public Pooled {
-public:
+ public:
   enum class State : std::uint8_t { pending, done, cancelled };
 
-  explicit Callback(Loop &its_loop) noexcept : loop(&its_loop) {}
+  explicit Callback(Loop& its_loop) noexcept : loop(&its_loop) {}
 
   void retain() noexcept { ++references_; }
   void release() noexcept {
-    if (--references_ == 0)
-      delete this;
+    if (--references_ == 0) delete this;
   }
 
   /// Counts among what `run` waits for, from here to its end.
@@ -42,8 +41,7 @@ public:
       error = std::current_exception();
     }
     destroy();
-    if (error)
-      loop->host->report(nullptr, std::move(error));
+    if (error) loop->host->report(nullptr, std::move(error));
     release();
   }
   void drop() noexcept final {
@@ -52,33 +50,29 @@ public:
     release();
   }
   bool cancel() noexcept {
-    if (state != State::pending)
-      return false;
-    if (linked())
-      unlink();
-    if (armed())
-      loop->timers.disarm(*this);
+    if (state != State::pending) return false;
+    if (linked()) unlink();
+    if (armed()) loop->timers.disarm(*this);
     drop();
     return true;
   }
 
   /// The task whose end it waits for has come to it.
-  virtual void task_ended(TaskBase &) noexcept {}
+  virtual void task_ended(TaskBase&) noexcept {}
 
   State state = State::pending;
-  Loop *const loop;
+  Loop* const loop;
 
-protected:
+ protected:
   virtual ~Callback() = default;
   virtual void invoke() = 0;
   /// Destroys the callable.
   virtual void destroy() noexcept = 0;
 
-private:
+ private:
   void end(State how) noexcept {
     state = how;
-    if (counted_)
-      --loop->calls;
+    if (counted_) --loop->calls;
   }
 
   bool counted_ = false;
@@ -86,95 +80,84 @@ private:
 };
 
 /// A callback with its callable, which somebody derived from it calls.
-template <class F> class CallbackOf : public Callback {
-public:
-  template <class G> CallbackOf(Loop &its_loop, G &&f) : Callback(its_loop) {
+template <class F>
+class CallbackOf : public Callback {
+ public:
+  template <class G>
+  CallbackOf(Loop& its_loop, G&& f) : Callback(its_loop) {
     std::construct_at(std::addressof(callable_), std::forward<G>(f));
   }
 
-protected:
+ protected:
   ~CallbackOf() override {}
-  void destroy() noexcept override {
-    std::destroy_at(std::addressof(callable_));
-  }
-  F &callable() noexcept { return callable_; }
+  void destroy() noexcept override { std::destroy_at(std::addressof(callable_)); }
+  F& callable() noexcept { return callable_; }
 
-private:
+ private:
   union {
     F callable_;
   };
 };
 
-template <class F> class PlainCallback final : public CallbackOf<F> {
-public:
+template <class F>
+class PlainCallback final : public CallbackOf<F> {
+ public:
   using CallbackOf<F>::CallbackOf;
 
-private:
+ private:
   void invoke() override { this->callable()(); }
 };
 
 template <class R>
-concept GivesNoAwaitable = std::is_void_v<R> ||
-    (!is_coro<std::remove_cvref_t<R>> && !Awaitable<R>);
+concept GivesNoAwaitable = std::is_void_v<R> || (!is_coro<std::remove_cvref_t<R>> && !Awaitable<R>);
 
 /// Refuses what a callback could only drop.
-template <class F, class... Args> constexpr void check_callback() noexcept {
-  static_assert(std::is_invocable_v<F &, Args...>,
-                "this callback cannot be called with what it would be given");
-  if constexpr (std::is_invocable_v<F &, Args...>) {
-    using R = std::invoke_result_t<F &, Args...>;
+template <class F, class... Args>
+constexpr void check_callback() noexcept {
+  static_assert(std::is_invocable_v<F&, Args...>, "this callback cannot be called with what it would be given");
+  if constexpr (std::is_invocable_v<F&, Args...>) {
+    using R = std::invoke_result_t<F&, Args...>;
     static_assert(GivesNoAwaitable<R> || is_task<std::remove_cvref_t<R>>,
                   "a callback is a plain function, and this one returns a "
                   "coroutine or an awaitable: use add_task");
   }
 }
 
-} // namespace errand::detail
+}  // namespace errand::detail
 
 namespace errand {
 
-/// A callback that was given to the loop. Copyable; empty by default. Dropping
-/// it changes nothing.
+/// A callback that was given to the loop. Copyable; empty by default. Dropping it changes nothing.
 class CallHandle {
-public:
+ public:
   CallHandle() noexcept = default;
-  CallHandle(const CallHandle &other) noexcept : callback_(other.callback_) {
-    if (callback_)
-      callback_->retain();
+  CallHandle(const CallHandle& other) noexcept : callback_(other.callback_) {
+    if (callback_) callback_->retain();
   }
-  CallHandle(CallHandle &&other) noexcept
-      : callback_(std::exchange(other.callback_, nullptr)) {}
-  CallHandle &operator=(CallHandle other) noexcept {
+  CallHandle(CallHandle&& other) noexcept : callback_(std::exchange(other.callback_, nullptr)) {}
+  CallHandle& operator=(CallHandle other) noexcept {
     std::swap(callback_, other.callback_);
     return *this;
   }
   ~CallHandle() {
-    if (callback_)
-      callback_->release();
+    if (callback_) callback_->release();
   }
 
-  /// Sees to it that the callback never runs, even where it is already due, and
-  /// destroys it. False where it has run, is running, or was cancelled before.
-  /// Throws `WrongThread`.
+  /// Sees to it that the callback never runs, even where it is already due, and destroys it. False where it has run, is
+  /// running, or was cancelled before. Throws `WrongThread`.
   bool cancel() {
-    if (!callback_ || callback_->state != detail::Callback::State::pending)
-      return false;
+    if (!callback_ || callback_->state != detail::Callback::State::pending) return false;
     callback_->loop->check_thread();
     return callback_->cancel();
   }
   /// Whether it was cancelled, or its App ended before it ran.
-  bool cancelled() const noexcept {
-    return callback_ && callback_->state == detail::Callback::State::cancelled;
-  }
+  bool cancelled() const noexcept { return callback_ && callback_->state == detail::Callback::State::cancelled; }
 
   /// For the library.
-  explicit CallHandle(detail::Callback &callback) noexcept
-      : callback_(&callback) {
-    callback.retain();
-  }
+  explicit CallHandle(detail::Callback& callback) noexcept : callback_(&callback) { callback.retain(); }
 
-private:
-  detail::Callback *callback_ = nullptr;
+ private:
+  detail::Callback* callback_ = nullptr;
 };
 
-} // namespace errand
+}  // namespace errand

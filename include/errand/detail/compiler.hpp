@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// Every workaround for a compiler stands here, with a name, the number of the
-// bug, and the versions that have it.
+// Every workaround for a compiler stands here, with a name, the number of the bug, and the versions that have it.
 
 #include <cstddef>
 #include <exception>
@@ -23,17 +22,15 @@
 #error "errand needs RTTI: typed look-ups and payloads are checked by it"
 #endif
 
-/// Keeps a function out of line. Needed where a compiler caches the address of
-/// a thread-local across a suspension (LLVM 47179, 63022), and to keep rare
-/// paths away from the ones that are taken often.
+/// Keeps a function out of line. Needed where a compiler caches the address of a thread-local across a suspension (LLVM
+/// 47179, 63022), and to keep rare paths away from the ones that are taken often.
 #if defined(_MSC_VER)
 #define ERRAND_NOINLINE __declspec(noinline)
 #else
 #define ERRAND_NOINLINE [[gnu::noinline]]
 #endif
 
-/// AddressSanitizer sees a use after free only where memory really is freed: no
-/// block is kept for later then.
+/// AddressSanitizer sees a use after free only where memory really is freed: no block is kept for later then.
 #if defined(__SANITIZE_ADDRESS__)
 #define ERRAND_KEEP_BLOCKS 0
 #elif defined(__has_feature)
@@ -47,18 +44,16 @@
 
 namespace errand::detail {
 
-/// GCC up to 12 destroys twice what a lambda captured by value, or an aggregate
-/// holds, when it is created inside a full expression with `co_await` (GCC
-/// 98401, 99576, 100611, 101367).
+/// GCC up to 12 destroys twice what a lambda captured by value, or an aggregate holds, when it is created inside a full
+/// expression with `co_await` (GCC 98401, 99576, 100611, 101367).
 #if defined(__GNUC__) && !defined(__clang__) && __GNUC__ <= 12
 inline constexpr bool frees_temporaries_twice = true;
 #else
 inline constexpr bool frees_temporaries_twice = false;
 #endif
 
-/// Frees what `operator new(size)` gave. Clang before 19 has sized deallocation
-/// only on request.
-inline void free_sized(void *block, std::size_t size) noexcept {
+/// Frees what `operator new(size)` gave. Clang before 19 has sized deallocation only on request.
+inline void free_sized(void* block, std::size_t size) noexcept {
 #if defined(__cpp_sized_deallocation)
   ::operator delete(block, size);
 #else
@@ -67,17 +62,17 @@ inline void free_sized(void *block, std::size_t size) noexcept {
 #endif
 }
 
-/// Whether the exception that is being handled is exactly an `E`. Must be
-/// called from inside a handler. Where the C++ ABI tells the type, this costs
-/// no second throw.
-template <class E> bool handling() noexcept {
+/// Whether the exception that is being handled is exactly an `E`. Must be called from inside a handler. Where the C++
+/// ABI tells the type, this costs no second throw.
+template <class E>
+bool handling() noexcept {
 #if defined(__GLIBCXX__) || defined(_LIBCPPABI_VERSION) || defined(__GNUC__)
-  const std::type_info *type = abi::__cxa_current_exception_type();
+  const std::type_info* type = abi::__cxa_current_exception_type();
   return type && *type == typeid(E);
 #else
   try {
     throw;
-  } catch (const E &) {
+  } catch (const E&) {
     return true;
   } catch (...) {
     return false;
@@ -86,11 +81,10 @@ template <class E> bool handling() noexcept {
 }
 
 /// The name of a type, for people.
-inline std::string type_name(const std::type_info &type) {
+inline std::string type_name(const std::type_info& type) {
 #if defined(__GLIBCXX__) || defined(_LIBCPPABI_VERSION) || defined(__GNUC__)
   int status = 0;
-  char *const text =
-      abi::__cxa_demangle(type.name(), nullptr, nullptr, &status);
+  char* const text = abi::__cxa_demangle(type.name(), nullptr, nullptr, &status);
   std::string name = text ? text : type.name();
   std::free(text);
   return name;
@@ -99,4 +93,4 @@ inline std::string type_name(const std::type_info &type) {
 #endif
 }
 
-} // namespace errand::detail
+}  // namespace errand::detail

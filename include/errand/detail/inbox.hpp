@@ -16,23 +16,20 @@ namespace errand::detail {
 struct StopGroup {
   virtual void stop() noexcept = 0;
 
-protected:
+ protected:
   ~StopGroup() = default;
 };
 
-/// What other threads reach a loop by: calls posted to it, the request to stop,
-/// the guards that keep it running, and the sleep from which each of them wakes
-/// it. It may outlive the loop; all that is in here any thread may use.
+/// What other threads reach a loop by: calls posted to it, the request to stop, the guards that keep it running, and
+/// the sleep from which each of them wakes it. It may outlive the loop; all that is in here any thread may use.
 class Inbox {
-public:
-  explicit Inbox(Reactor *reactor) noexcept : reactor_(reactor) {}
+ public:
+  explicit Inbox(Reactor* reactor) noexcept : reactor_(reactor) {}
 
-  /// Hands a call to the loop. False, and the call stays the caller's, where
-  /// the loop takes none any more.
-  bool post(Node &call) noexcept {
+  /// Hands a call to the loop. False, and the call stays the caller's, where the loop takes none any more.
+  bool post(Node& call) noexcept {
     std::lock_guard lock(mutex_);
-    if (!open_)
-      return false;
+    if (!open_) return false;
     const bool first = posted_.empty();
     posted_.push_back(call);
     if (first) {
@@ -73,27 +70,21 @@ public:
 
   void keep() noexcept { keepers_.fetch_add(1, std::memory_order_relaxed); }
   void let_go() noexcept {
-    if (keepers_.fetch_sub(1, std::memory_order_acq_rel) == 1)
-      notify();
+    if (keepers_.fetch_sub(1, std::memory_order_acq_rel) == 1) notify();
   }
 
   // The rest is for the loop's own thread.
 
   bool has_reactor() const noexcept { return reactor_ != nullptr; }
   /// Whether something was posted, or a notice given, since the last `take`.
-  bool pending() const noexcept {
-    return pending_.load(std::memory_order_acquire);
-  }
+  bool pending() const noexcept { return pending_.load(std::memory_order_acquire); }
   /// Whether somebody has asked for the end since the last call.
   bool take_stop() noexcept {
-    return stop_.load(std::memory_order_relaxed) &&
-           stop_.exchange(false, std::memory_order_acquire);
+    return stop_.load(std::memory_order_relaxed) && stop_.exchange(false, std::memory_order_acquire);
   }
-  bool kept() const noexcept {
-    return keepers_.load(std::memory_order_acquire) > 0;
-  }
+  bool kept() const noexcept { return keepers_.load(std::memory_order_acquire) > 0; }
 
-  void take(List &calls) noexcept {
+  void take(List& calls) noexcept {
     std::lock_guard lock(mutex_);
     calls.splice_back(posted_);
     pending_.store(false, std::memory_order_relaxed);
@@ -104,18 +95,16 @@ public:
     open_ = true;
   }
 
-  /// From here on nothing is taken. False, and it stays open, where something
-  /// is waiting to be taken out.
+  /// From here on nothing is taken. False, and it stays open, where something is waiting to be taken out.
   bool close_if_empty() noexcept {
     std::lock_guard lock(mutex_);
-    if (!posted_.empty())
-      return false;
+    if (!posted_.empty()) return false;
     open_ = false;
     return true;
   }
 
   /// The end of the loop: takes nothing any more, wakes nobody any more.
-  void close(List &left) noexcept {
+  void close(List& left) noexcept {
     std::lock_guard lock(mutex_);
     open_ = false;
     reactor_ = nullptr;
@@ -123,9 +112,8 @@ public:
     pending_.store(false, std::memory_order_relaxed);
   }
 
-  /// Sleeps until something is posted, until a notice, or until then. With a
-  /// reactor the deadline is one of the App's clock, without one it is the
-  /// steady clock's.
+  /// Sleeps until something is posted, until a notice, or until then. With a reactor the deadline is one of the App's
+  /// clock, without one it is the steady clock's.
   void sleep(std::optional<Clock::time_point> until) {
     if (reactor_) {
       reactor_->wait(until);
@@ -145,9 +133,8 @@ public:
     notified_ = false;
   }
 
-private:
-  // Under the mutex: once it is free, the loop may end and take the inbox with
-  // it.
+ private:
+  // Under the mutex: once it is free, the loop may end and take the inbox with it.
   void wake() noexcept {
     if (reactor_) {
       reactor_->wake();
@@ -159,7 +146,7 @@ private:
   std::mutex mutex_;
   std::condition_variable woken_;
   List posted_;
-  Reactor *reactor_;
+  Reactor* reactor_;
   std::shared_ptr<StopGroup> group_;
   bool open_ = true;
   bool sleeping_ = false;
@@ -169,4 +156,4 @@ private:
   std::atomic<long> keepers_ = 0;
 };
 
-} // namespace errand::detail
+}  // namespace errand::detail

@@ -25,14 +25,12 @@ class Chain;
 class Loop;
 class TaskBase;
 
-/// What a thread knows of errand. Reached through a function that is never
-/// inlined; its address names the thread.
+/// What a thread knows of errand. Reached through a function that is never inlined; its address names the thread.
 struct ThreadState {
-  Loop *loop =
-      nullptr; // the one whose App is inside `run`, `poll` or its destructor
+  Loop* loop = nullptr;  // the one whose App is inside `run`, `poll` or its destructor
 };
 
-ERRAND_NOINLINE inline ThreadState &this_thread() noexcept {
+ERRAND_NOINLINE inline ThreadState& this_thread() noexcept {
   static thread_local constinit ThreadState state;
   return state;
 }
@@ -44,20 +42,17 @@ struct Call : TimerNode {
   /// The loop has come to its end, and will not run it.
   virtual void drop() noexcept = 0;
 
-protected:
+ protected:
   ~Call() = default;
 };
 
-/// When tasks were added, told from their ids, which are given in the order of
-/// time: a note of the clock before each sleep tells when all ids up to there
-/// had been given.
+/// When tasks were added, told from their ids, which are given in the order of time: a note of the clock before each
+/// sleep tells when all ids up to there had been given.
 class Ages {
-public:
+ public:
   void note(std::uint64_t last_id, Clock::time_point now) {
-    if (!notes_.empty() && notes_.back().id == last_id)
-      return;
-    if (!notes_.empty() &&
-        now - notes_.back().time < std::chrono::milliseconds(1)) {
+    if (!notes_.empty() && notes_.back().id == last_id) return;
+    if (!notes_.empty() && now - notes_.back().time < std::chrono::milliseconds(1)) {
       notes_.back().id = last_id;
     } else {
       notes_.push_back({last_id, now});
@@ -65,20 +60,17 @@ public:
   }
   /// Forgets what tells only of ids before this one.
   void forget(std::uint64_t before) {
-    if (notes_.size() < 1024)
-      return;
-    std::erase_if(notes_,
-                  [before](const Note &note) { return note.id < before; });
+    if (notes_.size() < 1024) return;
+    std::erase_if(notes_, [before](const Note& note) { return note.id < before; });
   }
   Nanoseconds age(std::uint64_t id, Clock::time_point now) const noexcept {
-    for (const Note &note : notes_) {
-      if (note.id >= id)
-        return now - note.time;
+    for (const Note& note : notes_) {
+      if (note.id >= id) return now - note.time;
     }
     return Nanoseconds::zero();
   }
 
-private:
+ private:
   struct Note {
     std::uint64_t id;
     Clock::time_point time;
@@ -88,203 +80,168 @@ private:
 
 /// What the loop asks of the App that it works for.
 struct Host {
-  /// A task, or a callback where `task` is null, has failed, and nobody can be
-  /// waiting for it.
-  virtual void report(TaskBase *task, std::exception_ptr error) noexcept = 0;
+  /// A task, or a callback where `task` is null, has failed, and nobody can be waiting for it.
+  virtual void report(TaskBase* task, std::exception_ptr error) noexcept = 0;
   /// A task that is registered under a name has ended.
-  virtual void registered_ended(TaskBase &task) noexcept = 0;
-  /// A step of this task, or of a callback where it is null, took longer than
-  /// `AppConfig::slow_step`.
-  virtual void slow_step(TaskBase *task, Nanoseconds took, const char *file,
-                         unsigned line) noexcept = 0;
+  virtual void registered_ended(TaskBase& task) noexcept = 0;
+  /// A step of this task, or of a callback where it is null, took longer than `AppConfig::slow_step`.
+  virtual void slow_step(TaskBase* task, Nanoseconds took, const char* file, unsigned line) noexcept = 0;
 
-protected:
+ protected:
   ~Host() = default;
 };
 
-/// The engine of an App: what is ready, what is due, what other threads have
-/// posted, and the tasks that are pending. Counted, since handles to tasks
-/// outlive the App; `app` is null from then on.
+/// The engine of an App: what is ready, what is due, what other threads have posted, and the tasks that are pending.
+/// Counted, since handles to tasks outlive the App; `app` is null from then on.
 class Loop {
-public:
-  Loop(App *its_app, Host *its_host, ClockSource *clock, Reactor *reactor,
-       Nanoseconds slow_step)
-      : app(its_app), host(its_host), inbox(std::make_shared<Inbox>(reactor)),
-        clock_(clock), manual_(dynamic_cast<ManualClock *>(clock)),
+ public:
+  Loop(App* its_app, Host* its_host, ClockSource* clock, Reactor* reactor, Nanoseconds slow_step)
+      : app(its_app),
+        host(its_host),
+        inbox(std::make_shared<Inbox>(reactor)),
+        clock_(clock),
+        manual_(dynamic_cast<ManualClock*>(clock)),
         slow_step_(slow_step) {}
 
   void retain() noexcept { ++references_; }
   void release() noexcept {
-    if (--references_ == 0)
-      delete this;
+    if (--references_ == 0) delete this;
   }
 
-  /// Throws `WrongThread` where another thread is inside the App, and
-  /// `InvalidState` where the App is gone.
+  /// Throws `WrongThread` where another thread is inside the App, and `InvalidState` where the App is gone.
   void check() const {
     check_thread();
-    if (!app)
-      app_is_gone();
+    if (!app) app_is_gone();
   }
   void check_thread() const {
-    const ThreadState *owner = owner_.load(std::memory_order_relaxed);
-    if (owner && owner != &this_thread())
-      wrong_thread();
+    const ThreadState* owner = owner_.load(std::memory_order_relaxed);
+    if (owner && owner != &this_thread()) wrong_thread();
   }
-  void set_owner(const ThreadState *owner) noexcept {
-    owner_.store(owner, std::memory_order_relaxed);
-  }
-  const ThreadState *owner() const noexcept {
-    return owner_.load(std::memory_order_relaxed);
-  }
+  void set_owner(const ThreadState* owner) noexcept { owner_.store(owner, std::memory_order_relaxed); }
+  const ThreadState* owner() const noexcept { return owner_.load(std::memory_order_relaxed); }
 
   Clock::time_point now() { return clock_ ? clock_->now() : Clock::now(); }
-  Clock::time_point deadline(Nanoseconds delay) {
-    return delay == Nanoseconds::max() ? never : add(now(), delay);
-  }
+  Clock::time_point deadline(Nanoseconds delay) { return delay == Nanoseconds::max() ? never : add(now(), delay); }
 
-  /// One turn: what was posted, then what is due, joins the ready queue; then
-  /// what is in the queue at that moment runs.
+  /// One turn: what was posted, then what is due, joins the ready queue; then what is in the queue at that moment runs.
   void turn();
 
   /// Whether the next turn has something to do without waiting for anything.
   bool has_work() const noexcept { return !ready.empty() || inbox->pending(); }
 
-  /// Sleeps until there may be something to do, at the latest for `limit`. A
-  /// ManualClock jumps instead, where it may.
+  /// Sleeps until there may be something to do, at the latest for `limit`. A ManualClock jumps instead, where it may.
   void wait(Nanoseconds limit);
-  /// Lets a ManualClock jump to the next deadline. False where there is none
-  /// that may.
+  /// Lets a ManualClock jump to the next deadline. False where there is none that may.
   bool jump();
 
-  /// Whether a wait could end by itself: by a timer, or by something under way
-  /// outside.
-  bool can_wake() const noexcept {
-    return is_outside() || (!timers.empty() && !is_held());
-  }
+  /// Whether a wait could end by itself: by a timer, or by something under way outside.
+  bool can_wake() const noexcept { return is_outside() || (!timers.empty() && !is_held()); }
   /// Whether something is under way outside that may come back.
   bool is_outside() const noexcept { return outside > 0 || thread_calls > 0; }
-  bool is_held() const noexcept {
-    return manual_ && manual_->mode_ == ManualClock::held;
-  }
+  bool is_held() const noexcept { return manual_ && manual_->mode_ == ManualClock::held; }
   bool is_manual() const noexcept { return manual_ != nullptr; }
 
-  /// Runs it at once behind the step that is under way, before anything that is
-  /// in the queue.
-  void run_next(Node &node) noexcept { batch_.push_front(node); }
-  void run_next(List &nodes) noexcept {
+  /// Runs it at once behind the step that is under way, before anything that is in the queue.
+  void run_next(Node& node) noexcept { batch_.push_front(node); }
+  void run_next(List& nodes) noexcept {
     nodes.splice_back(batch_);
     batch_.splice_back(nodes);
   }
 
   /// Takes out what is queued in a turn that did not come to its end.
-  void take_queued(List &nodes) noexcept {
+  void take_queued(List& nodes) noexcept {
     nodes.splice_back(batch_);
     nodes.splice_back(ready);
   }
 
-  App *app;
-  Host *host;
+  App* app;
+  Host* host;
   const std::shared_ptr<Inbox> inbox;
-  List ready;   // chains and calls, first in, first out
-  List pending; // the tasks of the user that have not ended, in the order added
-  List hidden;  // the App's own tasks, such as listeners
-  List unseen;  // tasks that failed while somebody held a handle, and at whose
-                // error nobody has looked
-  List drains;  // who waits for the end of all tasks
-  List thread_waiters; // who waits for the end of all thread calls
+  List ready;           // chains and calls, first in, first out
+  List pending;         // the tasks of the user that have not ended, in the order added
+  List hidden;          // the App's own tasks, such as listeners
+  List unseen;          // tasks that failed while somebody held a handle, and at whose
+                        // error nobody has looked
+  List drains;          // who waits for the end of all tasks
+  List thread_waiters;  // who waits for the end of all thread calls
   Timers timers;
   Ages ages;
-  Chain *current = nullptr; // the chain that is running
-  std::size_t calls = 0;    // callbacks that are neither run nor cancelled
-  std::size_t outside = 0;  // what may wake a task from outside: thread calls,
-                            // shared futures, foreign awaitables
+  Chain* current = nullptr;  // the chain that is running
+  std::size_t calls = 0;     // callbacks that are neither run nor cancelled
+  std::size_t outside = 0;   // what may wake a task from outside: thread calls,
+                             // shared futures, foreign awaitables
   std::size_t thread_calls = 0;
   unsigned max_threads = 32;
-  std::shared_ptr<void> thread_pool; // made by the first call
+  std::shared_ptr<void> thread_pool;  // made by the first call
   std::uint64_t last_id = 0;
-  bool closing =
-      false; // the App is being destroyed: work given to it is destroyed unrun
+  bool closing = false;  // the App is being destroyed: work given to it is destroyed unrun
 
   /// A task has ended.
   void check_drains() noexcept;
   /// Wakes all suspensions in this list.
-  static void wake_all(List &list) noexcept;
+  static void wake_all(List& list) noexcept;
 
-private:
-  void resume(Chain &chain) noexcept;
-  void run_timed(Node &node) noexcept;
+ private:
+  void resume(Chain& chain) noexcept;
+  void run_timed(Node& node) noexcept;
   ERRAND_NOINLINE static void wrong_thread() {
-    throw WrongThread(
-        "this belongs to the thread that is inside the App's run or poll");
+    throw WrongThread("this belongs to the thread that is inside the App's run or poll");
   }
-  ERRAND_NOINLINE static void app_is_gone() {
-    throw InvalidState("the App that this belongs to has ended");
-  }
+  ERRAND_NOINLINE static void app_is_gone() { throw InvalidState("the App that this belongs to has ended"); }
 
-  List batch_; // what is left to run in this turn
-  ClockSource *const clock_;
-  ManualClock *const manual_;
+  List batch_;  // what is left to run in this turn
+  ClockSource* const clock_;
+  ManualClock* const manual_;
   const Nanoseconds slow_step_;
-  std::atomic<const ThreadState *> owner_ = nullptr;
+  std::atomic<const ThreadState*> owner_ = nullptr;
   std::size_t references_ = 1;
 };
 
-/// A call at a certain time, for the library's own use: it lives where it is
-/// needed and calls a function of its owner.
+/// A call at a certain time, for the library's own use: it lives where it is needed and calls a function of its owner.
 class Deadline final : public Call {
-public:
-  Deadline(void (*due)(void *) noexcept, void *owner) noexcept
-      : due_(due), owner_(owner) {}
+ public:
+  Deadline(void (*due)(void*) noexcept, void* owner) noexcept : due_(due), owner_(owner) {}
   ~Deadline() { disarm(); }
 
   /// Throws `std::bad_alloc`.
-  void arm(Loop &loop, Clock::time_point when) {
+  void arm(Loop& loop, Clock::time_point when) {
     loop_ = &loop;
     loop.timers.arm(*this, when);
   }
   /// It will not be called, even where it is already due.
   void disarm() noexcept {
-    if (linked())
-      unlink();
-    if (armed())
-      loop_->timers.disarm(*this);
+    if (linked()) unlink();
+    if (armed()) loop_->timers.disarm(*this);
   }
   void run() noexcept override { due_(owner_); }
   void drop() noexcept override {}
 
-private:
-  void (*due_)(void *) noexcept;
-  void *owner_;
-  Loop *loop_ = nullptr;
+ private:
+  void (*due_)(void*) noexcept;
+  void* owner_;
+  Loop* loop_ = nullptr;
 };
 
 // Implementation: `turn` and what it calls stand in chain.hpp
 
 inline bool Loop::jump() {
-  if (!manual_ || is_held() || timers.empty() || is_outside())
-    return false;
+  if (!manual_ || is_held() || timers.empty() || is_outside()) return false;
   ages.note(last_id, manual_->now_);
-  if (timers.next() > manual_->now_)
-    manual_->now_ = timers.next();
+  if (timers.next() > manual_->now_) manual_->now_ = timers.next();
   return true;
 }
 
 inline void Loop::wait(Nanoseconds limit) {
-  if (jump())
-    return;
+  if (jump()) return;
   ages.note(last_id, now());
   std::optional<Clock::time_point> until;
-  if (!timers.empty() && !manual_)
-    until = timers.next();
+  if (!timers.empty() && !manual_) until = timers.next();
   if (limit != Nanoseconds::max()) {
     const Clock::time_point last = add(now(), limit);
-    if (!until || last < *until)
-      until = last;
+    if (!until || last < *until) until = last;
   }
-  if (until && clock_ && !inbox->has_reactor())
-    until = add(Clock::now(), *until - clock_->now());
+  if (until && clock_ && !inbox->has_reactor()) until = add(Clock::now(), *until - clock_->now());
   inbox->sleep(until);
 }
 
-} // namespace errand::detail
+}  // namespace errand::detail

@@ -6,9 +6,8 @@
 
 namespace errand::detail {
 
-/// What a node is. What stands in the ready queue is a `chain` or a `call`; an
-/// `observer` is told of a task's end on the spot; all from `sleep` on are
-/// suspensions, named after what they wait for.
+/// What a node is. What stands in the ready queue is a `chain` or a `call`; an `observer` is told of a task's end on
+/// the spot; all from `sleep` on are suspensions, named after what they wait for.
 enum class Kind : std::uint8_t {
   chain,
   call,
@@ -28,11 +27,10 @@ enum class Kind : std::uint8_t {
   branches,
 };
 
-inline const char *name_of(Kind kind) noexcept {
-  constexpr const char *names[] = {
-      "",       "",          "",          "sleep",   "task",  "event",
-      "lock",   "semaphore", "condition", "barrier", "queue", "future",
-      "signal", "thread",    "foreign",   "branches"};
+inline const char* name_of(Kind kind) noexcept {
+  constexpr const char* names[] = {"",       "",          "",          "sleep",   "task",  "event",
+                                   "lock",   "semaphore", "condition", "barrier", "queue", "future",
+                                   "signal", "thread",    "foreign",   "branches"};
   return names[static_cast<unsigned>(kind)];
 }
 
@@ -46,10 +44,10 @@ struct Node : Link {
 /// A node that can also be in the timer queue.
 struct TimerNode : Node {
   static constexpr std::uint32_t unarmed = 0xffffffff;
-  std::uint32_t timer = unarmed; // its index in the heap
+  std::uint32_t timer = unarmed;  // its index in the heap
 
   explicit TimerNode(Kind of) noexcept : Node(of) {}
   bool armed() const noexcept { return timer != unarmed; }
 };
 
-} // namespace errand::detail
+}  // namespace errand::detail

@@ -8,19 +8,17 @@
 
 namespace errand::detail {
 
-/// Permits that are taken and given back: what a Lock and a Semaphore have in
-/// common. First come, first served: a permit that is given back is handed to
-/// the first waiter, and nobody can take it from under it.
+/// Permits that are taken and given back: what a Lock and a Semaphore have in common. First come, first served: a
+/// permit that is given back is handed to the first waiter, and nobody can take it from under it.
 class Permits {
-public:
+ public:
   explicit Permits(std::size_t free) noexcept : free_(free) {}
-  Permits(const Permits &) = delete;
-  Permits &operator=(const Permits &) = delete;
+  Permits(const Permits&) = delete;
+  Permits& operator=(const Permits&) = delete;
 
   std::size_t free() const noexcept { return free_; }
   bool try_take() noexcept {
-    if (free_ == 0)
-      return false;
+    if (free_ == 0) return false;
     --free_;
     return true;
   }
@@ -28,17 +26,15 @@ public:
 
   WaitList waiters;
 
-private:
+ private:
   std::size_t free_;
 };
 
-/// One permit, given back when this is destroyed; the base of what an acquire
-/// gives.
+/// One permit, given back when this is destroyed; the base of what an acquire gives.
 class Grant {
-public:
-  Grant(Grant &&other) noexcept
-      : permits_(std::exchange(other.permits_, nullptr)) {}
-  Grant &operator=(Grant &&other) noexcept {
+ public:
+  Grant(Grant&& other) noexcept : permits_(std::exchange(other.permits_, nullptr)) {}
+  Grant& operator=(Grant&& other) noexcept {
     Grant old(std::move(*this));
     permits_ = std::exchange(other.permits_, nullptr);
     return *this;
@@ -47,27 +43,23 @@ public:
 
   /// Gives it back before the end of the scope. Once: later calls do nothing.
   void release() noexcept {
-    if (Permits *permits = std::exchange(permits_, nullptr))
-      permits->give_back();
+    if (Permits* permits = std::exchange(permits_, nullptr)) permits->give_back();
   }
 
-protected:
-  explicit Grant(Permits &permits) noexcept : permits_(&permits) {}
+ protected:
+  explicit Grant(Permits& permits) noexcept : permits_(&permits) {}
 
-private:
-  Permits *permits_;
+ private:
+  Permits* permits_;
 };
 
 class AcquireBase : public Suspension {
-public:
-  AcquireBase(Kind of, Permits &permits) noexcept
-      : Suspension(of), permits_(permits) {}
-  AcquireBase(AcquireBase &&) noexcept = default;
-  /// What was handed over and not picked up, because the task was aborted, goes
-  /// on to the next.
+ public:
+  AcquireBase(Kind of, Permits& permits) noexcept : Suspension(of), permits_(permits) {}
+  AcquireBase(AcquireBase&&) noexcept = default;
+  /// What was handed over and not picked up, because the task was aborted, goes on to the next.
   ~AcquireBase() {
-    if (granted_ && !is_broken())
-      permits_.give_back();
+    if (granted_ && !is_broken()) permits_.give_back();
   }
 
   bool await_ready() noexcept { return granted_ = permits_.try_take(); }
@@ -76,24 +68,24 @@ public:
     return suspend(awaiting.promise(), permits_.waiters.list());
   }
 
-protected:
-  Permits &pick_up() {
+ protected:
+  Permits& pick_up() {
     resumed();
     granted_ = false;
     return permits_;
   }
 
-private:
+ private:
   friend Permits;
 
-  Permits &permits_;
+  Permits& permits_;
   bool granted_ = false;
 };
 
 /// The wait for a permit; gives a `G`, a class derived from `Grant`.
 template <class G>
 class [[nodiscard("co_await it")]] Acquire : public AcquireBase {
-public:
+ public:
   using AcquireBase::AcquireBase;
   G await_resume() { return G(pick_up()); }
 };
@@ -103,9 +95,9 @@ inline void Permits::give_back() noexcept {
     ++free_;
     return;
   }
-  AcquireBase &next = waiters.first<AcquireBase>();
+  AcquireBase& next = waiters.first<AcquireBase>();
   next.granted_ = true;
   waiters.hand_over(next);
 }
 
-} // namespace errand::detail
+}  // namespace errand::detail

@@ -13,29 +13,28 @@
 
 namespace errand::detail {
 
-/// An awaiter that stands elsewhere. GCC up to 12 copies an awaiter that
-/// `await_transform` returns by reference.
-template <class A> class AwaiterRef {
-public:
-  explicit AwaiterRef(A &awaiter) noexcept : awaiter_(awaiter) {}
+/// An awaiter that stands elsewhere. GCC up to 12 copies an awaiter that `await_transform` returns by reference.
+template <class A>
+class AwaiterRef {
+ public:
+  explicit AwaiterRef(A& awaiter) noexcept : awaiter_(awaiter) {}
 
-  bool await_ready() noexcept(noexcept(std::declval<A &>().await_ready())) {
-    return awaiter_.await_ready();
-  }
-  template <class P> auto await_suspend(std::coroutine_handle<P> awaiting) {
+  bool await_ready() noexcept(noexcept(std::declval<A&>().await_ready())) { return awaiter_.await_ready(); }
+  template <class P>
+  auto await_suspend(std::coroutine_handle<P> awaiting) {
     return awaiter_.await_suspend(awaiting);
   }
   decltype(auto) await_resume() { return awaiter_.await_resume(); }
 
-private:
-  A &awaiter_;
+ private:
+  A& awaiter_;
 };
 
-/// A promise whose coroutine may await. The default arguments of
-/// `await_transform` note the place of each await.
-template <class Base = PromiseBase> struct AwaitingPromise : Base, Pooled {
+/// A promise whose coroutine may await. The default arguments of `await_transform` note the place of each await.
+template <class Base = PromiseBase>
+struct AwaitingPromise : Base, Pooled {
   template <class A>
-  auto await_transform(A &&awaitable, const char *at_file = __builtin_FILE(),
+  auto await_transform(A&& awaitable, const char* at_file = __builtin_FILE(),
                        std::uint32_t at_line = __builtin_LINE()) {
     using Plain = std::remove_cvref_t<A>;
     static_assert(!(is_coro<Plain> && std::is_lvalue_reference_v<A>),
@@ -50,10 +49,10 @@ template <class Base = PromiseBase> struct AwaitingPromise : Base, Pooled {
       if constexpr (std::is_reference_v<Awaiter<A>>) {
         return AwaiterRef<std::remove_reference_t<Awaiter<A>>>(awaitable);
       } else {
-        return awaiter_of(static_cast<A &&>(awaitable));
+        return awaiter_of(static_cast<A&&>(awaitable));
       }
     } else if constexpr (ForeignAwaitable<A>) {
-      return Bridged<A>(static_cast<A &&>(awaitable));
+      return Bridged<A>(static_cast<A&&>(awaitable));
     }
   }
 };
@@ -67,9 +66,9 @@ struct FinalAwaiter {
   void await_resume() const noexcept {}
 };
 
-/// The promise without `return_value` and `return_void`, of which there may be
-/// only one.
-template <class T> struct ResultPromise : AwaitingPromise<> {
+/// The promise without `return_value` and `return_void`, of which there may be only one.
+template <class T>
+struct ResultPromise : AwaitingPromise<> {
   Storage<T> storage;
 
   ~ResultPromise() {
@@ -87,31 +86,37 @@ template <class T> struct ResultPromise : AwaitingPromise<> {
     has_error = true;
     is_cancelled = handling<Cancelled>();
   }
-  template <class... Args> void set_value(Args &&...args) {
+  template <class... Args>
+  void set_value(Args&&... args) {
     storage.set_value(std::forward<Args>(args)...);
     has_value = true;
   }
 };
 
-template <class T> class Promise final : public ResultPromise<T> {
-public:
+template <class T>
+class Promise final : public ResultPromise<T> {
+ public:
   Coro<T> get_return_object() noexcept;
 
   template <class U = T>
-  requires std::is_constructible_v<T, U &&>
-  void return_value(U &&value) { this->set_value(std::forward<U>(value)); }
+    requires std::is_constructible_v<T, U&&>
+  void return_value(U&& value) {
+    this->set_value(std::forward<U>(value));
+  }
 };
 
-template <class T> class Promise<T &> final : public ResultPromise<T &> {
-public:
-  Coro<T &> get_return_object() noexcept;
-  void return_value(T &value) noexcept { this->set_value(&value); }
+template <class T>
+class Promise<T&> final : public ResultPromise<T&> {
+ public:
+  Coro<T&> get_return_object() noexcept;
+  void return_value(T& value) noexcept { this->set_value(&value); }
 };
 
-template <> class Promise<void> final : public ResultPromise<void> {
-public:
+template <>
+class Promise<void> final : public ResultPromise<void> {
+ public:
   Coro<void> get_return_object() noexcept;
   void return_void() noexcept { has_value = true; }
 };
 
-} // namespace errand::detail
+}  // namespace errand::detail

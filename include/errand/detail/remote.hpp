@@ -8,42 +8,36 @@
 
 namespace errand::detail {
 
-/// A wake-up that comes from outside the App's thread. It belongs to two sides:
-/// the waiting task, which may go away at any time, and whoever posts it, on
-/// whatever thread and however late. The last one destroys it.
+/// A wake-up that comes from outside the App's thread. It belongs to two sides: the waiting task, which may go away at
+/// any time, and whoever posts it, on whatever thread and however late. The last one destroys it.
 class RemoteWake : public Call {
-public:
+ public:
   /// On the App's thread: the task waits for it from now on.
-  void attach(Suspension &waiter, Loop &loop) {
+  void attach(Suspension& waiter, Loop& loop) {
     inbox_ = loop.inbox;
     waiter_ = &waiter;
     ++loop.outside;
   }
   /// On the App's thread: the task does not wait any more, or never did.
   void detach() noexcept {
-    if (Suspension *waiter = std::exchange(waiter_, nullptr))
-      --waiter->chain()->loop->outside;
+    if (Suspension* waiter = std::exchange(waiter_, nullptr)) --waiter->chain()->loop->outside;
     release();
   }
   /// From any thread, once: wakes the task, if it still waits.
   void post() noexcept {
-    const std::shared_ptr<Inbox> inbox =
-        inbox_; // this may be gone as soon as it is posted
-    if (!inbox || !inbox->post(*this))
-      drop();
+    const std::shared_ptr<Inbox> inbox = inbox_;  // this may be gone as soon as it is posted
+    if (!inbox || !inbox->post(*this)) drop();
   }
   /// Instead of `post`, where nobody has to be woken.
   void release() noexcept {
-    if (owners_.fetch_sub(1, std::memory_order_acq_rel) == 1)
-      destroy();
+    if (owners_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy();
   }
 
   void run() noexcept override {
-    if (Suspension *waiter = std::exchange(waiter_, nullptr)) {
-      Chain &chain = *waiter->chain();
+    if (Suspension* waiter = std::exchange(waiter_, nullptr)) {
+      Chain& chain = *waiter->chain();
       --chain.loop->outside;
-      if (waiter->kind == Kind::foreign && (chain.flags & Chain::asked) &&
-          !(chain.flags & Chain::held)) {
+      if (waiter->kind == Kind::foreign && (chain.flags & Chain::asked) && !(chain.flags & Chain::held)) {
         chain.flags |= Chain::interrupted;
       }
       chain.woken();
@@ -52,15 +46,15 @@ public:
   }
   void drop() noexcept override { release(); }
 
-protected:
+ protected:
   ~RemoteWake() = default;
   virtual void destroy() noexcept = 0;
 
   std::shared_ptr<Inbox> inbox_;
 
-private:
-  Suspension *waiter_ = nullptr; // for the App's thread alone
+ private:
+  Suspension* waiter_ = nullptr;  // for the App's thread alone
   std::atomic<int> owners_ = 2;
 };
 
-} // namespace errand::detail
+}  // namespace errand::detail

@@ -8,70 +8,65 @@
 namespace errand::detail {
 
 template <class Work>
-inline constexpr bool is_safe_in_await =
-    !frees_temporaries_twice || std::is_lvalue_reference_v<Work> ||
-    std::is_trivially_destructible_v<std::remove_cvref_t<Work>>;
+inline constexpr bool is_safe_in_await = !frees_temporaries_twice || std::is_lvalue_reference_v<Work> ||
+                                         std::is_trivially_destructible_v<std::remove_cvref_t<Work>>;
 
 /// What `add_task` returns for work of this type, given as `Work&` or `Work&&`.
-template <class Work> struct WorkTraits {
+template <class Work>
+struct WorkTraits {
   using Callable = std::decay_t<Work>;
   using Value = typename TaskResult<typename WorkResult<Callable>::type>::type;
   static_assert(Result<Value>,
                 "a task's result must be void, an lvalue reference, or an "
                 "object type that can be moved");
-  using Handle = std::conditional_t<is_safe_in_await<Work>, Task<Value>,
-                                    TaskToName<Value>>;
+  using Handle = std::conditional_t<is_safe_in_await<Work>, Task<Value>, TaskToName<Value>>;
 
-  static TaskState<Value> *make(Loop &loop, Work &&work) {
+  static TaskState<Value>* make(Loop& loop, Work&& work) {
     static_assert(std::is_constructible_v<Callable, Work>,
                   "this callable cannot be copied: std::move it into add_task");
     return new CallableTask<Value, Callable>(loop, std::forward<Work>(work));
   }
 };
-template <class T> struct WorkTraits<Coro<T> &&> {
+template <class T>
+struct WorkTraits<Coro<T>&&> {
   using Value = T;
   using Handle = Task<T>;
 
-  static TaskState<T> *make(Loop &loop, Coro<T> &&coro) {
-    if (!coro)
-      throw InvalidState("this Coro is empty: a coroutine can be run once");
+  static TaskState<T>* make(Loop& loop, Coro<T>&& coro) {
+    if (!coro) throw InvalidState("this Coro is empty: a coroutine can be run once");
     return new TaskState<T>(loop, *coro.release());
   }
 };
 template <class Work>
-requires is_coro<std::remove_cvref_t<Work>> &&
-    (!std::is_same_v<Work,
-                     std::remove_cvref_t<Work> &&>)struct WorkTraits<Work> {
-  static_assert(!is_coro<std::remove_cvref_t<Work>>,
-                "a Coro runs once: write add_task(std::move(coro))");
+  requires is_coro<std::remove_cvref_t<Work>> && (!std::is_same_v<Work, std::remove_cvref_t<Work> &&>)
+struct WorkTraits<Work> {
+  static_assert(!is_coro<std::remove_cvref_t<Work>>, "a Coro runs once: write add_task(std::move(coro))");
   using Value = typename std::remove_cvref_t<Work>::value_type;
   using Handle = Task<Value>;
 };
 template <class Work>
-requires is_task_handle<std::remove_cvref_t<Work>>
+  requires is_task_handle<std::remove_cvref_t<Work>>
 struct WorkTraits<Work> {
   using Value = typename std::remove_cvref_t<Work>::value_type;
   using Handle = Task<Value>;
 };
 
-/// A task of the loop that is not queued yet. Throws `std::bad_alloc`; the work
-/// is destroyed then.
+/// A task of the loop that is not queued yet. Throws `std::bad_alloc`; the work is destroyed then.
 template <class Work>
-TaskState<typename WorkTraits<Work &&>::Value> &make_task(Loop &loop,
-                                                          Work &&work) {
-  auto *task = WorkTraits<Work &&>::make(loop, std::forward<Work>(work));
+TaskState<typename WorkTraits<Work&&>::Value>& make_task(Loop& loop, Work&& work) {
+  auto* task = WorkTraits<Work&&>::make(loop, std::forward<Work>(work));
   task->id = ++loop.last_id;
-  loop.pending.push_back(static_cast<TaskLink &>(*task));
+  loop.pending.push_back(static_cast<TaskLink&>(*task));
   return *task;
 }
 
 /// Queues it, but for an App that is being destroyed: there it ends unrun.
-inline void start_task(TaskBase &task) noexcept {
+inline void start_task(TaskBase& task) noexcept {
   if (task.loop->closing) {
     task.end_standing();
   } else {
-    task.loop->ready.push_back(static_cast<Chain &>(task));
+    task.loop->ready.push_back(static_cast<Chain&>(task));
   }
 }
 
-} // namespace errand::detail
+}  // namespace errand::detail

@@ -8,17 +8,23 @@
 
 namespace errand::detail {
 
-/// What a result of type `T` is kept as: a reference as a pointer, `void` as
-/// nothing.
-template <class T> struct Stored { using type = T; };
-template <class T> struct Stored<T &> { using type = T *; };
-template <> struct Stored<void> {
+/// What a result of type `T` is kept as: a reference as a pointer, `void` as nothing.
+template <class T>
+struct Stored {
+  using type = T;
+};
+template <class T>
+struct Stored<T&> {
+  using type = T*;
+};
+template <>
+struct Stored<void> {
   struct type {};
 };
 
-/// Room for a value or an error. Which of them is there, if any, its owner
-/// knows.
-template <class T> union Storage {
+/// Room for a value or an error. Which of them is there, if any, its owner knows.
+template <class T>
+union Storage {
   using Value = typename Stored<T>::type;
 
   Value value;
@@ -26,15 +32,14 @@ template <class T> union Storage {
 
   Storage() noexcept {}
   ~Storage() {}
-  Storage(const Storage &) = delete;
-  Storage &operator=(const Storage &) = delete;
+  Storage(const Storage&) = delete;
+  Storage& operator=(const Storage&) = delete;
 
-  template <class... Args> void set_value(Args &&...args) {
+  template <class... Args>
+  void set_value(Args&&... args) {
     std::construct_at(std::addressof(value), std::forward<Args>(args)...);
   }
-  void set_error(std::exception_ptr thrown) noexcept {
-    std::construct_at(std::addressof(error), std::move(thrown));
-  }
+  void set_error(std::exception_ptr thrown) noexcept { std::construct_at(std::addressof(error), std::move(thrown)); }
   void destroy_value() noexcept { std::destroy_at(std::addressof(value)); }
   void destroy_error() noexcept { std::destroy_at(std::addressof(error)); }
 
@@ -49,8 +54,8 @@ template <class T> union Storage {
 };
 
 template <class T>
-concept Result = std::is_void_v<T> || std::is_lvalue_reference_v<T> ||
-    (std::is_object_v<T> && !std::is_array_v<T> &&
-     std::is_move_constructible_v<T> && std::is_destructible_v<T>);
+concept Result =
+    std::is_void_v<T> || std::is_lvalue_reference_v<T> ||
+    (std::is_object_v<T> && !std::is_array_v<T> && std::is_move_constructible_v<T> && std::is_destructible_v<T>);
 
-} // namespace errand::detail
+}  // namespace errand::detail

@@ -16,33 +16,30 @@ namespace errand {
 
 enum class TaskStatus : std::uint8_t { pending, succeeded, failed, cancelled };
 
-} // namespace errand
+}  // namespace errand
 
 namespace errand::detail {
 
-/// Is told on the spot that a task has ended, in its place among the task's
-/// awaiters.
+/// Is told on the spot that a task has ended, in its place among the task's awaiters.
 struct Observer : Node {
   Observer() noexcept : Node(Kind::observer) {}
   ~Observer() {
-    if (linked())
-      unlink();
+    if (linked()) unlink();
   }
-  virtual void task_ended(TaskBase &task) noexcept = 0;
+  virtual void task_ended(TaskBase& task) noexcept = 0;
 };
 
 /// A wait until no task is pending that was there when it began, but for one.
 class Drain : public Suspension {
-public:
-  bool is_over(const List &pending) const noexcept;
+ public:
+  bool is_over(const List& pending) const noexcept;
 
-protected:
-  Drain(TaskBase *except, std::uint64_t upto) noexcept
-      : Suspension(Kind::task), except_(except), upto_(upto) {}
+ protected:
+  Drain(TaskBase* except, std::uint64_t upto) noexcept : Suspension(Kind::task), except_(except), upto_(upto) {}
   ~Drain() = default;
 
-private:
-  TaskBase *except_;
+ private:
+  TaskBase* except_;
   std::uint64_t upto_;
 };
 
@@ -54,61 +51,48 @@ struct TaskDetails {
   std::string name;
   std::string request_reason;
   std::string end_reason;
-  List names; // those under which it is registered: the registry links its
-              // entries here
+  List names;  // those under which it is registered: the registry links its
+               // entries here
   std::uint32_t registrations = 0;
 };
 
-/// What handles refer to. Counted: each handle has a reference, each name in
-/// the registry one, and the loop one until the task ends. Where only the
-/// latter two are left, nobody can be waiting for the task.
+/// What handles refer to. Counted: each handle has a reference, each name in the registry one, and the loop one until
+/// the task ends. Where only the latter two are left, nobody can be waiting for the task.
 class TaskBase : public Chain, public TaskLink, public Pooled {
-public:
-  explicit TaskBase(Loop &its_loop) noexcept : Chain(&its_loop) {
-    its_loop.retain();
-  }
+ public:
+  explicit TaskBase(Loop& its_loop) noexcept : Chain(&its_loop) { its_loop.retain(); }
 
   void retain() noexcept { ++references_; }
-  /// Gives a reference back. A failure at which nobody can look any more is
-  /// reported.
+  /// Gives a reference back. A failure at which nobody can look any more is reported.
   void release() noexcept {
     if (status == TaskStatus::failed && !seen) [[unlikely]]
       report_if_unwatched();
-    if (--references_ == 0)
-      delete this;
+    if (--references_ == 0) delete this;
   }
 
   bool done() const noexcept { return status != TaskStatus::pending; }
   std::string name() const;
-  TaskDetails &details() {
-    if (!details_)
-      details_ = std::make_unique<TaskDetails>();
+  TaskDetails& details() {
+    if (!details_) details_ = std::make_unique<TaskDetails>();
     return *details_;
   }
   bool has_name() const noexcept { return details_ && !details_->name.empty(); }
-  bool is_registered() const noexcept {
-    return details_ && details_->registrations > 0;
-  }
-  std::string request_reason() const override {
-    return details_ ? details_->request_reason : std::string();
-  }
-  Chain &root() noexcept final { return *this; }
+  bool is_registered() const noexcept { return details_ && details_->registrations > 0; }
+  std::string request_reason() const override { return details_ ? details_->request_reason : std::string(); }
+  Chain& root() noexcept final { return *this; }
 
   bool cancel(std::string_view reason);
   bool abort(std::string_view reason);
   unsigned uncancel();
   bool is_running() const noexcept {
-    return loop->current && status == TaskStatus::pending &&
-           &loop->current->root() == this;
+    return loop->current && status == TaskStatus::pending && &loop->current->root() == this;
   }
 
   /// Somebody looks at how it ended: a failure need not be reported any more.
   void look() noexcept {
-    if (seen)
-      return;
+    if (seen) return;
     seen = true;
-    if (status == TaskStatus::failed && TaskLink::linked())
-      TaskLink::unlink();
+    if (status == TaskStatus::failed && TaskLink::linked()) TaskLink::unlink();
   }
   /// What it failed with, or was cancelled by, if anything was thrown.
   virtual std::exception_ptr error() const noexcept = 0;
@@ -125,18 +109,17 @@ public:
 
   bool begin() noexcept override;
   /// A task of the same work for another worker; null where there can be none.
-  virtual TaskBase *copy_for(Loop &) const { return nullptr; }
+  virtual TaskBase* copy_for(Loop&) const { return nullptr; }
 
-  List awaiters; // suspensions, done-callbacks and observers
+  List awaiters;  // suspensions, done-callbacks and observers
   std::uint64_t id = 0;
   TaskStatus status = TaskStatus::pending;
-  bool seen = false;  // somebody has looked at its failure
-  bool taken = false; // its result was moved out
+  bool seen = false;   // somebody has looked at its failure
+  bool taken = false;  // its result was moved out
   bool has_error = false;
-  bool is_report =
-      false; // it dispatches a failure: its own is not dispatched again
+  bool is_report = false;  // it dispatches a failure: its own is not dispatched again
 
-protected:
+ protected:
   virtual ~TaskBase() { loop->release(); }
   /// Destroys the callable that it was made from, if there is one.
   virtual void destroy_work() noexcept {}
@@ -146,38 +129,31 @@ protected:
   /// Whether this is the only reference, so that the result may be moved out.
   bool is_last_reference() const noexcept { return references_ == 1; }
 
-private:
-  /// Reports its failure, where the reference that the caller is about to give
-  /// back is the last but for the registry's.
+ private:
+  /// Reports its failure, where the reference that the caller is about to give back is the last but for the registry's.
   void report_if_unwatched() noexcept;
 
-  std::uint32_t references_ = 1; // the loop's, until the end
+  std::uint32_t references_ = 1;  // the loop's, until the end
   std::unique_ptr<TaskDetails> details_;
 };
 
-template <class T> class TaskState : public TaskBase {
-public:
+template <class T>
+class TaskState : public TaskBase {
+ public:
   /// A task of a coroutine, which belongs to it from now on.
-  TaskState(Loop &its_loop, Promise<T> &promise) noexcept : TaskBase(its_loop) {
-    adopt(promise);
-  }
+  TaskState(Loop& its_loop, Promise<T>& promise) noexcept : TaskBase(its_loop) { adopt(promise); }
 
-  std::exception_ptr error() const noexcept final {
-    return has_error ? storage_.error : nullptr;
-  }
+  std::exception_ptr error() const noexcept final { return has_error ? storage_.error : nullptr; }
 
   /// The result where it stands. Of a task that has succeeded.
   decltype(auto) value() {
-    if (taken)
-      throw_taken();
+    if (taken) throw_taken();
     return storage_.get();
   }
 
-  /// The result for a handle that is given up: moved out where no other handle
-  /// is left, or where it cannot be copied.
+  /// The result for a handle that is given up: moved out where no other handle is left, or where it cannot be copied.
   T take() {
-    if (taken)
-      throw_taken();
+    if (taken) throw_taken();
     if constexpr (std::is_lvalue_reference_v<T>) {
       return storage_.get();
     } else if constexpr (!std::is_void_v<T>) {
@@ -185,15 +161,14 @@ public:
         taken = true;
         return std::move(storage_.get());
       } else {
-        if (is_last_reference())
-          return std::move(storage_.get());
+        if (is_last_reference()) return std::move(storage_.get());
         return std::as_const(storage_).value;
       }
     }
   }
 
-protected:
-  explicit TaskState(Loop &its_loop) noexcept : TaskBase(its_loop) {}
+ protected:
+  explicit TaskState(Loop& its_loop) noexcept : TaskBase(its_loop) {}
   ~TaskState() override {
     if (has_error) {
       storage_.destroy_error();
@@ -202,11 +177,12 @@ protected:
     }
   }
 
-  void adopt(Promise<T> &promise) noexcept {
+  void adopt(Promise<T>& promise) noexcept {
     leaf = &promise;
     promise.chain = this;
   }
-  template <class... Args> void succeed(Args &&...args) {
+  template <class... Args>
+  void succeed(Args&&... args) {
     storage_.set_value(std::forward<Args>(args)...);
     status = TaskStatus::succeeded;
   }
@@ -217,10 +193,9 @@ protected:
   }
 
   void ended() noexcept final {
-    Promise<T> &promise = static_cast<Promise<T> &>(*leaf);
+    Promise<T>& promise = static_cast<Promise<T>&>(*leaf);
     if (promise.has_value) {
-      if constexpr (std::is_nothrow_move_constructible_v<
-                        typename Storage<T>::Value>) {
+      if constexpr (std::is_nothrow_move_constructible_v<typename Storage<T>::Value>) {
         succeed(std::move(promise.storage.value));
       } else {
         try {
@@ -238,62 +213,69 @@ protected:
     end();
   }
 
-private:
+ private:
   Storage<T> storage_;
 };
 
 /// What a callable gives, called with the App where it takes it.
-template <class F> struct WorkResult {
-  static_assert(std::is_invocable_v<F &, App &> || std::is_invocable_v<F &>,
+template <class F>
+struct WorkResult {
+  static_assert(std::is_invocable_v<F&, App&> || std::is_invocable_v<F&>,
                 "add_task takes a Coro, a Task, or a callable f(App&) or f(); "
                 "bind other arguments in a lambda, or call "
                 "the coroutine function and pass the Coro");
   using type = void;
 };
 template <class F>
-requires std::is_invocable_v<F &, App &>
+  requires std::is_invocable_v<F&, App&>
 struct WorkResult<F> {
-  using type = std::invoke_result_t<F &, App &>;
+  using type = std::invoke_result_t<F&, App&>;
 };
 template <class F>
-requires(!std::is_invocable_v<F &, App &> &&
-         std::is_invocable_v<F &>) struct WorkResult<F> {
-  using type = std::invoke_result_t<F &>;
+  requires(!std::is_invocable_v<F&, App&> && std::is_invocable_v<F&>)
+struct WorkResult<F> {
+  using type = std::invoke_result_t<F&>;
 };
-/// The same of what must not be looked at any closer: no other awaitable is
-/// started by anyone.
-template <class R> struct TaskResult {
+/// The same of what must not be looked at any closer: no other awaitable is started by anyone.
+template <class R>
+struct TaskResult {
   static_assert(GivesNoAwaitable<R>,
                 "this callable returns an awaitable that is no Coro, and "
                 "nobody would await it: return a Coro that does");
   using type = std::remove_cv_t<R>;
 };
 template <class R>
-requires std::is_rvalue_reference_v<R>
-struct TaskResult<R> : TaskResult<std::remove_cvref_t<R>> {
+  requires std::is_rvalue_reference_v<R>
+struct TaskResult<R> : TaskResult<std::remove_cvref_t<R>> {};
+template <class T>
+struct TaskResult<Coro<T>> {
+  using type = T;
 };
-template <class T> struct TaskResult<Coro<T>> { using type = T; };
-template <class T> struct TaskResult<Coro<T> &&> { using type = T; };
+template <class T>
+struct TaskResult<Coro<T>&&> {
+  using type = T;
+};
 
-template <class F> decltype(auto) call_work(F &work, App &app) {
-  if constexpr (std::is_invocable_v<F &, App &>) {
+template <class F>
+decltype(auto) call_work(F& work, App& app) {
+  if constexpr (std::is_invocable_v<F&, App&>) {
     return std::invoke(work, app);
   } else {
     return std::invoke(work);
   }
 }
 
-/// A task made from a callable, which is called in the task's first step and
-/// lives as long as the coroutine.
-template <class T, class F> class CallableTask final : public TaskState<T> {
-public:
+/// A task made from a callable, which is called in the task's first step and lives as long as the coroutine.
+template <class T, class F>
+class CallableTask final : public TaskState<T> {
+ public:
   template <class G>
-  CallableTask(Loop &its_loop, G &&callable) : TaskState<T>(its_loop) {
+  CallableTask(Loop& its_loop, G&& callable) : TaskState<T>(its_loop) {
     std::construct_at(std::addressof(work_), std::forward<G>(callable));
     this->flags |= Chain::has_work;
   }
 
-  TaskBase *copy_for(Loop &other) const override {
+  TaskBase* copy_for(Loop& other) const override {
     if constexpr (std::is_copy_constructible_v<F>) {
       return new CallableTask(other, work_);
     } else {
@@ -302,15 +284,12 @@ public:
   }
 
   bool begin() noexcept override {
-    if (this->flags & Chain::asked)
-      return TaskBase::begin();
+    if (this->flags & Chain::asked) return TaskBase::begin();
     try {
       using R = typename WorkResult<F>::type;
       if constexpr (is_coro<std::remove_cvref_t<R>>) {
         std::remove_cvref_t<R> coro = call_work(work_, *this->loop->app);
-        if (!coro)
-          throw InvalidState("the callable of task '" + this->name() +
-                             "' returned an empty Coro");
+        if (!coro) throw InvalidState("the callable of task '" + this->name() + "' returned an empty Coro");
         this->adopt(*coro.release());
         return true;
       } else if constexpr (std::is_void_v<R>) {
@@ -330,11 +309,10 @@ public:
     return false;
   }
 
-private:
+ private:
   ~CallableTask() override {}
   void destroy_work() noexcept override {
-    if (this->flags & Chain::has_work)
-      std::destroy_at(std::addressof(work_));
+    if (this->flags & Chain::has_work) std::destroy_at(std::addressof(work_));
     this->flags &= static_cast<std::uint8_t>(~Chain::has_work);
   }
 
@@ -345,17 +323,13 @@ private:
 
 // Implementation
 
-inline std::string TaskBase::name() const {
-  return has_name() ? details_->name : "Task-" + std::to_string(id);
-}
+inline std::string TaskBase::name() const { return has_name() ? details_->name : "Task-" + std::to_string(id); }
 
 inline bool TaskBase::cancel(std::string_view reason) {
   loop->check_thread();
-  if (done())
-    return false;
+  if (done()) return false;
   if (details_ || !reason.empty()) {
-    if (!is_asked_by_task())
-      details().request_reason = reason;
+    if (!is_asked_by_task()) details().request_reason = reason;
   }
   ++requests;
   request(asked_by_task);
@@ -364,20 +338,15 @@ inline bool TaskBase::cancel(std::string_view reason) {
 
 inline unsigned TaskBase::uncancel() {
   loop->check_thread();
-  if (requests > 0 && --requests == 0 && !done())
-    withdraw();
+  if (requests > 0 && --requests == 0 && !done()) withdraw();
   return requests;
 }
 
 inline bool TaskBase::abort(std::string_view reason) {
   loop->check_thread();
-  if (done())
-    return false;
-  if (is_running())
-    throw InvalidState("task '" + name() +
-                       "' cannot abort itself while it runs");
-  if (details_ || !reason.empty())
-    details().end_reason = reason;
+  if (done()) return false;
+  if (is_running()) throw InvalidState("task '" + name() + "' cannot abort itself while it runs");
+  if (details_ || !reason.empty()) details().end_reason = reason;
   end_standing();
   return true;
 }
@@ -391,8 +360,7 @@ inline void TaskBase::end_standing() noexcept {
 
 /// Cancelled before it started.
 inline bool TaskBase::begin() noexcept {
-  if (details_)
-    details_->end_reason = std::move(details_->request_reason);
+  if (details_) details_->end_reason = std::move(details_->request_reason);
   end_standing();
   return false;
 }
@@ -401,7 +369,7 @@ inline std::string TaskBase::end_reason() {
   if (const std::exception_ptr thrown = error()) {
     try {
       std::rethrow_exception(thrown);
-    } catch (const Cancelled &cancelled) {
+    } catch (const Cancelled& cancelled) {
       return cancelled.reason();
     } catch (...) {
     }
@@ -411,8 +379,7 @@ inline std::string TaskBase::end_reason() {
 
 ERRAND_NOINLINE inline void TaskBase::throw_failure() {
   look();
-  if (status == TaskStatus::failed)
-    std::rethrow_exception(error());
+  if (status == TaskStatus::failed) std::rethrow_exception(error());
   throw TaskCancelled(name(), end_reason());
 }
 
@@ -426,32 +393,25 @@ ERRAND_NOINLINE inline void TaskBase::throw_pending() const {
 
 inline void TaskBase::report_if_unwatched() noexcept {
   const std::uint32_t registered = details_ ? details_->registrations : 0;
-  if (references_ != registered + 1 || !awaiters.empty() || !loop->app)
-    return;
+  if (references_ != registered + 1 || !awaiters.empty() || !loop->app) return;
   look();
   loop->host->report(this, error());
 }
 
-/// The tasks stand in the order of their ids, so that a look at the first will
-/// do.
-inline bool Drain::is_over(const List &pending) const noexcept {
-  const Link *first = pending.begin();
-  if (first != pending.end() &&
-      &static_cast<const TaskBase &>(static_cast<const TaskLink &>(*first)) ==
-          except_) {
+/// The tasks stand in the order of their ids, so that a look at the first will do.
+inline bool Drain::is_over(const List& pending) const noexcept {
+  const Link* first = pending.begin();
+  if (first != pending.end() && &static_cast<const TaskBase&>(static_cast<const TaskLink&>(*first)) == except_) {
     first = first->next;
   }
-  return first == pending.end() ||
-         static_cast<const TaskBase &>(static_cast<const TaskLink &>(*first))
-                 .id > upto_;
+  return first == pending.end() || static_cast<const TaskBase&>(static_cast<const TaskLink&>(*first)).id > upto_;
 }
 
 inline void Loop::check_drains() noexcept {
-  for (Link *link = drains.begin(); link != drains.end();) {
-    Drain &drain = WaitList::of<Drain>(*link);
+  for (Link* link = drains.begin(); link != drains.end();) {
+    Drain& drain = WaitList::of<Drain>(*link);
     link = link->next;
-    if (drain.is_over(pending))
-      drain.wake();
+    if (drain.is_over(pending)) drain.wake();
   }
 }
 
@@ -459,37 +419,36 @@ inline void TaskBase::end() noexcept {
   TaskLink::unlink();
   if (!loop->drains.empty()) [[unlikely]]
     loop->check_drains();
-  if (is_registered())
-    loop->host->registered_ended(*this);
+  if (is_registered()) loop->host->registered_ended(*this);
   if (status == TaskStatus::failed) {
-    loop->unseen.push_back(static_cast<TaskLink &>(*this));
+    loop->unseen.push_back(static_cast<TaskLink&>(*this));
     report_if_unwatched();
   }
   while (!awaiters.empty()) {
-    Node &node = static_cast<Node &>(awaiters.front());
+    Node& node = static_cast<Node&>(awaiters.front());
     if (node.kind == Kind::task) {
-      static_cast<Suspension &>(node).wake();
+      static_cast<Suspension&>(node).wake();
       continue;
     }
     node.unlink();
     if (node.kind == Kind::observer) {
-      static_cast<Observer &>(node).task_ended(*this);
+      static_cast<Observer&>(node).task_ended(*this);
     } else {
-      static_cast<Callback &>(node).task_ended(*this);
+      static_cast<Callback&>(node).task_ended(*this);
       loop->ready.push_back(node);
     }
   }
   release();
 }
 
-inline void Loop::run_timed(Node &node) noexcept {
-  TaskBase *task = nullptr;
-  const char *file = nullptr;
+inline void Loop::run_timed(Node& node) noexcept {
+  TaskBase* task = nullptr;
+  const char* file = nullptr;
   unsigned line = 0;
   const Clock::time_point begun = Clock::now();
   if (node.kind == Kind::chain) {
-    Chain &chain = static_cast<Chain &>(node);
-    task = &static_cast<TaskBase &>(chain.root());
+    Chain& chain = static_cast<Chain&>(node);
+    task = &static_cast<TaskBase&>(chain.root());
     task->retain();
     if (chain.leaf) {
       file = chain.leaf->file;
@@ -498,13 +457,11 @@ inline void Loop::run_timed(Node &node) noexcept {
     resume(chain);
   } else {
     current = nullptr;
-    static_cast<Call &>(node).run();
+    static_cast<Call&>(node).run();
   }
   const Nanoseconds took = Clock::now() - begun;
-  if (took > slow_step_)
-    host->slow_step(task, took, file, line);
-  if (task)
-    task->release();
+  if (took > slow_step_) host->slow_step(task, took, file, line);
+  if (task) task->release();
 }
 
-} // namespace errand::detail
+}  // namespace errand::detail

@@ -3,65 +3,59 @@
 
 #include <condition_variable>
 #include <cstddef>
+#include <errand/detail/remote.hpp>
 #include <memory>
 #include <mutex>
 #include <stop_token>
 #include <thread>
 #include <vector>
 
-#include <errand/detail/remote.hpp>
-
 namespace errand::detail {
 
-/// A call for a thread of the pool. When it is done it is posted back to the
-/// loop, and destroyed there.
+/// A call for a thread of the pool. When it is done it is posted back to the loop, and destroyed there.
 class PoolCall : public RemoteWake {
-public:
+ public:
   std::stop_token stop_token() const noexcept { return stop_.get_token(); }
   void request_stop() noexcept { stop_.request_stop(); }
 
   void run() noexcept final {
-    Loop &loop = *loop_;
+    Loop& loop = *loop_;
     under_way_.unlink();
     const bool is_last = --loop.thread_calls == 0;
     RemoteWake::run();
-    if (is_last)
-      loop.wake_all(loop.thread_waiters);
+    if (is_last) loop.wake_all(loop.thread_waiters);
   }
 
-protected:
+ protected:
   ~PoolCall() = default;
   virtual void execute() noexcept = 0;
 
-private:
+ private:
   friend class ThreadPool;
   struct Place : Link {
-    PoolCall *call;
+    PoolCall* call;
   };
 
-  Loop *loop_ = nullptr;
-  Place under_way_; // among the calls of the pool; for the App's thread alone
+  Loop* loop_ = nullptr;
+  Place under_way_;  // among the calls of the pool; for the App's thread alone
   std::stop_source stop_;
 };
 
-/// The threads of an App, made on demand. It belongs to the loop, and is made
-/// by the first call.
+/// The threads of an App, made on demand. It belongs to the loop, and is made by the first call.
 class ThreadPool {
-public:
-  static ThreadPool &of(Loop &loop) {
-    if (!loop.thread_pool)
-      loop.thread_pool = std::make_shared<ThreadPool>(loop.max_threads);
-    return *static_cast<ThreadPool *>(loop.thread_pool.get());
+ public:
+  static ThreadPool& of(Loop& loop) {
+    if (!loop.thread_pool) loop.thread_pool = std::make_shared<ThreadPool>(loop.max_threads);
+    return *static_cast<ThreadPool*>(loop.thread_pool.get());
   }
 
   explicit ThreadPool(unsigned most) : most_(most > 0 ? most : 1) {}
-  ThreadPool(const ThreadPool &) = delete;
-  ThreadPool &operator=(const ThreadPool &) = delete;
-  /// Asks the calls that are under way to stop, and waits for them. Those that
-  /// have not begun do not begin.
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+  /// Asks the calls that are under way to stop, and waits for them. Those that have not begun do not begin.
   ~ThreadPool() {
-    for (Link *link = calls_.begin(); link != calls_.end(); link = link->next) {
-      static_cast<PoolCall::Place &>(*link).call->request_stop();
+    for (Link* link = calls_.begin(); link != calls_.end(); link = link->next) {
+      static_cast<PoolCall::Place&>(*link).call->request_stop();
     }
     List left;
     {
@@ -70,15 +64,12 @@ public:
       left.splice_back(queue_);
     }
     wake_.notify_all();
-    for (std::thread &thread : threads_)
-      thread.join();
-    while (!left.empty())
-      static_cast<PoolCall &>(static_cast<Node &>(left.pop_front())).post();
+    for (std::thread& thread : threads_) thread.join();
+    while (!left.empty()) static_cast<PoolCall&>(static_cast<Node&>(left.pop_front())).post();
   }
 
-  /// On the App's thread. Throws where there is no thread, and none can be
-  /// made.
-  void start(PoolCall &call, Loop &loop) {
+  /// On the App's thread. Throws where there is no thread, and none can be made.
+  void start(PoolCall& call, Loop& loop) {
     call.inbox_ = loop.inbox;
     call.loop_ = &loop;
     {
@@ -87,8 +78,7 @@ public:
         try {
           threads_.emplace_back([this] { serve(); });
         } catch (...) {
-          if (threads_.empty())
-            throw;
+          if (threads_.empty()) throw;
         }
       }
       queue_.push_back(call);
@@ -100,17 +90,15 @@ public:
     wake_.notify_one();
   }
 
-private:
+ private:
   void serve() {
     std::unique_lock lock(mutex_);
     for (;;) {
       ++idle_;
       wake_.wait(lock, [this] { return closed_ || !queue_.empty(); });
       --idle_;
-      if (queue_.empty())
-        return;
-      PoolCall &call =
-          static_cast<PoolCall &>(static_cast<Node &>(queue_.pop_front()));
+      if (queue_.empty()) return;
+      PoolCall& call = static_cast<PoolCall&>(static_cast<Node&>(queue_.pop_front()));
       --queued_;
       lock.unlock();
       call.execute();
@@ -120,7 +108,7 @@ private:
   }
 
   const std::size_t most_;
-  List calls_; // under way, or queued; for the App's thread alone
+  List calls_;  // under way, or queued; for the App's thread alone
   std::mutex mutex_;
   std::condition_variable wake_;
   List queue_;
@@ -130,4 +118,4 @@ private:
   std::vector<std::thread> threads_;
 };
 
-} // namespace errand::detail
+}  // namespace errand::detail

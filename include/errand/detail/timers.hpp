@@ -9,11 +9,10 @@
 
 namespace errand::detail {
 
-/// The deadlines, in a 4-ary heap. Each node knows its place, so that a timer
-/// that is no longer wanted, as most are, leaves at once. Equal deadlines come
-/// out in the order in which they were armed.
+/// The deadlines, in a 4-ary heap. Each node knows its place, so that a timer that is no longer wanted, as most are,
+/// leaves at once. Equal deadlines come out in the order in which they were armed.
 class Timers {
-public:
+ public:
   Timers() { heap_.reserve(32); }
 
   bool empty() const noexcept { return heap_.empty(); }
@@ -21,22 +20,19 @@ public:
   /// The earliest deadline. There must be one.
   Clock::time_point next() const noexcept { return heap_.front().when; }
 
-  /// Throws `std::bad_alloc`; nothing is changed then. A deadline of `never` is
-  /// not kept.
-  void arm(TimerNode &node, Clock::time_point when) {
-    if (when == never)
-      return;
+  /// Throws `std::bad_alloc`; nothing is changed then. A deadline of `never` is not kept.
+  void arm(TimerNode& node, Clock::time_point when) {
+    if (when == never) return;
     heap_.push_back(Entry{when, ++sequence_, &node});
     rise(heap_.size() - 1, heap_.back());
   }
 
-  void disarm(TimerNode &node) noexcept {
+  void disarm(TimerNode& node) noexcept {
     const std::size_t hole = node.timer;
     node.timer = TimerNode::unarmed;
     const Entry last = heap_.back();
     heap_.pop_back();
-    if (hole == heap_.size())
-      return;
+    if (hole == heap_.size()) return;
     if (hole > 0 && last < heap_[parent(hole)]) {
       rise(hole, last);
     } else {
@@ -45,26 +41,26 @@ public:
   }
 
   /// Takes out the earliest node. There must be one.
-  TimerNode &pop() noexcept {
-    TimerNode &node = *heap_.front().node;
+  TimerNode& pop() noexcept {
+    TimerNode& node = *heap_.front().node;
     disarm(node);
     return node;
   }
 
-private:
+ private:
   struct Entry {
     Clock::time_point when;
     std::uint64_t sequence;
-    TimerNode *node;
+    TimerNode* node;
 
-    bool operator<(const Entry &other) const noexcept {
+    bool operator<(const Entry& other) const noexcept {
       return when != other.when ? when < other.when : sequence < other.sequence;
     }
   };
 
   static std::size_t parent(std::size_t i) noexcept { return (i - 1) / 4; }
 
-  void put(std::size_t i, const Entry &entry) noexcept {
+  void put(std::size_t i, const Entry& entry) noexcept {
     heap_[i] = entry;
     entry.node->timer = static_cast<std::uint32_t>(i);
   }
@@ -72,8 +68,7 @@ private:
   void rise(std::size_t i, Entry entry) noexcept {
     while (i > 0) {
       const std::size_t above = parent(i);
-      if (!(entry < heap_[above]))
-        break;
+      if (!(entry < heap_[above])) break;
       put(i, heap_[above]);
       i = above;
     }
@@ -84,16 +79,13 @@ private:
     const std::size_t size = heap_.size();
     for (;;) {
       std::size_t first = 4 * i + 1;
-      if (first >= size)
-        break;
+      if (first >= size) break;
       std::size_t least = first;
       const std::size_t end = first + 4 < size ? first + 4 : size;
       for (std::size_t child = first + 1; child < end; ++child) {
-        if (heap_[child] < heap_[least])
-          least = child;
+        if (heap_[child] < heap_[least]) least = child;
       }
-      if (!(heap_[least] < entry))
-        break;
+      if (!(heap_[least] < entry)) break;
       put(i, heap_[least]);
       i = least;
     }
@@ -104,4 +96,4 @@ private:
   std::uint64_t sequence_ = 0;
 };
 
-} // namespace errand::detail
+}  // namespace errand::detail
