@@ -339,7 +339,7 @@ class App : private detail::Host, private detail::WorkerHost {
   void begin(detail::TaskHandle main, RunOptions options);
   void drive();
   /// One turn. False once the run is over.
-  bool turn();
+  bool turn(bool is_polled);
   void finish();
   bool is_idle() const noexcept;
   bool can_wake() const noexcept;
@@ -614,7 +614,7 @@ inline void App::begin(detail::TaskHandle main, RunOptions options) {
   life_.begin(std::move(main));
 }
 
-inline bool App::turn() {
+inline bool App::turn(bool is_polled) {
   using Stage = detail::Lifecycle::Stage;
   const Stage stage = life_.stage();
   if (interrupts_) [[unlikely]] {
@@ -624,7 +624,8 @@ inline bool App::turn() {
     interrupts_seen_ = seen;
   }
   if (loop_->inbox->take_stop()) life_.stop();
-  loop_->turn();
+  loop_->attention = stage != Stage::running || stop_after_turn_ || interrupts_ || config_.reactor || is_polled;
+  loop_->turns();
   if (life_.stage() == Stage::ended) return false;
   if (stage == Stage::running && (stop_after_turn_ || (!loop_->has_work() && is_idle()))) {
     stop_after_turn_ = false;
@@ -635,7 +636,7 @@ inline bool App::turn() {
 
 inline void App::drive() {
   using Stage = detail::Lifecycle::Stage;
-  while (turn()) {
+  while (turn(false)) {
     if (loop_->has_work()) {
       if (config_.reactor) config_.reactor->wait(loop_->now());
       continue;
@@ -747,7 +748,7 @@ inline bool App::poll() {
   const Inside inside(*this);
   if (!life_.in_run()) begin({}, {});
   if (!loop_->has_work()) loop_->jump();
-  if (turn()) return true;
+  if (turn(true)) return true;
   finish();
   return false;
 }
@@ -779,7 +780,7 @@ CallHandle App::call_soon(F&& f) {
   if (loop_->closing) {
     callback->drop();
   } else {
-    loop_->ready.push_back(*callback);
+    loop_->make_ready(*callback);
   }
   return handle;
 }

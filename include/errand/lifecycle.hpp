@@ -99,7 +99,7 @@ class StartTask final : public Listener {
 
   TaskHandle call(App&, const char*) override {
     TaskBase& task = *task_.state();
-    if (!task.done() && !task.Node::linked()) task.loop->ready.push_back(static_cast<Chain&>(task));
+    if (!task.done() && !task.Node::linked()) task.loop->make_ready(static_cast<Chain&>(task));
     task_ = {};
     return {};
   }
@@ -354,7 +354,7 @@ inline Coro<> Lifecycle::live() {
     listeners.drop_spent_tasks();
     if (started) started = co_await start(Phase::after_server_start, "server.init.after");
     if (started) {
-      if (main_.state() && !main_.state()->done()) loop_.ready.push_back(static_cast<Chain&>(*main_.state()));
+      if (main_.state() && !main_.state()->done()) loop_.make_ready(static_cast<Chain&>(*main_.state()));
       stage_ = Stage::running;
       co_await proceed_.wait();
     } else {

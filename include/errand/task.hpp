@@ -218,7 +218,8 @@ class TaskWait : public Suspension {
   template <class P>
   bool await_suspend(std::coroutine_handle<P> awaiting) {
     PromiseBase& promise = awaiting.promise();
-    check(*promise.chain);
+    if (is_misuse(*promise.chain)) [[unlikely]]
+      throw_misuse(*promise.chain);
     return suspend(promise, task_.state()->awaiters);
   }
 
@@ -226,10 +227,13 @@ class TaskWait : public Suspension {
   TaskBase& task() const noexcept { return *task_.state(); }
 
  private:
-  void check(Chain& awaiting) const {
+  bool is_misuse(Chain& awaiting) const noexcept {
+    return task().loop != awaiting.loop || static_cast<Chain*>(&task()) == &awaiting ||
+           ((awaiting.flags & Chain::is_branch) && static_cast<Chain*>(&task()) == &awaiting.root());
+  }
+  [[noreturn]] void throw_misuse(const Chain& awaiting) const {
     if (task().loop != awaiting.loop) throw InvalidState("task '" + task().name() + "' belongs to another App");
-    if (&awaiting == &task() || ((awaiting.flags & Chain::is_branch) && &awaiting.root() == &task()))
-      throw InvalidState("task '" + task().name() + "' awaits itself");
+    throw InvalidState("task '" + task().name() + "' awaits itself");
   }
 
   TaskHandle task_;
@@ -296,7 +300,7 @@ CallHandle Task<T>::add_done_callback(F&& f) {
   callback->count();
   if (task.done()) {
     callback->task_ended(task);
-    task.loop->ready.push_back(*callback);
+    task.loop->make_ready(*callback);
   } else {
     task.awaiters.push_back(*callback);
   }

@@ -6,6 +6,7 @@
 #include <errand/detail/loop.hpp>
 #include <errand/detail/node.hpp>
 #include <string>
+#include <utility>
 
 namespace errand::detail {
 
@@ -94,7 +95,7 @@ class Chain : public Node {
   bool yield() noexcept {
     if (!may_suspend()) return false;
     state = State::yielding;
-    loop->ready.push_back(*this);
+    loop->make_ready(*this);
     return true;
   }
   bool may_suspend() noexcept { return !(flags & (asked | held)) || may_suspend_if_asked(); }
@@ -350,7 +351,7 @@ inline void PromiseBase::leave() noexcept {
 
 inline void Chain::woken() noexcept {
   state = State::ready;
-  loop->ready.push_back(*this);
+  loop->make_ready(*this);
   if (flags & decides_on_wake) [[unlikely]]
     static_cast<BranchBase*>(this)->owner->decided(static_cast<BranchBase&>(*this));
 }
@@ -424,7 +425,7 @@ inline bool Chain::ask(Flag origin) noexcept {
     flags |= interrupted;
     waiting->leave();
     state = State::ready;
-    loop->ready.push_back(*this);
+    loop->make_ready(*this);
   }
   return false;
 }
@@ -486,7 +487,7 @@ inline void Chain::cut(PromiseBase& frame) noexcept {
   destroy_above(&frame);
   flags |= broken;
   state = State::ready;
-  loop->ready.push_back(*this);
+  loop->make_ready(*this);
 }
 
 inline Chain& BranchBase::above() const noexcept { return *owner->chain(); }
@@ -531,31 +532,41 @@ inline void Loop::wake_all(List& list) noexcept {
 }
 
 inline void Loop::turn() {
-  if (inbox->pending()) inbox->take(ready);
-  if (!timers.empty()) {
-    const Clock::time_point reading = now();
-    while (!timers.empty() && timers.next() <= reading) {
-      TimerNode& due = timers.pop();
-      if (due.kind == Kind::call) {
-        ready.push_back(due);
+  const bool was = std::exchange(attention, true);
+  turns();
+  attention = was;
+}
+
+inline void Loop::turns() {
+  const Inbox& others = *inbox;
+  do {
+    if (others.pending()) [[unlikely]]
+      inbox->take(*ready_);
+    if (!timers.empty()) take_due();
+    std::swap(ready_, batch_);
+    List& batch = *batch_;
+    while (!batch.empty()) {
+      Node& node = static_cast<Node&>(batch.pop_front());
+      if (node.kind == Kind::chain && !timed_) [[likely]] {
+        resume(static_cast<Chain&>(node));
       } else {
-        static_cast<Suspension&>(due).chain()->woken();
+        run(node);
       }
     }
-  }
-  batch_.splice_back(ready);
-  while (!batch_.empty()) {
-    Node& node = static_cast<Node&>(batch_.pop_front());
-    if (slow_step_ > Nanoseconds::zero()) [[unlikely]] {
-      run_timed(node);
-    } else if (node.kind == Kind::chain) [[likely]] {
-      resume(static_cast<Chain&>(node));
+  } while (!attention && !ready_->empty() && !others.pending());
+  current = nullptr;
+}
+
+inline void Loop::take_due() {
+  const Clock::time_point reading = now();
+  while (!timers.empty() && timers.next() <= reading) {
+    TimerNode& due = timers.pop();
+    if (due.kind == Kind::call) {
+      make_ready(due);
     } else {
-      current = nullptr;
-      static_cast<Call&>(node).run();
+      static_cast<Suspension&>(due).chain()->woken();
     }
   }
-  current = nullptr;
 }
 
 inline void Loop::resume(Chain& chain) noexcept {

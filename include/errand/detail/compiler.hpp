@@ -31,9 +31,9 @@
 #endif
 
 /// AddressSanitizer sees a use after free only where memory really is freed: no block is kept for later then.
-#if defined(__SANITIZE_ADDRESS__)
+#if !defined(ERRAND_KEEP_BLOCKS) && defined(__SANITIZE_ADDRESS__)
 #define ERRAND_KEEP_BLOCKS 0
-#elif defined(__has_feature)
+#elif !defined(ERRAND_KEEP_BLOCKS) && defined(__has_feature)
 #if __has_feature(address_sanitizer)
 #define ERRAND_KEEP_BLOCKS 0
 #endif

@@ -5,10 +5,10 @@ namespace errand::detail {
 
 /// A place in a list. Linked while `next` is not null; a link is never in two lists.
 struct Link {
-  Link* prev = nullptr;
+  Link* prev;
   Link* next = nullptr;
 
-  Link() noexcept = default;
+  Link() noexcept {}
   Link(const Link&) = delete;
   Link& operator=(const Link&) = delete;
 

@@ -101,7 +101,8 @@ class Loop {
         inbox(std::make_shared<Inbox>(reactor)),
         clock_(clock),
         manual_(dynamic_cast<ManualClock*>(clock)),
-        slow_step_(slow_step) {}
+        slow_step_(slow_step),
+        timed_(slow_step > Nanoseconds::zero()) {}
 
   void retain() noexcept { ++references_; }
   void release() noexcept {
@@ -125,9 +126,14 @@ class Loop {
 
   /// One turn: what was posted, then what is due, joins the ready queue; then what is in the queue at that moment runs.
   void turn();
+  /// Turns, as long as there is something ready and nobody has to be asked.
+  void turns();
 
   /// Whether the next turn has something to do without waiting for anything.
-  bool has_work() const noexcept { return !ready.empty() || inbox->pending(); }
+  bool has_work() const noexcept { return !ready_->empty() || inbox->pending(); }
+
+  /// Puts a chain or a call at the end of the ready queue.
+  void make_ready(Node& node) noexcept { ready_->push_back(node); }
 
   /// Sleeps until there may be something to do, at the latest for `limit`. A ManualClock jumps instead, where it may.
   void wait(Nanoseconds limit);
@@ -142,22 +148,21 @@ class Loop {
   bool is_manual() const noexcept { return manual_ != nullptr; }
 
   /// Runs it at once behind the step that is under way, before anything that is in the queue.
-  void run_next(Node& node) noexcept { batch_.push_front(node); }
+  void run_next(Node& node) noexcept { batch_->push_front(node); }
   void run_next(List& nodes) noexcept {
-    nodes.splice_back(batch_);
-    batch_.splice_back(nodes);
+    nodes.splice_back(*batch_);
+    batch_->splice_back(nodes);
   }
 
   /// Takes out what is queued in a turn that did not come to its end.
   void take_queued(List& nodes) noexcept {
-    nodes.splice_back(batch_);
-    nodes.splice_back(ready);
+    nodes.splice_back(*batch_);
+    nodes.splice_back(*ready_);
   }
 
   App* app;
   Host* host;
   const std::shared_ptr<Inbox> inbox;
-  List ready;           // chains and calls, first in, first out
   List pending;         // the tasks of the user that have not ended, in the order added
   List hidden;          // the App's own tasks, such as listeners
   List unseen;          // tasks that failed while somebody held a handle, and at whose
@@ -174,7 +179,8 @@ class Loop {
   unsigned max_threads = 32;
   std::shared_ptr<void> thread_pool;  // made by the first call
   std::uint64_t last_id = 0;
-  bool closing = false;  // the App is being destroyed: work given to it is destroyed unrun
+  bool attention = true;  // the App looks after each turn
+  bool closing = false;   // the App is being destroyed: work given to it is destroyed unrun
 
   /// A task has ended.
   void check_drains() noexcept;
@@ -182,17 +188,22 @@ class Loop {
   static void wake_all(List& list) noexcept;
 
  private:
+  void take_due();
   void resume(Chain& chain) noexcept;
+  void run(Node& node) noexcept;
   void run_timed(Node& node) noexcept;
   ERRAND_NOINLINE static void wrong_thread() {
     throw WrongThread("this belongs to the thread that is inside the App's run or poll");
   }
   ERRAND_NOINLINE static void app_is_gone() { throw InvalidState("the App that this belongs to has ended"); }
 
-  List batch_;  // what is left to run in this turn
+  List queues_[2];
+  List* ready_ = &queues_[0];  // first in, first out
+  List* batch_ = &queues_[1];  // what is left to run in this turn
   ClockSource* const clock_;
   ManualClock* const manual_;
   const Nanoseconds slow_step_;
+  const bool timed_;
   std::atomic<const ThreadState*> owner_ = nullptr;
   std::size_t references_ = 1;
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <errand/detail/compiler.hpp>
@@ -8,8 +9,8 @@
 
 namespace errand::detail {
 
-/// Memory for frames, tasks and callbacks. A block that is given back is kept on a list of its size, one set of lists
-/// a thread, and handed out again from there. A block may be given back on another thread than it came from.
+/// Memory for frames, tasks and callbacks. A block that is given back is kept on a list of its size, one set of lists a
+/// thread, and handed out again from there. A block may be given back on another thread than it came from.
 void* allocate(std::size_t size);
 void deallocate(void* block, std::size_t size) noexcept;
 
@@ -21,74 +22,135 @@ struct Pooled {
 
 // Implementation
 
-/// The lists of one thread. Trivially destructible, so that what is freed after the thread's other objects are gone,
-/// a task in a global for one, still frees well: `closed` then sends each block straight back.
+/// Blocks are made in groups, with one allocation each. A block that no thread keeps is retired; the memory goes back
+/// when all of its group are.
+struct BlockGroup {
+  std::atomic<std::uint32_t> retired = 0;
+  std::uint32_t blocks;
+
+  explicit BlockGroup(std::uint32_t count) noexcept : blocks(count) {}
+
+  static void retire(void* block, std::uint32_t count = 1) noexcept {
+    BlockGroup* group = static_cast<BlockGroup**>(block)[-1];
+    if (group->retired.fetch_add(count, std::memory_order_acq_rel) + count == group->blocks) ::operator delete(group);
+  }
+};
+
+/// The lists of one thread. Trivially destructible, so that what is freed after the thread's other objects are gone, a
+/// task in a global for one, still frees well.
 struct Pool {
-  /// A block is 16 * n + 8 bytes: what common allocators hand out for the same cost as one of 16 * n.
-  static constexpr std::size_t step = 16, header = 8, classes = 64;
-  static constexpr std::uint32_t most_bytes = 1u << 18;  // kept for each size
+  /// A block of class i has room for 16 * i + 8 bytes, behind a pointer to its group.
+  static constexpr std::size_t step = 16, classes = 64;
+  static constexpr std::uint32_t most_bytes = 1u << 18;  // kept for each class
 
   struct Block {
     Block* next;
   };
   struct Kept {
     Block* first = nullptr;
-    std::uint32_t bytes = 0;
+    std::uint32_t room = 0;      // how many more may be kept
+    std::uint32_t uncarved = 0;  // blocks of the newest group that were never handed out
+    char* next = nullptr;        // the first of them
   };
 
   Kept kept[classes];
-  bool guarded = false;  // the thread's end will drain the lists
-  bool closed = false;   // it has
+  bool is_open = false;    // the thread's end will drain the lists
+  bool is_closed = false;  // it has
 
-  static std::size_t index(std::size_t size) noexcept { return (size + step - header - 1) / step; }
-  static std::size_t bytes(std::size_t index) noexcept { return index * step + header; }
+  static std::size_t index(std::size_t size) noexcept { return (size + 7) / step; }
+  static std::size_t bytes(std::size_t index) noexcept { return (index + 1) * step; }  // with the pointer
+  static std::uint32_t group_size(std::size_t index) noexcept {
+    return static_cast<std::uint32_t>(bytes(index) < 512 ? 8192 / bytes(index) : 16);
+  }
 
-  void drain() noexcept {
-    closed = true;
-    for (std::size_t i = 0; i < classes; ++i) {
-      while (Block* block = kept[i].first) {
-        kept[i].first = block->next;
-        free_sized(block, bytes(i));
+  void* carve(std::size_t i) {
+    Kept& list = kept[i];
+    if (list.uncarved == 0) {
+      const std::uint32_t count = is_closed ? 1 : group_size(i);
+      char* memory = static_cast<char*>(::operator new(sizeof(BlockGroup) + count * bytes(i)));
+      ::new (static_cast<void*>(memory)) BlockGroup(count);
+      list.next = memory;
+      list.uncarved = count;
+      BlockGroup* group = reinterpret_cast<BlockGroup*>(memory);
+      for (std::uint32_t k = 0; k < count; ++k) {
+        ::new (static_cast<void*>(memory + sizeof(BlockGroup) + k * bytes(i))) BlockGroup*(group);
       }
+      list.next = memory + sizeof(BlockGroup) + sizeof(BlockGroup*);
+    }
+    --list.uncarved;
+    char* block = list.next;
+    list.next += bytes(i);
+    return block;
+  }
+
+  void open() noexcept {
+    is_open = true;
+    for (std::size_t i = 0; i < classes; ++i) kept[i].room = static_cast<std::uint32_t>(most_bytes / bytes(i));
+  }
+  void close() noexcept {
+    is_closed = true;
+    for (Kept& list : kept) {
+      list.room = 0;
+      while (Block* block = list.first) {
+        list.first = block->next;
+        BlockGroup::retire(block);
+      }
+      if (list.uncarved > 0) BlockGroup::retire(list.next, list.uncarved);
+      list.uncarved = 0;
     }
   }
 };
 
+static_assert(sizeof(BlockGroup) == sizeof(BlockGroup*), "a block is aligned as operator new aligns");
+
 inline thread_local constinit Pool thread_pool;
 
 struct PoolGuard {
-  PoolGuard() noexcept { thread_pool.guarded = true; }
-  ~PoolGuard() { thread_pool.drain(); }
+  PoolGuard() noexcept { thread_pool.open(); }
+  ~PoolGuard() { thread_pool.close(); }
 };
-
-ERRAND_NOINLINE inline void guard_pool() noexcept {
-  static thread_local PoolGuard guard;
-  (void)guard;
-}
 
 #if ERRAND_KEEP_BLOCKS
 
+ERRAND_NOINLINE inline void* allocate_anew(std::size_t size) {
+  const std::size_t i = Pool::index(size);
+  return i < Pool::classes ? thread_pool.carve(i) : ::operator new(size);
+}
+
 ERRAND_NOINLINE inline void* allocate(std::size_t size) {
   const std::size_t i = Pool::index(size);
-  if (i >= Pool::classes) return ::operator new(size);
-  Pool::Kept& kept = thread_pool.kept[i];
-  if (Pool::Block* block = kept.first) {
-    kept.first = block->next;
-    kept.bytes -= static_cast<std::uint32_t>(Pool::bytes(i));
-    return block;
+  if (i < Pool::classes) [[likely]] {
+    Pool::Kept& list = thread_pool.kept[i];
+    if (Pool::Block* block = list.first) [[likely]] {
+      list.first = block->next;
+      ++list.room;
+      return block;
+    }
   }
-  return ::operator new(Pool::bytes(i));
+  return allocate_anew(size);
+}
+
+ERRAND_NOINLINE inline void deallocate_for_good(void* block, std::size_t size) noexcept {
+  if (Pool::index(size) >= Pool::classes) return free_sized(block, size);
+  if (!thread_pool.is_open) {
+    static thread_local PoolGuard guard;
+    (void)guard;
+    return deallocate(block, size);
+  }
+  BlockGroup::retire(block);
 }
 
 ERRAND_NOINLINE inline void deallocate(void* block, std::size_t size) noexcept {
   const std::size_t i = Pool::index(size);
-  if (i >= Pool::classes) return free_sized(block, size);
-  Pool& pool = thread_pool;
-  Pool::Kept& kept = pool.kept[i];
-  if (kept.bytes >= Pool::most_bytes || pool.closed) return free_sized(block, Pool::bytes(i));
-  if (!pool.guarded) guard_pool();
-  kept.bytes += static_cast<std::uint32_t>(Pool::bytes(i));
-  kept.first = ::new (block) Pool::Block{kept.first};
+  if (i < Pool::classes) [[likely]] {
+    Pool::Kept& list = thread_pool.kept[i];
+    if (list.room > 0) [[likely]] {
+      --list.room;
+      list.first = ::new (block) Pool::Block{list.first};
+      return;
+    }
+  }
+  deallocate_for_good(block, size);
 }
 
 #else

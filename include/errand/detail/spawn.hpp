@@ -65,7 +65,7 @@ inline void start_task(TaskBase& task) noexcept {
   if (task.loop->closing) {
     task.end_standing();
   } else {
-    task.loop->ready.push_back(static_cast<Chain&>(task));
+    task.loop->make_ready(static_cast<Chain&>(task));
   }
 }
 

@@ -435,10 +435,17 @@ inline void TaskBase::end() noexcept {
       static_cast<Observer&>(node).task_ended(*this);
     } else {
       static_cast<Callback&>(node).task_ended(*this);
-      loop->ready.push_back(node);
+      loop->make_ready(node);
     }
   }
   release();
+}
+
+/// What is no plain step.
+ERRAND_NOINLINE inline void Loop::run(Node& node) noexcept {
+  if (timed_) return run_timed(node);
+  current = nullptr;
+  static_cast<Call&>(node).run();
 }
 
 inline void Loop::run_timed(Node& node) noexcept {
