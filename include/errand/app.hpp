@@ -144,7 +144,7 @@ class Submission {
 class App : private detail::Host, private detail::WorkerHost {
  public:
   explicit App(std::string name = "app", AppConfig config = {});
-  ~App();
+  virtual ~App();
   App(const App&) = delete;
   App& operator=(const App&) = delete;
 
@@ -627,7 +627,8 @@ inline bool App::turn(bool is_polled) {
   loop_->attention = stage != Stage::running || stop_after_turn_ || interrupts_ || config_.reactor || is_polled;
   loop_->turns();
   if (life_.stage() == Stage::ended) return false;
-  if (stage == Stage::running && (stop_after_turn_ || (!loop_->has_work() && is_idle()))) {
+  if (life_.stage() != Stage::running) return true;
+  if ((stop_after_turn_ && stage == Stage::running) || (!loop_->has_work() && is_idle())) {
     stop_after_turn_ = false;
     life_.stop();
   }
@@ -641,6 +642,7 @@ inline void App::drive() {
       if (config_.reactor) config_.reactor->wait(loop_->now());
       continue;
     }
+    if (interrupts_ && interrupts_->seen() != interrupts_seen_) continue;
     if (!can_wake()) {
       if (life_.stage() == Stage::stopping) {
         life_.expire();

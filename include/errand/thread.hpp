@@ -9,7 +9,6 @@
 #include <exception>
 #include <functional>
 #include <memory>
-#include <stop_token>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -43,12 +42,12 @@ namespace detail {
 template <class F, class... Args>
 class ThreadCall final : public PoolCall {
  public:
-  static constexpr bool takes_token = std::is_invocable_v<F, std::stop_token, Args...>;
+  static constexpr bool takes_token = !std::is_invocable_v<F, Args...> && std::is_invocable_v<F, StopToken, Args...>;
   static_assert(takes_token || std::is_invocable_v<F, Args...>,
                 "to_thread cannot call this function with these arguments, nor "
-                "with a std::stop_token before them");
+                "with a StopToken before them");
 
-  using Plain = typename std::conditional_t<takes_token, std::invoke_result<F, std::stop_token, Args...>,
+  using Plain = typename std::conditional_t<takes_token, std::invoke_result<F, StopToken, Args...>,
                                             std::invoke_result<F, Args...>>::type;
   using T = std::conditional_t<std::is_rvalue_reference_v<Plain>, std::remove_cvref_t<Plain>, std::remove_cv_t<Plain>>;
   static_assert(GivesNoAwaitable<Plain>,
@@ -56,7 +55,7 @@ class ThreadCall final : public PoolCall {
                 "would not run on the "
                 "thread: use add_task");
 
-  static Plain call(F& f, std::stop_token token, Args&... args) {
+  static Plain call(F& f, StopToken token, Args&... args) {
     if constexpr (takes_token) {
       return std::invoke(std::move(f), std::move(token), std::move(args)...);
     } else {

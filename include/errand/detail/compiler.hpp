@@ -8,6 +8,7 @@
 #include <new>
 #include <string>
 #include <typeinfo>
+#include <version>
 
 #if defined(__GLIBCXX__) || defined(_LIBCPPABI_VERSION) || defined(__GNUC__)
 #include <cxxabi.h>
@@ -42,7 +43,23 @@
 #define ERRAND_KEEP_BLOCKS 1
 #endif
 
+#if defined(__cpp_lib_jthread)
+#include <stop_token>
+#endif
+
 namespace errand::detail {
+
+/// libc++ has `std::stop_token` from version 20 on, before that on request.
+#if defined(__cpp_lib_jthread)
+using StopSource = std::stop_source;
+using StopToken = std::stop_token;
+#else
+struct StopToken {};
+struct StopSource {
+  bool request_stop() noexcept { return false; }
+  StopToken get_token() const noexcept { return {}; }
+};
+#endif
 
 /// GCC up to 12 destroys twice what a lambda captured by value, or an aggregate holds, when it is created inside a full
 /// expression with `co_await` (GCC 98401, 99576, 100611, 101367).

@@ -6,7 +6,6 @@
 #include <errand/detail/remote.hpp>
 #include <memory>
 #include <mutex>
-#include <stop_token>
 #include <thread>
 #include <vector>
 
@@ -15,7 +14,7 @@ namespace errand::detail {
 /// A call for a thread of the pool. When it is done it is posted back to the loop, and destroyed there.
 class PoolCall : public RemoteWake {
  public:
-  std::stop_token stop_token() const noexcept { return stop_.get_token(); }
+  StopToken stop_token() const noexcept { return stop_.get_token(); }
   void request_stop() noexcept { stop_.request_stop(); }
 
   void run() noexcept final {
@@ -38,7 +37,7 @@ class PoolCall : public RemoteWake {
 
   Loop* loop_ = nullptr;
   Place under_way_;  // among the calls of the pool; for the App's thread alone
-  std::stop_source stop_;
+  StopSource stop_;
 };
 
 /// The threads of an App, made on demand. It belongs to the loop, and is made by the first call.
