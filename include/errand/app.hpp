@@ -671,7 +671,6 @@ inline void App::finish() {
   }
   interrupts_.reset();
   loop_->inbox->take_stop();
-  loop_->ages.forget(loop_->last_id);
   if (error) std::rethrow_exception(error);
 }
 

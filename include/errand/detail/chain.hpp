@@ -539,6 +539,7 @@ inline void Loop::turn() {
 
 inline void Loop::turns() {
   const Inbox& others = *inbox;
+  in_turn_ = true;
   do {
     if (others.pending()) [[unlikely]]
       inbox->take(*ready_);
@@ -554,6 +555,7 @@ inline void Loop::turns() {
       }
     }
   } while (!attention && !ready_->empty() && !others.pending());
+  in_turn_ = false;
   current = nullptr;
 }
 

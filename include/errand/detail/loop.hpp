@@ -50,18 +50,12 @@ struct Call : TimerNode {
 /// sleep tells when all ids up to there had been given.
 class Ages {
  public:
-  void note(std::uint64_t last_id, Clock::time_point now) {
+  Ages() { notes_.reserve(most); }
+
+  void note(std::uint64_t last_id, Clock::time_point now) noexcept {
     if (!notes_.empty() && notes_.back().id == last_id) return;
-    if (!notes_.empty() && now - notes_.back().time < std::chrono::milliseconds(1)) {
-      notes_.back().id = last_id;
-    } else {
-      notes_.push_back({last_id, now});
-    }
-  }
-  /// Forgets what tells only of ids before this one.
-  void forget(std::uint64_t before) {
-    if (notes_.size() < 1024) return;
-    std::erase_if(notes_, [before](const Note& note) { return note.id < before; });
+    if (notes_.size() == most) thin_out();
+    notes_.push_back({last_id, now});
   }
   Nanoseconds age(std::uint64_t id, Clock::time_point now) const noexcept {
     for (const Note& note : notes_) {
@@ -71,10 +65,18 @@ class Ages {
   }
 
  private:
+  static constexpr std::size_t most = 256;
   struct Note {
     std::uint64_t id;
     Clock::time_point time;
   };
+
+  /// The older, the coarser: every other note goes.
+  void thin_out() noexcept {
+    for (std::size_t i = 0; i < most / 2; ++i) notes_[i] = notes_[2 * i + 1];
+    notes_.resize(most / 2);
+  }
+
   std::vector<Note> notes_;
 };
 
@@ -148,10 +150,11 @@ class Loop {
   bool is_manual() const noexcept { return manual_ != nullptr; }
 
   /// Runs it at once behind the step that is under way, before anything that is in the queue.
-  void run_next(Node& node) noexcept { batch_->push_front(node); }
+  void run_next(Node& node) noexcept { next_queue().push_front(node); }
   void run_next(List& nodes) noexcept {
-    nodes.splice_back(*batch_);
-    batch_->splice_back(nodes);
+    List& queue = next_queue();
+    nodes.splice_back(queue);
+    queue.splice_back(nodes);
   }
 
   /// Takes out what is queued in a turn that did not come to its end.
@@ -188,6 +191,7 @@ class Loop {
   static void wake_all(List& list) noexcept;
 
  private:
+  List& next_queue() noexcept { return in_turn_ ? *batch_ : *ready_; }
   void take_due();
   void resume(Chain& chain) noexcept;
   void run(Node& node) noexcept;
@@ -200,6 +204,7 @@ class Loop {
   List queues_[2];
   List* ready_ = &queues_[0];  // first in, first out
   List* batch_ = &queues_[1];  // what is left to run in this turn
+  bool in_turn_ = false;
   ClockSource* const clock_;
   ManualClock* const manual_;
   const Nanoseconds slow_step_;
