@@ -275,7 +275,8 @@ class SharedWait : public Suspension {
     auto notice = std::make_unique<SharedNotice>();
     if (!suspend(promise)) return false;
     notice_ = notice.release();
-    notice_->attach(*this, *promise.chain->loop);
+    notice_->bind(*promise.chain->loop);
+    notice_->attach(*this);
     if (state_->add(*notice_)) return true;
     promise.chain->state = Chain::State::running;  // it was set meanwhile
     notice_->release();

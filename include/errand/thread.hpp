@@ -138,7 +138,7 @@ class [[nodiscard("co_await it")]] ThreadWait : public Suspension {
       started_ = true;
     }
     if (!suspend(awaiting.promise())) return false;
-    call_->attach(*this, *chain.loop);
+    call_->attach(*this);
     return true;
   }
   typename Call::T await_resume() {

@@ -47,7 +47,7 @@ class Bridge {
 
     /// On the App's thread. True where the awaitable did not suspend.
     bool start(Loop& loop) {
-      inbox_ = loop.inbox;
+      bind(loop);
       home_ = &this_thread();
       starting_ = true;
       std::coroutine_handle<promise_type>::from_promise(*this).resume();
@@ -133,7 +133,7 @@ class Bridged : public Suspension {
     Loop& loop = *awaiting.promise().chain->loop;
     if (bridge_->start(loop)) return false;
     if (!suspend(awaiting.promise())) return false;
-    bridge_->attach(*this, loop);
+    bridge_->attach(*this);
     return true;
   }
   T await_resume() {

@@ -12,11 +12,12 @@ namespace errand::detail {
 /// any time, and whoever posts it, on whatever thread and however late. The last one destroys it.
 class RemoteWake : public Call {
  public:
-  /// On the App's thread: the task waits for it from now on.
-  void attach(Suspension& waiter, Loop& loop) {
-    inbox_ = loop.inbox;
+  /// On the App's thread, before anyone else knows of it: where it is to be posted.
+  void bind(Loop& loop) noexcept { inbox_ = loop.inbox; }
+  /// On the App's thread: the task waits for it from now on. It may have been posted already.
+  void attach(Suspension& waiter) noexcept {
     waiter_ = &waiter;
-    ++loop.outside;
+    ++waiter.chain()->loop->outside;
   }
   /// On the App's thread: the task does not wait any more, or never did.
   void detach() noexcept {
@@ -50,9 +51,8 @@ class RemoteWake : public Call {
   ~RemoteWake() = default;
   virtual void destroy() noexcept = 0;
 
-  std::shared_ptr<Inbox> inbox_;
-
  private:
+  std::shared_ptr<Inbox> inbox_;
   Suspension* waiter_ = nullptr;  // for the App's thread alone
   std::atomic<int> owners_ = 2;
 };

@@ -69,7 +69,7 @@ class ThreadPool {
 
   /// On the App's thread. Throws where there is no thread, and none can be made.
   void start(PoolCall& call, Loop& loop) {
-    call.inbox_ = loop.inbox;
+    call.bind(loop);
     call.loop_ = &loop;
     {
       std::lock_guard lock(mutex_);
