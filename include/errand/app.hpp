@@ -1,18 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <any>
 #include <chrono>
 #include <cstddef>
 #include <cstdio>
-#include <errand/context.hpp>
-#include <errand/create_task.hpp>
-#include <errand/detail/interrupts.hpp>
-#include <errand/detail/table.hpp>
-#include <errand/lifecycle.hpp>
-#include <errand/registry.hpp>
-#include <errand/signals.hpp>
-#include <errand/workers.hpp>
 #include <exception>
 #include <functional>
 #include <future>
@@ -26,107 +19,20 @@
 #include <utility>
 #include <vector>
 
+#include <errand/cancel_task.hpp>
+#include <errand/config.hpp>
+#include <errand/context.hpp>
+#include <errand/create_task.hpp>
+#include <errand/detail/interrupts.hpp>
+#include <errand/detail/submission.hpp>
+#include <errand/detail/table.hpp>
+#include <errand/keep_alive.hpp>
+#include <errand/lifecycle.hpp>
+#include <errand/registry.hpp>
+#include <errand/signals.hpp>
+#include <errand/workers.hpp>
+
 namespace errand {
-
-using namespace std::chrono_literals;
-
-/// How an App is made.
-struct AppConfig {
-  ClockSource* clock = nullptr;  ///< null: `std::chrono::steady_clock`; must outlive the App
-  Reactor* reactor = nullptr;    ///< null: a condition variable; must outlive the App
-  std::chrono::nanoseconds graceful_timeout = std::chrono::seconds(15);  ///< for each phase of the stop
-  std::chrono::nanoseconds slow_step = {};  ///< above zero: every step that keeps the loop longer is reported
-  bool purge_when_done = false;             ///< forget a named task as soon as it is done
-  unsigned max_threads = 32;                ///< of `to_thread`
-  std::function<void(const TaskFailure&)> on_failure = {};  ///< empty: one line on `std::cerr`
-  std::function<void(const SlowStep&)> on_slow_step = {};   ///< empty: one line on `std::cerr`
-};
-
-/// While one lives, `App::run` waits for more work. It can be moved, also to other threads, dropped on any of them, and
-/// may outlive the App.
-class [[nodiscard("dropping it lets run() end")]] KeepAlive {
- public:
-  KeepAlive() noexcept = default;
-  KeepAlive(KeepAlive&&) noexcept = default;
-  KeepAlive& operator=(KeepAlive other) noexcept {
-    std::swap(inbox_, other.inbox_);
-    return *this;
-  }
-  ~KeepAlive() { release(); }
-
-  /// Lets go, once.
-  void release() noexcept {
-    if (const auto inbox = std::exchange(inbox_, nullptr)) inbox->let_go();
-  }
-
- private:
-  friend class App;
-  explicit KeepAlive(std::shared_ptr<detail::Inbox> inbox) noexcept : inbox_(std::move(inbox)) { inbox_->keep(); }
-
-  std::shared_ptr<detail::Inbox> inbox_;
-};
-
-/// What `App::cancel_task` gives: awaits the end of the task, its clean-up included.
-///
-/// Gives true where the task ended cancelled. Throws an error that its clean-up threw; nothing where the task was done
-/// already. Throws `Cancelled` where the caller itself is cancelled meanwhile; the task then ends on its own.
-class CancelTask : public detail::TaskWait {
- public:
-  explicit CancelTask(detail::TaskHandle asked) noexcept : TaskWait(std::move(asked)), was_done_(task().done()) {}
-
-  bool await_resume() {
-    resumed();
-    if (task().status == TaskStatus::failed && !was_done_) task().throw_failure();
-    return task().status == TaskStatus::cancelled;
-  }
-
- private:
-  bool was_done_;
-};
-
-namespace detail {
-
-/// The future's side of submitted work, shared by those who may end it. Where all of them go, the work was cancelled.
-template <class T>
-class Submission {
- public:
-  explicit Submission(const std::string& name)
-      : shared_(std::make_shared<Shared>(name.empty() ? "submitted work" : name)) {}
-
-  std::future<T> future() { return shared_->promise.get_future(); }
-  void set(Task<T> done) {
-    shared_->is_set = true;
-    try {
-      if constexpr (std::is_void_v<T>) {
-        done.result();
-        shared_->promise.set_value();
-      } else {
-        shared_->promise.set_value(std::move(done).result());
-      }
-    } catch (...) {
-      shared_->promise.set_exception(std::current_exception());
-    }
-  }
-  void fail(std::exception_ptr error) {
-    shared_->is_set = true;
-    shared_->promise.set_exception(std::move(error));
-  }
-
- private:
-  struct Shared {
-    explicit Shared(std::string its_name) : name(std::move(its_name)) {}
-    ~Shared() {
-      if (!is_set) promise.set_exception(std::make_exception_ptr(TaskCancelled(name)));
-    }
-    std::promise<T> promise;
-    std::string name;
-    bool is_set = false;
-  };
-
-  std::shared_ptr<Shared> shared_;
-};
-
-}  // namespace detail
 
 /// A single-threaded event loop, and the tasks that it runs: start work in the background, name it, find it again,
 /// await it, cancel it, never lose an error, shut down cleanly.
@@ -546,7 +452,7 @@ inline Coro<std::size_t> App::shutdown_all(std::chrono::nanoseconds timeout) {
     throw InvalidState("shutdown_tasks is for a task of App '" + name_ + "' itself");
   auto* caller = &static_cast<detail::TaskBase&>(loop.current->root());
   try {
-    co_await wait_for(detail::drain(loop, caller), std::max<std::chrono::nanoseconds>(timeout, 1ns));
+    co_await wait_for(detail::drain(loop, caller), std::max(timeout, std::chrono::nanoseconds(1)));
   } catch (const TimeoutError&) {
   }
   std::size_t left = 0;

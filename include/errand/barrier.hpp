@@ -3,6 +3,7 @@
 
 #include <coroutine>
 #include <cstddef>
+
 #include <errand/coro.hpp>
 
 namespace errand {

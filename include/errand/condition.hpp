@@ -2,8 +2,9 @@
 #pragma once
 
 #include <coroutine>
-#include <errand/coro.hpp>
 #include <utility>
+
+#include <errand/coro.hpp>
 
 namespace errand {
 

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <errand/detail/compiler.hpp>
-#include <errand/errors.hpp>
 #include <memory>
 #include <typeinfo>
 #include <utility>
 #include <vector>
+
+#include <errand/detail/compiler.hpp>
+#include <errand/errors.hpp>
 
 namespace errand {
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <errand/detail/spawn.hpp>
 #include <string>
 #include <utility>
+
+#include <errand/detail/spawn.hpp>
 
 namespace errand {
 

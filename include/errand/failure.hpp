@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <errand/task.hpp>
 #include <exception>
 #include <string>
 #include <utility>
+
+#include <errand/task.hpp>
 
 namespace errand {
 

@@ -2,13 +2,14 @@
 #pragma once
 
 #include <coroutine>
-#include <errand/detail/branch.hpp>
-#include <errand/detail/spawn.hpp>
 #include <exception>
 #include <functional>
 #include <optional>
 #include <type_traits>
 #include <utility>
+
+#include <errand/detail/branch.hpp>
+#include <errand/detail/spawn.hpp>
 
 namespace errand {
 

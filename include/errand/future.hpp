@@ -2,8 +2,6 @@
 #pragma once
 
 #include <coroutine>
-#include <errand/coro.hpp>
-#include <errand/detail/remote.hpp>
 #include <exception>
 #include <memory>
 #include <mutex>
@@ -12,6 +10,9 @@
 #include <type_traits>
 #include <utility>
 #include <vector>
+
+#include <errand/coro.hpp>
+#include <errand/detail/remote.hpp>
 
 namespace errand {
 

@@ -2,11 +2,12 @@
 #pragma once
 
 #include <coroutine>
-#include <errand/detail/promise.hpp>
-#include <errand/outcome.hpp>
 #include <exception>
 #include <optional>
 #include <utility>
+
+#include <errand/detail/promise.hpp>
+#include <errand/outcome.hpp>
 
 namespace errand {
 

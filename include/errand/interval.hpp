@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <coroutine>
+
 #include <errand/coro.hpp>
 
 namespace errand {

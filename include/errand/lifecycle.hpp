@@ -4,15 +4,16 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <errand/event.hpp>
-#include <errand/failure.hpp>
-#include <errand/signals.hpp>
-#include <errand/time.hpp>
 #include <exception>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include <errand/event.hpp>
+#include <errand/failure.hpp>
+#include <errand/signals.hpp>
+#include <errand/time.hpp>
 
 namespace errand {
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <errand/detail/permits.hpp>
 #include <optional>
+
+#include <errand/detail/permits.hpp>
 
 namespace errand {
 

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <errand/detail/storage.hpp>
-#include <errand/errors.hpp>
 #include <exception>
 #include <functional>
 #include <type_traits>
 #include <utility>
 #include <variant>
+
+#include <errand/detail/storage.hpp>
+#include <errand/errors.hpp>
 
 namespace errand {
 

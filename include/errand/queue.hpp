@@ -4,9 +4,10 @@
 #include <coroutine>
 #include <cstddef>
 #include <deque>
-#include <errand/coro.hpp>
 #include <optional>
 #include <utility>
+
+#include <errand/coro.hpp>
 
 namespace errand {
 

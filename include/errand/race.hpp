@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstddef>
-#include <errand/detail/branch.hpp>
 #include <exception>
 #include <optional>
 #include <tuple>
@@ -10,6 +9,8 @@
 #include <utility>
 #include <variant>
 #include <vector>
+
+#include <errand/detail/branch.hpp>
 
 namespace errand {
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <errand/clock.hpp>
 #include <optional>
+
+#include <errand/clock.hpp>
 
 namespace errand {
 

@@ -2,13 +2,14 @@
 #pragma once
 
 #include <cstddef>
-#include <errand/task.hpp>
 #include <functional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
+
+#include <errand/task.hpp>
 
 namespace errand {
 

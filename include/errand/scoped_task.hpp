@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <errand/task.hpp>
 #include <utility>
+
+#include <errand/task.hpp>
 
 namespace errand {
 

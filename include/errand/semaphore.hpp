@@ -2,8 +2,9 @@
 #pragma once
 
 #include <cstddef>
-#include <errand/detail/permits.hpp>
 #include <optional>
+
+#include <errand/detail/permits.hpp>
 
 namespace errand {
 

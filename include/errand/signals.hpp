@@ -8,8 +8,6 @@
 #include <concepts>
 #include <coroutine>
 #include <cstdint>
-#include <errand/create_task.hpp>
-#include <errand/detail/worker_copy.hpp>
 #include <functional>
 #include <memory>
 #include <string>
@@ -18,6 +16,9 @@
 #include <unordered_map>
 #include <utility>
 #include <vector>
+
+#include <errand/create_task.hpp>
+#include <errand/detail/worker_copy.hpp>
 
 namespace errand {
 

@@ -4,13 +4,14 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
-#include <errand/detail/task_state.hpp>
 #include <exception>
 #include <functional>
 #include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
+
+#include <errand/detail/task_state.hpp>
 
 namespace errand {
 

@@ -2,12 +2,13 @@
 #pragma once
 
 #include <cstddef>
-#include <errand/finally.hpp>
 #include <exception>
 #include <memory>
 #include <string>
 #include <type_traits>
 #include <utility>
+
+#include <errand/finally.hpp>
 
 namespace errand {
 

@@ -2,16 +2,17 @@
 #pragma once
 
 #include <coroutine>
-#include <errand/detail/callback.hpp>
-#include <errand/detail/spawn.hpp>
-#include <errand/detail/storage.hpp>
-#include <errand/detail/thread_pool.hpp>
 #include <exception>
 #include <functional>
 #include <memory>
 #include <tuple>
 #include <type_traits>
 #include <utility>
+
+#include <errand/detail/callback.hpp>
+#include <errand/detail/spawn.hpp>
+#include <errand/detail/storage.hpp>
+#include <errand/detail/thread_pool.hpp>
 
 namespace errand {
 

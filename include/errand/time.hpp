@@ -3,9 +3,10 @@
 
 #include <chrono>
 #include <coroutine>
+#include <utility>
+
 #include <errand/clock.hpp>
 #include <errand/detail/branch.hpp>
-#include <utility>
 
 namespace errand {
 

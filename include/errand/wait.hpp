@@ -5,13 +5,14 @@
 #include <concepts>
 #include <coroutine>
 #include <cstddef>
-#include <errand/event.hpp>
-#include <errand/generator.hpp>
-#include <errand/task.hpp>
 #include <memory>
 #include <type_traits>
 #include <utility>
 #include <vector>
+
+#include <errand/event.hpp>
+#include <errand/generator.hpp>
+#include <errand/task.hpp>
 
 namespace errand {
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <errand/future.hpp>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -9,6 +8,8 @@
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include <errand/future.hpp>
 
 namespace errand::detail {
 

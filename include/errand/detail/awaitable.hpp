@@ -3,9 +3,10 @@
 
 #include <concepts>
 #include <coroutine>
-#include <errand/detail/chain.hpp>
 #include <type_traits>
 #include <utility>
+
+#include <errand/detail/turn.hpp>
 
 namespace errand {
 template <class T>

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <errand/coro.hpp>
-#include <errand/outcome.hpp>
-#include <errand/task.hpp>
 #include <exception>
 #include <optional>
 #include <type_traits>
 #include <utility>
+
+#include <errand/coro.hpp>
+#include <errand/outcome.hpp>
+#include <errand/task.hpp>
 
 namespace errand::detail {
 

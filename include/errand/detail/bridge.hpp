@@ -2,13 +2,14 @@
 #pragma once
 
 #include <coroutine>
-#include <errand/detail/awaitable.hpp>
-#include <errand/detail/remote.hpp>
-#include <errand/detail/storage.hpp>
 #include <exception>
 #include <memory>
 #include <type_traits>
 #include <utility>
+
+#include <errand/detail/awaitable.hpp>
+#include <errand/detail/remote.hpp>
+#include <errand/detail/storage.hpp>
 
 namespace errand::detail {
 

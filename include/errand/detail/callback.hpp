@@ -3,13 +3,14 @@
 
 #include <concepts>
 #include <cstdint>
-#include <errand/detail/awaitable.hpp>
-#include <errand/detail/loop.hpp>
-#include <errand/detail/pool.hpp>
 #include <exception>
 #include <memory>
 #include <type_traits>
 #include <utility>
+
+#include <errand/detail/awaitable.hpp>
+#include <errand/detail/loop.hpp>
+#include <errand/detail/pool.hpp>
 
 namespace errand::detail {
 

@@ -4,11 +4,12 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
-#include <errand/detail/node.hpp>
-#include <errand/reactor.hpp>
 #include <memory>
 #include <mutex>
 #include <optional>
+
+#include <errand/detail/node.hpp>
+#include <errand/reactor.hpp>
 
 namespace errand::detail {
 

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <csignal>
+
 #include <errand/errors.hpp>
 
 namespace errand::detail {

@@ -4,16 +4,17 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <vector>
+
 #include <errand/clock.hpp>
 #include <errand/detail/compiler.hpp>
 #include <errand/detail/inbox.hpp>
 #include <errand/detail/node.hpp>
 #include <errand/detail/timers.hpp>
 #include <errand/errors.hpp>
-#include <exception>
-#include <memory>
-#include <optional>
-#include <vector>
 
 namespace errand {
 class App;
@@ -238,7 +239,7 @@ class Deadline final : public Call {
   Loop* loop_ = nullptr;
 };
 
-// Implementation: `turn` and what it calls stand in chain.hpp
+// Implementation: `turn` and what it calls stand in turn.hpp
 
 inline bool Loop::jump() {
   if (!manual_ || is_held() || timers.empty() || is_outside()) return false;

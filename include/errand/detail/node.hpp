@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+
 #include <errand/detail/list.hpp>
 
 namespace errand::detail {

@@ -3,8 +3,9 @@
 
 #include <coroutine>
 #include <cstddef>
-#include <errand/coro.hpp>
 #include <utility>
+
+#include <errand/coro.hpp>
 
 namespace errand::detail {
 

@@ -4,8 +4,9 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <errand/detail/compiler.hpp>
 #include <new>
+
+#include <errand/detail/compiler.hpp>
 
 namespace errand::detail {
 

@@ -3,13 +3,14 @@
 
 #include <coroutine>
 #include <cstddef>
+#include <exception>
+#include <type_traits>
+#include <utility>
+
 #include <errand/detail/awaitable.hpp>
 #include <errand/detail/bridge.hpp>
 #include <errand/detail/pool.hpp>
 #include <errand/detail/storage.hpp>
-#include <exception>
-#include <type_traits>
-#include <utility>
 
 namespace errand::detail {
 

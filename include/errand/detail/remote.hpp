@@ -2,9 +2,10 @@
 #pragma once
 
 #include <atomic>
-#include <errand/detail/chain.hpp>
 #include <memory>
 #include <utility>
+
+#include <errand/detail/turn.hpp>
 
 namespace errand::detail {
 

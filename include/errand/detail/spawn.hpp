@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <errand/task.hpp>
 #include <type_traits>
 #include <utility>
+
+#include <errand/task.hpp>
 
 namespace errand::detail {
 

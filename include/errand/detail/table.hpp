@@ -4,9 +4,10 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <errand/task.hpp>
 #include <string>
 #include <vector>
+
+#include <errand/task.hpp>
 
 namespace errand::detail {
 

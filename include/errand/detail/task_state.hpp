@@ -2,8 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <errand/coro.hpp>
-#include <errand/detail/callback.hpp>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -11,6 +9,9 @@
 #include <string_view>
 #include <type_traits>
 #include <utility>
+
+#include <errand/coro.hpp>
+#include <errand/detail/callback.hpp>
 
 namespace errand {
 

@@ -3,11 +3,12 @@
 
 #include <condition_variable>
 #include <cstddef>
-#include <errand/detail/remote.hpp>
 #include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
+
+#include <errand/detail/remote.hpp>
 
 namespace errand::detail {
 

@@ -3,9 +3,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
+
 #include <errand/clock.hpp>
 #include <errand/detail/node.hpp>
-#include <vector>
 
 namespace errand::detail {
 

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <chrono>
+#include <functional>
+
+#include <errand/failure.hpp>
+#include <errand/reactor.hpp>
+
+namespace errand {
+
+/// How an App is made.
+struct AppConfig {
+  ClockSource* clock = nullptr;  ///< null: `std::chrono::steady_clock`; must outlive the App
+  Reactor* reactor = nullptr;    ///< null: a condition variable; must outlive the App
+  std::chrono::nanoseconds graceful_timeout = std::chrono::seconds(15);  ///< for each phase of the stop
+  std::chrono::nanoseconds slow_step = {};  ///< above zero: every step that keeps the loop longer is reported
+  bool purge_when_done = false;             ///< forget a named task as soon as it is done
+  unsigned max_threads = 32;                ///< of `to_thread`
+  std::function<void(const TaskFailure&)> on_failure = {};  ///< empty: one line on `std::cerr`
+  std::function<void(const SlowStep&)> on_slow_step = {};   ///< empty: one line on `std::cerr`
+};
+
+}  // namespace errand

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <coroutine>
+#include <cstdint>
+#include <exception>
+#include <string>
+
+#include <errand/detail/suspension.hpp>
+
+namespace errand::detail {
+
+/// A part of a task that runs beside others of the same task: each Coro given to a combinator is one.
+class BranchBase : public Chain {
+ public:
+  struct Sibling : Link {
+    BranchBase* branch;
+  };
+
+  BranchBase() noexcept : Chain(nullptr) {
+    flags = is_branch;
+    sibling.branch = this;
+  }
+  Chain& root() noexcept final { return *root_; }
+  /// The chain whose combinator started it.
+  Chain& above() const noexcept;
+
+  /// How it ended.
+  enum class Ending : std::uint8_t { none, value, error, cancelled };
+  virtual std::exception_ptr error() const noexcept = 0;
+
+  Sibling sibling;  // in the list of its owner while it is alive
+  Branches* owner = nullptr;
+  Ending ending = Ending::none;
+  bool observed_cancelled = false;  // it only observes a task, which was cancelled
+
+ private:
+  friend class Branches;
+  Chain* root_ = nullptr;
+};
+
+/// The wait of a combinator for its branches. `co_await branches` starts those that were added, in order and at once,
+/// and ends, at once too, when the last of them has ended.
+class Branches : public Suspension {
+ public:
+  Branches() noexcept : Suspension(Kind::branches) {}
+  Branches(Branches&&) = delete;
+
+  void add(BranchBase& branch) noexcept {
+    branch.owner = this;
+    live.push_back(branch.sibling);
+  }
+
+  bool await_ready() const noexcept { return is_over(); }
+  template <class P>
+  void await_suspend(std::coroutine_handle<P> awaiting) noexcept {
+    start(awaiting.promise());
+  }
+  /// Does not throw: what the branches ended with is for the combinator to look at. A request that none of them was
+  /// thrown is pending again.
+  void await_resume() noexcept {
+    if (chain_ && asked_ && !thrown_) chain_->flags |= asked_;
+  }
+  /// Throws that request now, if there is one.
+  void throw_pending_request() {
+    if (chain_ && !chain_->may_suspend()) chain_->check_resumed();
+  }
+
+  /// A branch, no longer among `live`, has ended.
+  virtual void branch_ended(BranchBase&) noexcept {}
+  /// The wait of a branch that `decides_on_wake` has ended.
+  virtual void decided(BranchBase&) noexcept {}
+  /// A request has come from outside, and goes on to the branches.
+  virtual void asked_to_end(Chain::Flag) noexcept {}
+  /// Whether there is nothing left to wait for.
+  virtual bool is_over() const noexcept { return live.empty(); }
+
+  /// Asks all that are alive to end.
+  void request_all() noexcept {
+    for (Link* link = live.begin(); link != live.end(); link = link->next) {
+      branch(*link).request(Chain::asked_by_owner);
+    }
+  }
+
+  /// Whether the task, or a combinator outside, has asked this one to end.
+  bool was_asked() const noexcept { return asked_ != 0; }
+
+  /// A branch says that it has come to its end.
+  void ended(BranchBase& branch) noexcept;
+  /// Goes on with the combinator, where there is nothing left to wait for.
+  void check_over() noexcept;
+
+  static BranchBase& branch(Link& sibling) noexcept { return *static_cast<BranchBase::Sibling&>(sibling).branch; }
+
+  List live;
+
+ protected:
+  ~Branches() = default;
+
+ private:
+  friend class Chain;
+
+  void start(PromiseBase& promise) noexcept;
+
+  std::uint8_t asked_ = 0;  // requests handed on to the branches
+  bool thrown_ = false;     // one of them has been thrown it
+};
+
+// Implementation, and that of what a chain does with its branches
+
+inline void Chain::woken() noexcept {
+  state = State::ready;
+  loop->make_ready(*this);
+  if (flags & decides_on_wake) [[unlikely]]
+    static_cast<BranchBase*>(this)->owner->decided(static_cast<BranchBase&>(*this));
+}
+
+ERRAND_NOINLINE inline bool Chain::may_suspend_if_asked() noexcept {
+  if (flags & held) return true;
+  flags |= interrupted;
+  return false;
+}
+
+ERRAND_NOINLINE inline void Chain::throw_interruption() {
+  if (flags & broken) {
+    flags &= static_cast<std::uint8_t>(~broken);
+    const char* what = waiting ? name_of(waiting->kind) : "generator";
+    throw InvalidState(std::string("the ") + what + " that was waited for has been destroyed");
+  }
+  const bool by_task = flags & asked_by_task;
+  flags &= static_cast<std::uint8_t>(~(asked | interrupted));
+  for (Chain* chain = this; chain->flags & is_branch;) {
+    BranchBase* branch = static_cast<BranchBase*>(chain);
+    branch->owner->thrown_ = true;
+    chain = &branch->above();
+  }
+  throw Cancelled(by_task ? root().request_reason() : std::string());
+}
+
+/// Visits this chain and, where `visit` says so, the branches that it waits for; in order, in constant stack.
+template <class Visit>
+void Chain::visit(Visit visit) noexcept {
+  Chain* chain = this;
+  for (;;) {
+    if (visit(*chain) && chain->state == State::waiting && chain->waiting->kind == Kind::branches) {
+      List& live = static_cast<Branches*>(chain->waiting)->live;
+      if (!live.empty()) {
+        chain = &Branches::branch(live.front());
+        continue;
+      }
+    }
+    for (;;) {
+      if (chain == this) return;
+      BranchBase* branch = static_cast<BranchBase*>(chain);
+      Link* following = branch->sibling.next;
+      if (following != branch->owner->live.end()) {
+        chain = &Branches::branch(*following);
+        break;
+      }
+      chain = &branch->above();
+    }
+  }
+}
+
+inline void Chain::request(Flag origin) noexcept {
+  visit([origin](Chain& chain) { return chain.ask(origin); });
+}
+
+/// True where the request goes to the branches instead.
+inline bool Chain::ask(Flag origin) noexcept {
+  if (state == State::ended) return false;
+  if (state == State::waiting && waiting->kind == Kind::branches && !(flags & held)) {
+    Branches& branches = static_cast<Branches&>(*waiting);
+    branches.asked_ |= origin;
+    branches.thrown_ = false;
+    branches.asked_to_end(origin);
+    return true;
+  }
+  flags |= origin;
+  if (flags & held) return false;
+  if (state == State::yielding) {
+    flags |= interrupted;
+  } else if (state == State::waiting && waiting->kind != Kind::foreign) {
+    flags |= interrupted;
+    waiting->leave();
+    state = State::ready;
+    loop->make_ready(*this);
+  }
+  return false;
+}
+
+inline void Chain::withdraw() noexcept {
+  visit([](Chain& chain) {
+    if (chain.state == State::waiting && chain.waiting->kind == Kind::branches) {
+      static_cast<Branches&>(*chain.waiting).asked_ &= static_cast<std::uint8_t>(~asked_by_task);
+    }
+    if (!(chain.flags & interrupted) || chain.state == State::yielding) {
+      chain.flags &= static_cast<std::uint8_t>(~asked_by_task);
+      if (!(chain.flags & asked)) chain.flags &= static_cast<std::uint8_t>(~interrupted);
+    }
+    return true;
+  });
+}
+
+inline bool Chain::is_asked_by_task() noexcept {
+  bool found = false;
+  visit([&found](Chain& chain) {
+    found |= (chain.flags & asked_by_task) != 0;
+    return !found;
+  });
+  return found;
+}
+
+inline void Chain::destroy_above(PromiseBase* last) noexcept {
+  Chain* chain = this;
+  for (;;) {
+    if (chain->state == State::waiting && chain->waiting->kind == Kind::branches) {
+      List& live = static_cast<Branches*>(chain->waiting)->live;
+      if (!live.empty()) {
+        chain = &Branches::branch(live.back());
+        continue;
+      }
+    }
+    chain->destroy_frames(chain == this ? last : nullptr);
+    if (chain == this) return;
+    BranchBase* branch = static_cast<BranchBase*>(chain);
+    branch->sibling.unlink();
+    chain = &branch->above();
+  }
+}
+
+inline void Chain::destroy_frames(PromiseBase* last) noexcept {
+  state = State::ended;
+  if (linked()) unlink();
+  while (leaf != last) {
+    PromiseBase* inner = leaf;
+    leaf = inner->parent;
+    if (inner->is_generator) *static_cast<GeneratorBase*>(inner)->owner = nullptr;
+    inner->handle().destroy();
+  }
+  waiting = nullptr;
+  if (linked()) unlink();  // a destructor may have woken it
+}
+
+inline void Chain::cut(PromiseBase& frame) noexcept {
+  destroy_above(&frame);
+  flags |= broken;
+  state = State::ready;
+  loop->make_ready(*this);
+}
+
+inline Chain& BranchBase::above() const noexcept { return *owner->chain(); }
+
+inline void Branches::start(PromiseBase& promise) noexcept {
+  chain_ = promise.chain;
+  Chain& chain = *chain_;
+  if (!(chain.flags & Chain::held)) {
+    asked_ = chain.flags & Chain::asked;
+    chain.flags &= static_cast<std::uint8_t>(~Chain::asked);
+  }
+  List first;
+  for (Link* link = live.begin(); link != live.end(); link = link->next) {
+    BranchBase& started = branch(*link);
+    started.loop = chain.loop;
+    started.root_ = &chain.root();
+    started.leaf->chain = &started;
+    // What is asked already still runs to its first suspension, as a Coro would that is awaited without a combinator.
+    started.state = asked_ ? Chain::State::ready : Chain::State::created;
+    started.flags |= asked_;
+    first.push_back(started);
+  }
+  chain.waiting = this;
+  chain.state = Chain::State::waiting;
+  chain.loop->run_next(first);
+}
+
+inline void Branches::ended(BranchBase& branch) noexcept {
+  branch.sibling.unlink();
+  branch_ended(branch);
+  check_over();
+}
+
+inline void Branches::check_over() noexcept {
+  if (!is_over()) return;
+  chain_->state = Chain::State::ready;
+  chain_->loop->run_next(*chain_);
+}
+
+}  // namespace errand::detail

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <exception>
+#include <future>
+#include <memory>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include <errand/task.hpp>
+
+namespace errand::detail {
+
+/// The future's side of submitted work, shared by those who may end it. Where all of them go, the work was cancelled.
+template <class T>
+class Submission {
+ public:
+  explicit Submission(const std::string& name)
+      : shared_(std::make_shared<Shared>(name.empty() ? "submitted work" : name)) {}
+
+  std::future<T> future() { return shared_->promise.get_future(); }
+  void set(Task<T> done) {
+    shared_->is_set = true;
+    try {
+      if constexpr (std::is_void_v<T>) {
+        done.result();
+        shared_->promise.set_value();
+      } else {
+        shared_->promise.set_value(std::move(done).result());
+      }
+    } catch (...) {
+      shared_->promise.set_exception(std::current_exception());
+    }
+  }
+  void fail(std::exception_ptr error) {
+    shared_->is_set = true;
+    shared_->promise.set_exception(std::move(error));
+  }
+
+ private:
+  struct Shared {
+    explicit Shared(std::string its_name) : name(std::move(its_name)) {}
+    ~Shared() {
+      if (!is_set) promise.set_exception(std::make_exception_ptr(TaskCancelled(name)));
+    }
+    std::promise<T> promise;
+    std::string name;
+    bool is_set = false;
+  };
+
+  std::shared_ptr<Shared> shared_;
+};
+
+}  // namespace errand::detail

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <memory>
+#include <utility>
+
+#include <errand/detail/inbox.hpp>
+
+namespace errand {
+
+/// While one lives, `App::run` waits for more work. It can be moved, also to other threads, dropped on any of them, and
+/// may outlive the App.
+class [[nodiscard("dropping it lets run() end")]] KeepAlive {
+ public:
+  KeepAlive() noexcept = default;
+  KeepAlive(KeepAlive&&) noexcept = default;
+  KeepAlive& operator=(KeepAlive other) noexcept {
+    std::swap(inbox_, other.inbox_);
+    return *this;
+  }
+  ~KeepAlive() { release(); }
+
+  /// Lets go, once.
+  void release() noexcept {
+    if (const auto inbox = std::exchange(inbox_, nullptr)) inbox->let_go();
+  }
+
+ private:
+  friend class App;
+  explicit KeepAlive(std::shared_ptr<detail::Inbox> inbox) noexcept : inbox_(std::move(inbox)) { inbox_->keep(); }
+
+  std::shared_ptr<detail::Inbox> inbox_;
+};
+
+}  // namespace errand
