@@ -754,11 +754,11 @@ inline void App::report(detail::TaskBase* task, std::exception_ptr error) noexce
   try {
     const TaskFailure failure(task ? task->name() : "callback", std::move(error), Task<>(detail::TaskHandle(task)));
     tell(failure);
-    if (task && task->is_report) return;
+    if (task && task->is_report()) return;
     constexpr const char* event = "server.exception.report";
     if (loop_->closing || !signals_.is_heard(event)) return;
     const Task<> told = signals_.dispatch(event, failure);
-    told.handle().state()->is_report = true;
+    told.handle().state()->details().is_report = true;
   } catch (...) {
     std::cerr << "errand: a failure could not be reported\n";
   }

@@ -46,26 +46,26 @@ class [[nodiscard("a sleep does nothing until it is awaited")]] Sleep : public d
  public:
   explicit Sleep(detail::Nanoseconds delay) noexcept : Suspension(detail::Kind::sleep), delay_(delay) {}
   explicit Sleep(Clock::time_point until) noexcept
-      : Suspension(detail::Kind::sleep), delay_(until.time_since_epoch()), is_deadline_(true) {}
+      : Suspension(detail::Kind::sleep_until), delay_(until.time_since_epoch()) {}
 
   bool await_ready() const noexcept { return false; }
   template <class P>
   bool await_suspend(std::coroutine_handle<P> awaiting) {
     detail::PromiseBase& promise = awaiting.promise();
     detail::Loop& loop = *promise.chain->loop;
+    const bool is_deadline = kind == detail::Kind::sleep_until;
     Clock::time_point when(delay_);
-    if (is_deadline_ ? when <= loop.now() : delay_ <= detail::Nanoseconds::zero()) {
+    if (is_deadline ? when <= loop.now() : delay_ <= detail::Nanoseconds::zero()) {
       chain_ = promise.chain;
       return chain_->yield();
     }
-    if (!is_deadline_) when = loop.deadline(delay_);
+    if (!is_deadline) when = loop.deadline(delay_);
     return suspend_until(promise, when);
   }
   void await_resume() { resumed(); }
 
  private:
   detail::Nanoseconds delay_;
-  bool is_deadline_ = false;
 };
 
 class [[nodiscard("a yield does nothing until it is awaited")]] Yield : public detail::OwnAwaitable {

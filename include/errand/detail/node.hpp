@@ -14,6 +14,7 @@ enum class Kind : std::uint8_t {
   call,
   observer,
   sleep,
+  sleep_until,
   task,
   event,
   lock,
@@ -29,9 +30,9 @@ enum class Kind : std::uint8_t {
 };
 
 inline const char* name_of(Kind kind) noexcept {
-  constexpr const char* names[] = {"",       "",          "",          "sleep",   "task",  "event",
-                                   "lock",   "semaphore", "condition", "barrier", "queue", "future",
-                                   "signal", "thread",    "foreign",   "branches"};
+  constexpr const char* names[] = {"",       "",       "",          "sleep",     "sleep",   "task",
+                                   "event",  "lock",   "semaphore", "condition", "barrier", "queue",
+                                   "future", "signal", "thread",    "foreign",   "branches"};
   return names[static_cast<unsigned>(kind)];
 }
 

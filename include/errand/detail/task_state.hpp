@@ -55,6 +55,7 @@ struct TaskDetails {
   List names;  // those under which it is registered: the registry links its
                // entries here
   std::uint32_t registrations = 0;
+  bool is_report = false;  // it dispatches a failure: its own is not dispatched again
 };
 
 /// What handles refer to. Counted: each handle has a reference, each name in the registry one, and the loop one until
@@ -78,6 +79,7 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
     return *details_;
   }
   bool has_name() const noexcept { return details_ && !details_->name.empty(); }
+  bool is_report() const noexcept { return details_ && details_->is_report; }
   bool is_registered() const noexcept { return details_ && details_->registrations > 0; }
   std::string request_reason() const override { return details_ ? details_->request_reason : std::string(); }
   Chain& root() noexcept final { return *this; }
@@ -118,7 +120,6 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   bool seen = false;   // somebody has looked at its failure
   bool taken = false;  // its result was moved out
   bool has_error = false;
-  bool is_report = false;  // it dispatches a failure: its own is not dispatched again
 
  protected:
   virtual ~TaskBase() { loop->release(); }
