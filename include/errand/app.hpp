@@ -495,6 +495,7 @@ T App::run(Coro<T> main, RunOptions options) {
     finish();
   } catch (...) {
     error = std::current_exception();
+    if (!task.done()) task.handle().state()->end_standing();
   }
   if (error) {
     if (task.status() == TaskStatus::succeeded || task.status() == TaskStatus::cancelled) std::rethrow_exception(error);

@@ -48,6 +48,7 @@ class TaskGroup : private detail::Branches {
 
   void branch_ended(detail::BranchBase& body) noexcept override;
   void asked_to_end(detail::Chain::Flag) noexcept override;
+  void destroying() noexcept override;
   bool is_over() const noexcept override { return live.empty() && members_.empty(); }
   void member_ended(Member& member, detail::TaskBase& task) noexcept;
   void fail(std::exception_ptr error) noexcept;
@@ -117,6 +118,23 @@ inline void TaskGroup::asked_to_end(detail::Chain::Flag origin) noexcept {
   const std::string reason = origin == detail::Chain::asked_by_task ? chain()->root().request_reason() : std::string();
   for (detail::Link* link = members_.begin(); link != members_.end(); link = link->next) {
     static_cast<Member::Place&>(*link).member->task_.cancel(reason);
+  }
+}
+
+/// The members may refer to the frames that go now: they go before, the last added first. One that is inside its step
+/// can only be asked.
+inline void TaskGroup::destroying() noexcept {
+  is_ending_ = true;
+  while (!members_.empty()) {
+    Member* const member = static_cast<Member::Place&>(members_.back()).member;
+    detail::TaskBase& task = member->task_;
+    member->place_.unlink();
+    delete member;
+    if (task.is_running()) {
+      task.cancel({});
+    } else {
+      task.end_standing();
+    }
   }
 }
 

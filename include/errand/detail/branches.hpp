@@ -72,6 +72,8 @@ class Branches : public Suspension {
   virtual void decided(BranchBase&) noexcept {}
   /// A request has come from outside, and goes on to the branches.
   virtual void asked_to_end(Chain::Flag) noexcept {}
+  /// The chain is being destroyed, and this wait with it: before its branches are.
+  virtual void destroying() noexcept {}
   /// Whether there is nothing left to wait for.
   virtual bool is_over() const noexcept { return live.empty(); }
 
@@ -215,9 +217,10 @@ inline void Chain::destroy_above(PromiseBase* last) noexcept {
   Chain* chain = this;
   for (;;) {
     if (chain->state == State::waiting && chain->waiting->kind == Kind::branches) {
-      List& live = static_cast<Branches*>(chain->waiting)->live;
-      if (!live.empty()) {
-        chain = &Branches::branch(live.back());
+      Branches& branches = static_cast<Branches&>(*chain->waiting);
+      branches.destroying();
+      if (!branches.live.empty()) {
+        chain = &Branches::branch(branches.live.back());
         continue;
       }
     }
