@@ -259,7 +259,8 @@ class App : private detail::Host, private detail::WorkerHost {
   detail::Signals signals_;
   detail::Lifecycle life_;
   RunOptions options_;
-  bool stop_after_turn_ = false;  // stop() came before the run
+  bool has_run_ = false;
+  bool stop_after_turn_ = false;  // stop() came before the first run
   unsigned worker_ = 0;
   std::shared_ptr<detail::WorkerGroup> group_;  // where there are several workers
   std::optional<detail::Interrupts> interrupts_;
@@ -516,7 +517,8 @@ inline void App::begin(detail::TaskHandle main, RunOptions options) {
   interrupts_seen_ = 0;
   if (options.handle_signals) interrupts_.emplace();
   detail::Inbox& inbox = *loop_->inbox;
-  stop_after_turn_ = worker_ == 0 && inbox.take_stop();
+  stop_after_turn_ = worker_ == 0 && inbox.take_stop() && !has_run_;
+  has_run_ = true;
   inbox.open();
   life_.begin(std::move(main));
 }

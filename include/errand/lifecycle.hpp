@@ -197,6 +197,8 @@ inline Coro<> drain(Loop& loop, TaskBase* except) {
       if (&task == except) continue;
       any = true;
       if (task.requests == 0) task.cancel({});
+      // One that was added before `run` and whose place did not come ends on the next turn like any other.
+      if (task.state == Chain::State::created && !task.Node::linked()) loop.make_ready(static_cast<Chain&>(task));
     }
     if (!any) co_return;
     co_await Drained(loop, except);
