@@ -537,8 +537,10 @@ inline bool App::turn(bool is_polled) {
   loop_->turns();
   if (life_.stage() == Stage::ended) return false;
   if (life_.stage() != Stage::running) return true;
-  if ((stop_after_turn_ && stage == Stage::running) || (!loop_->has_work() && is_idle())) {
+  if (stop_after_turn_ && stage == Stage::running) {
     stop_after_turn_ = false;
+    stop();
+  } else if (!loop_->has_work() && is_idle()) {
     life_.stop();
   }
   return true;
@@ -566,9 +568,8 @@ inline void App::drive() {
 }
 
 inline void App::finish() {
-  std::exception_ptr error = life_.finish();
   while (!loop_->inbox->close_if_empty()) loop_->turn();
-  if (!loop_->pending.empty()) life_.finish();
+  std::exception_ptr error = life_.finish();
   if (group_ && worker_ == 0) {
     group_->dissolve();
     if (!error) {
@@ -728,7 +729,7 @@ std::future<typename detail::WorkTraits<Work&&>::Value> App::submit(Work&& work,
   detail::Submission<T> submission(name);
   std::future<T> future = submission.future();
   auto begin = [this, work = std::decay_t<Work>(std::forward<Work>(work)), name, submission]() mutable {
-    if (life_.stage() == detail::Lifecycle::Stage::stopping) return;
+    if (life_.stage() >= detail::Lifecycle::Stage::stopping) return;
     try {
       Task<T> task = add_task(std::move(work), name);
       task.add_done_callback([submission](Task<T> done) mutable { submission.set(std::move(done)); });

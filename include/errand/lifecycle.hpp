@@ -313,6 +313,8 @@ class Lifecycle {
   }
 
  private:
+  /// Also where the loop has not been told yet.
+  bool is_stopping() const noexcept { return stop_ || loop_.inbox->is_stop_requested(); }
   Coro<> live();
   TaskHandle step(const std::vector<Listener*>& order, std::size_t i, Phase phase, const char* signal);
   Coro<bool> start(Phase phase, const char* signal);
@@ -341,7 +343,7 @@ class Lifecycle {
 // Implementation
 
 inline Coro<> Lifecycle::live() {
-  bool started = true;
+  bool started = !is_stopping();
   if (workers_.is_first_worker()) started = co_await start(Phase::main_process_start, nullptr);
   if (started) {
     try {
@@ -389,19 +391,19 @@ inline TaskHandle Lifecycle::step(const std::vector<Listener*>& order, std::size
 /// False where a listener failed, or the stop came.
 inline Coro<bool> Lifecycle::start(Phase phase, const char* signal) {
   const std::vector<Listener*> order = listeners.in_order(phase);
-  for (std::size_t i = 0; i <= order.size() && !stop_; ++i) {
+  for (std::size_t i = 0; i <= order.size() && !is_stopping(); ++i) {
     try {
       listener_ = step(order, i, phase, signal);
       if (listener_.state()) co_await Task<>(listener_);
     } catch (...) {
-      if (!stop_ || !listener_.state() || listener_.state()->status != TaskStatus::cancelled) {
+      if (!is_stopping() || !listener_.state() || listener_.state()->status != TaskStatus::cancelled) {
         fail(std::current_exception());
         stop_ = true;
       }
     }
     listener_ = {};
   }
-  co_return !stop_;
+  co_return !is_stopping();
 }
 
 inline Coro<> Lifecycle::stop(Phase phase, const char* signal) {

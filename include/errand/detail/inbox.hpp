@@ -79,6 +79,7 @@ class Inbox {
   bool has_reactor() const noexcept { return reactor_ != nullptr; }
   /// Whether something was posted, or a notice given, since the last `take`.
   bool pending() const noexcept { return pending_.load(std::memory_order_acquire); }
+  bool is_stop_requested() const noexcept { return stop_.load(std::memory_order_acquire); }
   /// Whether somebody has asked for the end since the last call.
   bool take_stop() noexcept {
     return stop_.load(std::memory_order_relaxed) && stop_.exchange(false, std::memory_order_acquire);
