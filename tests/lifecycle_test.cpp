@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: MIT
+#include <array>
+
+#include "support.hpp"
+
+using errand::Phase;
+
+namespace {
+
+constexpr std::array<std::pair<Phase, const char*>, 6> phases = {{{Phase::main_process_start, "mstart"},
+                                                                  {Phase::before_server_start, "bstart"},
+                                                                  {Phase::after_server_start, "astart"},
+                                                                  {Phase::before_server_stop, "bstop"},
+                                                                  {Phase::after_server_stop, "astop"},
+                                                                  {Phase::main_process_stop, "mstop"}}};
+
+/// Listeners of all phases that log themselves; the one of `failing` throws, and another stands on each side of it.
+void add_listeners(support::Fixture& test, Phase failing) {
+  for (const auto& [phase, name] : phases) {
+    for (const char* number : {"1", "2", "3"}) {
+      if (phase != failing && number[0] != '1') continue;
+      test.app.add_listener(phase, [&test, fails = phase == failing && number[0] == '2', label = name, number] {
+        if (fails) throw runtime_error(std::string("bad ") + label);
+        test.log(label + std::string(number));
+      });
+    }
+  }
+}
+
+/// Sleeps on, whatever it is asked.
+Coro<> stubborn() {
+  for (;;) {
+    try {
+      co_await errand::sleep(1h);
+    } catch (const Cancelled&) {
+    }
+  }
+}
+
+}  // namespace
+
+PLAIN_TEST("where before_server_start throws, the later listeners are skipped and the whole stop sequence runs") {
+  add_listeners(*this, Phase::before_server_start);
+  add([this] { log("never"); });
+  CHECK_THROWS_WITH(app.run(after(0s)), "bad bstart");
+  expect("mstart1 ; bstart1 ; bstop1 ; astop1 ; mstop1");
+}
+
+PLAIN_TEST("where after_server_start throws, main does not start and the whole stop sequence runs") {
+  add_listeners(*this, Phase::after_server_start);
+  auto main = [this]() -> Coro<> {
+    log("main");
+    co_return;
+  };
+  CHECK_THROWS_WITH(app.run(main()), "bad astart");
+  expect("mstart1 ; bstart1 ; astart1 ; bstop1 ; astop1 ; mstop1");
+}
+
+PLAIN_TEST("where a stop listener throws, the others run all the same and run rethrows") {
+  for (const Phase phase : {Phase::before_server_stop, Phase::after_server_stop, Phase::main_process_stop}) {
+    support::Fixture test;
+    add_listeners(test, phase);
+    CHECK_THROWS(test.app.run());
+    const std::string stops[] = {"bstop3 ; bstop1 ; astop1 ; mstop1", "bstop1 ; astop3 ; astop1 ; mstop1",
+                                 "bstop1 ; astop1 ; mstop3 ; mstop1"};
+    test.expect("mstart1 ; bstart1 ; astart1 ; " + stops[int(phase) - int(Phase::before_server_stop)]);
+  }
+}
+
+PLAIN_TEST("of several errors run rethrows the first and reports the others") {
+  app.after_server_start([] { throw runtime_error("start"); });
+  app.before_server_stop([] { throw runtime_error("second"); });
+  app.before_server_stop([]() -> Coro<> {
+    co_await errand::sleep(1s);
+    throw runtime_error("first");
+  });
+  app.main_process_stop([] { throw runtime_error("last"); });
+  CHECK_THROWS_WITH(app.run(), "start");
+  expect("", {"first", "second", "last"});
+}
+
+PLAIN_TEST("stop cancels the start listener that is under way and skips the later ones; the stop sequence runs") {
+  app.before_server_start([this]() -> Coro<> {
+    try {
+      co_await errand::sleep(1h);
+    } catch (const Cancelled&) {
+      log("cancelled", now());
+      throw;
+    }
+  });
+  app.before_server_start([this] { log("skipped"); });
+  app.after_server_start([this] { log("skipped"); });
+  app.before_server_stop([this] { log("bstop"); });
+  app.main_process_stop([this] { log("mstop"); });
+  later(1s, [this] { app.stop(); });
+  app.run();
+  expect("cancelled 1 ; bstop ; mstop");
+}
+
+PLAIN_TEST("an error that a start listener throws when it is cancelled comes out of run") {
+  app.after_server_start([]() -> Coro<> {
+    try {
+      co_await errand::sleep(1h);
+    } catch (const Cancelled&) {
+      throw runtime_error("clean-up");
+    }
+  });
+  later(1s, [this] { app.stop(); });
+  CHECK_THROWS_WITH(app.run(), "clean-up");
+  expect("");
+}
+
+PLAIN_TEST("what stands at the end of the graceful timeout is reported by name, and destroyed") {
+  auto shared = std::make_shared<int>();
+  add([shared]() -> Coro<> { co_await stubborn(); }, "left over");
+  app.after_server_stop([&] { log("astop", now(), shared.use_count()); });
+  later(1s, [this] { app.stop(); });
+  app.run();
+  CHECK(log.text() == "astop 16 1");
+  REQUIRE(reports.size() == 1);
+  CHECK(reports[0].find("'left over'") != std::string::npos);
+  CHECK(app.all_tasks().empty());
+}
+
+PLAIN_TEST("the graceful timeout bounds the listeners of a stop phase") {
+  app.before_server_stop([this] { log("bstop", now()); });
+  app.before_server_stop([] { return stubborn(); });
+  app.after_server_stop([this] { log("astop", now()); });
+  app.run();
+  CHECK(log.text() == "bstop 15 ; astop 15");
+  CHECK(reports.size() == 1);
+}
+
+PLAIN_TEST("where only the graceful timeout could wake anything, the wait ends at once") {
+  errand::Event never;
+  add([&]() -> Coro<> {
+    for (;;) {
+      try {
+        co_await never.wait();
+      } catch (const Cancelled&) {
+      }
+    }
+  });
+  later(1s, [this] { app.stop(); });
+  app.run();
+  CHECK(now() == 1s);
+  CHECK(reports.size() == 1);
+}
+
+PLAIN_TEST("what clean-up code adds, and what after_server_stop adds, is cancelled and awaited too") {
+  const auto ends = [this](std::string name) -> Coro<> {
+    std::optional<Cancelled> caught;
+    try {
+      co_await errand::sleep(1h);
+    } catch (const Cancelled& cancelled) {
+      caught = cancelled;
+    }
+    log(name, "cancelled");
+    co_await errand::sleep(1s);
+    log(name, "ended");
+    if (caught) throw Cancelled(*caught);
+  };
+  add([&]() -> Coro<> {
+    try {
+      co_await errand::sleep(1h);
+    } catch (const Cancelled&) {
+      add([&]() -> Coro<> { co_await ends("a"); });
+      throw;
+    }
+  });
+  app.after_server_stop([&]() -> Coro<> {
+    add(ends("b"));
+    co_await errand::yield();
+    log("astop");
+  });
+  app.main_process_stop([this] { log("mstop", now()); });
+  later(1s, [this] { app.stop(); });
+  app.run();
+  expect("a cancelled ; a ended ; astop ; b cancelled ; b ended ; mstop 3");
+}
+
+PLAIN_TEST("tasks that were added before run are cancelled where the start fails") {
+  auto task = add(after(1s), "t");
+  app.before_server_start([] { throw runtime_error("start"); }, 1);
+  CHECK_THROWS_WITH(app.run(), "start");
+  CHECK(task.cancelled());
+  expect("");
+}
+
+PLAIN_TEST("a second run calls the listeners again, and starts what was added in between") {
+  app.before_server_start([this] { log("bstart"); });
+  app.after_server_stop([this] { log("astop"); });
+  add([this] { log("first"); });
+  app.run();
+  add([this] { log("second"); });
+  app.run();
+  expect("bstart ; first ; astop ; bstart ; second ; astop");
+}
+
+PLAIN_TEST("stop before the first run is remembered for that one alone, after a run it is forgotten") {
+  app.stop();
+  add(after(1h));
+  app.run();
+  log(now());
+  app.stop();
+  log(app.run(after(1s, 7)));
+  log(now());
+  expect("0 ; 7 ; 1");
+}
+
+PLAIN_TEST("main starts behind the after_server_start listeners, and is a task like the others") {
+  app.after_server_start([this]() -> Coro<> {
+    co_await errand::sleep(1s);
+    log("astart");
+  });
+  auto main = [this]() -> Coro<std::string> {
+    log(now(), app.all_tasks().size(), app.all_tasks()[0] == current_task(), current_task().id() > 0);
+    co_return "result";
+  };
+  log(app.run(main()));
+  CHECK_THROWS_WITH(app.run(bad(1s, "main")), "main");
+  expect("astart ; 1 1 true true ; result ; astart");
+}
+
+PLAIN_TEST("run waits for tasks, callbacks and KeepAlives, with keep_alive for stop alone") {
+  add(after(1s));
+  later(2s, [this] { log("callback", now()); });
+  std::optional<errand::KeepAlive> alive = app.keep_alive();
+  later(3s, [&] { alive.reset(); });
+  app.run();
+  log(now());
+  later(1s, [this] { app.call_soon([this] { app.call_later(1s, [this] { app.stop(); }); }); });
+  app.run({.keep_alive = true});
+  log(now());
+  expect("callback 2 ; 3 ; 5");
+}
+
+PLAIN_TEST("a Deadlock shuts down, and shows the tasks") {
+  errand::Event never;
+  add([&]() -> Coro<> { co_await never.wait(); }, "stuck");
+  app.after_server_stop([this] { log("astop", app.all_tasks().size()); });
+  std::string what;
+  try {
+    app.run();
+  } catch (const errand::Deadlock& error) {
+    what = error.what();
+  }
+  CHECK(what.find("stuck") != std::string::npos);
+  expect("astop 0");
+}
+
+PLAIN_TEST("poll makes one turn a call and the stop sequence at the end, and throws no Deadlock") {
+  errand::Event event;
+  app.before_server_start([this] { log("bstart"); });
+  app.after_server_stop([this] { log("astop"); });
+  add([&]() -> Coro<> {
+    co_await event.wait();
+    log("woken");
+  });
+  for (int i = 0; i < 20; ++i) CHECK(app.poll());
+  CHECK(!app.next_deadline());
+  CHECK_THROWS_AS(app.run(), InvalidState);
+  log(app.all_tasks().size());
+  event.set();
+  CHECK((app.next_deadline() == clock.now()));
+  while (app.poll()) {
+  }
+  expect("bstart ; 1 ; woken ; astop");
+}

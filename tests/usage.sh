@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Programs that were written against the design compile without a warning, and print what they say.
+#
+#   tests/usage.sh DIRECTORY [TIMES]
+#
+# CXX is the compiler, CXXFLAGS are further flags.
+set -euo pipefail
+directory=$(cd "$1" && pwd)
+times=${2:-1}
+cd "$(dirname "$0")/.."
+
+cxx=${CXX:-g++}
+read -ra more <<<"${CXXFLAGS:-}"
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+
+for source in "$directory"/*.cpp; do
+  name=$(basename "$source" .cpp)
+  "$cxx" -std=c++20 -I include -Wall -Wextra -Wpedantic -Wshadow -Werror ${more[@]+"${more[@]}"} "$source" -o "$out/$name" -pthread
+  for _ in $(seq "$times"); do
+    "$out/$name" >"$out/$name.out"
+    diff "$directory/$name.expected" "$out/$name.out"
+  done
+  echo "usage/$name: as expected, $times times (${more[*]-})"
+done
