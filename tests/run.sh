@@ -15,6 +15,6 @@ fi
 build=${1:-build/tests}
 [ $# -gt 0 ] && shift
 jobs=$(nproc 2>/dev/null || echo 2)
-cmake -S . -B "$build" -DERRAND_BUILD_TESTS=ON -DERRAND_BUILD_EXAMPLES=OFF -DCMAKE_BUILD_TYPE="${BUILD_TYPE:-Debug}" "$@"
+cmake -S . -B "$build" -DERRAND_BUILD_TESTS=ON -DCMAKE_BUILD_TYPE="${BUILD_TYPE:-Debug}" "$@"
 cmake --build "$build" -j "$jobs"
 ctest --test-dir "$build" -j "$jobs" --output-on-failure --no-tests=error

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <type_traits>
 #include <typeinfo>
 #include <utility>
 #include <vector>
@@ -64,7 +65,10 @@ class Context {
   template <class T>
   struct Holder final : HolderBase {
     template <class... Args>
+      requires std::is_constructible_v<T, Args...>
     explicit Holder(Args&&... args) : HolderBase(typeid(T)), object(std::forward<Args>(args)...) {}
+    template <class... Args>
+    explicit Holder(Args&&... args) : HolderBase(typeid(T)), object{std::forward<Args>(args)...} {}
     T object;
   };
 

@@ -298,7 +298,7 @@ class Lifecycle {
     }
     task_ = {};
     main_ = {};
-    abort_tasks(false);
+    while (!loop_.pending.empty()) abort_tasks(false);
     stage_ = Stage::idle;
     open_ = false;
     return std::exchange(error_, nullptr);
@@ -439,13 +439,24 @@ inline Coro<> Lifecycle::end_tasks() {
   } catch (const TimeoutError&) {
     timed_out = true;
   }
-  if (timed_out) abort_tasks(true);
+  if (timed_out) {
+    abort_tasks(true);
+    timed_out = false;
+    try {  // those that tell of it are still to run
+      co_await errand::wait_for(Drained(loop_, nullptr), graceful_timeout_);
+    } catch (const TimeoutError&) {
+      timed_out = true;
+    }
+    if (timed_out) abort_tasks(false);
+  }
   if (!expired_) co_await ThreadsEnded(loop_);
 }
 
 inline void Lifecycle::abort_tasks(bool report) noexcept {
-  while (!loop_.pending.empty()) {
-    TaskBase& task = static_cast<TaskBase&>(static_cast<TaskLink&>(loop_.pending.back()));
+  List standing;  // without those that a report adds
+  standing.splice_back(loop_.pending);
+  while (!standing.empty()) {
+    TaskBase& task = static_cast<TaskBase&>(static_cast<TaskLink&>(standing.back()));
     if (report) report_standing(task);
     task.end_standing();
   }

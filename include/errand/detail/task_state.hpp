@@ -36,6 +36,7 @@ class Drain : public Suspension {
   bool is_over(const List& pending) const noexcept;
 
  protected:
+  Drain(Drain&&) noexcept = default;
   Drain(TaskBase* except, std::uint64_t upto) noexcept : Suspension(Kind::task), except_(except), upto_(upto) {}
   ~Drain() = default;
 

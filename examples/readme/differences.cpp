@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+// Where errand differs from Sanic on purpose.
+#include <errand/errand.hpp>
+#include <iostream>
+#include <stdexcept>
+#include <string>
+
+using namespace std::chrono_literals;
+
+namespace {
+
+errand::Coro<> slow_work() { co_await errand::sleep(1h); }
+
+errand::Coro<> broken() {
+  co_await errand::sleep(1s);
+  throw std::runtime_error("disk full");
+}
+
+void name_before_run() {
+  errand::ManualClock clock;
+  errand::App app("MyApp", {.clock = &clock});
+  // [name_before_run]
+  errand::Task<> task = app.add_task(slow_work, "slow_task");
+  std::cout << task.name() << (task.done() ? " is done" : " is pending") << ", and not yet started\n";
+  app.run();
+  // [name_before_run]
+}
+
+errand::Coro<> name_taken(errand::App& app) {
+  // [name_taken]
+  app.add_task(slow_work, "slow_task");
+  try {
+    app.add_task(slow_work, "slow_task");
+  } catch (const errand::TaskNameInUse& error) {
+    std::cout << error.what() << '\n';
+  }
+  using errand::NameTaken;
+  app.add_task(slow_work, "slow_task", NameTaken::keep);     // gives the task that runs
+  app.add_task(slow_work, "slow_task", NameTaken::cancel);   // cancels it, and takes its name
+  app.add_task(slow_work, "slow_task", NameTaken::replace);  // it runs on without the name, as in Sanic
+  // [name_taken]
+  co_await app.cancel_task("slow_task");
+}
+
+errand::Coro<> all_tasks(errand::App& app) {
+  // [all_tasks]
+  app.add_task(slow_work);  // no name, no handle: it is the App's, and ends with it at the latest
+  for (const errand::Task<>& task : app.all_tasks()) std::cout << task.name() << '\n';
+  // [all_tasks]
+  co_return;
+}
+
+errand::Coro<> own_cancellation(errand::App& app) {
+  app.add_task(slow_work, "worker");
+  // [own_cancellation]
+  try {
+    const bool cancelled = co_await app.cancel_task("worker");
+    std::cout << (cancelled ? "the worker ended cancelled\n" : "the worker was done before\n");
+  } catch (const errand::Cancelled&) {
+    throw;  // it is this task that is asked to end, and never the worker's end that looks so
+  }
+  // [own_cancellation]
+}
+
+errand::Coro<> cancelled_task(errand::App& app) {
+  errand::Task<> task = app.add_task(slow_work);
+  task.cancel("no time");
+  // [cancelled_task]
+  try {
+    co_await task;
+  } catch (const errand::TaskCancelled& error) {
+    std::cout << error.name() << ": " << error.reason() << '\n';
+  }
+  // [cancelled_task]
+}
+
+void failures() {
+  errand::ManualClock clock;
+  // [failures]
+  errand::App app("MyApp", {.clock = &clock, .on_failure = [](const errand::TaskFailure& failure) {
+                              std::cout << failure.name() << " failed: " << failure.what() << '\n';
+                            }});
+  app.add_signal("server.exception.report", [](const errand::Signal& signal) {
+    std::cout << "alert: " << signal.get<errand::TaskFailure>().name() << '\n';
+  });
+  app.add_task(broken(), "writer");
+  app.run();  // reported in the moment in which it fails
+  // [failures]
+}
+
+errand::Coro<> shutdown(errand::App& app) {
+  app.add_task(slow_work);
+  // [shutdown]
+  const std::size_t left = co_await app.shutdown_tasks(5s);  // returns as soon as the last one has ended
+  // [shutdown]
+  std::cout << "left " << left << '\n';
+}
+
+void deadlock() {
+  errand::App app("MyApp");
+  // [deadlock]
+  errand::Event never_set;
+  app.add_task([&]() -> errand::Coro<> { co_await never_set.wait(); }, "waiter");
+  try {
+    app.run();
+  } catch (const errand::Deadlock& error) {
+    std::cout << error.what();
+  }
+  // [deadlock]
+}
+
+void manual_clock() {
+  // [manual_clock]
+  errand::ManualClock clock;  // jumps to the next deadline whenever nothing is ready
+  errand::App app("test", {.clock = &clock});
+  app.add_task([]() -> errand::Coro<> { co_await errand::sleep(24h); });
+  app.run();  // returns at once
+  // [manual_clock]
+  std::cout << "24 h later: " << (clock.now().time_since_epoch() == 24h) << '\n';
+}
+
+}  // namespace
+
+int main() {
+  errand::ManualClock clock;
+  name_before_run();
+  for (const auto part : {name_taken, all_tasks, own_cancellation, cancelled_task, shutdown}) {
+    errand::App app("MyApp", {.clock = &clock});
+    app.run(part(app));
+  }
+  failures();
+  deadlock();
+  manual_clock();
+}

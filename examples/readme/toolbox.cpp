@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT
+// What tasks wait for, and many at once.
+#include <errand/errand.hpp>
+#include <functional>
+#include <iostream>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+using namespace std::chrono_literals;
+
+namespace {
+
+errand::Coro<std::string> fetch(std::string what) {
+  co_await errand::sleep(std::chrono::seconds(what.size()));
+  co_return what;
+}
+
+errand::Coro<> owned(errand::App& app) {
+  // [owned]
+  try {
+    co_await errand::wait_for(fetch("a coroutine"), 1s);
+  } catch (const errand::TimeoutError&) {
+    std::cout << "it was owned: it is cancelled, and its clean-up is over\n";
+  }
+
+  errand::Task<std::string> task = app.add_task(fetch("a task"));
+  try {
+    co_await errand::wait_for(task, 1s);
+  } catch (const errand::TimeoutError&) {
+    std::cout << "it was observed: it runs on\n";
+  }
+  // [owned]
+  std::cout << co_await task << '\n';
+}
+
+errand::Coro<> many(errand::App& app) {
+  // [many]
+  auto [user, orders] = co_await errand::gather(fetch("user"), fetch("orders"));  // all, or the first failure
+  auto first = co_await errand::race(fetch("primary"), fetch("mirror"));          // the first; the other is cancelled
+
+  std::vector<errand::Task<std::string>> tasks;
+  for (const char* name : {"ccc", "a", "bb"}) tasks.push_back(app.add_task(fetch(name)));
+  auto [done, pending] = co_await errand::wait_any(tasks);  // only looks at them
+  auto completed = errand::as_completed(tasks);
+  while (auto task = co_await completed.next()) std::cout << task->result() << '\n';  // a, bb, ccc
+  // [many]
+  std::cout << user << ' ' << orders << ' ' << first.index() << ' ' << done.size() << ' ' << pending.size() << '\n';
+}
+
+errand::Coro<> group(errand::App&) {
+  // [group]
+  std::vector<std::string> names = {"one", "two", "three"};
+  co_await errand::TaskGroup::run([&](errand::TaskGroup& members) -> errand::Coro<> {
+    for (const std::string& name : names) members.add(fetch(name), name);
+    co_return;
+  });
+  std::cout << "all members have ended\n";  // had one failed: the others cancelled, and its error thrown here
+  // [group]
+}
+
+// [queue]
+errand::Coro<> consume(errand::Queue<int>& jobs) {
+  try {
+    while (true) {
+      const int job = co_await jobs.get();
+      std::cout << "job " << job << '\n';
+    }
+  } catch (const errand::QueueClosed&) {
+    std::cout << "no more jobs\n";
+  }
+}
+// [queue]
+
+errand::Coro<> queue(errand::App& app) {
+  // [queue]
+  errand::Queue<int> jobs(2);  // a put waits while there are two
+  errand::Task<> consumer = app.add_task(consume(jobs));
+  for (int job = 1; job <= 3; ++job) co_await jobs.put(job);
+  jobs.close();
+  co_await consumer;
+  // [queue]
+}
+
+// [generator]
+errand::AsyncGenerator<int> countdown(int from) {
+  auto interval = errand::every(1s);
+  for (int n = from; n > 0; --n) {
+    co_await interval.tick();
+    co_yield n;
+  }
+}
+// [generator]
+
+errand::Coro<> generator(errand::App&) {
+  // [generator]
+  auto numbers = countdown(3);
+  while (const auto n = co_await numbers.next()) std::cout << *n << '\n';
+  // [generator]
+}
+
+errand::Coro<> limits(errand::App&) {
+  // [awaitables]
+  errand::Queue<int> orders;
+  errand::Event closing;
+  closing.set();
+  const auto decided = co_await errand::race(orders.get(), closing.wait());
+  if (decided.index() == 1) std::cout << "closing\n";
+  // [awaitables]
+
+  // [limits]
+  errand::Semaphore connections(2);
+  {
+    const auto permit = co_await connections.acquire();  // given back at the end of the scope
+    std::cout << "connected\n";
+  }
+  // [limits]
+}
+
+// [future]
+void ask(int question, std::function<void(int)> callback) {
+  errand::App::current().call_later(1s, [question, callback] { callback(2 * question); });
+}
+// [future]
+
+errand::Coro<> future(errand::App&) {
+  // [future]
+  errand::Future<int> answer;
+  ask(21, [&](int value) { answer.set_result(value); });
+  std::cout << co_await answer << '\n';
+  // [future]
+}
+
+errand::Coro<> scoped(errand::App& app) {
+  // [scoped]
+  {
+    errand::ScopedTask heartbeat{app.add_task([]() -> errand::Coro<> { co_await errand::sleep(24h); }, "heartbeat")};
+    co_await errand::sleep(1s);
+  }  // it is asked to end here
+  // [scoped]
+  co_await errand::wait_all(app.get_task("heartbeat"));
+  std::cout << "heartbeat: " << app.get_task("heartbeat").cancelled() << '\n';
+}
+
+errand::Coro<> abort_it(errand::App& app) {
+  errand::Task<std::string> task = app.add_task(fetch("a long download"));
+  co_await errand::yield();
+  // [abort]
+  task.cancel("please");  // asks: Cancelled is thrown in the task, which may clean up, await meanwhile, or go on
+  task.abort("now");      // ends it where it stands: destructors run, nothing else does
+  // [abort]
+  std::cout << "aborted: " << task.cancelled() << '\n';
+}
+
+}  // namespace
+
+int main() {
+  errand::ManualClock clock;
+  errand::App app("MyApp", {.clock = &clock});
+  for (const auto part : {owned, many, group, queue, generator, limits, future, scoped, abort_it}) app.run(part(app));
+}
