@@ -57,7 +57,7 @@ class [[nodiscard("co_await it")]] Barrier::Wait : public detail::Suspension {
     return true;
   }
   template <class P>
-  bool await_suspend(std::coroutine_handle<P> awaiting) noexcept {
+  bool await_suspend(std::coroutine_handle<P> awaiting) {
     if (!suspend(awaiting.promise(), barrier_.waiters_.list())) return false;
     ++barrier_.at_most_;
     return true;

@@ -29,9 +29,9 @@ class Condition {
   Coro<> wait(Predicate predicate);
 
   /// Wakes the one that has waited longest, if any.
-  void notify_one() noexcept { waiters_.wake_one(); }
+  void notify_one() noexcept;
   /// Wakes all, in the order in which they began to wait.
-  void notify_all() noexcept { waiters_.wake_all(); }
+  void notify_all() noexcept { waiters_.hand_over_all(); }
 
  private:
   detail::WaitList waiters_;
@@ -42,17 +42,35 @@ class Condition {
 class [[nodiscard("co_await it")]] Condition::Wait : public detail::Suspension {
  public:
   explicit Wait(Condition& condition) noexcept : Suspension(detail::Kind::condition), condition_(condition) {}
+  Wait(Wait&&) noexcept = default;
+  /// A notification of which the task did not learn, because it was aborted, is the next one's.
+  ~Wait() {
+    if (was_chosen_ && !is_broken) condition_.notify_one();
+  }
 
   bool await_ready() const noexcept { return false; }
   template <class P>
-  bool await_suspend(std::coroutine_handle<P> awaiting) noexcept {
+  bool await_suspend(std::coroutine_handle<P> awaiting) {
     return suspend(awaiting.promise(), condition_.waiters_.list());
   }
-  void await_resume() { resumed(); }
+  void await_resume() {
+    was_chosen_ = was_chosen_ && is_broken;
+    resumed();
+  }
 
  private:
+  friend Condition;
+
   Condition& condition_;
+  bool was_chosen_ = false;  // by notify_one
 };
+
+inline void Condition::notify_one() noexcept {
+  if (waiters_.empty()) return;
+  Wait& first = waiters_.first<Wait>();
+  first.was_chosen_ = true;
+  waiters_.hand_over(first);
+}
 
 inline Condition::Wait Condition::wait() noexcept { return Wait(*this); }
 

@@ -101,7 +101,7 @@ class Future {
   bool set_result(Args&&... value) {
     if (done()) return false;
     state_.set_value(std::forward<Args>(value)...);
-    waiters_.wake_all();
+    waiters_.hand_over_all();
     return true;
   }
   /// The same with what the awaits are to throw: any exception, or a `std::exception_ptr`.
@@ -113,14 +113,14 @@ class Future {
     } else {
       state_.set_error(std::make_exception_ptr(std::forward<E>(error)));
     }
-    waiters_.wake_all();
+    waiters_.hand_over_all();
     return true;
   }
   /// The awaits throw `TaskCancelled`. False where it is done.
   bool cancel(std::string_view reason = {}) {
     if (done()) return false;
     state_.cancel(std::string(reason));
-    waiters_.wake_all();
+    waiters_.hand_over_all();
     return true;
   }
   bool done() const noexcept { return state_.done(); }
@@ -187,7 +187,7 @@ class Future<T>::Wait : public detail::Suspension {
 
   bool await_ready() const noexcept { return future_.done(); }
   template <class P>
-  bool await_suspend(std::coroutine_handle<P> awaiting) noexcept {
+  bool await_suspend(std::coroutine_handle<P> awaiting) {
     return suspend(awaiting.promise(), future_.waiters_.list());
   }
   decltype(auto) await_resume() {
@@ -274,14 +274,13 @@ class SharedWait : public Suspension {
   bool await_suspend(std::coroutine_handle<P> awaiting) {
     PromiseBase& promise = awaiting.promise();
     auto notice = std::make_unique<SharedNotice>();
-    if (!suspend(promise)) return false;
+    if (!promise.chain->may_suspend()) return suspend(promise);
+    notice->bind(*promise.chain->loop);
+    if (!state_->add(*notice)) return false;  // it was set meanwhile
     notice_ = notice.release();
-    notice_->bind(*promise.chain->loop);
+    suspend(promise);
     notice_->attach(*this);
-    if (state_->add(*notice_)) return true;
-    promise.chain->state = Chain::State::running;  // it was set meanwhile
-    notice_->release();
-    return false;
+    return true;
   }
   decltype(auto) await_resume() {
     resumed();

@@ -118,19 +118,20 @@ class [[nodiscard("co_await it")]] AsyncGenerator<T>::Next : public detail::OwnA
   template <class P>
   void await_suspend(std::coroutine_handle<P> awaiting) noexcept {
     chain_ = awaiting.promise().chain;
-    generator_.promise().is_asked = true;
-    awaiting.promise().enter(generator_.promise());
+    promise_ = &generator_.promise();
+    promise_->is_asked = true;
+    awaiting.promise().enter(*promise_);
   }
   std::optional<value_type> await_resume() {
     if (chain_) chain_->check_resumed();
-    if (!generator_.promise_) return std::nullopt;
-    promise_type& promise = generator_.promise();
-    if (promise.error) std::rethrow_exception(std::exchange(promise.error, nullptr));
-    return std::exchange(promise.value, std::nullopt);
+    if (!promise_) return std::nullopt;
+    if (promise_->error) std::rethrow_exception(std::exchange(promise_->error, nullptr));
+    return std::exchange(promise_->value, std::nullopt);
   }
 
  private:
   AsyncGenerator& generator_;
+  promise_type* promise_ = nullptr;  // from the await on: the generator may be moved meanwhile
   detail::Chain* chain_ = nullptr;
 };
 

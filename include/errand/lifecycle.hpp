@@ -178,7 +178,7 @@ class Drained : public Drain {
 
   bool await_ready() const noexcept { return is_over(loop_.pending); }
   template <class P>
-  bool await_suspend(std::coroutine_handle<P> awaiting) noexcept {
+  bool await_suspend(std::coroutine_handle<P> awaiting) {
     return suspend(awaiting.promise(), loop_.drains);
   }
   void await_resume() { resumed(); }
@@ -212,7 +212,7 @@ class ThreadsEnded : public Suspension {
 
   bool await_ready() const noexcept { return loop_.thread_calls == 0; }
   template <class P>
-  bool await_suspend(std::coroutine_handle<P> awaiting) noexcept {
+  bool await_suspend(std::coroutine_handle<P> awaiting) {
     return suspend(awaiting.promise(), loop_.thread_waiters);
   }
   void await_resume() { resumed(); }

@@ -83,7 +83,7 @@ class [[nodiscard("co_await it")]] Queue<T>::Put : public detail::Suspension {
     return true;
   }
   template <class P>
-  bool await_suspend(std::coroutine_handle<P> awaiting) noexcept {
+  bool await_suspend(std::coroutine_handle<P> awaiting) {
     return suspend(awaiting.promise(), queue_.putters_.list());
   }
   void await_resume() {
@@ -106,7 +106,7 @@ class [[nodiscard("co_await it")]] Queue<T>::Get : public detail::Suspension {
   Get(Get&& other) noexcept : Suspension(std::move(other)), queue_(other.queue_) {}
   /// What was handed over and not picked up, because the task was aborted, is the next one's.
   ~Get() {
-    if (!item_ || is_broken()) return;
+    if (!item_ || is_broken) return;
     if (queue_.getters_.empty()) {
       queue_.items_.push_front(std::move(*item_));
     } else {
@@ -120,7 +120,7 @@ class [[nodiscard("co_await it")]] Queue<T>::Get : public detail::Suspension {
     return item_.has_value();
   }
   template <class P>
-  bool await_suspend(std::coroutine_handle<P> awaiting) noexcept {
+  bool await_suspend(std::coroutine_handle<P> awaiting) {
     return suspend(awaiting.promise(), queue_.getters_.list());
   }
   T await_resume() {
@@ -149,7 +149,7 @@ class [[nodiscard("co_await it")]] Queue<T>::Join : public detail::Suspension {
 
   bool await_ready() const noexcept { return queue_.unfinished_ == 0; }
   template <class P>
-  bool await_suspend(std::coroutine_handle<P> awaiting) noexcept {
+  bool await_suspend(std::coroutine_handle<P> awaiting) {
     return suspend(awaiting.promise(), queue_.joiners_.list());
   }
   void await_resume() { resumed(); }

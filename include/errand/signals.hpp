@@ -202,6 +202,7 @@ class EventWaitBase : public Suspension {
   bool await_suspend(std::coroutine_handle<P> awaiting) {
     PromiseBase& promise = awaiting.promise();
     if (promise.chain->loop != &loop_) throw InvalidState("'" + key_ + "' is an event of another App");
+    timed_out_ = false;
     if (timeout_ <= Nanoseconds::zero()) {
       chain_ = promise.chain;
       timed_out_ = true;

@@ -130,7 +130,10 @@ class [[nodiscard("co_await it")]] ThreadWait : public Suspension {
     call_->detach();
   }
 
-  bool await_ready() const noexcept { return false; }
+  bool await_ready() const {
+    if (started_) throw InvalidState("this thread call has been awaited already");
+    return false;
+  }
   template <class P>
   bool await_suspend(std::coroutine_handle<P> awaiting) {
     Chain& chain = *awaiting.promise().chain;

@@ -44,7 +44,7 @@ class Branch final : public BranchBase {
   bool begin() noexcept override {
     state = State::ended;
     std::exchange(leaf, nullptr)->handle().destroy();
-    outcome_.emplace(std::make_exception_ptr(Cancelled()), true);
+    outcome_.emplace(std::make_exception_ptr(Cancelled(take_request())), true);
     tell();
     return false;
   }
@@ -86,13 +86,13 @@ struct BranchResultOf<A> {
   using type = Awaited<A>;
 };
 template <LibraryAwaitable A>
-  requires(!is_task<std::remove_cvref_t<A>> && std::is_lvalue_reference_v<Awaited<A>> &&
+  requires(!is_task_handle<std::remove_cvref_t<A>> && std::is_lvalue_reference_v<Awaited<A>> &&
            std::is_const_v<std::remove_reference_t<Awaited<A>>>)
 struct BranchResultOf<A> {
   using type = std::remove_cvref_t<Awaited<A>>;
 };
 template <LibraryAwaitable A>
-  requires is_task<std::remove_cvref_t<A>>
+  requires is_task_handle<std::remove_cvref_t<A>>
 struct BranchResultOf<A> {
   using type = typename std::remove_cvref_t<A>::value_type;
 };
@@ -106,10 +106,6 @@ using BranchResult = typename BranchResultOf<A>::type;
 template <class A>
 concept Branchable = LibraryAwaitable<A>;
 
-template <class T>
-Coro<T> as_coro(Coro<T>&& coro) {
-  return std::move(coro);
-}
 /// Gives the chain of the coroutine that awaits it. Does not suspend.
 class ThisChain : public OwnAwaitable {
  public:
@@ -127,21 +123,34 @@ class ThisChain : public OwnAwaitable {
 
 /// Only observes the task, and notes where it was cancelled, which for its observer is an error.
 template <class T>
-Coro<T> as_coro(Task<T> task) {
+Coro<T> observe(Task<T> task) {
   Chain& chain = co_await ThisChain();
   co_await TaskEnd(task.handle());
   static_cast<BranchBase&>(chain).observed_cancelled = task.cancelled();
   co_return co_await std::move(task);
 }
 template <class A>
-  requires(!is_coro<std::remove_cvref_t<A>> && !is_task<std::remove_cvref_t<A>> && std::is_lvalue_reference_v<A>)
-Coro<BranchResult<A>> as_coro(A&& awaitable) {
+Coro<BranchResult<A&>> await_there(A& awaitable) {
   co_return co_await awaitable;
 }
 template <class A>
-  requires(!is_coro<A> && !is_task<A> && !std::is_reference_v<A>)
-Coro<BranchResult<A>> as_coro(A awaitable) {
+Coro<BranchResult<A>> await_here(A awaitable) {
   co_return co_await std::move(awaitable);
+}
+
+/// A Coro that stands for an argument of a combinator.
+template <class A>
+Coro<BranchResult<A>> as_coro(A&& awaitable) {
+  using Plain = std::remove_cvref_t<A>;
+  if constexpr (is_coro<Plain>) {
+    return std::forward<A>(awaitable);
+  } else if constexpr (is_task_handle<Plain>) {
+    return observe(Task<typename Plain::value_type>(std::forward<A>(awaitable)));
+  } else if constexpr (std::is_lvalue_reference_v<A>) {
+    return await_there(awaitable);
+  } else {
+    return await_here<Plain>(std::move(awaitable));
+  }
 }
 
 }  // namespace errand::detail

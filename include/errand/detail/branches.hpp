@@ -129,6 +129,11 @@ ERRAND_NOINLINE inline void Chain::throw_interruption() {
     const char* what = waiting ? name_of(waiting->kind) : "generator";
     throw InvalidState(std::string("the ") + what + " that was waited for has been destroyed");
   }
+  throw Cancelled(take_request());
+}
+
+/// The request has reached its task, or a branch of it; gives its reason.
+inline std::string Chain::take_request() {
   const bool by_task = flags & asked_by_task;
   flags &= static_cast<std::uint8_t>(~(asked | interrupted));
   for (Chain* chain = this; chain->flags & is_branch;) {
@@ -136,7 +141,7 @@ ERRAND_NOINLINE inline void Chain::throw_interruption() {
     branch->owner->thrown_ = true;
     chain = &branch->above();
   }
-  throw Cancelled(by_task ? root().request_reason() : std::string());
+  return by_task ? root().request_reason() : std::string();
 }
 
 /// Visits this chain and, where `visit` says so, the branches that it waits for; in order, in constant stack.
@@ -284,7 +289,7 @@ inline void Branches::ended(BranchBase& branch) noexcept {
 }
 
 inline void Branches::check_over() noexcept {
-  if (!is_over()) return;
+  if (!is_over() || chain_->state != Chain::State::waiting || chain_->waiting != this) return;
   chain_->state = Chain::State::ready;
   chain_->loop->run_next(*chain_);
 }

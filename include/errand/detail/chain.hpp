@@ -119,6 +119,7 @@ class Chain : public Node {
 
  protected:
   ~Chain() = default;
+  std::string take_request();
 
  private:
   template <class Visit>

@@ -46,6 +46,7 @@ struct Node : Link {
 /// A node that can also be in the timer queue.
 struct TimerNode : Node {
   static constexpr std::uint32_t unarmed = 0xffffffff;
+  bool is_broken = false;         // of a suspension: what it waited for, or was handed something by, is gone
   std::uint32_t timer = unarmed;  // its index in the heap
 
   explicit TimerNode(Kind of) noexcept : Node(of) {}

@@ -60,12 +60,12 @@ class AcquireBase : public Suspension {
   AcquireBase(AcquireBase&&) noexcept = default;
   /// What was handed over and not picked up, because the task was aborted, goes on to the next.
   ~AcquireBase() {
-    if (granted_ && !is_broken()) permits_.give_back();
+    if (granted_ && !is_broken) permits_.give_back();
   }
 
   bool await_ready() noexcept { return granted_ = permits_.try_take(); }
   template <class P>
-  bool await_suspend(std::coroutine_handle<P> awaiting) noexcept {
+  bool await_suspend(std::coroutine_handle<P> awaiting) {
     return suspend(awaiting.promise(), permits_.waiters.list());
   }
 

@@ -83,6 +83,8 @@ struct ResultPromise : AwaitingPromise<> {
   std::suspend_always initial_suspend() const noexcept { return {}; }
   FinalAwaiter final_suspend() const noexcept { return {}; }
   void unhandled_exception() noexcept {
+    if (has_value) storage.destroy_value();  // a local's destructor has thrown after co_return
+    has_value = false;
     storage.set_error(std::current_exception());
     has_error = true;
     is_cancelled = handling<Cancelled>();

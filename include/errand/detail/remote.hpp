@@ -39,10 +39,12 @@ class RemoteWake : public Call {
     if (Suspension* waiter = std::exchange(waiter_, nullptr)) {
       Chain& chain = *waiter->chain();
       --chain.loop->outside;
+      // A request may have ended the wait meanwhile.
+      const bool waits = chain.state == Chain::State::waiting && chain.waiting == waiter;
       if (waiter->kind == Kind::foreign && (chain.flags & Chain::asked) && !(chain.flags & Chain::held)) {
         chain.flags |= Chain::interrupted;
       }
-      chain.woken();
+      if (waits) chain.woken();
     }
     release();
   }

@@ -25,6 +25,7 @@ class Suspension : public TimerNode, public OwnAwaitable {
   }
   /// What it waits for is being destroyed.
   void abandon() noexcept {
+    is_broken = true;
     chain_->flags |= Chain::broken;
     wake();
   }
@@ -36,38 +37,47 @@ class Suspension : public TimerNode, public OwnAwaitable {
   Chain* chain() const noexcept { return chain_; }
 
  protected:
-  /// Whether what it waited for, or was handed something by, is gone.
-  bool is_broken() const noexcept { return chain_ && (chain_->flags & Chain::broken); }
-
   explicit Suspension(Kind of) noexcept : TimerNode(of) {}
   Suspension(Suspension&& other) noexcept : TimerNode(other.kind) {}
   ~Suspension() { leave(); }
 
   /// False where a request is pending: the await does not suspend then, and `resumed` throws it.
-  bool suspend(PromiseBase& promise) noexcept {
+  /// Throws `InvalidState` where it is being awaited already.
+  bool suspend(PromiseBase& promise) {
+    if (chain_) [[unlikely]] check_reuse();
     chain_ = promise.chain;
     if (!chain_->may_suspend()) return false;
     chain_->waiting = this;
     chain_->state = Chain::State::waiting;
     return true;
   }
-  bool suspend(PromiseBase& promise, List& list) noexcept {
+  bool suspend(PromiseBase& promise, List& list) {
     if (!suspend(promise)) return false;
     list.push_back(*this);
     return true;
   }
   /// The same until a deadline. Throws `std::bad_alloc`; nothing is changed then.
   bool suspend_until(PromiseBase& promise, Clock::time_point when) {
+    if (chain_) [[unlikely]] check_reuse();
     chain_ = promise.chain;
-    if (chain_->may_suspend()) chain_->loop->timers.arm(*this, when);
-    return suspend(promise);
+    if (!chain_->may_suspend()) return false;
+    chain_->loop->timers.arm(*this, when);
+    chain_->waiting = this;
+    chain_->state = Chain::State::waiting;
+    return true;
   }
   /// Throws `Cancelled` where the wait was interrupted by a request, `InvalidState` where it was abandoned.
   void resumed() {
     if (chain_) chain_->check_resumed();
+    if (linked()) unlink();  // from where it is known that something was handed over
   }
 
   Chain* chain_ = nullptr;  // from the moment it is awaited
+
+ private:
+  void check_reuse() const {
+    if (linked() || armed()) throw InvalidState("this is being awaited already");
+  }
 };
 
 /// The waiters of a primitive, in the order in which they began to wait. Destroying it while someone waits makes their
@@ -80,6 +90,7 @@ class WaitList {
     while (!handed_.empty()) {
       Suspension& last = of<Suspension>(handed_.front());
       last.unlink();
+      last.is_broken = true;
       last.chain()->flags |= Chain::broken;
     }
   }
@@ -100,6 +111,9 @@ class WaitList {
   void hand_over(Suspension& to) noexcept {
     to.wake();
     handed_.push_back(to);
+  }
+  void hand_over_all() noexcept {
+    while (!empty()) hand_over(first<Suspension>());
   }
   /// Where waiters stand.
   List& list() noexcept { return waiting_; }

@@ -355,6 +355,7 @@ inline bool TaskBase::abort(std::string_view reason) {
 }
 
 inline void TaskBase::end_standing() noexcept {
+  if (done()) return;
   status = TaskStatus::cancelled;
   destroy();
   destroy_work();
@@ -420,6 +421,7 @@ inline void Loop::check_drains() noexcept {
 
 inline void TaskBase::end() noexcept {
   TaskLink::unlink();
+  if (loop->current == this) loop->current = nullptr;
   if (!loop->drains.empty()) [[unlikely]]
     loop->check_drains();
   if (is_registered()) loop->host->registered_ended(*this);
