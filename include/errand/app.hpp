@@ -102,7 +102,7 @@ class App : private detail::Host, private detail::WorkerHost {
   /// `timeout`; how many are left.
   template <class Rep, class Period>
   Coro<std::size_t> shutdown_tasks(std::chrono::duration<Rep, Period> timeout) {
-    return shutdown_all(detail::to_nanoseconds(timeout));
+    return shutdown_all(detail::LoopRef(*loop_), detail::to_nanoseconds(timeout));
   }
 
   // Running
@@ -218,6 +218,10 @@ class App : private detail::Host, private detail::WorkerHost {
  private:
   class Inside;
 
+  static void drop_all(detail::List& calls) noexcept {
+    while (!calls.empty()) static_cast<detail::Call&>(static_cast<detail::Node&>(calls.pop_front())).drop();
+  }
+
   void report(detail::TaskBase* task, std::exception_ptr error) noexcept override;
   void registered_ended(detail::TaskBase& task) noexcept override { registry_.ended(task, config_.purge_when_done); }
   void slow_step(detail::TaskBase* task, std::chrono::nanoseconds took, const char* file,
@@ -230,7 +234,7 @@ class App : private detail::Host, private detail::WorkerHost {
   void register_task(detail::TaskBase& task, const std::string& name, NameTaken taken);
   template <class F>
   CallHandle call(Clock::time_point when, F&& f);
-  Coro<std::size_t> shutdown_all(std::chrono::nanoseconds timeout);
+  static Coro<std::size_t> shutdown_all(detail::LoopRef of, std::chrono::nanoseconds timeout);
   EventWait wait_for_event(std::string_view event, std::chrono::nanoseconds timeout) {
     loop_->check_thread();
     return EventWait(signals_, event, timeout);
@@ -244,6 +248,7 @@ class App : private detail::Host, private detail::WorkerHost {
 
   void begin(detail::TaskHandle main, RunOptions options);
   void drive();
+  void make_turns();
   /// One turn. False once the run is over.
   bool turn(bool is_polled);
   void finish();
@@ -315,18 +320,20 @@ inline App::~App() {
     const Inside inside(*this);
     detail::Loop& loop = *loop_;
     loop.closing = true;
+    detail::List left;
+    loop.inbox->refuse(left);
+    drop_all(left);
     loop.thread_pool = nullptr;  // waits for its calls
     for (;;) {
       detail::List& tasks = loop.pending.empty() ? loop.hidden : loop.pending;
       if (tasks.empty()) break;
       static_cast<detail::TaskBase&>(static_cast<detail::TaskLink&>(tasks.back())).end_standing();
     }
-    detail::List left;
     do {
       loop.take_queued(left);
       loop.inbox->close(left);
       while (!loop.timers.empty()) left.push_back(loop.timers.pop());
-      while (!left.empty()) static_cast<detail::Call&>(static_cast<detail::Node&>(left.pop_front())).drop();
+      drop_all(left);
       loop.take_queued(left);
     } while (!left.empty());
     life_.clear();
@@ -446,11 +453,10 @@ inline std::vector<Task<>> App::all_tasks() const {
   return all;
 }
 
-inline Coro<std::size_t> App::shutdown_all(std::chrono::nanoseconds timeout) {
-  detail::Loop& loop = *loop_;
-  loop.check_thread();
-  if (detail::this_thread().loop != &loop)
-    throw InvalidState("shutdown_tasks is for a task of App '" + name_ + "' itself");
+inline Coro<std::size_t> App::shutdown_all(detail::LoopRef of, std::chrono::nanoseconds timeout) {
+  detail::Loop& loop = of.get();
+  loop.check();
+  if (detail::this_thread().loop != &loop) throw InvalidState("shutdown_tasks is for a task of the App itself");
   auto* caller = &static_cast<detail::TaskBase&>(loop.current->root());
   try {
     co_await wait_for(detail::drain(loop, caller), std::max(timeout, std::chrono::nanoseconds(1)));
@@ -532,10 +538,13 @@ inline bool App::turn(bool is_polled) {
     if (interrupts_seen_ < 2 && seen > 1) life_.expire();
     interrupts_seen_ = seen;
   }
-  if (loop_->inbox->take_stop()) life_.stop();
+  if (loop_->inbox->take_stop()) {
+    if (group_) group_->stop();
+    life_.stop();
+  }
   loop_->attention = stage != Stage::running || stop_after_turn_ || interrupts_ || config_.reactor || is_polled;
   loop_->turns();
-  if (life_.stage() == Stage::ended) return false;
+  if (life_.has_ended()) return false;
   if (life_.stage() != Stage::running) return true;
   if (stop_after_turn_ && stage == Stage::running) {
     stop_after_turn_ = false;
@@ -547,6 +556,15 @@ inline bool App::turn(bool is_polled) {
 }
 
 inline void App::drive() {
+  try {
+    make_turns();
+  } catch (...) {  // a Reactor's, or no memory: the run ends where it stands
+    life_.fail(std::current_exception());
+    stop();
+  }
+}
+
+inline void App::make_turns() {
   using Stage = detail::Lifecycle::Stage;
   while (turn(false)) {
     if (loop_->has_work()) {
@@ -570,6 +588,7 @@ inline void App::drive() {
 inline void App::finish() {
   while (!loop_->inbox->close_if_empty()) loop_->turn();
   std::exception_ptr error = life_.finish();
+  loop_->turn();  // who waited for what was destroyed
   if (group_ && worker_ == 0) {
     group_->dissolve();
     if (!error) {

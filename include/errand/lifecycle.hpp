@@ -161,8 +161,11 @@ class Listeners {
     }
   }
 
+  /// A listener that is destroyed may add others.
   void clear() noexcept {
-    for (auto& all : phases_) all.clear();
+    for (auto& all : phases_) {
+      while (!all.empty()) const auto gone = std::exchange(all, {});
+    }
   }
 
  private:
@@ -249,6 +252,8 @@ class Lifecycle {
   Listeners listeners;
 
   Stage stage() const noexcept { return stage_; }
+  /// Also where the lifecycle itself could not go on.
+  bool has_ended() const noexcept { return stage_ == Stage::ended || task_.state()->done(); }
   bool in_run() const noexcept { return stage_ != Stage::idle; }
   /// Whether what is added now still counts as added before `run`.
   bool before_start() const noexcept { return !open_; }
@@ -265,8 +270,8 @@ class Lifecycle {
 
   /// Ends the start, or the time in between, and goes on with the stop.
   void stop() noexcept {
+    if (!stop_ && stage_ == Stage::starting && listener_.state()) listener_.state()->request(Chain::asked_by_task);
     stop_ = true;
-    if (stage_ == Stage::starting && listener_.state()) listener_.state()->request(Chain::asked_by_task);
     proceed_.set();
   }
 
@@ -283,8 +288,9 @@ class Lifecycle {
   void expire() noexcept {
     expired_ = true;
     if (listener_.state() && !listener_.state()->done()) {
-      report_standing(*listener_.state());
-      listener_.state()->end_standing();
+      const TaskHandle kept = listener_;
+      kept.state()->end_standing();
+      report_standing(*kept.state());
     }
     abort_tasks(true);
     loop_.wake_all(loop_.thread_waiters);
@@ -331,6 +337,7 @@ class Lifecycle {
   const Nanoseconds graceful_timeout_;
   Stage stage_ = Stage::idle;
   bool open_ = false;     // before_server_start has begun
+  bool begun_ = false;    // a listener of this worker has been called
   bool stop_ = false;     // somebody has asked for the end
   bool expired_ = false;  // nothing is waited for any more
   Event proceed_;
@@ -351,10 +358,12 @@ inline Coro<> Lifecycle::live() {
     } catch (...) {
       fail(std::current_exception());
       started = false;
+      loop_.inbox->request_stop();  // of those that were started
     }
   }
   if (started) {
     open_ = true;
+    begun_ = workers_.is_first_worker();
     started = co_await start(Phase::before_server_start, "server.init.before");
     listeners.drop_spent_tasks();
     if (started) started = co_await start(Phase::after_server_start, "server.init.after");
@@ -366,9 +375,9 @@ inline Coro<> Lifecycle::live() {
       loop_.inbox->request_stop();  // of the other workers too
     }
     stage_ = Stage::stopping;
-    co_await stop(Phase::before_server_stop, "server.shutdown.before");
+    if (begun_) co_await stop(Phase::before_server_stop, "server.shutdown.before");
     co_await end_tasks();
-    co_await stop(Phase::after_server_stop, "server.shutdown.after");
+    if (begun_) co_await stop(Phase::after_server_stop, "server.shutdown.after");
   }
   stage_ = Stage::stopping;
   co_await end_tasks();
@@ -392,6 +401,7 @@ inline TaskHandle Lifecycle::step(const std::vector<Listener*>& order, std::size
 inline Coro<bool> Lifecycle::start(Phase phase, const char* signal) {
   const std::vector<Listener*> order = listeners.in_order(phase);
   for (std::size_t i = 0; i <= order.size() && !is_stopping(); ++i) {
+    begun_ = true;
     try {
       listener_ = step(order, i, phase, signal);
       if (listener_.state()) co_await Task<>(listener_);
@@ -425,8 +435,8 @@ inline Coro<> Lifecycle::stop(Phase phase, const char* signal) {
       }
     }
     if (timed_out) {
-      report_standing(*listener_.state());
       listener_.state()->end_standing();
+      report_standing(*listener_.state());
     }
     listener_ = {};
   }
@@ -450,6 +460,7 @@ inline Coro<> Lifecycle::end_tasks() {
     if (timed_out) abort_tasks(false);
   }
   if (!expired_) co_await ThreadsEnded(loop_);
+  expired_ = false;
 }
 
 inline void Lifecycle::abort_tasks(bool report) noexcept {
@@ -457,8 +468,9 @@ inline void Lifecycle::abort_tasks(bool report) noexcept {
   standing.splice_back(loop_.pending);
   while (!standing.empty()) {
     TaskBase& task = static_cast<TaskBase&>(static_cast<TaskLink&>(standing.back()));
-    if (report) report_standing(task);
+    const TaskHandle kept(&task);
     task.end_standing();
+    if (report) report_standing(task);
   }
 }
 

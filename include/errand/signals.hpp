@@ -157,7 +157,10 @@ class Signals {
   /// Whether a dispatch would reach anyone.
   bool is_heard(std::string_view event) const;
   Loop& loop() const noexcept { return loop_; }
-  void clear() noexcept { handlers_.clear(); }
+  /// A handler that is destroyed may add others.
+  void clear() noexcept {
+    while (!handlers_.empty()) const auto gone = std::exchange(handlers_, {});
+  }
 
  private:
   friend class errand::detail::EventWaitBase;
@@ -201,7 +204,8 @@ class EventWaitBase : public Suspension {
   template <class P>
   bool await_suspend(std::coroutine_handle<P> awaiting) {
     PromiseBase& promise = awaiting.promise();
-    if (promise.chain->loop != &loop_) throw InvalidState("'" + key_ + "' is an event of another App");
+    Loop& loop = loop_.get();
+    if (!loop.app || promise.chain->loop != &loop) throw InvalidState("'" + key_ + "' is an event of another App");
     timed_out_ = false;
     if (timeout_ <= Nanoseconds::zero()) {
       chain_ = promise.chain;
@@ -209,7 +213,7 @@ class EventWaitBase : public Suspension {
       return false;
     }
     List& list = signals_.waiters(key_);
-    if (timeout_ != Nanoseconds::max()) deadline_.arm(loop_, loop_.deadline(timeout_));
+    if (timeout_ != Nanoseconds::max()) deadline_.arm(loop, loop.deadline(timeout_));
     order_ = ++signals_.last_;
     return suspend(promise, list);
   }
@@ -233,7 +237,7 @@ class EventWaitBase : public Suspension {
   }
 
   Signals& signals_;
-  Loop& loop_;
+  LoopRef loop_;
   std::string key_;
   Nanoseconds timeout_;
   Deadline deadline_{&on_deadline, this};

@@ -24,11 +24,13 @@ class WorkerGroup final : public StopGroup, public std::enable_shared_from_this<
     std::lock_guard lock(mutex_);
     inboxes_.push_back(inbox);
     inbox->set_group(shared_from_this());
+    if (stopped_) inbox->request_own_stop();
   }
 
   /// Any thread.
   void stop() noexcept override {
     std::lock_guard lock(mutex_);
+    if (std::exchange(stopped_, true)) return;
     for (const auto& inbox : inboxes_) inbox->request_own_stop();
   }
   /// Any thread: a worker has failed. All stop; false where another one had failed before.
@@ -95,6 +97,7 @@ class WorkerGroup final : public StopGroup, public std::enable_shared_from_this<
   std::exception_ptr error_;
   std::size_t running_ = 0;
   bool is_awaited_ = false;
+  bool stopped_ = false;
   Future<>::Shared ended_;
 };
 

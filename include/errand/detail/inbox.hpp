@@ -30,14 +30,12 @@ class Inbox {
   /// Hands a call to the loop. False, and the call stays the caller's, where the loop takes none any more.
   bool post(Node& call) noexcept {
     std::lock_guard lock(mutex_);
-    if (!open_) return false;
-    const bool first = posted_.empty();
-    posted_.push_back(call);
-    if (first) {
-      pending_.store(true, std::memory_order_release);
-      wake();
-    }
-    return true;
+    return open_ && put(call);
+  }
+  /// The same of what the loop itself has set going: taken as long as it lives, also between two runs.
+  bool post_back(Node& call) noexcept {
+    std::lock_guard lock(mutex_);
+    return alive_ && put(call);
   }
 
   void request_stop() noexcept {
@@ -105,10 +103,18 @@ class Inbox {
     return true;
   }
 
+  /// The beginning of the end: takes nothing from users any more, and gives what is left.
+  void refuse(List& left) noexcept {
+    std::lock_guard lock(mutex_);
+    open_ = false;
+    left.splice_back(posted_);
+    pending_.store(false, std::memory_order_relaxed);
+  }
+
   /// The end of the loop: takes nothing any more, wakes nobody any more.
   void close(List& left) noexcept {
     std::lock_guard lock(mutex_);
-    open_ = false;
+    open_ = alive_ = false;
     reactor_ = nullptr;
     left.splice_back(posted_);
     pending_.store(false, std::memory_order_relaxed);
@@ -136,6 +142,15 @@ class Inbox {
   }
 
  private:
+  bool put(Node& call) noexcept {
+    const bool first = posted_.empty();
+    posted_.push_back(call);
+    if (first) {
+      pending_.store(true, std::memory_order_release);
+      wake();
+    }
+    return true;
+  }
   // Under the mutex: once it is free, the loop may end and take the inbox with it.
   void wake() noexcept {
     if (reactor_) {
@@ -151,6 +166,7 @@ class Inbox {
   Reactor* reactor_;
   std::shared_ptr<StopGroup> group_;
   bool open_ = true;
+  bool alive_ = true;
   bool sleeping_ = false;
   bool notified_ = false;
   std::atomic<bool> pending_ = false;

@@ -214,6 +214,20 @@ class Loop {
   std::size_t references_ = 1;
 };
 
+/// A counted reference to a loop, whose App may be gone.
+class LoopRef {
+ public:
+  explicit LoopRef(Loop& loop) noexcept : loop_(&loop) { loop.retain(); }
+  LoopRef(const LoopRef& other) noexcept : LoopRef(*other.loop_) {}
+  LoopRef& operator=(const LoopRef&) = delete;
+  ~LoopRef() { loop_->release(); }
+
+  Loop& get() const noexcept { return *loop_; }
+
+ private:
+  Loop* loop_;
+};
+
 /// A call at a certain time, for the library's own use: it lives where it is needed and calls a function of its owner.
 class Deadline final : public Call {
  public:

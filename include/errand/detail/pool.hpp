@@ -33,7 +33,8 @@ struct BlockGroup {
 
   static void retire(void* block, std::uint32_t count = 1) noexcept {
     BlockGroup* group = static_cast<BlockGroup**>(block)[-1];
-    if (group->retired.fetch_add(count, std::memory_order_acq_rel) + count == group->blocks) ::operator delete(group);
+    const std::uint32_t blocks = group->blocks;  // afterwards another thread may free the group
+    if (group->retired.fetch_add(count, std::memory_order_acq_rel) + count == blocks) ::operator delete(group);
   }
 };
 

@@ -28,7 +28,7 @@ class RemoteWake : public Call {
   /// From any thread, once: wakes the task, if it still waits.
   void post() noexcept {
     const std::shared_ptr<Inbox> inbox = inbox_;  // this may be gone as soon as it is posted
-    if (!inbox || !inbox->post(*this)) drop();
+    if (!inbox || !inbox->post_back(*this)) drop();
   }
   /// Instead of `post`, where nobody has to be woken.
   void release() noexcept {

@@ -44,7 +44,8 @@ class Suspension : public TimerNode, public OwnAwaitable {
   /// False where a request is pending: the await does not suspend then, and `resumed` throws it.
   /// Throws `InvalidState` where it is being awaited already.
   bool suspend(PromiseBase& promise) {
-    if (chain_) [[unlikely]] check_reuse();
+    if (chain_) [[unlikely]]
+      check_reuse();
     chain_ = promise.chain;
     if (!chain_->may_suspend()) return false;
     chain_->waiting = this;
@@ -58,7 +59,8 @@ class Suspension : public TimerNode, public OwnAwaitable {
   }
   /// The same until a deadline. Throws `std::bad_alloc`; nothing is changed then.
   bool suspend_until(PromiseBase& promise, Clock::time_point when) {
-    if (chain_) [[unlikely]] check_reuse();
+    if (chain_) [[unlikely]]
+      check_reuse();
     chain_ = promise.chain;
     if (!chain_->may_suspend()) return false;
     chain_->loop->timers.arm(*this, when);

@@ -19,11 +19,12 @@ class PoolCall : public RemoteWake {
   void request_stop() noexcept { stop_.request_stop(); }
 
   void run() noexcept final {
-    Loop& loop = *loop_;
-    under_way_.unlink();
-    const bool is_last = --loop.thread_calls == 0;
+    come_back();
     RemoteWake::run();
-    if (is_last) loop.wake_all(loop.thread_waiters);
+  }
+  void drop() noexcept final {
+    come_back();
+    RemoteWake::drop();
   }
 
  protected:
@@ -35,6 +36,12 @@ class PoolCall : public RemoteWake {
   struct Place : Link {
     PoolCall* call;
   };
+
+  void come_back() noexcept {
+    if (!under_way_.linked()) return;
+    under_way_.unlink();
+    if (--loop_->thread_calls == 0) loop_->wake_all(loop_->thread_waiters);
+  }
 
   Loop* loop_ = nullptr;
   Place under_way_;  // among the calls of the pool; for the App's thread alone
