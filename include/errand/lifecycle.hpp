@@ -392,7 +392,16 @@ inline Coro<> Lifecycle::live() {
 /// What a phase does, step by step: its listeners, then its signal where somebody listens to it. Each gives the task to
 /// be awaited, if any.
 inline TaskHandle Lifecycle::step(const std::vector<Listener*>& order, std::size_t i, Phase phase, const char* signal) {
-  if (i < order.size()) return order[i]->call(app_, name_of(phase));
+  if (i < order.size()) {
+    struct OutsideTasks {  // a plain listener is no task
+      explicit OutsideTasks(Loop& its_loop) noexcept
+          : loop(its_loop), chain(std::exchange(its_loop.current, nullptr)) {}
+      ~OutsideTasks() { loop.current = chain; }
+      Loop& loop;
+      Chain* chain;
+    } const outside(loop_);
+    return order[i]->call(app_, name_of(phase));
+  }
   if (!signal || !signals_.is_heard(signal)) return {};
   return signals_.dispatch(signal, {}).handle();
 }

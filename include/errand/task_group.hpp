@@ -71,6 +71,7 @@ class TaskGroup::Member final : public detail::Observer, public detail::Pooled {
 
  private:
   friend TaskGroup;
+  detail::Chain* goes_with() const noexcept override { return group_.chain(); }
   void task_ended(detail::TaskBase& task) noexcept override { group_.member_ended(*this, task); }
 
   TaskGroup& group_;
@@ -151,7 +152,7 @@ inline void TaskGroup::member_ended(Member& member, detail::TaskBase& task) noex
 /// The first error ends the group; the others are reported.
 inline void TaskGroup::fail(std::exception_ptr error) noexcept {
   if (error && error_) {
-    chain()->loop->host->report(&static_cast<detail::TaskBase&>(chain()->root()), error);
+    chain()->loop->report_later(static_cast<detail::TaskBase&>(chain()->root()), error);
     return;
   }
   if (error) error_ = error;
@@ -166,6 +167,7 @@ inline void TaskGroup::fail(std::exception_ptr error) noexcept {
 template <class F>
 Coro<TaskGroup::BodyResult<F>> TaskGroup::run_body(F body) {
   TaskGroup group;
+  group.chain_ = &co_await detail::ThisChain();
   detail::Branch<BodyResult<F>> branch(body(group));
   group.Branches::add(branch);
   co_await static_cast<detail::Branches&>(group);

@@ -57,6 +57,12 @@ AsyncGenerator<Task<T>> as_completed(std::vector<Task<T>> tasks);
 
 namespace detail {
 
+/// Throws where the running task cannot wait for this one.
+inline void check_observable(const TaskBase& task) {
+  if (task.loop != this_thread().loop) throw InvalidState("task '" + task.name() + "' belongs to another App");
+  if (task.is_running()) throw InvalidState("task '" + task.name() + "' awaits itself");
+}
+
 /// Waits until so many tasks have ended, or a deadline has come.
 class Watch : public Suspension {
  public:
@@ -105,13 +111,10 @@ class Watch : public Suspension {
 template <class T>
 Coro<Waited<T>> wait_some(std::vector<Task<T>> tasks, bool all, Nanoseconds timeout) {
   if (tasks.empty() && !all) throw InvalidState("wait_any of no tasks would never end");
-  Loop* const loop = this_thread().loop;
   std::size_t pending = 0;
   for (const Task<T>& task : tasks) {
-    TaskBase& state = task.handle().get();
-    if (state.loop != loop) throw InvalidState("task '" + state.name() + "' belongs to another App");
-    if (state.is_running()) throw InvalidState("task '" + state.name() + "' awaits itself");
-    pending += !state.done();
+    check_observable(task.handle().get());
+    pending += !task.done();
   }
   if (all ? pending > 0 : pending == tasks.size()) {
     Watch watch(all ? pending : 1, timeout);
@@ -145,6 +148,7 @@ class Completions {
     watched_.reserve(tasks.size());
     for (Task<T>& task : tasks) {
       TaskBase& state = task.handle().get();
+      check_observable(state);
       Watched& watched = *watched_.emplace_back(std::make_unique<Watched>(*this, std::move(task)));
       if (state.done()) {
         ended_.push_back(watched);

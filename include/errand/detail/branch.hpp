@@ -159,7 +159,7 @@ namespace errand::detail {
 
 /// Reports an error of a branch that comes out nowhere, under the name of its task.
 inline void report_branch(BranchBase& branch) noexcept {
-  branch.loop->host->report(&static_cast<TaskBase&>(branch.root()), branch.error());
+  branch.loop->report_later(static_cast<TaskBase&>(branch.root()), branch.error());
 }
 
 }  // namespace errand::detail

@@ -158,6 +158,10 @@ class Loop {
     queue.splice_back(nodes);
   }
 
+  /// Reports at the end of the step: while something is being ended, no code of the user's may run.
+  void report_later(TaskBase& task, std::exception_ptr error) noexcept;
+  void report_now() noexcept;
+
   /// Takes out what is queued in a turn that did not come to its end.
   void take_queued(List& nodes) noexcept {
     nodes.splice_back(*batch_);
@@ -202,6 +206,11 @@ class Loop {
   }
   ERRAND_NOINLINE static void app_is_gone() { throw InvalidState("the App that this belongs to has ended"); }
 
+  struct LateReport {
+    TaskBase* task;
+    std::exception_ptr error;
+  };
+  std::vector<LateReport> late_reports_;
   List queues_[2];
   List* ready_ = &queues_[0];  // first in, first out
   List* batch_ = &queues_[1];  // what is left to run in this turn

@@ -28,6 +28,8 @@ struct Observer : Node {
     if (linked()) unlink();
   }
   virtual void task_ended(TaskBase& task) noexcept = 0;
+  /// The chain that the task goes with, if any.
+  virtual Chain* goes_with() const noexcept { return nullptr; }
 };
 
 /// A wait until no task is pending that was there when it began, but for one.
@@ -88,6 +90,8 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   bool cancel(std::string_view reason);
   bool abort(std::string_view reason);
   unsigned uncancel();
+  /// Whether the step that is under way is one of this task, or of a member of a group of it.
+  bool is_around_step() const noexcept;
   bool is_running() const noexcept {
     return loop->current && status == TaskStatus::pending && &loop->current->root() == this;
   }
@@ -345,10 +349,25 @@ inline unsigned TaskBase::uncancel() {
   return requests;
 }
 
+inline bool TaskBase::is_around_step() const noexcept {
+  const Chain* inner = loop->current ? &loop->current->root() : nullptr;
+  while (inner) {
+    if (inner == this) return true;
+    const TaskBase& task = static_cast<const TaskBase&>(*inner);
+    inner = nullptr;
+    for (const Link* link = task.awaiters.begin(); !inner && link != task.awaiters.end(); link = link->next) {
+      const Node& node = static_cast<const Node&>(*link);
+      if (node.kind != Kind::observer) continue;
+      if (Chain* with = static_cast<const Observer&>(node).goes_with()) inner = &with->root();
+    }
+  }
+  return false;
+}
+
 inline bool TaskBase::abort(std::string_view reason) {
   loop->check_thread();
   if (done()) return false;
-  if (is_running()) throw InvalidState("task '" + name() + "' cannot abort itself while it runs");
+  if (is_around_step()) throw InvalidState("task '" + name() + "' cannot be aborted from inside");
   if (details_ || !reason.empty()) details().end_reason = reason;
   end_standing();
   return true;
@@ -444,6 +463,26 @@ inline void TaskBase::end() noexcept {
     }
   }
   release();
+}
+
+inline void Loop::report_later(TaskBase& task, std::exception_ptr error) noexcept {
+  task.retain();
+  try {
+    late_reports_.push_back({&task, error});
+  } catch (...) {
+    host->report(&task, std::move(error));
+    task.release();
+  }
+}
+
+inline void Loop::report_now() noexcept {
+  while (!late_reports_.empty()) {
+    const std::vector<LateReport> reports = std::exchange(late_reports_, {});
+    for (const LateReport& report : reports) {
+      if (host) host->report(report.task, report.error);
+      report.task->release();
+    }
+  }
 }
 
 /// What is no plain step.

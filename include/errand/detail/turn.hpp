@@ -39,6 +39,8 @@ inline void Loop::turns() {
   } while (!attention && !ready_->empty() && !others.pending());
   in_turn_ = false;
   current = nullptr;
+  if (!late_reports_.empty()) [[unlikely]]
+    report_now();
 }
 
 inline void Loop::take_due() {
@@ -61,7 +63,11 @@ inline void Loop::resume(Chain& chain) noexcept {
   do {
     chain.leaf->handle().resume();
   } while (chain.state == Chain::State::running);
-  if (chain.state == Chain::State::ended) chain.ended();
+  if (chain.state == Chain::State::ended) {
+    chain.ended();
+    if (!late_reports_.empty()) [[unlikely]]
+      report_now();
+  }
 }
 
 }  // namespace errand::detail
