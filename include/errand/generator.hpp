@@ -2,6 +2,7 @@
 #pragma once
 
 #include <coroutine>
+#include <cstdio>
 #include <exception>
 #include <optional>
 #include <utility>
@@ -139,6 +140,10 @@ template <class T>
 AsyncGenerator<T>::~AsyncGenerator() {
   if (!promise_) return;
   if (promise().is_asked) {
+    if (promise_->chain->state == detail::Chain::State::running) {
+      std::fputs("errand: an AsyncGenerator is destroyed by its own coroutine\n", stderr);
+      std::terminate();
+    }
     promise_->chain->cut(*promise_->parent);  // destroys the coroutine, and says so in `promise_`
   } else {
     promise_->handle().destroy();
