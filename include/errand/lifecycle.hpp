@@ -337,7 +337,7 @@ class Lifecycle {
   const Nanoseconds graceful_timeout_;
   Stage stage_ = Stage::idle;
   bool open_ = false;     // before_server_start has begun
-  bool begun_ = false;    // a listener of this worker has been called
+  bool begun_ = false;    // before_server_start has called something
   bool stop_ = false;     // somebody has asked for the end
   bool expired_ = false;  // nothing is waited for any more
   Event proceed_;
@@ -363,7 +363,7 @@ inline Coro<> Lifecycle::live() {
   }
   if (started) {
     open_ = true;
-    begun_ = workers_.is_first_worker();
+    begun_ = false;
     started = co_await start(Phase::before_server_start, "server.init.before");
     listeners.drop_spent_tasks();
     if (started) started = co_await start(Phase::after_server_start, "server.init.after");

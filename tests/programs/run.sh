@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Programs that need a build of their own: depth at every optimisation level, and exact allocation counts.
+# Programs that need a build of their own: depth at every optimisation level, exact allocation counts, and with "threads"
+# those with threads.
 #
-#   tests/programs/run.sh
+#   tests/programs/run.sh [threads]
 #
 # CXX is the compiler, CXXFLAGS are further flags.
 set -euo pipefail
@@ -19,8 +20,16 @@ try() {
   shift
   echo "$program: $cxx $*"
   "$cxx" -std=c++20 -I include "${warnings[@]}" ${more[@]+"${more[@]}"} "$@" "tests/programs/$program.cpp" -o "$out/$program" -pthread
-  "$out/$program"
+  "$out/$program" ${arguments[@]+"${arguments[@]}"}
 }
+arguments=()
+
+if [ "${1:-}" = threads ]; then
+  tests/programs/interrupts.sh
+  arguments=(1000) && try workers_loop -O1 -g -fsanitize=thread
+  arguments=(10) && try soak -O1 -g -fsanitize=address,undefined -DERRAND_KEEP_BLOCKS=0
+  exit
+fi
 
 try allocations -O1 -DERRAND_KEEP_BLOCKS=0
 for level in -O0 -O1 -O2 "-O1 -fsanitize=address"; do

@@ -1,0 +1,477 @@
+// SPDX-License-Identifier: MIT
+// What ends at an awkward moment: what is awaited, who awaits it, and what runs while it does.
+#include <atomic>
+#include <future>
+#include <memory>
+#include <thread>
+
+#include "real_fixture.hpp"
+
+using errand::Condition;
+using errand::Future;
+using errand::Lock;
+using errand::Queue;
+using errand::TaskGroup;
+using errand::to_thread;
+using errand::wait_all;
+using errand::wait_for;
+
+namespace {
+
+errand::AppConfig graceful(std::chrono::nanoseconds timeout) {
+  errand::AppConfig config;
+  config.graceful_timeout = timeout;
+  return config;
+}
+
+/// Sleeps on, whatever it is asked.
+Coro<> stubborn() {
+  for (;;) {
+    try {
+      co_await errand::sleep(10ms);
+    } catch (const Cancelled&) {
+    }
+  }
+}
+
+/// Logs what a task gives, or what() of what it throws.
+template <class T>
+Coro<> outcome(Task<T> task, support::Log& log) {
+  try {
+    if constexpr (std::is_void_v<T>) {
+      co_await task;
+      log("done");
+    } else {
+      log(co_await task);
+    }
+  } catch (const std::exception& e) {
+    log(e.what());
+  }
+}
+
+/// A group with one member.
+template <class F>
+Coro<> group_of(F member) {
+  const auto body = [&member](TaskGroup& group) -> Coro<> {
+    group.add(std::move(member));
+    co_return;
+  };
+  co_await TaskGroup::run(body);
+}
+
+/// Calls a function when it is destroyed, wherever it was moved to.
+template <class F>
+class AtEnd {
+ public:
+  explicit AtEnd(F f) : f_(std::move(f)) {}
+  AtEnd(AtEnd&& other) noexcept : f_(other.f_), armed_(std::exchange(other.armed_, false)) {}
+  ~AtEnd() {
+    if (armed_) f_();
+  }
+
+ private:
+  F f_;
+  bool armed_ = true;
+};
+
+/// Aborts a task when it is destroyed, and logs how that went.
+class Aborts {
+ public:
+  Aborts(Task<>& task, support::Log& log) : task_(&task), log_(&log) {}
+  Aborts(Aborts&& other) noexcept : task_(std::exchange(other.task_, nullptr)), log_(other.log_) {}
+  ~Aborts() {
+    if (!task_) return;
+    try {
+      task_->abort();
+      (*log_)("aborted");
+    } catch (const InvalidState& e) {
+      (*log_)(e);
+    }
+  }
+
+ private:
+  Task<>* task_;
+  support::Log* log_;
+};
+
+/// Fails at its third wait.
+class FailingReactor : public errand::Reactor {
+ public:
+  void wait(std::optional<errand::Clock::time_point>) override {
+    if (++waits_ == 3) throw runtime_error("reactor");
+    std::this_thread::sleep_for(1ms);
+  }
+  void wake() noexcept override {}
+
+ private:
+  int waits_ = 0;
+};
+
+const std::string standing = "task 'stuck' was still standing at the end of the graceful timeout";
+
+}  // namespace
+
+APP_TEST("a task cancelled after its shared future was set, and before it resumes, is cancelled; the value stays") {
+  auto f = Future<int>::shared();
+  auto w = add([f]() -> Coro<int> { co_return co_await f; });
+  co_await errand::yield();
+  f.set_result(1);
+  co_await errand::yield();
+  w.cancel("r");
+  co_await wait_all(w);
+  log(w.status(), co_await f);
+  expect("cancelled 1");
+}
+
+REAL_APP_TEST("a task cancelled after its thread call has come back, and before it resumes, is cancelled") {
+  std::atomic<bool> called = false;
+  auto w = app.add_task([&]() -> Coro<> { co_await to_thread([&] { called = true; }); });
+  co_await errand::yield();
+  while (!called) std::this_thread::sleep_for(1ms);
+  std::this_thread::sleep_for(20ms);
+  co_await errand::yield();
+  w.cancel("r");
+  co_await wait_all(w);
+  log(w.status());
+  expect("cancelled");
+}
+
+REAL_PLAIN_TEST("a stop in the turn in which a thread call comes back ends the run") {
+  std::atomic<bool> called = false;
+  auto w = app.add_task([&]() -> Coro<> { co_await to_thread([&] { called = true; }); });
+  app.call_later(1ms, [&] {
+    while (!called) std::this_thread::sleep_for(1ms);
+    std::this_thread::sleep_for(20ms);
+    app.stop();
+  });
+  app.run();
+  CHECK(w.done());
+  CHECK(app.all_tasks().empty());
+  expect("");
+}
+
+APP_TEST("what is destroyed after it woke a waiter, and before that resumes, throws InvalidState there") {
+  auto lock = std::make_unique<Lock>();
+  auto queue = std::make_unique<Queue<std::string>>();
+  auto future = std::make_unique<Future<std::string>>();
+  auto condition = std::make_unique<Condition>();
+  std::optional<Lock::Guard> held(lock->try_acquire());
+  std::vector<Task<>> tasks;
+  tasks.push_back(add([&]() -> Coro<> { const auto guard = co_await lock->acquire(); }));
+  tasks.push_back(add([&]() -> Coro<> { log(co_await queue->get()); }));
+  tasks.push_back(add([&]() -> Coro<> { log(co_await *future); }));
+  tasks.push_back(add([&]() -> Coro<> { co_await condition->wait([] { return false; }); }));
+  co_await errand::yield();
+  held.reset();
+  queue->try_put("a text too long for the place inside a string");
+  future->set_result("a text too long for the place inside a string");
+  condition->notify_all();
+  lock.reset(), queue.reset(), future.reset(), condition.reset();
+  for (auto& task : tasks) co_await outcome(task, log);
+  const std::string rest = " that was waited for has been destroyed";
+  expect("the lock" + rest + " ; the queue" + rest + " ; the future" + rest + " ; the condition" + rest);
+}
+
+// Some compilers pick up what the first await gives only after the second has ended.
+APP_TEST("a Queue destroyed while a later await of the expression waits gives the item or InvalidState") {
+  auto q = std::make_unique<Queue<int>>();
+  const auto sum = [](int a, int b) { return a + b; };
+  auto w = add([&]() -> Coro<int> { co_return sum(co_await q->get(), co_await after(10ms, 2)); });
+  co_await errand::yield();
+  q->try_put(1);
+  co_await errand::yield();
+  co_await errand::yield();
+  q.reset();
+  co_await outcome(w, log);
+  CHECK((log.text() == "3" || log.text() == "the sleep that was waited for has been destroyed"));
+}
+
+APP_TEST("where the destructor of a local throws after the co_return, the task fails with that") {
+  struct Throws {
+    ~Throws() noexcept(false) { throw runtime_error("destructor"); }
+  };
+  auto t = add([]() -> Coro<std::string> {
+    const Throws throws;
+    co_return "a text too long for the place inside a string";
+  });
+  co_await outcome(t, log);
+  log(t.status());
+  expect("destructor ; failed");
+}
+
+PLAIN_TEST("a result that nobody takes is destroyed outside any task") {
+  const auto note = [this] { log("current", bool(current_task())); };
+  add([&]() -> Coro<AtEnd<decltype(note)>> { co_return AtEnd<decltype(note)>(note); });
+  app.run();
+  expect("current false");
+}
+
+APP_TEST("the body of a group may be a plain function that adds members and returns a Coro") {
+  const auto work = [this](int i) -> Coro<> {
+    co_await errand::yield();
+    log(i);
+  };
+  const auto body = [&](TaskGroup& group) -> Coro<> {
+    group.add(work(1));
+    return work(2);
+  };
+  co_await TaskGroup::run(body);
+  log("over");
+  CHECK((log.text() == "1 ; 2 ; over" || log.text() == "2 ; 1 ; over"));
+}
+
+TEST_CASE("a group ends once where on_failure aborts its last member") {
+  support::Log log;
+  Task<> last;
+  errand::AppConfig config;
+  config.on_failure = [&](const errand::TaskFailure& failure) {
+    log("report", failure.what());
+    last.abort();
+  };
+  App app("app", config);
+  const auto main = [&]() -> Coro<> {
+    const auto endure = [](std::chrono::nanoseconds more, std::string what) -> Coro<> {
+      try {
+        co_await errand::sleep(1h);
+      } catch (const Cancelled&) {
+      }
+      if (!what.empty()) throw runtime_error(what);
+      co_await errand::sleep(more);
+    };
+    const auto body = [&](TaskGroup& group) -> Coro<> {
+      group.add(support::Fixture::bad(1ms, "first"));
+      group.add(endure(0s, "second"));
+      last = group.add(endure(1h, ""));
+      co_return;
+    };
+    try {
+      co_await TaskGroup::run(body);
+    } catch (const runtime_error& e) {
+      log("got", e);
+    }
+    co_await errand::sleep(1ms);
+  };
+  app.run(main());
+  log(last.status());
+  last = {};
+  CHECK(log.text() == "report second ; got first ; cancelled");
+}
+
+TEST_CASE("a local of a member may abort the parent while the App destroys both") {
+  support::Log log;
+  Task<> parent;
+  {
+    App app;
+    parent = app.add_task(group_of([&]() -> Coro<> {
+      const Aborts aborts(parent, log);
+      co_await errand::sleep(1h);
+    }));
+    for (int i = 0; i < 4; ++i) app.poll();
+    CHECK(log.text().empty());
+  }
+  log(parent.status());
+  CHECK(log.text() == "aborted ; cancelled");
+}
+
+PLAIN_TEST("a member that aborts its parent, itself or by what it holds, gets InvalidState, and both go on") {
+  Task<> parent;
+  parent = add(group_of([&, argument = Aborts(parent, log)]() -> Coro<> {
+    co_await errand::yield();
+    {
+      const Aborts aborts(parent, log);
+    }
+    log("on");
+  }));
+  app.run();
+  log(parent.status());
+  expect("InvalidState ; on ; InvalidState ; succeeded");
+}
+
+TEST_CASE("on_failure may abort the standing task that it is told of") {
+  auto config = graceful(30ms);
+  std::string report;
+  config.on_failure = [&](const errand::TaskFailure& failure) {
+    report = failure.what();
+    Task<>(failure.task()).abort();
+  };
+  App app("app", config);
+  auto t = app.add_task(stubborn(), "stuck");
+  app.call_later(5ms, [&] { app.stop(); });
+  app.run();
+  CHECK(t.status() == TaskStatus::cancelled);
+  CHECK(report == standing);
+}
+
+TEST_CASE("the report of a standing task goes to its handlers, and the future of its submission is ready") {
+  support::RealFixture fixture(graceful(30ms));
+  fixture.app.add_signal("server.exception.report", [&] { fixture.log("handled"); });
+  auto f = fixture.app.submit(stubborn(), "stuck");
+  fixture.app.call_later(5ms, [&] { fixture.app.stop(); });
+  fixture.app.run();
+  REQUIRE(f.wait_for(0s) == std::future_status::ready);
+  CHECK_THROWS_AS(f.get(), TaskCancelled);
+  fixture.expect("handled", {standing});
+}
+
+PLAIN_TEST("what handlers and listeners hold may use signals and add listeners while the App is destroyed") {
+  {
+    App own;
+    const auto use = [&] {
+      own.dispatch("a.b.c");
+      own.add_signal("a.b.d", [this] { log("called"); });
+      own.after_server_start([this] { log("called"); });
+      log("gone");
+    };
+    for (const char* event : {"a.b.c", "a.b.x"}) {
+      own.add_signal(event, [this, end = AtEnd(use)] { log("called"); });
+      own.after_server_start([this, end = AtEnd(use)] { log("called"); });
+    }
+  }
+  expect("gone ; gone ; gone ; gone");
+}
+
+APP_TEST("a generator moved while its next value is awaited gives that value") {
+  const auto numbers = []() -> errand::AsyncGenerator<int> {
+    co_await errand::sleep(5ms);
+    co_yield 7;
+  };
+  std::vector<errand::AsyncGenerator<int>> generators;
+  generators.push_back(numbers());
+  auto t = add([&]() -> Coro<std::optional<int>> { co_return co_await generators[0].next(); });
+  co_await errand::yield();
+  generators.reserve(generators.capacity() + 100);
+  log(co_await t);
+  expect("7");
+}
+
+REAL_APP_TEST("a thread call awaited a second time throws InvalidState") {
+  auto call = to_thread([] { return 1; });
+  log(co_await call);
+  try {
+    log(co_await call);
+  } catch (const InvalidState& e) {
+    log(e);
+  }
+  expect("1 ; InvalidState");
+}
+
+APP_TEST("a wait for an event that has timed out can be awaited again") {
+  auto w = app.event("a.b.c", 5ms);
+  try {
+    co_await w;
+  } catch (const TimeoutError& e) {
+    log(e, now());
+  }
+  later(1ms, [this] { app.dispatch("a.b.c"); });
+  co_await w;
+  log("signal", now());
+  expect("TimeoutError 0.005 ; signal 0.006");
+}
+
+APP_TEST("of two tasks that await the same awaitable the second gets InvalidState, the first its event") {
+  errand::Event e;
+  auto w = e.wait();
+  const auto c = [&]() -> Coro<> { co_await w; };
+  auto t1 = add(c());
+  auto t2 = add(c());
+  later(5ms, [&] { e.set(); });
+  try {
+    co_await t2;
+  } catch (const InvalidState& error) {
+    log(error, t1.status());
+  }
+  co_await t1;
+  log(now());
+  expect("InvalidState pending ; 0.005");
+}
+
+TEST_CASE("shutdown_tasks run after its App has ended throws InvalidState") {
+  auto gone = std::make_unique<App>();
+  auto shutdown = gone->shutdown_tasks(1s);
+  gone.reset();
+  App other;
+  CHECK_THROWS_AS(other.run(std::move(shutdown)), InvalidState);
+}
+
+PLAIN_TEST("a listener that is a plain function has no current task") {
+  app.before_server_start([this] { log(bool(current_task())); });
+  app.run();
+  expect("false");
+}
+
+APP_TEST("a branch that cancels its own task before the others start: the request is thrown once") {
+  auto t = add([this]() -> Coro<> {
+    const auto a = []() -> Coro<> {
+      current_task().cancel("why");
+      co_return;
+    };
+    try {
+      co_await errand::gather(a(), after(1ms));
+    } catch (const Cancelled& e) {
+      log("cancelled", e.reason());
+    }
+    co_await errand::sleep(1ms);
+    log("slept", now());
+  });
+  co_await wait_all(t);
+  log(t.status());
+  expect("cancelled why ; slept 0.001 ; succeeded");
+}
+
+PLAIN_TEST("a second stop does not interrupt the clean-up of a start listener") {
+  app.before_server_start([this]() -> Coro<> {
+    try {
+      co_await errand::sleep(1h);
+    } catch (const Cancelled&) {
+      log("clean-up", now());
+    }
+    co_await errand::sleep(30ms);
+    log("cleaned", now());
+  });
+  later(5ms, [this] { app.stop(); });
+  later(15ms, [this] { app.stop(); });
+  app.run();
+  expect("clean-up 0.005 ; cleaned 0.035");
+}
+
+APP_TEST("as_completed of the current task throws InvalidState") {
+  std::vector<Task<>> tasks{current_task()};
+  auto completed = errand::as_completed(tasks);
+  try {
+    co_await wait_for(completed.next(), 20ms);
+  } catch (const InvalidState& e) {
+    log(e, now());
+  }
+  expect("InvalidState 0");
+}
+
+APP_TEST("a notification whose task is aborted before it resumes goes to the next waiter") {
+  Condition c;
+  const auto wait = [&](std::string name) -> Coro<> {
+    co_await c.wait();
+    log(name);
+  };
+  auto a = add(wait("a"));
+  auto b = add(wait("b"));
+  co_await errand::yield();
+  c.notify_one();
+  a.abort();
+  co_await errand::sleep(1ms);
+  log(a.status(), b.status());
+  expect("b ; cancelled succeeded");
+}
+
+TEST_CASE("what a Reactor throws comes out of run, and the App can run again") {
+  FailingReactor reactor;
+  errand::AppConfig config;
+  config.reactor = &reactor;
+  App app("app", config);
+  int steps = 0;
+  app.add_task([&]() -> Coro<> {
+    for (; steps < 100; ++steps) co_await errand::sleep(1ms);
+  });
+  CHECK_THROWS_WITH(app.run(), "reactor");
+  CHECK(steps < 100);
+  CHECK(app.all_tasks().empty());
+  CHECK(app.run(support::Fixture::after(1ms, 7)) == 7);
+}

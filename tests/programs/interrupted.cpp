@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+// Waits for SIGINT or SIGTERM, and says what happens: interrupted [SECONDS of clean-up]. For interrupts.sh.
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <errand/errand.hpp>
+
+using namespace std::chrono_literals;
+using errand::Coro;
+
+namespace {
+
+void say(const char* text) {
+  std::puts(text);
+  std::fflush(stdout);
+}
+
+struct Local {
+  Local() = default;
+  Local(const Local&) = delete;
+  ~Local() { say("local destroyed"); }
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::chrono::seconds clean_up(argc > 1 ? std::atoi(argv[1]) : 0);
+  std::signal(SIGTERM, SIG_IGN);
+  errand::App app("interrupted", {.on_failure = [](const errand::TaskFailure&) {}});
+  app.add_task([clean_up]() -> Coro<> {
+    const Local local;
+    const auto wait = []() -> Coro<> { co_await errand::sleep(1h); };
+    const auto clean = [clean_up]() -> Coro<> {
+      say("cleaning up");
+      co_await errand::sleep(clean_up);
+      say("cleaned");
+    };
+    co_await errand::finally(wait, clean);
+  });
+  app.after_server_start([] { say("ready"); });
+  app.after_server_stop([] { say("stopped"); });
+  app.run({.handle_signals = true});
+  if (std::signal(SIGTERM, SIG_DFL) == SIG_IGN) say("handlers put back");
+}

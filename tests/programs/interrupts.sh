@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# SIGINT and SIGTERM, really sent to a program: once, it cleans up; twice, it ends at once.
+#
+#   tests/programs/interrupts.sh
+#
+# CXX is the compiler, CXXFLAGS are further flags.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+read -ra more <<<"${CXXFLAGS:-}"
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+"${CXX:-g++}" -std=c++20 -I include ${more[@]+"${more[@]}"} tests/programs/interrupted.cpp -o "$out/interrupted" -pthread
+
+saw() {
+  for _ in $(seq 200); do
+    grep -q "$1" "$out/log" && return
+    sleep 0.05
+  done
+  echo "FAILED never saw '$1'" && cat "$out/log" && exit 1
+}
+# try SIGNAL SECONDS SIGNALS EXPECTED
+try() {
+  "$out/interrupted" "$2" >"$out/log" &
+  local pid=$! started=$SECONDS
+  saw ready
+  kill -s "$1" "$pid"
+  if [ "$3" = 2 ]; then
+    saw "cleaning up"
+    kill -s "$1" "$pid"
+  fi
+  wait "$pid"
+  [ $((SECONDS - started)) -lt 20 ] || { echo "FAILED $1 took too long" && exit 1; }
+  [ "$(paste -sd';' "$out/log")" = "$4" ] || { echo "FAILED $1 x $3" && cat "$out/log" && exit 1; }
+  echo "ok $1 x $3"
+}
+
+for signal in INT TERM; do
+  try "$signal" 0 1 "ready;cleaning up;cleaned;local destroyed;stopped;handlers put back"
+  try "$signal" 60 2 "ready;cleaning up;local destroyed;stopped;handlers put back"
+done
