@@ -138,7 +138,7 @@ class [[nodiscard("co_await it")]] ThreadWait : public Suspension {
   bool await_suspend(std::coroutine_handle<P> awaiting) {
     Chain& chain = *awaiting.promise().chain;
     if (chain.may_suspend()) {
-      ThreadPool::of(*chain.loop).start(*call_, *chain.loop);
+      ThreadPool::of(*chain.loop).start(*call_);
       started_ = true;
     }
     if (!suspend(awaiting.promise())) return false;

@@ -179,11 +179,12 @@ class Loop {
   List thread_waiters;  // who waits for the end of all thread calls
   Timers timers;
   Ages ages;
-  Chain* current = nullptr;  // the chain that is running
-  std::size_t calls = 0;     // callbacks that are neither run nor cancelled
-  std::size_t outside = 0;   // what may wake a task from outside: thread calls,
-                             // shared futures, foreign awaitables
-  std::size_t thread_calls = 0;
+  Chain* current = nullptr;      // the chain that is running
+  std::size_t calls = 0;         // callbacks that are neither run nor cancelled
+  std::size_t outside = 0;       // what may wake a task from outside: thread calls,
+                                 // shared futures, foreign awaitables
+  List under_way;                // the thread calls that are, or wait for a thread
+  std::size_t thread_calls = 0;  // how many
   unsigned max_threads = 32;
   std::shared_ptr<void> thread_pool;  // made by the first call
   std::uint64_t last_id = 0;

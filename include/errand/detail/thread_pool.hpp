@@ -44,7 +44,7 @@ class PoolCall : public RemoteWake {
   }
 
   Loop* loop_ = nullptr;
-  Place under_way_;  // among the calls of the pool; for the App's thread alone
+  Place under_way_;  // among the calls of the loop; for the App's thread alone
   StopSource stop_;
 };
 
@@ -52,16 +52,16 @@ class PoolCall : public RemoteWake {
 class ThreadPool {
  public:
   static ThreadPool& of(Loop& loop) {
-    if (!loop.thread_pool) loop.thread_pool = std::make_shared<ThreadPool>(loop.max_threads);
+    if (!loop.thread_pool) loop.thread_pool = std::make_shared<ThreadPool>(loop);
     return *static_cast<ThreadPool*>(loop.thread_pool.get());
   }
 
-  explicit ThreadPool(unsigned most) : most_(most > 0 ? most : 1) {}
+  explicit ThreadPool(Loop& loop) : loop_(loop), most_(loop.max_threads > 0 ? loop.max_threads : 1) {}
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
   /// Asks the calls that are under way to stop, and waits for them. Those that have not begun do not begin.
   ~ThreadPool() {
-    for (Link* link = calls_.begin(); link != calls_.end(); link = link->next) {
+    for (Link* link = loop_.under_way.begin(); link != loop_.under_way.end(); link = link->next) {
       static_cast<PoolCall::Place&>(*link).call->request_stop();
     }
     List left;
@@ -76,9 +76,9 @@ class ThreadPool {
   }
 
   /// On the App's thread. Throws where there is no thread, and none can be made.
-  void start(PoolCall& call, Loop& loop) {
-    call.bind(loop);
-    call.loop_ = &loop;
+  void start(PoolCall& call) {
+    call.bind(loop_);
+    call.loop_ = &loop_;
     {
       std::lock_guard lock(mutex_);
       if (idle_ <= queued_ && threads_.size() < most_) {
@@ -92,8 +92,8 @@ class ThreadPool {
       ++queued_;
     }
     call.under_way_.call = &call;
-    calls_.push_back(call.under_way_);
-    ++loop.thread_calls;
+    loop_.under_way.push_back(call.under_way_);
+    ++loop_.thread_calls;
     wake_.notify_one();
   }
 
@@ -114,8 +114,8 @@ class ThreadPool {
     }
   }
 
+  Loop& loop_;
   const std::size_t most_;
-  List calls_;  // under way, or queued; for the App's thread alone
   std::mutex mutex_;
   std::condition_variable wake_;
   List queue_;
