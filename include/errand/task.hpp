@@ -11,7 +11,7 @@
 #include <type_traits>
 #include <utility>
 
-#include <errand/detail/task_state.hpp>
+#include <errand/detail/callable_task.hpp>
 
 namespace errand {
 

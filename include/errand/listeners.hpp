@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <functional>
+#include <memory>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <errand/detail/worker_copy.hpp>
+#include <errand/task.hpp>
+
+namespace errand {
+
+/// When a listener runs. The `main_process_*` ones run once, all others on every worker.
+enum class Phase {
+  main_process_start,   ///< before any worker starts
+  before_server_start,  ///< the tasks added before `run` start among these, in
+                        ///< their place
+  after_server_start,
+  before_server_stop,  ///< the tasks still run
+  after_server_stop,   ///< they have ended
+  main_process_stop,   ///< after all workers
+};
+
+namespace detail {
+
+inline const char* name_of(Phase phase) noexcept {
+  constexpr const char* names[] = {"main_process_start", "before_server_start", "after_server_start",
+                                   "before_server_stop", "after_server_stop",   "main_process_stop"};
+  return names[static_cast<unsigned>(phase)];
+}
+
+/// Work that a phase calls.
+class Listener {
+ public:
+  explicit Listener(int its_priority) noexcept : priority(its_priority) {}
+  virtual ~Listener() = default;
+  /// Calls it. Gives the task that runs it, where it is a coroutine that is to be awaited.
+  virtual TaskHandle call(App& app, const char* phase) = 0;
+  virtual WorkerCopy<Listener> copy() const = 0;
+
+  const int priority;
+};
+
+/// Makes a task that the user does not see, and runs its first step next.
+template <class T>
+TaskHandle start_hidden(Loop& loop, Coro<T> coro, const char* name) {
+  auto* task = new TaskState<T>(loop, *coro.release());
+  loop.hidden.push_back(static_cast<TaskLink&>(*task));
+  TaskHandle handle(task);
+  task->details().name = name;
+  if (loop.closing) {
+    task->end_standing();
+  } else {
+    loop.run_next(*task);
+  }
+  return handle;
+}
+
+template <class F>
+class ListenerOf final : public Listener {
+ public:
+  template <class G>
+  ListenerOf(G&& f, int its_priority) : Listener(its_priority), f_(std::forward<G>(f)) {}
+
+  TaskHandle call(App& app, const char* phase) override {
+    using R = typename WorkResult<F>::type;
+    if constexpr (is_coro<std::remove_cvref_t<R>>) {
+      return start_hidden(*this_thread().loop, std::remove_cvref_t<R>(call_work(f_, app)), phase);
+    } else {
+      call_work(f_, app);
+      return {};
+    }
+  }
+  WorkerCopy<Listener> copy() const override { return copy_for_worker<Listener, ListenerOf>(f_, priority); }
+
+ private:
+  F f_;
+};
+
+/// A task that was added before `run`, to be queued in its place and not awaited.
+class StartTask final : public Listener {
+ public:
+  explicit StartTask(TaskHandle task) noexcept : Listener(0), task_(std::move(task)) {}
+
+  TaskHandle call(App&, const char*) override {
+    TaskBase& task = *task_.state();
+    if (!task.done() && !task.Node::linked()) task.loop->make_ready(static_cast<Chain&>(task));
+    task_ = {};
+    return {};
+  }
+  WorkerCopy<Listener> copy() const override { return {nullptr, false}; }
+  TaskBase* task() const noexcept { return task_.state(); }
+
+ private:
+  TaskHandle task_;
+};
+
+/// The listeners of an App, each phase in its order: higher priority first, then the order added; the phases of the
+/// stop in reverse.
+class Listeners {
+ public:
+  void add(Phase phase, std::unique_ptr<Listener> listener) {
+    auto& all = of(phase);
+    const auto place = std::upper_bound(all.begin(), all.end(), listener->priority,
+                                        [](int priority, const auto& other) { return priority > other->priority; });
+    all.insert(place, std::move(listener));
+  }
+
+  /// As it is now: what is added meanwhile waits for the next run.
+  std::vector<Listener*> in_order(Phase phase) {
+    std::vector<Listener*> order;
+    for (const auto& listener : of(phase)) order.push_back(listener.get());
+    if (phase >= Phase::before_server_stop) std::reverse(order.begin(), order.end());
+    return order;
+  }
+
+  /// Forgets the tasks that have been queued.
+  void drop_spent_tasks() noexcept {
+    std::erase_if(of(Phase::before_server_start), [](const auto& listener) {
+      const auto* task = dynamic_cast<const StartTask*>(listener.get());
+      return task && !task->task();
+    });
+  }
+
+  /// Copies for a worker what every worker runs; `copy_task` makes the copy of a task that was added before `run`, if
+  /// there is to be one. Throws `InvalidState` where a listener cannot be copied.
+  template <class CopyTask>
+  void copy_to(Listeners& other, CopyTask copy_task) {
+    for (const Phase phase :
+         {Phase::before_server_start, Phase::after_server_start, Phase::before_server_stop, Phase::after_server_stop}) {
+      for (const auto& listener : of(phase)) {
+        if (const auto* task = dynamic_cast<const StartTask*>(listener.get())) {
+          if (auto copy = copy_task(*task->task())) other.of(phase).push_back(std::move(copy));
+          continue;
+        }
+        auto [copy, is_for_all] = listener->copy();
+        if (copy) {
+          other.of(phase).push_back(std::move(copy));
+        } else if (is_for_all) {
+          throw InvalidState(std::string("a ") + name_of(phase) +
+                             " listener cannot be copied for each worker: mark "
+                             "it with errand::once");
+        }
+      }
+    }
+  }
+
+  /// A listener that is destroyed may add others.
+  void clear() noexcept {
+    for (auto& all : phases_) {
+      while (!all.empty()) const auto gone = std::exchange(all, {});
+    }
+  }
+
+ private:
+  std::vector<std::unique_ptr<Listener>>& of(Phase phase) noexcept { return phases_[static_cast<unsigned>(phase)]; }
+
+  std::array<std::vector<std::unique_ptr<Listener>>, 6> phases_;
+};
+
+}  // namespace detail
+
+}  // namespace errand
