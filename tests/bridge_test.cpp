@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+// Awaitables that are not the library's.
+#include <coroutine>
+#include <memory>
+#include <thread>
+
+#include "real_fixture.hpp"
+
+namespace {
+
+/// Resumes by hand, or on a thread of its own.
+struct Manual {
+  explicit Manual(std::coroutine_handle<>& its_place) : place(&its_place) {}
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> awaiting) const noexcept { *place = awaiting; }
+  int await_resume() const noexcept { return 42; }
+  std::coroutine_handle<>* place;
+};
+
+struct OnThread {
+  explicit OnThread(std::thread& its_thread) : thread(&its_thread) {}
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> awaiting) const {
+    *thread = std::thread([awaiting] {
+      std::this_thread::sleep_for(5ms);
+      awaiting.resume();
+    });
+  }
+  std::unique_ptr<int> await_resume() const { return std::make_unique<int>(7); }
+  std::thread* thread;
+};
+
+}  // namespace
+
+REAL_APP_TEST("an awaitable that resumes on another thread gives its result on the App's") {
+  const auto home = std::this_thread::get_id();
+  std::thread thread;
+  const std::unique_ptr<int> result = co_await OnThread(thread);
+  CHECK(*result == 7);
+  CHECK(std::this_thread::get_id() == home);
+  thread.join();
+}
+
+APP_TEST("an awaitable that does not suspend costs no turn") {
+  struct Ready {
+    bool await_ready() const noexcept { return true; }
+    void await_suspend(std::coroutine_handle<>) const noexcept {}
+    int await_resume() const { throw runtime_error("ready"); }
+  };
+  add(nap("other", 0s));
+  std::string error;
+  try {
+    co_await Ready();
+  } catch (const runtime_error& thrown) {
+    error = thrown.what();
+  }
+  log(error);
+  expect("ready");
+}
+
+APP_TEST("a cancellation is thrown when a foreign awaitable resumes; what it gives is lost") {
+  std::coroutine_handle<> place;
+  auto task = add([&]() -> Coro<> {
+    try {
+      log(co_await Manual(place));
+    } catch (const Cancelled& cancelled) {
+      log("cancelled", cancelled.reason());
+      throw;
+    }
+  });
+  co_await errand::yield();
+  task.cancel("m");
+  co_await errand::yield();
+  log(task.status());
+  place.resume();
+  co_await errand::wait_all(task);
+  log(task.status());
+  expect("pending ; cancelled m ; cancelled");
+}
+
+APP_TEST("abort takes the frames at once, and only the bridge waits for the resume") {
+  std::coroutine_handle<> place;
+  auto alive = std::make_shared<int>(1);
+  auto task = add([&place, alive]() -> Coro<> { co_await Manual(place); });
+  co_await errand::yield();
+  task.abort();
+  log(alive.use_count(), task.status());
+  place.resume();
+  co_await errand::yield();
+  expect("1 cancelled");
+}
