@@ -54,6 +54,20 @@ class Notes {
   std::vector<T> notes_;
 };
 
+/// Notes whether it was destroyed in the thread that made it.
+class HomeLoving {
+ public:
+  explicit HomeLoving(Notes<bool>& at_home) : at_home_(&at_home) {}
+  HomeLoving(HomeLoving&& other) noexcept : at_home_(std::exchange(other.at_home_, nullptr)), home_(other.home_) {}
+  ~HomeLoving() {
+    if (at_home_) (*at_home_)(home_ == std::this_thread::get_id());
+  }
+
+ private:
+  Notes<bool>* at_home_;
+  std::thread::id home_ = std::this_thread::get_id();
+};
+
 }  // namespace support
 
 /// As APP_TEST and PLAIN_TEST, on the real clock.

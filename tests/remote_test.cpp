@@ -11,20 +11,6 @@ using errand::Future;
 
 namespace {
 
-/// Notes whether it was destroyed in the thread that made it.
-class HomeLoving {
- public:
-  explicit HomeLoving(support::Notes<bool>& at_home) : at_home_(&at_home) {}
-  HomeLoving(HomeLoving&& other) noexcept : at_home_(std::exchange(other.at_home_, nullptr)), home_(other.home_) {}
-  ~HomeLoving() {
-    if (at_home_) (*at_home_)(home_ == std::this_thread::get_id());
-  }
-
- private:
-  support::Notes<bool>* at_home_;
-  std::thread::id home_ = std::this_thread::get_id();
-};
-
 template <class F>
 void in_threads(int count, F f) {
   std::vector<std::thread> threads;
@@ -109,8 +95,8 @@ TEST_CASE("an App that is destroyed before it runs destroys what was posted and 
   bool ran = false;
   {
     App app("app");
-    future = app.submit([&ran, owned = HomeLoving(at_home)] { ran = true; });
-    CHECK(app.post([&ran, owned = HomeLoving(at_home)] { ran = true; }));
+    future = app.submit([&ran, owned = support::HomeLoving(at_home)] { ran = true; });
+    CHECK(app.post([&ran, owned = support::HomeLoving(at_home)] { ran = true; }));
   }
   CHECK(at_home.all() == std::vector{true, true});
   CHECK(throws<TaskCancelled>(future));

@@ -9,20 +9,6 @@ using errand::to_thread;
 
 namespace {
 
-/// Notes whether it was destroyed in the thread that made it.
-class HomeLoving {
- public:
-  explicit HomeLoving(support::Notes<bool>& at_home) : at_home_(&at_home) {}
-  HomeLoving(HomeLoving&& other) noexcept : at_home_(std::exchange(other.at_home_, nullptr)), home_(other.home_) {}
-  ~HomeLoving() {
-    if (at_home_) (*at_home_)(home_ == std::this_thread::get_id());
-  }
-
- private:
-  support::Notes<bool>* at_home_;
-  std::thread::id home_ = std::this_thread::get_id();
-};
-
 template <class F>
 bool is_wrong_thread(F f) {
   bool is_wrong = false;
@@ -111,12 +97,12 @@ TEST_CASE("an App destroyed with calls under way waits for them, and destroys wh
     for (int i = 0; i < 2; ++i) {
       app.add_task([&]() -> Coro<> {
         co_await to_thread(
-            [&](const HomeLoving&) {
+            [&](const support::HomeLoving&) {
               ++begun;
               std::this_thread::sleep_for(30ms);
               ++ended;
             },
-            HomeLoving(at_home));
+            support::HomeLoving(at_home));
       });
     }
     while (begun == 0) app.poll();

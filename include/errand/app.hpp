@@ -327,7 +327,7 @@ inline App::~App() {
     for (;;) {
       detail::List& tasks = loop.pending.empty() ? loop.hidden : loop.pending;
       if (tasks.empty()) break;
-      static_cast<detail::TaskBase&>(static_cast<detail::TaskLink&>(tasks.back())).end_standing();
+      detail::task_of(tasks.back()).end_standing();
     }
     do {
       loop.take_queued(left);
@@ -341,7 +341,7 @@ inline App::~App() {
     registry_.clear();
     ctx_.clear();
     while (!loop.unseen.empty()) {
-      auto& task = static_cast<detail::TaskBase&>(static_cast<detail::TaskLink&>(loop.unseen.front()));
+      auto& task = detail::task_of(loop.unseen.front());
       task.look();
       report(&task, task.error());
     }
@@ -448,7 +448,7 @@ inline std::vector<Task<>> App::all_tasks() const {
   loop_->check_thread();
   std::vector<Task<>> all;
   for (detail::Link* link = loop_->pending.begin(); link != loop_->pending.end(); link = link->next) {
-    all.push_back(Task<>(detail::TaskHandle(&static_cast<detail::TaskBase&>(static_cast<detail::TaskLink&>(*link)))));
+    all.push_back(Task<>(detail::TaskHandle(&detail::task_of(*link))));
   }
   return all;
 }
@@ -464,7 +464,7 @@ inline Coro<std::size_t> App::shutdown_all(detail::LoopRef of, std::chrono::nano
   }
   std::size_t left = 0;
   for (detail::Link* link = loop.pending.begin(); link != loop.pending.end(); link = link->next) {
-    left += &static_cast<detail::TaskBase&>(static_cast<detail::TaskLink&>(*link)) != caller;
+    left += &detail::task_of(*link) != caller;
   }
   co_return left;
 }
@@ -487,7 +487,7 @@ T App::run(Coro<T> main, RunOptions options) {
     /// What has not started when main ends does not start.
     void task_ended(detail::TaskBase&) noexcept override {
       for (detail::Link* link = app.loop_->pending.begin(); link != app.loop_->pending.end(); link = link->next) {
-        auto& other = static_cast<detail::TaskBase&>(static_cast<detail::TaskLink&>(*link));
+        auto& other = detail::task_of(*link);
         if (other.state == detail::Chain::State::created) other.cancel({});
       }
       app.stop();

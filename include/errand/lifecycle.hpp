@@ -278,7 +278,7 @@ inline void Lifecycle::abort_tasks(bool report) noexcept {
   List standing;  // without those that a report adds
   standing.splice_back(loop_.pending);
   while (!standing.empty()) {
-    TaskBase& task = static_cast<TaskBase&>(static_cast<TaskLink&>(standing.back()));
+    TaskBase& task = task_of(standing.back());
     const TaskHandle kept(&task);
     task.end_standing();
     if (report) report_standing(task);

@@ -30,7 +30,7 @@ inline Coro<> drain(Loop& loop, TaskBase* except) {
   for (;;) {
     bool any = false;
     for (Link* link = loop.pending.begin(); link != loop.pending.end(); link = link->next) {
-      TaskBase& task = static_cast<TaskBase&>(static_cast<TaskLink&>(*link));
+      TaskBase& task = task_of(*link);
       if (&task == except) continue;
       any = true;
       if (task.requests == 0) task.cancel({});

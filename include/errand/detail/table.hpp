@@ -50,7 +50,7 @@ inline std::string table_of_tasks(Loop& loop, std::size_t most) {
   std::size_t count = 0;
   for (Link* link = loop.pending.begin(); link != loop.pending.end(); link = link->next) {
     if (++count > most) continue;
-    TaskBase& task = static_cast<TaskBase&>(static_cast<TaskLink&>(*link));
+    TaskBase& task = task_of(*link);
     rows.push_back({std::to_string(task.id), task.name(), task.requests > 0 ? "cancelling" : "pending",
                     describe(loop.ages.age(task.id, now)), describe(task)});
   }

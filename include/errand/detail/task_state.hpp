@@ -144,6 +144,9 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   std::unique_ptr<TaskDetails> details_;
 };
 
+/// The task that has this place in a list of tasks.
+inline TaskBase& task_of(Link& link) noexcept { return static_cast<TaskBase&>(static_cast<TaskLink&>(link)); }
+
 template <class T>
 class TaskState : public TaskBase {
  public:
