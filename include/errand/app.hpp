@@ -607,9 +607,9 @@ inline void App::start_workers() {
   if (options_.workers == 1 || worker_ > 0) return;
   group_ = std::make_shared<detail::WorkerGroup>();
   group_->add(loop_->inbox);
-  std::vector<std::shared_ptr<App>> workers;
+  std::vector<std::unique_ptr<App>> workers;
   for (unsigned i = 1; i < options_.workers; ++i) {
-    const auto& worker = workers.emplace_back(std::make_shared<App>(name_, config_));
+    const auto& worker = workers.emplace_back(std::make_unique<App>(name_, config_));
     worker->worker_ = i;
     worker->options_ = options_;
     worker->options_.workers = 1;

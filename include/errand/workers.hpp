@@ -2,7 +2,6 @@
 #pragma once
 
 #include <exception>
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -49,16 +48,20 @@ class WorkerGroup final : public StopGroup, public std::enable_shared_from_this<
     return error_;
   }
 
-  /// Runs a worker on a thread of its own. Throws where there can be no thread.
-  void start(std::function<void()> worker) {
+  /// Calls `worker`, which is moved and never copied, on a thread of its own, and destroys it there. Throws where there
+  /// can be no thread.
+  template <class F>
+  void start(F worker) {
     {
       std::lock_guard lock(mutex_);
       ++running_;
     }
     try {
       threads_.emplace_back([this, worker = std::move(worker)]() mutable {
-        worker();
-        worker = nullptr;  // destroyed here, on its own thread
+        {
+          F own(std::move(worker));
+          own();
+        }
         ended();
       });
     } catch (...) {
