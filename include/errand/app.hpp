@@ -232,6 +232,9 @@ class App : private detail::Host, private detail::WorkerHost {
   /// The task that is to be kept under this name, if any. Throws where the name cannot be had.
   detail::TaskBase* check_name(std::string_view name, NameTaken taken, const detail::TaskBase* wanted) const;
   void register_task(detail::TaskBase& task, const std::string& name, NameTaken taken);
+  template <class Work>
+  TaskOf<Work&&> add_specially(Work&& work, const std::string& name, NameTaken taken);
+  void introduce(detail::TaskBase& task, const std::string& name, NameTaken taken);
   template <class F>
   CallHandle call(Clock::time_point when, F&& f);
   static Coro<std::size_t> shutdown_all(detail::LoopRef of, std::chrono::nanoseconds timeout);
@@ -320,6 +323,7 @@ inline App::~App() {
     const Inside inside(*this);
     detail::Loop& loop = *loop_;
     loop.closing = true;
+    loop.open = false;
     detail::List left;
     loop.inbox->refuse(left);
     drop_all(left);
@@ -332,7 +336,7 @@ inline App::~App() {
     do {
       loop.take_queued(left);
       loop.inbox->close(left);
-      while (!loop.timers.empty()) left.push_back(loop.timers.pop());
+      while (!loop.timers.empty()) left.push_back(static_cast<detail::Call&>(loop.timers.pop()));
       drop_all(left);
       loop.take_queued(left);
     } while (!left.empty());
@@ -358,10 +362,22 @@ inline App& App::current() {
 
 template <class Work>
 TaskOf<Work&&> App::add_task(Work&& work, std::string name, NameTaken taken) {
-  using Traits = detail::WorkTraits<Work&&>;
-  using T = typename Traits::Value;
-  using Handle = typename Traits::Handle;
   loop_->check_thread();
+  if constexpr (!detail::is_task_handle<std::remove_cvref_t<Work>>) {
+    if (name.empty() && loop_->open) [[likely]] {
+      detail::TaskBase& task = detail::make_task(*loop_, std::forward<Work>(work));
+      loop_->make_ready(task);
+      return TaskOf<Work&&>{detail::TaskHandle(&task)};
+    }
+  }
+  return add_specially(std::forward<Work>(work), name, taken);
+}
+
+/// What has a name, comes before the start, or is a task already.
+template <class Work>
+ERRAND_NOINLINE TaskOf<Work&&> App::add_specially(Work&& work, const std::string& name, NameTaken taken) {
+  using T = typename detail::WorkTraits<Work&&>::Value;
+  using Handle = TaskOf<Work&&>;
   if constexpr (detail::is_task_handle<std::remove_cvref_t<Work>>) {
     detail::TaskBase& task = work.handle().get();
     if (task.loop != loop_) throw InvalidState("task '" + task.name() + "' belongs to another App");
@@ -371,27 +387,30 @@ TaskOf<Work&&> App::add_task(Work&& work, std::string name, NameTaken taken) {
     return Handle(work.handle());
   } else {
     if (!name.empty()) {
-      if (detail::TaskBase* kept = check_name(name, taken, nullptr))
+      if (detail::TaskBase* kept = check_name(name, taken, nullptr)) {
         return Handle(detail::typed_handle<T>(*kept, name));
+      }
     }
     detail::TaskBase& task = detail::make_task(*loop_, std::forward<Work>(work));
     Handle handle{detail::TaskHandle(&task)};
-    const bool before_start = life_.before_start() && !loop_->closing;
-    if (!name.empty() || before_start) [[unlikely]] {
-      try {
-        if (!name.empty()) register_task(task, name, taken);
-        if (before_start) {
-          life_.listeners.add(Phase::before_server_start,
-                              std::make_unique<detail::StartTask>(detail::TaskHandle(&task)));
-        }
-      } catch (...) {
-        task.end_standing();
-        throw;
-      }
-    }
-    if (!before_start) detail::start_task(task);
+    introduce(task, name, taken);
     return handle;
   }
+}
+
+/// Registers a new task, and starts it or keeps it for the start.
+inline void App::introduce(detail::TaskBase& task, const std::string& name, NameTaken taken) {
+  const bool before_start = !loop_->open && !loop_->closing;
+  try {
+    if (!name.empty()) register_task(task, name, taken);
+    if (before_start) {
+      life_.listeners.add(Phase::before_server_start, std::make_unique<detail::StartTask>(detail::TaskHandle(&task)));
+    }
+  } catch (...) {
+    task.end_standing();
+    throw;
+  }
+  if (!before_start) detail::start_task(task);
 }
 
 inline detail::TaskBase* App::check_name(std::string_view name, NameTaken taken, const detail::TaskBase* wanted) const {
@@ -636,7 +655,7 @@ inline void App::copy_to(App& worker) {
     std::unique_ptr<detail::Listener> start;
     detail::TaskBase* const copy = task.done() ? nullptr : task.copy_for(*worker.loop_);
     if (!copy) return start;
-    copy->id = ++worker.loop_->last_id;
+    copy->identity.set_id(++worker.loop_->last_id);
     worker.loop_->pending.push_back(static_cast<detail::TaskLink&>(*copy));
     if (task.is_registered()) {
       worker.register_task(*copy, task.name(), NameTaken::fail);

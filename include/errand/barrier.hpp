@@ -46,9 +46,9 @@ class Barrier {
 
 // Implementation
 
-class [[nodiscard("co_await it")]] Barrier::Wait : public detail::Suspension {
+class [[nodiscard("co_await it")]] Barrier::Wait : public detail::Waiter {
  public:
-  explicit Wait(Barrier& barrier) noexcept : Suspension(detail::Kind::barrier), barrier_(barrier) {}
+  explicit Wait(Barrier& barrier) noexcept : Waiter(detail::Kind::barrier), barrier_(barrier) {}
 
   bool await_ready() noexcept {
     if (!barrier_.is_last()) return false;

@@ -39,9 +39,9 @@ class Condition {
 
 // Implementation
 
-class [[nodiscard("co_await it")]] Condition::Wait : public detail::Suspension {
+class [[nodiscard("co_await it")]] Condition::Wait : public detail::Waiter {
  public:
-  explicit Wait(Condition& condition) noexcept : Suspension(detail::Kind::condition), condition_(condition) {}
+  explicit Wait(Condition& condition) noexcept : Waiter(detail::Kind::condition), condition_(condition) {}
   Wait(Wait&&) noexcept = default;
   /// A notification of which the task did not learn, because it was aborted, is the next one's.
   ~Wait() {

@@ -81,11 +81,11 @@ class Coro<T>::Awaiter : public detail::OwnAwaitable {
       promise_type& promise;
       ~Frame() { promise.handle().destroy(); }
     } frame{*promise_};
-    if (promise_->has_error) std::rethrow_exception(std::move(promise_->storage.error));
+    if (promise_->has_error) std::rethrow_exception(promise_->take_error());
     if constexpr (std::is_lvalue_reference_v<T>) {
-      return promise_->storage.get();
+      return *promise_->value;
     } else if constexpr (!std::is_void_v<T>) {
-      return std::move(promise_->storage.get());
+      return std::move(promise_->value);
     }
   }
 

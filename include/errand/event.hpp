@@ -35,9 +35,9 @@ class Event {
 
 // Implementation
 
-class [[nodiscard("co_await it")]] Event::Wait : public detail::Suspension {
+class [[nodiscard("co_await it")]] Event::Wait : public detail::Waiter {
  public:
-  explicit Wait(Event& event) noexcept : Suspension(detail::Kind::event), event_(event) {}
+  explicit Wait(Event& event) noexcept : Waiter(detail::Kind::event), event_(event) {}
 
   bool await_ready() const noexcept { return event_.set_; }
   template <class P>

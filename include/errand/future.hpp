@@ -181,9 +181,9 @@ class Future<T>::Shared {
 
 template <class T>
 template <bool take>
-class Future<T>::Wait : public detail::Suspension {
+class Future<T>::Wait : public detail::Waiter {
  public:
-  explicit Wait(Future& future) noexcept : Suspension(detail::Kind::future), future_(future) {}
+  explicit Wait(Future& future) noexcept : Waiter(detail::Kind::future), future_(future) {}
 
   bool await_ready() const noexcept { return future_.done(); }
   template <class P>
@@ -258,11 +258,11 @@ class SharedState {
 };
 
 template <class T>
-class SharedWait : public Suspension {
+class SharedWait : public PlainWait {
  public:
   explicit SharedWait(std::shared_ptr<SharedState<T>> state) noexcept
-      : Suspension(Kind::future), state_(std::move(state)) {}
-  SharedWait(SharedWait&& other) noexcept : Suspension(std::move(other)), state_(std::move(other.state_)) {}
+      : PlainWait(Kind::future), state_(std::move(state)) {}
+  SharedWait(SharedWait&& other) noexcept : PlainWait(std::move(other)), state_(std::move(other.state_)) {}
   ~SharedWait() {
     if (!notice_) return;
     if (state_->remove(*notice_)) notice_->release();

@@ -48,9 +48,9 @@ Interval every(std::chrono::duration<Rep, Period> period, MissedTick missed = Mi
 
 // Implementation
 
-class [[nodiscard("co_await it")]] Interval::Tick : public detail::Suspension {
+class [[nodiscard("co_await it")]] Interval::Tick : public detail::TimedWait {
  public:
-  explicit Tick(Interval& interval) noexcept : Suspension(detail::Kind::sleep), interval_(interval) {}
+  explicit Tick(Interval& interval) noexcept : TimedWait(detail::Kind::sleep), interval_(interval) {}
 
   bool await_ready() const noexcept { return false; }
   template <class P>

@@ -58,12 +58,11 @@ class Lifecycle {
   bool has_ended() const noexcept { return stage_ == Stage::ended || task_.state()->done(); }
   bool in_run() const noexcept { return stage_ != Stage::idle; }
   /// Whether what is added now still counts as added before `run`.
-  bool before_start() const noexcept { return !open_; }
 
   /// Begins a run. `main` is queued once everything has started.
   void begin(TaskHandle main) {
     stage_ = Stage::starting;
-    open_ = stop_ = expired_ = false;
+    loop_.open = stop_ = expired_ = false;
     error_ = nullptr;
     main_ = std::move(main);
     proceed_.clear();
@@ -108,7 +107,7 @@ class Lifecycle {
     main_ = {};
     while (!loop_.pending.empty()) abort_tasks(false);
     stage_ = Stage::idle;
-    open_ = false;
+    loop_.open = false;
     return std::exchange(error_, nullptr);
   }
 
@@ -138,7 +137,6 @@ class Lifecycle {
   Loop& loop_;
   const Nanoseconds graceful_timeout_;
   Stage stage_ = Stage::idle;
-  bool open_ = false;     // before_server_start has begun
   bool begun_ = false;    // before_server_start has called something
   bool stop_ = false;     // somebody has asked for the end
   bool expired_ = false;  // nothing is waited for any more
@@ -164,7 +162,7 @@ inline Coro<> Lifecycle::live() {
     }
   }
   if (started) {
-    open_ = true;
+    loop_.open = true;
     begun_ = false;
     started = co_await start(Phase::before_server_start, "server.init.before");
     listeners.drop_spent_tasks();

@@ -3,11 +3,12 @@
 
 #include <coroutine>
 #include <cstddef>
-#include <deque>
+#include <limits>
 #include <optional>
 #include <utility>
 
 #include <errand/coro.hpp>
+#include <errand/detail/ring.hpp>
 
 namespace errand {
 
@@ -23,7 +24,8 @@ template <class T>
 class Queue {
  public:
   /// For so many items; 0: unbounded.
-  explicit Queue(std::size_t capacity = 0) noexcept : capacity_(capacity) {}
+  explicit Queue(std::size_t capacity = 0) noexcept
+      : capacity_(capacity > 0 ? capacity : std::numeric_limits<std::size_t>::max()) {}
   Queue(const Queue&) = delete;
   Queue& operator=(const Queue&) = delete;
 
@@ -45,7 +47,7 @@ class Queue {
   /// The items that are waiting to be taken.
   std::size_t size() const noexcept { return items_.size(); }
   bool empty() const noexcept { return items_.empty(); }
-  bool closed() const noexcept { return closed_; }
+  bool closed() const noexcept { return capacity_ == 0; }
   /// Takes no more items: later puts and those that wait get `QueueClosed`, as do the getters once it is empty.
   void close() noexcept;
 
@@ -56,14 +58,14 @@ class Queue {
   Join join() noexcept { return Join(*this); }
 
  private:
-  bool has_room() const noexcept { return capacity_ == 0 || items_.size() < capacity_; }
+  bool has_room() const noexcept { return items_.size() < capacity_; }
   void add(T&& item);
-  void refill();
+  void hand_over(T&& item);
+  void take_from_putter();
 
-  const std::size_t capacity_;
+  std::size_t capacity_;  // 0 once it is closed
   std::size_t unfinished_ = 0;
-  bool closed_ = false;
-  std::deque<T> items_;
+  detail::Ring<T> items_;
   detail::WaitList getters_;
   detail::WaitList putters_;
   detail::WaitList joiners_;
@@ -72,13 +74,15 @@ class Queue {
 // Implementation
 
 template <class T>
-class [[nodiscard("co_await it")]] Queue<T>::Put : public detail::Suspension {
+class [[nodiscard("co_await it")]] Queue<T>::Put : public detail::Waiter {
  public:
-  Put(Queue& queue, T&& item) : Suspension(detail::Kind::queue), queue_(queue), item_(std::move(item)) {}
+  Put(Queue& queue, T&& item) : Waiter(detail::Kind::queue), queue_(queue), item_(std::move(item)) {}
 
   bool await_ready() {
-    if (queue_.closed_) throw QueueClosed();
-    if (!queue_.has_room()) return false;
+    if (!queue_.has_room()) {
+      if (queue_.closed()) throw QueueClosed();
+      return false;
+    }
     queue_.add(std::move(item_));
     return true;
   }
@@ -100,24 +104,25 @@ class [[nodiscard("co_await it")]] Queue<T>::Put : public detail::Suspension {
 };
 
 template <class T>
-class [[nodiscard("co_await it")]] Queue<T>::Get : public detail::Suspension {
+class [[nodiscard("co_await it")]] Queue<T>::Get : public detail::Waiter {
  public:
-  explicit Get(Queue& queue) noexcept : Suspension(detail::Kind::queue), queue_(queue) {}
-  Get(Get&& other) noexcept : Suspension(std::move(other)), queue_(other.queue_) {}
+  explicit Get(Queue& queue) noexcept : Waiter(detail::Kind::queue), queue_(queue) {}
+  Get(Get&& other) noexcept : Waiter(std::move(other)), queue_(other.queue_) {}
   /// What was handed over and not picked up, because the task was aborted, is the next one's.
   ~Get() {
-    if (!item_ || is_broken) return;
-    if (queue_.getters_.empty()) {
-      queue_.items_.push_front(std::move(*item_));
-    } else {
-      queue_.getters_.template first<Get>().give(std::move(*item_));
-    }
+    if (item_) [[unlikely]]
+      give_back();
   }
 
   bool await_ready() {
-    item_ = queue_.try_get();
-    if (!item_ && queue_.closed_) throw QueueClosed();
-    return item_.has_value();
+    if (queue_.empty()) {
+      if (queue_.closed()) throw QueueClosed();
+      return false;
+    }
+    item_.emplace(std::move(queue_.items_.front()));
+    queue_.items_.pop_front();
+    if (!queue_.putters_.empty()) queue_.take_from_putter();
+    return true;
   }
   template <class P>
   bool await_suspend(std::coroutine_handle<P> awaiting) {
@@ -133,9 +138,13 @@ class [[nodiscard("co_await it")]] Queue<T>::Get : public detail::Suspension {
 
  private:
   friend Queue;
-  void give(T&& item) {
-    item_.emplace(std::move(item));
-    queue_.getters_.hand_over(*this);
+  ERRAND_NOINLINE void give_back() {
+    if (is_broken) return;
+    if (queue_.getters_.empty()) {
+      queue_.items_.push_front(std::move(*item_));
+    } else {
+      queue_.hand_over(std::move(*item_));
+    }
   }
 
   Queue& queue_;
@@ -143,9 +152,9 @@ class [[nodiscard("co_await it")]] Queue<T>::Get : public detail::Suspension {
 };
 
 template <class T>
-class [[nodiscard("co_await it")]] Queue<T>::Join : public detail::Suspension {
+class [[nodiscard("co_await it")]] Queue<T>::Join : public detail::Waiter {
  public:
-  explicit Join(Queue& queue) noexcept : Suspension(detail::Kind::queue), queue_(queue) {}
+  explicit Join(Queue& queue) noexcept : Waiter(detail::Kind::queue), queue_(queue) {}
 
   bool await_ready() const noexcept { return queue_.unfinished_ == 0; }
   template <class P>
@@ -160,19 +169,27 @@ class [[nodiscard("co_await it")]] Queue<T>::Join : public detail::Suspension {
 
 /// There is room, or a getter waits.
 template <class T>
-void Queue<T>::add(T&& item) {
-  if (getters_.empty()) {
+inline void Queue<T>::add(T&& item) {
+  if (getters_.empty()) [[likely]] {
     items_.push_back(std::move(item));
   } else {
-    getters_.first<Get>().give(std::move(item));
+    hand_over(std::move(item));
   }
   ++unfinished_;
 }
 
-/// An item was taken: the first putter's takes its room.
+/// To the getter that has waited longest.
 template <class T>
-void Queue<T>::refill() {
-  if (putters_.empty() || !has_room()) return;
+void Queue<T>::hand_over(T&& item) {
+  Get& first = getters_.template first<Get>();
+  first.item_.emplace(std::move(item));
+  getters_.hand_over(first);
+}
+
+/// An item was taken: that of the putter that has waited longest takes its room.
+template <class T>
+ERRAND_NOINLINE void Queue<T>::take_from_putter() {
+  if (!has_room()) return;
   Put& first = putters_.first<Put>();
   add(std::move(first.item_));
   first.wake();
@@ -180,7 +197,7 @@ void Queue<T>::refill() {
 
 template <class T>
 bool Queue<T>::try_put(T item) {
-  if (closed_ || !has_room()) return false;
+  if (!has_room()) return false;
   add(std::move(item));
   return true;
 }
@@ -190,13 +207,13 @@ std::optional<T> Queue<T>::try_get() {
   if (items_.empty()) return std::nullopt;
   std::optional<T> item(std::move(items_.front()));
   items_.pop_front();
-  refill();
+  if (!putters_.empty()) take_from_putter();
   return item;
 }
 
 template <class T>
 void Queue<T>::close() noexcept {
-  closed_ = true;
+  capacity_ = 0;
   for (; !putters_.empty(); putters_.first<Put>().wake()) putters_.first<Put>().refused_ = true;
   getters_.wake_all();
 }

@@ -185,16 +185,16 @@ class Signals {
 };
 
 /// A wait for an event.
-class EventWaitBase : public Suspension {
+class EventWaitBase : public Waiter {
  public:
   EventWaitBase(Signals& signals, std::string_view event, Nanoseconds timeout)
-      : Suspension(Kind::signal),
+      : Waiter(Kind::signal),
         signals_(signals),
         loop_(signals.loop()),
         key_(EventName(event, EventName::Pattern::any).key()),
         timeout_(timeout) {}
   EventWaitBase(EventWaitBase&& other) noexcept
-      : Suspension(std::move(other)),
+      : Waiter(std::move(other)),
         signals_(other.signals_),
         loop_(other.loop_),
         key_(std::move(other.key_)),

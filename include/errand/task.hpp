@@ -45,7 +45,7 @@ class TaskHandle {
   }
 
  private:
-  ERRAND_NOINLINE static void empty() { throw InvalidState("this Task handle is empty"); }
+  [[noreturn]] ERRAND_NOINLINE static void empty() { throw InvalidState("this Task handle is empty"); }
 
   TaskBase* state_ = nullptr;
 };
@@ -88,7 +88,7 @@ class Task {
   }
 
   /// 1, 2, 3, … in the order in which the App was given its tasks.
-  std::uint64_t id() const { return handle_.get().id; }
+  std::uint64_t id() const { return handle_.get().identity.id(); }
   /// As given, else "Task-<id>".
   std::string name() const { return handle_.get().name(); }
   TaskStatus status() const { return handle_.get().status; }
@@ -210,31 +210,29 @@ Task<> current_task();
 namespace detail {
 
 /// A wait for the end of a task.
-class TaskWait : public Suspension {
+class TaskWait : public Waiter {
  public:
-  explicit TaskWait(TaskHandle task) noexcept : Suspension(Kind::task), task_(std::move(task)) {}
+  explicit TaskWait(TaskHandle task) noexcept : Waiter(Kind::task), task_(std::move(task)) {}
   TaskWait(TaskWait&&) noexcept = default;
 
   bool await_ready() const { return task_.get().done(); }
   template <class P>
   bool await_suspend(std::coroutine_handle<P> awaiting) {
     PromiseBase& promise = awaiting.promise();
-    if (is_misuse(*promise.chain)) [[unlikely]]
-      throw_misuse(*promise.chain);
-    return suspend(promise, task_.state()->awaiters);
+    const Chain& chain = *promise.chain;
+    if (task().loop != chain.loop || &task() == &chain || (chain.flags & Chain::is_branch)) [[unlikely]]
+      return suspend_checked(promise);
+    return suspend(promise, task().awaiters);
   }
 
  protected:
   TaskBase& task() const noexcept { return *task_.state(); }
 
  private:
-  bool is_misuse(Chain& awaiting) const noexcept {
-    return task().loop != awaiting.loop || static_cast<Chain*>(&task()) == &awaiting ||
-           ((awaiting.flags & Chain::is_branch) && static_cast<Chain*>(&task()) == &awaiting.root());
-  }
-  [[noreturn]] void throw_misuse(const Chain& awaiting) const {
-    if (task().loop != awaiting.loop) throw InvalidState("task '" + task().name() + "' belongs to another App");
-    throw InvalidState("task '" + task().name() + "' awaits itself");
+  ERRAND_NOINLINE bool suspend_checked(PromiseBase& promise) {
+    if (task().loop != promise.chain->loop) throw InvalidState("task '" + task().name() + "' belongs to another App");
+    if (&task() == &promise.chain->root()) throw InvalidState("task '" + task().name() + "' awaits itself");
+    return suspend(promise, task().awaiters);
   }
 
   TaskHandle task_;
@@ -278,13 +276,20 @@ TaskHandle typed_handle(TaskBase& task, std::string_view name) {
 }
 
 template <class T, class F>
-class DoneCallback final : public CallbackOf<F> {
+class DoneCallback final : public CallbackOf<F>, public Observer {
  public:
   using CallbackOf<F>::CallbackOf;
-  void task_ended(TaskBase& task) noexcept override { task_ = TaskHandle(&task); }
+  void task_ended(TaskBase& task) noexcept override {
+    task_ = TaskHandle(&task);
+    task.loop->make_ready(*this);
+  }
 
  private:
   void invoke() override { this->callable()(Task<T>(std::move(task_))); }
+  void destroy() noexcept override {
+    Observer::leave();
+    CallbackOf<F>::destroy();
+  }
 
   TaskHandle task_;
 };
@@ -301,9 +306,8 @@ CallHandle Task<T>::add_done_callback(F&& f) {
   callback->count();
   if (task.done()) {
     callback->task_ended(task);
-    task.loop->make_ready(*callback);
   } else {
-    task.awaiters.push_back(*callback);
+    task.awaiters.push_back(static_cast<detail::Observer&>(*callback));
   }
   return CallHandle(*callback);
 }

@@ -114,12 +114,12 @@ class ThreadCall final : public PoolCall {
 };
 
 template <class F, class... Args>
-class [[nodiscard("co_await it")]] ThreadWait : public Suspension {
+class [[nodiscard("co_await it")]] ThreadWait : public PlainWait {
   using Call = ThreadCall<F, Args...>;
 
  public:
-  explicit ThreadWait(Call& call) noexcept : Suspension(Kind::thread), call_(&call) {}
-  ThreadWait(ThreadWait&& other) noexcept : Suspension(std::move(other)), call_(std::exchange(other.call_, nullptr)) {}
+  explicit ThreadWait(Call& call) noexcept : PlainWait(Kind::thread), call_(&call) {}
+  ThreadWait(ThreadWait&& other) noexcept : PlainWait(std::move(other)), call_(std::exchange(other.call_, nullptr)) {}
   ~ThreadWait() {
     if (!call_) return;
     if (!started_) {

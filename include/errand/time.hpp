@@ -42,11 +42,11 @@ Coro<detail::BranchResult<A>> wait_for(A&& awaitable, std::chrono::duration<Rep,
 
 // Implementation
 
-class [[nodiscard("a sleep does nothing until it is awaited")]] Sleep : public detail::Suspension {
+class [[nodiscard("a sleep does nothing until it is awaited")]] Sleep : public detail::TimedWait {
  public:
-  explicit Sleep(detail::Nanoseconds delay) noexcept : Suspension(detail::Kind::sleep), delay_(delay) {}
+  explicit Sleep(detail::Nanoseconds delay) noexcept : TimedWait(detail::Kind::sleep), delay_(delay) {}
   explicit Sleep(Clock::time_point until) noexcept
-      : Suspension(detail::Kind::sleep_until), delay_(until.time_since_epoch()) {}
+      : TimedWait(detail::Kind::sleep_until), delay_(until.time_since_epoch()) {}
 
   bool await_ready() const noexcept { return false; }
   template <class P>

@@ -64,10 +64,9 @@ inline void check_observable(const TaskBase& task) {
 }
 
 /// Waits until so many tasks have ended, or a deadline has come.
-class Watch : public Suspension {
+class Watch : public TimedWait {
  public:
-  Watch(std::size_t needed, Nanoseconds timeout) noexcept
-      : Suspension(Kind::task), needed_(needed), timeout_(timeout) {}
+  Watch(std::size_t needed, Nanoseconds timeout) noexcept : TimedWait(Kind::task), needed_(needed), timeout_(timeout) {}
   Watch(Watch&&) = delete;
 
   /// A task that is pending.
@@ -164,7 +163,7 @@ class Completions {
 
   std::size_t size() const noexcept { return watched_.size(); }
   bool empty() const noexcept { return ended_.empty(); }
-  Task<T> pop() noexcept { return std::move(static_cast<Watched&>(static_cast<Node&>(ended_.pop_front())).task); }
+  Task<T> pop() noexcept { return std::move(static_cast<Watched&>(ended_.pop_front()).task); }
 
   Event changed;
 

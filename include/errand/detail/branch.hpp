@@ -19,6 +19,7 @@ class Branch final : public BranchBase {
   explicit Branch(Coro<T> coro) {
     if (!coro) throw InvalidState("this Coro is empty: a coroutine can be awaited once");
     leaf = coro.release();
+    leaf->parent = nullptr;
   }
   std::exception_ptr error() const noexcept override { return outcome_ ? outcome_->exception() : nullptr; }
 
@@ -56,15 +57,15 @@ class Branch final : public BranchBase {
         if constexpr (std::is_void_v<T>) {
           outcome_.emplace(std::in_place);
         } else if constexpr (std::is_reference_v<T>) {
-          outcome_.emplace(std::in_place, promise.storage.get());
+          outcome_.emplace(std::in_place, *promise.value);
         } else {
-          outcome_.emplace(std::in_place, std::move(promise.storage.get()));
+          outcome_.emplace(std::in_place, std::move(promise.value));
         }
       } catch (...) {
         outcome_.emplace(std::current_exception(), handling<Cancelled>());
       }
     } else {
-      outcome_.emplace(std::move(promise.storage.error), promise.is_cancelled || observed_cancelled);
+      outcome_.emplace(promise.take_error(), promise.is_cancelled || observed_cancelled);
     }
     promise.handle().destroy();
     tell();

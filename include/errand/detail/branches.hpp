@@ -41,9 +41,9 @@ class BranchBase : public Chain {
 
 /// The wait of a combinator for its branches. `co_await branches` starts those that were added, in order and at once,
 /// and ends, at once too, when the last of them has ended.
-class Branches : public Suspension {
+class Branches : public PlainWait {
  public:
-  Branches() noexcept : Suspension(Kind::branches) {}
+  Branches() noexcept : PlainWait(Kind::branches) {}
   Branches(Branches&&) = delete;
 
   void add(BranchBase& branch) noexcept {
@@ -185,6 +185,7 @@ inline bool Chain::ask(Flag origin) noexcept {
   }
   flags |= origin;
   if (flags & held) return false;
+  if (state == State::created) step = Step::first;
   if (state == State::yielding) {
     flags |= interrupted;
   } else if (state == State::waiting && waiting->kind != Kind::foreign) {

@@ -114,14 +114,14 @@ Bridge<T> bridge(A awaitable) {
 /// The wait for an awaitable that is not the library's. `A` is a reference where it was an lvalue: that one stays where
 /// it is.
 template <class A>
-class Bridged : public Suspension {
+class Bridged : public PlainWait {
   using T = BridgeResult<A&&>;
   static_assert(std::is_lvalue_reference_v<A> || std::is_move_constructible_v<A>,
                 "this awaitable cannot be moved: give it a name, and await that");
 
  public:
   explicit Bridged(A&& awaitable)
-      : Suspension(Kind::foreign), bridge_(&bridge<A, T>(static_cast<A&&>(awaitable)).promise()) {}
+      : PlainWait(Kind::foreign), bridge_(&bridge<A, T>(static_cast<A&&>(awaitable)).promise()) {}
   ~Bridged() {
     if (!started_) bridge_->release();
     bridge_->detach();

@@ -67,6 +67,7 @@ class CallableTask final : public TaskState<T> {
   CallableTask(Loop& its_loop, G&& callable) : TaskState<T>(its_loop) {
     std::construct_at(std::addressof(work_), std::forward<G>(callable));
     this->flags |= Chain::has_work;
+    this->step = Step::first;
   }
 
   TaskBase* copy_for(Loop& other) const override {
@@ -99,12 +100,14 @@ class CallableTask final : public TaskState<T> {
     }
     this->state = Chain::State::ended;
     destroy_work();
+    this->loop->current = nullptr;
     this->end();
     return false;
   }
 
  private:
-  ~CallableTask() override {}
+  ~CallableTask() {}
+  void dispose() noexcept override { delete this; }
   void destroy_work() noexcept override {
     if (this->flags & Chain::has_work) std::destroy_at(std::addressof(work_));
     this->flags &= static_cast<std::uint8_t>(~Chain::has_work);

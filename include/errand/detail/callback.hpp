@@ -58,9 +58,6 @@ class Callback : public Call, public Pooled {
     return true;
   }
 
-  /// The task whose end it waits for has come to it.
-  virtual void task_ended(TaskBase&) noexcept {}
-
   State state = State::pending;
   Loop* const loop;
 

@@ -3,6 +3,8 @@
 
 #include <coroutine>
 #include <cstdint>
+#include <exception>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -16,22 +18,35 @@ class Suspension;
 
 /// What every coroutine of the library has in its frame, whatever its result.
 struct PromiseBase {
-  Chain* chain = nullptr;         // set when it starts
-  PromiseBase* parent = nullptr;  // whose await goes on when this one ends; null for the outermost
-  const char* file = nullptr;     // where it awaits
+  Chain* chain;         // from its start on, as the next
+  PromiseBase* parent;  // whose await goes on when this one ends; null for the outermost
+  union {
+    const char* file;          // where it awaits, where `line` is not 0
+    std::exception_ptr error;  // what it has ended with, where `has_error`
+  };
   std::uint32_t line = 0;
-  bool has_value = false;  // what the result's storage holds
+  bool has_value = false;
   bool has_error = false;
   bool is_cancelled = false;  // the error is a Cancelled
   bool is_generator = false;
 
-  PromiseBase() noexcept = default;
+  PromiseBase() noexcept {}
+  ~PromiseBase() {
+    if (has_error) std::destroy_at(&error);
+  }
   PromiseBase(const PromiseBase&) = delete;
   PromiseBase& operator=(const PromiseBase&) = delete;
 
   /// Every promise has this base at its start and an alignment that moves neither, so that the address of the base is
   /// that of the promise; `Promise<T>` asserts it.
   std::coroutine_handle<> handle() noexcept { return std::coroutine_handle<PromiseBase>::from_promise(*this); }
+
+  /// From inside a handler: it ends with that.
+  void set_error() noexcept {
+    std::construct_at(&error, std::current_exception());
+    has_error = true;
+  }
+  std::exception_ptr take_error() noexcept { return std::move(error); }
 
   void enter(PromiseBase& child) noexcept;  // this coroutine awaits that one
   void leave() noexcept;                    // it has come to its end
@@ -80,7 +95,7 @@ class Chain : public Node {
   PromiseBase* leaf = nullptr;  // the innermost coroutine: the one to resume
   Suspension* waiting = nullptr;
 
-  explicit Chain(Loop* its_loop) noexcept : Node(Kind::chain), loop(its_loop) {}
+  explicit Chain(Loop* its_loop) noexcept : Node(Step::chain), loop(its_loop) {}
 
   /// Before the first step of what was asked to end, or `has_work`. False where there is no step to make.
   virtual bool begin() noexcept = 0;
@@ -134,9 +149,10 @@ class Chain : public Node {
 // Implementation; that of Chain stands in branches.hpp
 
 inline void PromiseBase::enter(PromiseBase& child) noexcept {
-  child.chain = chain;
+  Chain* const own = chain;
+  child.chain = own;
+  own->leaf = &child;
   child.parent = this;
-  chain->leaf = &child;
 }
 
 inline void PromiseBase::leave() noexcept {

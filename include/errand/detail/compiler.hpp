@@ -23,12 +23,19 @@
 #error "errand needs RTTI: typed look-ups and payloads are checked by it"
 #endif
 
-/// Keeps a function out of line. Needed where a compiler caches the address of a thread-local across a suspension (LLVM
-/// 47179, 63022), and to keep rare paths away from the ones that are taken often.
+/// Keeps a function out of line: rare paths away from the ones that are taken often.
 #if defined(_MSC_VER)
 #define ERRAND_NOINLINE __declspec(noinline)
 #else
 #define ERRAND_NOINLINE [[gnu::noinline]]
+#endif
+
+/// Keeps a function that reads a thread-local out of line, where the compiler would otherwise cache its address across
+/// a suspension (LLVM 47179, 63022). GCC splits a coroutine before it optimises, and so does not.
+#if defined(__GNUC__) && !defined(__clang__)
+#define ERRAND_READS_THREAD_LOCAL [[gnu::always_inline]]
+#else
+#define ERRAND_READS_THREAD_LOCAL ERRAND_NOINLINE
 #endif
 
 /// AddressSanitizer sees a use after free only where memory really is freed: no block is kept for later then.

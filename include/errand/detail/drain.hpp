@@ -43,9 +43,9 @@ inline Coro<> drain(Loop& loop, TaskBase* except) {
 }
 
 /// Waits until no thread call is under way.
-class ThreadsEnded : public Suspension {
+class ThreadsEnded : public Waiter {
  public:
-  explicit ThreadsEnded(Loop& loop) noexcept : Suspension(Kind::thread), loop_(loop) {}
+  explicit ThreadsEnded(Loop& loop) noexcept : Waiter(Kind::thread), loop_(loop) {}
 
   bool await_ready() const noexcept { return loop_.thread_calls == 0; }
   template <class P>

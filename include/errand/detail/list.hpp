@@ -42,9 +42,9 @@ class List {
 
   static void insert(Link& before, Link& link) noexcept {
     Link* last = before.prev;
-    link.prev = last;
     link.next = &before;
     last->next = &link;
+    link.prev = last;
     before.prev = &link;
   }
 

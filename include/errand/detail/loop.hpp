@@ -31,14 +31,14 @@ struct ThreadState {
   Loop* loop = nullptr;  // the one whose App is inside `run`, `poll` or its destructor
 };
 
-ERRAND_NOINLINE inline ThreadState& this_thread() noexcept {
+ERRAND_READS_THREAD_LOCAL inline ThreadState& this_thread() noexcept {
   static thread_local constinit ThreadState state;
   return state;
 }
 
 /// A call that the loop makes outside any task.
-struct Call : TimerNode {
-  Call() noexcept : TimerNode(Kind::call) {}
+struct Call : Node, TimerNode {
+  Call() noexcept : Node(Step::call), TimerNode(true) {}
   virtual void run() noexcept = 0;
   /// The loop has come to its end, and will not run it.
   virtual void drop() noexcept = 0;
@@ -109,7 +109,8 @@ class Loop {
 
   void retain() noexcept { ++references_; }
   void release() noexcept {
-    if (--references_ == 0) delete this;
+    if (--references_ == 0) [[unlikely]]
+      destroy();
   }
 
   /// Throws `WrongThread` where another thread is inside the App, and `InvalidState` where the App is gone.
@@ -119,7 +120,8 @@ class Loop {
   }
   void check_thread() const {
     const ThreadState* owner = owner_.load(std::memory_order_relaxed);
-    if (owner && owner != &this_thread()) wrong_thread();
+    if (owner != &this_thread() && owner) [[unlikely]]
+      wrong_thread();
   }
   void set_owner(const ThreadState* owner) noexcept { owner_.store(owner, std::memory_order_relaxed); }
   const ThreadState* owner() const noexcept { return owner_.load(std::memory_order_relaxed); }
@@ -133,10 +135,10 @@ class Loop {
   void turns();
 
   /// Whether the next turn has something to do without waiting for anything.
-  bool has_work() const noexcept { return !ready_->empty() || inbox->pending(); }
+  bool has_work() const noexcept { return !ready_.empty() || inbox->pending(); }
 
   /// Puts a chain or a call at the end of the ready queue.
-  void make_ready(Node& node) noexcept { ready_->push_back(node); }
+  void make_ready(Node& node) noexcept { ready_.push_back(node); }
 
   /// Sleeps until there may be something to do, at the latest for `limit`. A ManualClock jumps instead, where it may.
   void wait(Nanoseconds limit);
@@ -151,22 +153,18 @@ class Loop {
   bool is_manual() const noexcept { return manual_ != nullptr; }
 
   /// Runs it at once behind the step that is under way, before anything that is in the queue.
-  void run_next(Node& node) noexcept { next_queue().push_front(node); }
+  void run_next(Node& node) noexcept { ready_.push_front(node); }
   void run_next(List& nodes) noexcept {
-    List& queue = next_queue();
-    nodes.splice_back(queue);
-    queue.splice_back(nodes);
+    nodes.splice_back(ready_);
+    ready_.splice_back(nodes);
   }
 
   /// Reports at the end of the step: while something is being ended, no code of the user's may run.
   void report_later(TaskBase& task, std::exception_ptr error) noexcept;
   void report_now() noexcept;
 
-  /// Takes out what is queued in a turn that did not come to its end.
-  void take_queued(List& nodes) noexcept {
-    nodes.splice_back(*batch_);
-    nodes.splice_back(*ready_);
-  }
+  /// Takes out what is queued.
+  void take_queued(List& nodes) noexcept { nodes.splice_back(ready_); }
 
   App* app;
   Host* host;
@@ -189,6 +187,7 @@ class Loop {
   std::shared_ptr<void> thread_pool;  // made by the first call
   std::uint64_t last_id = 0;
   bool attention = true;  // the App looks after each turn
+  bool open = false;      // what is added is queued at once, and not kept for the start
   bool closing = false;   // the App is being destroyed: work given to it is destroyed unrun
 
   /// A task has ended.
@@ -197,25 +196,26 @@ class Loop {
   static void wake_all(List& list) noexcept;
 
  private:
-  List& next_queue() noexcept { return in_turn_ ? *batch_ : *ready_; }
   void take_due();
   void resume(Chain& chain) noexcept;
   void run(Node& node) noexcept;
+  void run_first(Chain& chain) noexcept;
   void run_timed(Node& node) noexcept;
-  ERRAND_NOINLINE static void wrong_thread() {
+  ERRAND_NOINLINE void destroy() noexcept { delete this; }
+  [[noreturn]] ERRAND_NOINLINE static void wrong_thread() {
     throw WrongThread("this belongs to the thread that is inside the App's run or poll");
   }
-  ERRAND_NOINLINE static void app_is_gone() { throw InvalidState("the App that this belongs to has ended"); }
+  [[noreturn]] ERRAND_NOINLINE static void app_is_gone() {
+    throw InvalidState("the App that this belongs to has ended");
+  }
 
   struct LateReport {
     TaskBase* task;
     std::exception_ptr error;
   };
   std::vector<LateReport> late_reports_;
-  List queues_[2];
-  List* ready_ = &queues_[0];  // first in, first out
-  List* batch_ = &queues_[1];  // what is left to run in this turn
-  bool in_turn_ = false;
+  List ready_;        // first in, first out
+  Link end_of_turn_;  // stands in it during a turn: what comes behind waits for the next
   ClockSource* const clock_;
   ManualClock* const manual_;
   const Nanoseconds slow_step_;

@@ -7,11 +7,32 @@
 
 namespace errand::detail {
 
-/// What a node is. What stands in the ready queue is a `chain` or a `call`; an `observer` is told of a task's end on
-/// the spot; all from `sleep` on are suspensions, named after what they wait for.
-enum class Kind : std::uint8_t {
-  chain,
+/// What the loop does with what is ready.
+enum class Step : std::uint8_t {
+  chain,  // it goes on with a coroutine
+  first,  // the same, but there is something to do before its first step
   call,
+};
+
+/// Something that can stand in the ready queue.
+struct Node : Link {
+  Step step;
+
+  explicit Node(Step what) noexcept : step(what) {}
+};
+
+/// Something that can be in the timer queue: a call, or a suspension.
+struct TimerNode {
+  static constexpr std::uint32_t unarmed = 0xffffffff;
+  std::uint32_t timer = unarmed;  // its index in the heap
+  const bool is_call;
+
+  explicit TimerNode(bool call) noexcept : is_call(call) {}
+  bool armed() const noexcept { return timer != unarmed; }
+};
+
+/// What a suspension waits for. An `observer` is none: it is told of a task's end on the spot.
+enum class Kind : std::uint8_t {
   observer,
   sleep,
   sleep_until,
@@ -30,27 +51,10 @@ enum class Kind : std::uint8_t {
 };
 
 inline const char* name_of(Kind kind) noexcept {
-  constexpr const char* names[] = {"",       "",       "",          "sleep",     "sleep",   "task",
-                                   "event",  "lock",   "semaphore", "condition", "barrier", "queue",
-                                   "future", "signal", "thread",    "foreign",   "branches"};
+  constexpr const char* names[] = {"",       "sleep",     "sleep",     "task",    "event",
+                                   "lock",   "semaphore", "condition", "barrier", "queue",
+                                   "future", "signal",    "thread",    "foreign", "branches"};
   return names[static_cast<unsigned>(kind)];
 }
-
-/// Something that can stand in the ready queue or in a wait list.
-struct Node : Link {
-  Kind kind;
-
-  explicit Node(Kind of) noexcept : kind(of) {}
-};
-
-/// A node that can also be in the timer queue.
-struct TimerNode : Node {
-  static constexpr std::uint32_t unarmed = 0xffffffff;
-  bool is_broken = false;         // of a suspension: what it waited for, or was handed something by, is gone
-  std::uint32_t timer = unarmed;  // its index in the heap
-
-  explicit TimerNode(Kind of) noexcept : Node(of) {}
-  bool armed() const noexcept { return timer != unarmed; }
-};
 
 }  // namespace errand::detail

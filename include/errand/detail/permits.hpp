@@ -54,9 +54,9 @@ class Grant {
   Permits* permits_;
 };
 
-class AcquireBase : public Suspension {
+class AcquireBase : public Waiter {
  public:
-  AcquireBase(Kind of, Permits& permits) noexcept : Suspension(of), permits_(permits) {}
+  AcquireBase(Kind of, Permits& permits) noexcept : Waiter(of), permits_(permits) {}
   AcquireBase(AcquireBase&&) noexcept = default;
   /// What was handed over and not picked up, because the task was aborted, goes on to the next.
   ~AcquireBase() {

@@ -47,7 +47,9 @@ struct AwaitingPromise : Base, Pooled {
     this->file = at_file;
     this->line = at_line;
     if constexpr (LibraryAwaitable<A>) {
-      if constexpr (std::is_reference_v<Awaiter<A>>) {
+      if constexpr (std::is_reference_v<Awaiter<A>> && std::is_trivially_copyable_v<Plain>) {
+        return Plain(awaitable);
+      } else if constexpr (std::is_reference_v<Awaiter<A>>) {
         return AwaiterRef<std::remove_reference_t<Awaiter<A>>>(awaitable);
       } else {
         return awaiter_of(static_cast<A&&>(awaitable));
@@ -70,29 +72,40 @@ struct FinalAwaiter {
 /// The promise without `return_value` and `return_void`, of which there may be only one.
 template <class T>
 struct ResultPromise : AwaitingPromise<> {
-  Storage<T> storage;
+  union {
+    typename Stored<T>::type value;  // where `has_value`
+  };
 
+  ResultPromise() noexcept {}
   ~ResultPromise() {
-    if (has_value) {
-      storage.destroy_value();
-    } else if (has_error) {
-      storage.destroy_error();
+    if constexpr (!std::is_trivially_destructible_v<typename Stored<T>::type>) {
+      if (has_value) std::destroy_at(std::addressof(value));
     }
   }
 
   std::suspend_always initial_suspend() const noexcept { return {}; }
   FinalAwaiter final_suspend() const noexcept { return {}; }
   void unhandled_exception() noexcept {
-    if (has_value) storage.destroy_value();  // a local's destructor has thrown after co_return
-    has_value = false;
-    storage.set_error(std::current_exception());
-    has_error = true;
+    if (std::exchange(has_value, false)) std::destroy_at(std::addressof(value));  // a local's destructor has thrown
+    set_error();
     is_cancelled = handling<Cancelled>();
   }
   template <class... Args>
   void set_value(Args&&... args) {
-    storage.set_value(std::forward<Args>(args)...);
+    std::construct_at(std::addressof(value), std::forward<Args>(args)...);
     has_value = true;
+  }
+};
+
+/// That of a coroutine without a value.
+template <>
+struct ResultPromise<void> : AwaitingPromise<> {
+  std::suspend_always initial_suspend() const noexcept { return {}; }
+  FinalAwaiter final_suspend() const noexcept { return {}; }
+  void unhandled_exception() noexcept {
+    has_value = false;
+    set_error();
+    is_cancelled = handling<Cancelled>();
   }
 };
 
@@ -103,8 +116,8 @@ class Promise final : public ResultPromise<T> {
 
   template <class U = T>
     requires std::is_constructible_v<T, U&&>
-  void return_value(U&& value) {
-    this->set_value(std::forward<U>(value));
+  void return_value(U&& result) {
+    this->set_value(std::forward<U>(result));
   }
 };
 
@@ -112,7 +125,7 @@ template <class T>
 class Promise<T&> final : public ResultPromise<T&> {
  public:
   Coro<T&> get_return_object() noexcept;
-  void return_value(T& value) noexcept { this->set_value(&value); }
+  void return_value(T& result) noexcept { this->set_value(&result); }
 };
 
 template <>

@@ -54,9 +54,9 @@ struct WorkTraits<Work> {
 
 /// A task of the loop that is not queued yet. Throws `std::bad_alloc`; the work is destroyed then.
 template <class Work>
-TaskState<typename WorkTraits<Work&&>::Value>& make_task(Loop& loop, Work&& work) {
+inline TaskState<typename WorkTraits<Work&&>::Value>& make_task(Loop& loop, Work&& work) {
   auto* task = WorkTraits<Work&&>::make(loop, std::forward<Work>(work));
-  task->id = ++loop.last_id;
+  task->identity.set_id(++loop.last_id);
   loop.pending.push_back(static_cast<TaskLink&>(*task));
   return *task;
 }

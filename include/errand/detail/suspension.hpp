@@ -8,16 +8,89 @@ namespace errand::detail {
 /// Marks the library's own awaitables: they may be awaited as they are, all others go through a bridge.
 struct OwnAwaitable {};
 
-/// The one piece on which every wait is built: a place in a wait list, or in the timer queue, that knows how to leave
-/// it. Its destructor leaves, a request leaves and wakes its task: that makes cancellation, time-outs and teardown
-/// right everywhere.
+/// The one piece on which every wait is built. It knows how to leave what it stands in: its destructor leaves, a
+/// request leaves and wakes its task. That makes cancellation, time-outs and teardown right everywhere.
 ///
-/// An awaiter derives from it, calls `suspend` in `await_suspend` and `resumed` in `await_resume`, and is woken with
-/// `wake` by whoever holds the list. It can be moved until it is awaited, not after.
+/// An awaiter derives from one of the classes below, calls `suspend` in `await_suspend` and `resumed` in
+/// `await_resume`. It can be moved until it is awaited, not after.
 class Suspension : public TimerNode, public OwnAwaitable {
  public:
   Suspension& operator=(const Suspension&) = delete;
 
+  /// Leaves without an end of the wait.
+  void leave() noexcept;
+  Chain* chain() const noexcept { return chain_; }
+
+  const Kind kind;
+
+ protected:
+  enum class Place : std::uint8_t { nowhere, list, timers };  // where it stands while it waits
+
+  Suspension(Kind of, Place place) noexcept : TimerNode(false), kind(of), place_(place) {}
+  Suspension(Suspension&& other) noexcept : Suspension(other.kind, other.place_) {}
+  ~Suspension() = default;
+
+  /// False where a request is pending: the await does not suspend then, and `resumed` throws it.
+  bool suspend(PromiseBase& promise) noexcept {
+    chain_ = promise.chain;
+    if (!chain_->may_suspend()) return false;
+    begin();
+    return true;
+  }
+  /// Throws `Cancelled` where the wait was interrupted by a request, `InvalidState` where it was abandoned.
+  void resumed() {
+    if (chain_) chain_->check_resumed();
+  }
+  void begin() noexcept {
+    chain_->waiting = this;
+    chain_->state = Chain::State::waiting;
+  }
+  [[noreturn]] ERRAND_NOINLINE static void throw_reuse() { throw InvalidState("this is being awaited already"); }
+
+ private:
+  const Place place_;
+
+ public:
+  bool is_broken = false;  // what it waited for, or was handed something by, is gone
+
+ protected:
+  Chain* chain_ = nullptr;  // from the moment it is awaited
+};
+
+/// A wait that stands nowhere: what ends it knows it.
+class PlainWait : public Suspension {
+ protected:
+  explicit PlainWait(Kind of) noexcept : Suspension(of, Place::nowhere) {}
+};
+
+/// A wait in the timer queue.
+class TimedWait : public Suspension {
+ public:
+  void leave() noexcept {
+    if (armed()) chain_->loop->timers.disarm(*this);
+  }
+
+ protected:
+  explicit TimedWait(Kind of) noexcept : Suspension(of, Place::timers) {}
+  TimedWait(TimedWait&&) noexcept = default;
+  ~TimedWait() { leave(); }
+
+  /// As `suspend`, until a deadline. Throws `InvalidState` where it is being awaited already, and `std::bad_alloc`;
+  /// nothing is changed then.
+  bool suspend_until(PromiseBase& promise, Clock::time_point when) {
+    if (armed()) [[unlikely]]
+      throw_reuse();
+    chain_ = promise.chain;
+    if (!chain_->may_suspend()) return false;
+    chain_->loop->timers.arm(*this, when);
+    begin();
+    return true;
+  }
+};
+
+/// A wait in a list, which is woken with `wake` by whoever holds the list.
+class Waiter : public Link, public Suspension {
+ public:
   /// The wait has ended: leaves the list, and puts the chain at the end of the ready queue.
   void wake() noexcept {
     unlink();
@@ -29,58 +102,43 @@ class Suspension : public TimerNode, public OwnAwaitable {
     chain_->flags |= Chain::broken;
     wake();
   }
-  /// Leaves without an end of the wait.
   void leave() noexcept {
     if (linked()) unlink();
-    if (armed()) chain_->loop->timers.disarm(*this);
   }
-  Chain* chain() const noexcept { return chain_; }
 
  protected:
-  explicit Suspension(Kind of) noexcept : TimerNode(of) {}
-  Suspension(Suspension&& other) noexcept : TimerNode(other.kind) {}
-  ~Suspension() { leave(); }
+  explicit Waiter(Kind of) noexcept : Suspension(of, Place::list) {}
+  Waiter(Waiter&& other) noexcept : Link(), Suspension(std::move(other)) {}
+  ~Waiter() { leave(); }
 
-  /// False where a request is pending: the await does not suspend then, and `resumed` throws it.
-  /// Throws `InvalidState` where it is being awaited already.
-  bool suspend(PromiseBase& promise) {
-    if (chain_) [[unlikely]]
-      check_reuse();
-    chain_ = promise.chain;
-    if (!chain_->may_suspend()) return false;
-    chain_->waiting = this;
-    chain_->state = Chain::State::waiting;
-    return true;
-  }
+  /// As the one without a list. Throws `InvalidState` where it is being awaited already.
   bool suspend(PromiseBase& promise, List& list) {
-    if (!suspend(promise)) return false;
+    Chain& chain = *promise.chain;
+    if (linked() || (chain.flags & (Chain::asked | Chain::held))) [[unlikely]]
+      return suspend_specially(promise, list);
+    chain_ = &chain;
+    begin();
     list.push_back(*this);
     return true;
   }
-  /// The same until a deadline. Throws `std::bad_alloc`; nothing is changed then.
-  bool suspend_until(PromiseBase& promise, Clock::time_point when) {
-    if (chain_) [[unlikely]]
-      check_reuse();
-    chain_ = promise.chain;
-    if (!chain_->may_suspend()) return false;
-    chain_->loop->timers.arm(*this, when);
-    chain_->waiting = this;
-    chain_->state = Chain::State::waiting;
-    return true;
-  }
-  /// Throws `Cancelled` where the wait was interrupted by a request, `InvalidState` where it was abandoned.
   void resumed() {
-    if (chain_) chain_->check_resumed();
-    if (linked()) unlink();  // from where it is known that something was handed over
+    Suspension::resumed();
+    leave();  // the list where it is known that something was handed over
   }
-
-  Chain* chain_ = nullptr;  // from the moment it is awaited
 
  private:
-  void check_reuse() const {
-    if (linked() || armed()) throw InvalidState("this is being awaited already");
+  ERRAND_NOINLINE bool suspend_specially(PromiseBase& promise, List& list) {
+    if (linked()) throw_reuse();
+    if (!Suspension::suspend(promise)) return false;
+    list.push_back(*this);
+    return true;
   }
 };
+
+inline void Suspension::leave() noexcept {
+  if (place_ == Place::list) static_cast<Waiter*>(this)->leave();
+  if (place_ == Place::timers) static_cast<TimedWait*>(this)->leave();
+}
 
 /// The waiters of a primitive, in the order in which they began to wait. Destroying it while someone waits makes their
 /// awaits throw `InvalidState`; so it does to those that something was handed to and that have not resumed yet.
@@ -88,9 +146,9 @@ class WaitList {
  public:
   WaitList() noexcept = default;
   ~WaitList() {
-    while (!waiting_.empty()) first<Suspension>().abandon();
+    while (!waiting_.empty()) first<Waiter>().abandon();
     while (!handed_.empty()) {
-      Suspension& last = of<Suspension>(handed_.front());
+      Waiter& last = of<Waiter>(handed_.front());
       last.unlink();
       last.is_broken = true;
       last.chain()->flags |= Chain::broken;
@@ -104,24 +162,24 @@ class WaitList {
   }
   /// Wakes the first, if there is one.
   void wake_one() noexcept {
-    if (!empty()) first<Suspension>().wake();
+    if (!empty()) first<Waiter>().wake();
   }
   void wake_all() noexcept {
-    while (!empty()) first<Suspension>().wake();
+    while (!empty()) first<Waiter>().wake();
   }
   /// Wakes a waiter that was given something. Until it resumes, it is known here.
-  void hand_over(Suspension& to) noexcept {
+  void hand_over(Waiter& to) noexcept {
     to.wake();
     handed_.push_back(to);
   }
   void hand_over_all() noexcept {
-    while (!empty()) hand_over(first<Suspension>());
+    while (!empty()) hand_over(first<Waiter>());
   }
   /// Where waiters stand.
   List& list() noexcept { return waiting_; }
   template <class Awaiter>
   static Awaiter& of(Link& link) noexcept {
-    return static_cast<Awaiter&>(static_cast<Suspension&>(static_cast<TimerNode&>(static_cast<Node&>(link))));
+    return static_cast<Awaiter&>(static_cast<Waiter&>(link));
   }
 
  private:

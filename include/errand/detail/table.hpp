@@ -35,7 +35,7 @@ inline std::string describe(const Chain& chain) {
     case Chain::State::yielding: where = "yield"; break;
     default: where = "ready"; break;
   }
-  if (chain.leaf && chain.leaf->file) {
+  if (chain.leaf && chain.leaf->line > 0) {
     const std::string file = chain.leaf->file;
     where += " at " + file.substr(file.find_last_of("/\\") + 1) + ":" + std::to_string(chain.leaf->line);
   }
@@ -51,8 +51,8 @@ inline std::string table_of_tasks(Loop& loop, std::size_t most) {
   for (Link* link = loop.pending.begin(); link != loop.pending.end(); link = link->next) {
     if (++count > most) continue;
     TaskBase& task = task_of(*link);
-    rows.push_back({std::to_string(task.id), task.name(), task.requests > 0 ? "cancelling" : "pending",
-                    describe(loop.ages.age(task.id, now)), describe(task)});
+    rows.push_back({std::to_string(task.identity.id()), task.name(), task.requests > 0 ? "cancelling" : "pending",
+                    describe(loop.ages.age(task.identity.id(), now)), describe(task)});
   }
   std::array<std::size_t, 5> widths{};
   for (const Row& row : rows) {

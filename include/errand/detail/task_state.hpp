@@ -22,24 +22,21 @@ enum class TaskStatus : std::uint8_t { pending, succeeded, failed, cancelled };
 namespace errand::detail {
 
 /// Is told on the spot that a task has ended, in its place among the task's awaiters.
-struct Observer : Node {
-  Observer() noexcept : Node(Kind::observer) {}
-  ~Observer() {
-    if (linked()) unlink();
-  }
+struct Observer : Waiter {
+  Observer() noexcept : Waiter(Kind::observer) {}
   virtual void task_ended(TaskBase& task) noexcept = 0;
   /// The chain that the task goes with, if any.
   virtual Chain* goes_with() const noexcept { return nullptr; }
 };
 
 /// A wait until no task is pending that was there when it began, but for one.
-class Drain : public Suspension {
+class Drain : public Waiter {
  public:
   bool is_over(const List& pending) const noexcept;
 
  protected:
   Drain(Drain&&) noexcept = default;
-  Drain(TaskBase* except, std::uint64_t upto) noexcept : Suspension(Kind::task), except_(except), upto_(upto) {}
+  Drain(TaskBase* except, std::uint64_t upto) noexcept : Waiter(Kind::task), except_(except), upto_(upto) {}
   ~Drain() = default;
 
  private:
@@ -52,6 +49,7 @@ struct TaskLink : Link {};
 
 /// What few tasks have.
 struct TaskDetails {
+  std::uint64_t id = 0;
   std::string name;
   std::string request_reason;
   std::string end_reason;
@@ -59,6 +57,34 @@ struct TaskDetails {
                // entries here
   std::uint32_t registrations = 0;
   bool is_report = false;  // it dispatches a failure: its own is not dispatched again
+};
+
+/// The id of a task and its details, in one word: the id, shifted, with the lowest bit set, or the address of the
+/// details, which have the id then.
+class Identity {
+ public:
+  Identity() noexcept = default;
+  Identity(const Identity&) = delete;
+  ~Identity() { delete details(); }
+
+  void set_id(std::uint64_t id) noexcept { word_ = id << 1 | 1; }
+  std::uint64_t id() const noexcept {
+    const TaskDetails* const has = details();
+    return has ? has->id : word_ >> 1;
+  }
+  TaskDetails* details() const noexcept {
+    return word_ & 1 ? nullptr : reinterpret_cast<TaskDetails*>(static_cast<std::uintptr_t>(word_));
+  }
+  TaskDetails& make_details() {
+    if (TaskDetails* has = details()) return *has;
+    auto* made = new TaskDetails;
+    made->id = id();
+    word_ = reinterpret_cast<std::uintptr_t>(made);
+    return *made;
+  }
+
+ private:
+  std::uint64_t word_ = 1;
 };
 
 /// What handles refer to. Counted: each handle has a reference, each name in the registry one, and the loop one until
@@ -72,19 +98,18 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   void release() noexcept {
     if (status == TaskStatus::failed && !seen) [[unlikely]]
       report_if_unwatched();
-    if (--references_ == 0) delete this;
+    if (--references_ == 0) dispose();
   }
 
   bool done() const noexcept { return status != TaskStatus::pending; }
   std::string name() const;
-  TaskDetails& details() {
-    if (!details_) details_ = std::make_unique<TaskDetails>();
-    return *details_;
+  TaskDetails& details() { return identity.make_details(); }
+  bool has_name() const noexcept { return identity.details() && !identity.details()->name.empty(); }
+  bool is_report() const noexcept { return identity.details() && identity.details()->is_report; }
+  bool is_registered() const noexcept { return identity.details() && identity.details()->registrations > 0; }
+  std::string request_reason() const override {
+    return identity.details() ? identity.details()->request_reason : std::string();
   }
-  bool has_name() const noexcept { return details_ && !details_->name.empty(); }
-  bool is_report() const noexcept { return details_ && details_->is_report; }
-  bool is_registered() const noexcept { return details_ && details_->registrations > 0; }
-  std::string request_reason() const override { return details_ ? details_->request_reason : std::string(); }
   Chain& root() noexcept final { return *this; }
 
   bool cancel(std::string_view reason);
@@ -120,14 +145,16 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   virtual TaskBase* copy_for(Loop&) const { return nullptr; }
 
   List awaiters;  // suspensions, done-callbacks and observers
-  std::uint64_t id = 0;
+  Identity identity;
   TaskStatus status = TaskStatus::pending;
   bool seen = false;   // somebody has looked at its failure
   bool taken = false;  // its result was moved out
   bool has_error = false;
 
  protected:
-  virtual ~TaskBase() { loop->release(); }
+  ~TaskBase() { loop->release(); }
+  /// Nobody refers to it any more: destroys and frees it.
+  virtual void dispose() noexcept = 0;
   /// Destroys the callable that it was made from, if there is one.
   virtual void destroy_work() noexcept {}
   /// The frames are gone and the status is set: tells everyone.
@@ -137,11 +164,12 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   bool is_last_reference() const noexcept { return references_ == 1; }
 
  private:
+  /// Of its end, those who are seldom there.
+  void tell() noexcept;
   /// Reports its failure, where the reference that the caller is about to give back is the last but for the registry's.
   void report_if_unwatched() noexcept;
 
   std::uint32_t references_ = 1;  // the loop's, until the end
-  std::unique_ptr<TaskDetails> details_;
 };
 
 /// The task that has this place in a list of tasks.
@@ -179,7 +207,7 @@ class TaskState : public TaskBase {
 
  protected:
   explicit TaskState(Loop& its_loop) noexcept : TaskBase(its_loop) {}
-  ~TaskState() override {
+  ~TaskState() {
     if (has_error) {
       storage_.destroy_error();
     } else if (status == TaskStatus::succeeded) {
@@ -187,9 +215,15 @@ class TaskState : public TaskBase {
     }
   }
 
+  void dispose() noexcept override {
+    this->~TaskState();
+    operator delete(this, sizeof(TaskState));
+  }
+
   void adopt(Promise<T>& promise) noexcept {
     leaf = &promise;
     promise.chain = this;
+    promise.parent = nullptr;
   }
   template <class... Args>
   void succeed(Args&&... args) {
@@ -205,21 +239,24 @@ class TaskState : public TaskBase {
   void ended() noexcept final {
     Promise<T>& promise = static_cast<Promise<T>&>(*leaf);
     if (promise.has_value) {
-      if constexpr (std::is_nothrow_move_constructible_v<typename Storage<T>::Value>) {
-        succeed(std::move(promise.storage.value));
+      if constexpr (std::is_void_v<T>) {
+        succeed();
+      } else if constexpr (std::is_nothrow_move_constructible_v<typename Storage<T>::Value>) {
+        succeed(std::move(promise.value));
       } else {
         try {
-          succeed(std::move(promise.storage.value));
+          succeed(std::move(promise.value));
         } catch (...) {
           fail(std::current_exception(), handling<Cancelled>());
         }
       }
     } else {
-      fail(std::move(promise.storage.error), promise.is_cancelled);
+      fail(promise.take_error(), promise.is_cancelled);
     }
     leaf = nullptr;
     promise.handle().destroy();
-    destroy_work();
+    if (flags & has_work) destroy_work();
+    loop->current = nullptr;
     end();
   }
 
@@ -229,12 +266,14 @@ class TaskState : public TaskBase {
 
 // Implementation
 
-inline std::string TaskBase::name() const { return has_name() ? details_->name : "Task-" + std::to_string(id); }
+inline std::string TaskBase::name() const {
+  return has_name() ? identity.details()->name : "Task-" + std::to_string(identity.id());
+}
 
 inline bool TaskBase::cancel(std::string_view reason) {
   loop->check_thread();
   if (done()) return false;
-  if (details_ || !reason.empty()) {
+  if (identity.details() || !reason.empty()) {
     if (!is_asked_by_task()) details().request_reason = reason;
   }
   ++requests;
@@ -255,9 +294,9 @@ inline bool TaskBase::is_around_step() const noexcept {
     const TaskBase& task = static_cast<const TaskBase&>(*inner);
     inner = nullptr;
     for (const Link* link = task.awaiters.begin(); !inner && link != task.awaiters.end(); link = link->next) {
-      const Node& node = static_cast<const Node&>(*link);
-      if (node.kind != Kind::observer) continue;
-      if (Chain* with = static_cast<const Observer&>(node).goes_with()) inner = &with->root();
+      const Waiter& waiter = static_cast<const Waiter&>(*link);
+      if (waiter.kind != Kind::observer) continue;
+      if (Chain* with = static_cast<const Observer&>(waiter).goes_with()) inner = &with->root();
     }
   }
   return false;
@@ -267,7 +306,7 @@ inline bool TaskBase::abort(std::string_view reason) {
   loop->check_thread();
   if (done()) return false;
   if (is_around_step()) throw InvalidState("task '" + name() + "' cannot be aborted from inside");
-  if (details_ || !reason.empty()) details().end_reason = reason;
+  if (identity.details() || !reason.empty()) details().end_reason = reason;
   end_standing();
   return true;
 }
@@ -277,12 +316,13 @@ inline void TaskBase::end_standing() noexcept {
   status = TaskStatus::cancelled;
   destroy();
   destroy_work();
+  if (loop->current == this) loop->current = nullptr;
   end();
 }
 
 /// Cancelled before it started.
 inline bool TaskBase::begin() noexcept {
-  if (details_) details_->end_reason = std::move(details_->request_reason);
+  if (TaskDetails* has = identity.details()) has->end_reason = std::move(has->request_reason);
   end_standing();
   return false;
 }
@@ -296,7 +336,7 @@ inline std::string TaskBase::end_reason() {
     } catch (...) {
     }
   }
-  return details_ ? details_->end_reason : std::string();
+  return identity.details() ? identity.details()->end_reason : std::string();
 }
 
 ERRAND_NOINLINE inline void TaskBase::throw_failure() {
@@ -313,8 +353,9 @@ ERRAND_NOINLINE inline void TaskBase::throw_pending() const {
   throw InvalidState("task '" + name() + "' is pending: it has no result yet");
 }
 
-inline void TaskBase::report_if_unwatched() noexcept {
-  const std::uint32_t registered = details_ ? details_->registrations : 0;
+ERRAND_NOINLINE inline void TaskBase::report_if_unwatched() noexcept {
+  const TaskDetails* const has = identity.details();
+  const std::uint32_t registered = has ? has->registrations : 0;
   if (references_ != registered + 1 || !awaiters.empty() || !loop->app) return;
   look();
   loop->host->report(this, error());
@@ -326,7 +367,8 @@ inline bool Drain::is_over(const List& pending) const noexcept {
   if (first != pending.end() && &static_cast<const TaskBase&>(static_cast<const TaskLink&>(*first)) == except_) {
     first = first->next;
   }
-  return first == pending.end() || static_cast<const TaskBase&>(static_cast<const TaskLink&>(*first)).id > upto_;
+  return first == pending.end() ||
+         static_cast<const TaskBase&>(static_cast<const TaskLink&>(*first)).identity.id() > upto_;
 }
 
 inline void Loop::check_drains() noexcept {
@@ -337,28 +379,26 @@ inline void Loop::check_drains() noexcept {
   }
 }
 
-inline void TaskBase::end() noexcept {
-  TaskLink::unlink();
-  if (loop->current == this) loop->current = nullptr;
-  if (!loop->drains.empty()) [[unlikely]]
-    loop->check_drains();
+ERRAND_NOINLINE inline void TaskBase::tell() noexcept {
+  if (!loop->drains.empty()) loop->check_drains();
   if (is_registered()) loop->host->registered_ended(*this);
   if (status == TaskStatus::failed) {
     loop->unseen.push_back(static_cast<TaskLink&>(*this));
     report_if_unwatched();
   }
+}
+
+inline void TaskBase::end() noexcept {
+  TaskLink::unlink();
+  if (identity.details() || status == TaskStatus::failed || !loop->drains.empty()) [[unlikely]]
+    tell();
   while (!awaiters.empty()) {
-    Node& node = static_cast<Node&>(awaiters.front());
-    if (node.kind == Kind::task) {
-      static_cast<Suspension&>(node).wake();
-      continue;
-    }
-    node.unlink();
-    if (node.kind == Kind::observer) {
-      static_cast<Observer&>(node).task_ended(*this);
+    Waiter& waiter = static_cast<Waiter&>(awaiters.front());
+    if (waiter.kind == Kind::task) [[likely]] {
+      waiter.wake();
     } else {
-      static_cast<Callback&>(node).task_ended(*this);
-      loop->make_ready(node);
+      waiter.unlink();
+      static_cast<Observer&>(waiter).task_ended(*this);
     }
   }
   release();
@@ -386,9 +426,23 @@ inline void Loop::report_now() noexcept {
 
 /// What is no plain step.
 ERRAND_NOINLINE inline void Loop::run(Node& node) noexcept {
-  if (timed_) return run_timed(node);
-  current = nullptr;
-  static_cast<Call&>(node).run();
+  if (timed_) {
+    run_timed(node);
+  } else if (node.step == Step::call) {
+    current = nullptr;
+    static_cast<Call&>(node).run();
+  } else {
+    run_first(static_cast<Chain&>(node));
+  }
+}
+
+inline void Loop::run_first(Chain& chain) noexcept {
+  current = &chain;
+  if (chain.step == Step::first) {
+    chain.step = Step::chain;
+    if ((chain.flags & (Chain::asked | Chain::has_work)) && !chain.begin()) return;
+  }
+  resume(chain);
 }
 
 inline void Loop::run_timed(Node& node) noexcept {
@@ -396,15 +450,15 @@ inline void Loop::run_timed(Node& node) noexcept {
   const char* file = nullptr;
   unsigned line = 0;
   const Clock::time_point begun = Clock::now();
-  if (node.kind == Kind::chain) {
+  if (node.step != Step::call) {
     Chain& chain = static_cast<Chain&>(node);
     task = &static_cast<TaskBase&>(chain.root());
     task->retain();
-    if (chain.leaf) {
+    if (chain.leaf && chain.leaf->line > 0) {
       file = chain.leaf->file;
       line = chain.leaf->line;
     }
-    resume(chain);
+    run_first(chain);
   } else {
     current = nullptr;
     static_cast<Call&>(node).run();

@@ -33,12 +33,7 @@ class Timers {
     node.timer = TimerNode::unarmed;
     const Entry last = heap_.back();
     heap_.pop_back();
-    if (hole == heap_.size()) return;
-    if (hole > 0 && last < heap_[parent(hole)]) {
-      rise(hole, last);
-    } else {
-      sink(hole, last);
-    }
+    if (hole < heap_.size()) rise(sink(hole), last);
   }
 
   /// Takes out the earliest node. There must be one.
@@ -76,21 +71,28 @@ class Timers {
     put(i, entry);
   }
 
-  void sink(std::size_t i, Entry entry) noexcept {
+  /// Moves a hole down to a leaf, on the way of the earliest; the last entry, which is to fill it, seldom has to rise
+  /// far from there.
+  std::size_t sink(std::size_t hole) noexcept {
     const std::size_t size = heap_.size();
+    const Entry* const heap = heap_.data();
     for (;;) {
-      std::size_t first = 4 * i + 1;
-      if (first >= size) break;
+      const std::size_t first = 4 * hole + 1;
       std::size_t least = first;
-      const std::size_t end = first + 4 < size ? first + 4 : size;
-      for (std::size_t child = first + 1; child < end; ++child) {
-        if (heap_[child] < heap_[least]) least = child;
+      if (first + 4 <= size) [[likely]] {
+        const Entry* const child = heap + first;
+        const std::size_t left = child[1] < child[0] ? 1 : 0;
+        const std::size_t right = child[3] < child[2] ? 3 : 2;
+        least += child[right] < child[left] ? right : left;
+      } else {
+        if (first >= size) return hole;
+        for (std::size_t i = first + 1; i < size; ++i) {
+          if (heap[i] < heap[least]) least = i;
+        }
       }
-      if (!(heap_[least] < entry)) break;
-      put(i, heap_[least]);
-      i = least;
+      put(hole, heap[least]);
+      hole = least;
     }
-    put(i, entry);
   }
 
   std::vector<Entry> heap_;

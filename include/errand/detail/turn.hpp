@@ -10,7 +10,7 @@ namespace errand::detail {
 // How the loop runs what is ready. Steps that are timed stand in task_state.hpp.
 
 inline void Loop::wake_all(List& list) noexcept {
-  while (!list.empty()) WaitList::of<Suspension>(list.front()).wake();
+  while (!list.empty()) WaitList::of<Waiter>(list.front()).wake();
 }
 
 inline void Loop::turn() {
@@ -21,23 +21,21 @@ inline void Loop::turn() {
 
 inline void Loop::turns() {
   const Inbox& others = *inbox;
-  in_turn_ = true;
+  const Step plain = timed_ ? Step::call : Step::chain;  // what needs no `run`
+  if (others.pending()) [[unlikely]]
+    inbox->take(ready_);
   do {
-    if (others.pending()) [[unlikely]]
-      inbox->take(*ready_);
     if (!timers.empty()) take_due();
-    std::swap(ready_, batch_);
-    List& batch = *batch_;
-    while (!batch.empty()) {
-      Node& node = static_cast<Node&>(batch.pop_front());
-      if (node.kind == Kind::chain && !timed_) [[likely]] {
+    ready_.push_back(end_of_turn_);
+    for (Link* first = &ready_.pop_front(); first != &end_of_turn_; first = &ready_.pop_front()) {
+      Node& node = static_cast<Node&>(*first);
+      if (node.step == plain) [[likely]] {
         resume(static_cast<Chain&>(node));
       } else {
         run(node);
       }
     }
-  } while (!attention && !ready_->empty() && !others.pending());
-  in_turn_ = false;
+  } while (!attention && !ready_.empty() && !others.pending());
   current = nullptr;
   if (!late_reports_.empty()) [[unlikely]]
     report_now();
@@ -47,8 +45,8 @@ inline void Loop::take_due() {
   const Clock::time_point reading = now();
   while (!timers.empty() && timers.next() <= reading) {
     TimerNode& due = timers.pop();
-    if (due.kind == Kind::call) {
-      make_ready(due);
+    if (due.is_call) {
+      make_ready(static_cast<Call&>(due));
     } else {
       static_cast<Suspension&>(due).chain()->woken();
     }
@@ -57,8 +55,6 @@ inline void Loop::take_due() {
 
 inline void Loop::resume(Chain& chain) noexcept {
   current = &chain;
-  if (chain.state == Chain::State::created && (chain.flags & (Chain::asked | Chain::has_work)) && !chain.begin())
-    return;
   chain.state = Chain::State::running;
   do {
     chain.leaf->handle().resume();

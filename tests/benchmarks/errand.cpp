@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: MIT
+// The workloads on errand.
+#include <errand/errand.hpp>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "bench.hpp"
+
+using namespace std::chrono_literals;
+using errand::App;
+using errand::Coro;
+using errand::Task;
+
+namespace {
+
+Coro<long> give(long i) { co_return i; }
+Coro<> hang() { co_await errand::sleep(1h); }
+Coro<> nap(std::chrono::nanoseconds delay) { co_await errand::sleep(delay); }
+
+/// W1: one task after the other, each awaited.
+Coro<long> spawn_await(App& app, long n) {
+  long sum = 0;
+  for (long i = 0; i < n; ++i) {
+    const auto task = app.add_task(give(i));
+    sum += co_await task;
+  }
+  co_return sum;
+}
+
+/// W2: n tasks at once, then every handle awaited.
+Coro<long> spawn_many(App& app, long n, bench::Memory& memory) {
+  std::vector<Task<long>> tasks;
+  tasks.reserve(static_cast<std::size_t>(n));
+  memory.begin();
+  for (long i = 0; i < n; ++i) tasks.push_back(app.add_task(give(i)));
+  memory.end();
+  long sum = 0;
+  for (const auto& task : tasks) sum += co_await task;
+  co_return sum;
+}
+
+Coro<long> yielding(long n) {
+  for (long i = 0; i < n; ++i) co_await errand::yield();
+  co_return n;
+}
+
+/// W3: n yields, shared out among 1,000 tasks.
+Coro<long> yields(App& app, long n) {
+  std::vector<Task<long>> tasks;
+  for (int i = 0; i < 1000; ++i) tasks.push_back(app.add_task(yielding(n / 1000)));
+  long sum = 0;
+  for (const auto& task : tasks) sum += co_await task;
+  co_return sum;
+}
+
+/// W4: n awaits of a Coro that does not suspend.
+Coro<long> await_coro(long n) {
+  long sum = 0;
+  for (long i = 0; i < n; ++i) sum += co_await give(i);
+  co_return sum;
+}
+
+/// W4d: n Coros, each awaited by the one before.
+Coro<long> chain(long n) {
+  if (n == 0) co_return 0;
+  co_return 1 + co_await chain(n - 1);
+}
+
+/// W5: n tasks sleep from 0 to 100 ms.
+Coro<long> sleepers(App& app, long n) {
+  std::vector<Task<>> tasks;
+  tasks.reserve(static_cast<std::size_t>(n));
+  bench::Random random;
+  for (long i = 0; i < n; ++i) tasks.push_back(app.add_task(nap(std::chrono::nanoseconds(random(100'000'000)))));
+  for (const auto& task : tasks) co_await task;
+  co_return n;
+}
+
+/// W5b: a timer is armed and cancelled.
+Coro<long> timers(App& app, long n) {
+  long sum = 0;
+  for (long i = 0; i < n; ++i) {
+    auto call = app.call_later(1h, [] {});
+    sum += call.cancel();
+  }
+  co_return sum;
+}
+
+/// W6: a sleeper is cancelled, its end awaited.
+Coro<long> cancel_sleeper(App& app, long n) {
+  long sum = 0;
+  for (long i = 0; i < n; ++i) {
+    auto task = app.add_task(hang());
+    co_await errand::yield();
+    task.cancel();
+    co_await errand::wait_all(task);
+    sum += task.cancelled();
+  }
+  co_return sum;
+}
+
+/// W6a: a sleeper is aborted.
+Coro<long> abort_sleeper(App& app, long n) {
+  long sum = 0;
+  for (long i = 0; i < n; ++i) {
+    auto task = app.add_task(hang());
+    co_await errand::yield();
+    task.abort();
+    sum += task.cancelled();
+  }
+  co_return sum;
+}
+
+/// W7: round trips over two queues of one.
+Coro<long> ping(App& app, long n) {
+  errand::Queue<long> there(1), back(1);
+  const auto echo = [&]() -> Coro<> {
+    for (long i = 0; i < n; ++i) {
+      const long item = co_await there.get();
+      co_await back.put(item);
+    }
+  };
+  const auto echoing = app.add_task(echo());
+  long sum = 0;
+  for (long i = 0; i < n; ++i) {
+    co_await there.put(i);
+    sum += co_await back.get();
+  }
+  co_await echoing;
+  co_return sum;
+}
+
+/// W7b: items through a queue of 64.
+Coro<long> stream(App& app, long n) {
+  errand::Queue<long> queue(64);
+  const auto produce = [&]() -> Coro<> {
+    for (long i = 0; i < n; ++i) co_await queue.put(i);
+  };
+  const auto producing = app.add_task(produce());
+  long sum = 0;
+  for (long i = 0; i < n; ++i) sum += co_await queue.get();
+  co_await producing;
+  co_return sum;
+}
+
+/// W8: calls posted from another thread.
+long posts(App& app, long n) {
+  long sum = 0;
+  auto alive = app.keep_alive();
+  std::thread other([&app, &sum, n, alive = std::move(alive)]() mutable {
+    for (long i = 0; i < n; ++i) app.post([&sum, i] { sum += i; });
+    alive.release();
+  });
+  app.run();
+  other.join();
+  return sum;
+}
+
+/// W9: n sleepers, which could be named, awaited and cancelled.
+Coro<long> memory_of_sleepers(App& app, long n, bench::Memory& memory) {
+  std::vector<Task<>> tasks;
+  tasks.reserve(static_cast<std::size_t>(n));
+  memory.begin();
+  for (long i = 0; i < n; ++i) tasks.push_back(app.add_task(hang()));
+  co_await errand::yield();
+  memory.end();
+  for (auto& task : tasks) task.abort();
+  co_return n;
+}
+
+}  // namespace
+
+long bench::run(std::string_view workload, long n, Memory& memory) {
+  App app;
+  if (workload == "W1") return app.run(spawn_await(app, n));
+  if (workload == "W2") return app.run(spawn_many(app, n, memory));
+  if (workload == "W3") return app.run(yields(app, n));
+  if (workload == "W4") return app.run(await_coro(n));
+  if (workload == "W4d") return app.run(chain(n));
+  if (workload == "W5") return app.run(sleepers(app, n));
+  if (workload == "W5b") return app.run(timers(app, n));
+  if (workload == "W6") return app.run(cancel_sleeper(app, n));
+  if (workload == "W6a") return app.run(abort_sleeper(app, n));
+  if (workload == "W7") return app.run(ping(app, n));
+  if (workload == "W7b") return app.run(stream(app, n));
+  if (workload == "W8") return posts(app, n);
+  if (workload == "W9") return app.run(memory_of_sleepers(app, n, memory));
+  return unknown;
+}
