@@ -72,7 +72,7 @@ class All : public Branches {
     } else if (!failed_) {
       failed_ = &branch;
     } else {
-      report_branch(branch);
+      report_branch_later(branch);
     }
     if (is_first) request_all();
   }
@@ -99,7 +99,7 @@ class Settled : public Branches {
 
  private:
   void branch_ended(BranchBase& ended) noexcept override {
-    if (ended.ending == BranchBase::Ending::error) failed_.push_back(ended.sibling);
+    if (ended.ending == BranchBase::Ending::error && !ended.observed_cancelled) failed_.push_back(ended.sibling);
     if (ended.ending == BranchBase::Ending::cancelled && !cancelled_) cancelled_ = &ended;
   }
 

@@ -31,6 +31,7 @@ class Interval {
   std::chrono::nanoseconds period_;
   MissedTick missed_;
   bool started_ = false;
+  bool is_late_ = false;  // the tick that is waited for was due before
   Clock::time_point due_{};
 };
 
@@ -63,6 +64,7 @@ class [[nodiscard("co_await it")]] Interval::Tick : public detail::TimedWait {
       interval_.due_ = now;
       return false;
     }
+    interval_.is_late_ = interval_.due_ < now;
     if (interval_.due_ <= now) return chain_->yield();  // a late task must not keep the others from running
     return suspend_until(promise, interval_.due_);
   }
@@ -85,10 +87,8 @@ inline Interval::Tick Interval::tick() noexcept { return Tick(*this); }
 inline Clock::time_point Interval::next(Clock::time_point now) noexcept {
   const Clock::time_point due = due_;
   due_ = detail::add(due, period_);
-  if (due_ < now) {
-    if (missed_ == MissedTick::delay) due_ = detail::add(now, period_);
-    if (missed_ == MissedTick::skip) due_ = detail::add(due, period_ * ((now - due) / period_ + 1));
-  }
+  if (missed_ == MissedTick::delay && (is_late_ || due_ < now)) due_ = detail::add(now, period_);
+  if (missed_ == MissedTick::skip && due_ < now) due_ = detail::add(due, period_ * ((now - due) / period_ + 1));
   return due;
 }
 

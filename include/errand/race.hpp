@@ -61,7 +61,9 @@ class First : public Branches {
   template <class A>
   static void mark(BranchBase& branch) noexcept {
     using Plain = std::remove_cvref_t<A>;
-    if (!is_coro<Plain> && !is_task_handle<Plain>) branch.flags |= Chain::decides_on_wake;
+    if constexpr (!is_coro<Plain> && !is_task_handle<Plain>) {
+      if (std::is_base_of_v<Suspension, std::remove_cvref_t<Awaiter<A>>>) branch.flags |= Chain::decides_on_wake;
+    }
   }
 
   /// The branch that decided. Throws what it ended with, unless that is a value; an error of another one beats its
@@ -70,6 +72,7 @@ class First : public Branches {
     if (failed_ && winner_->ending == BranchBase::Ending::cancelled) std::rethrow_exception(failed_->error());
     if (failed_) report_branch(*failed_);
     if (winner_->ending != BranchBase::Ending::value) std::rethrow_exception(winner_->error());
+    if (!winner_->thrown) ask_again();
     return *winner_;
   }
 
@@ -78,7 +81,7 @@ class First : public Branches {
     decided(branch);
     if (&branch == winner_ || branch.ending != BranchBase::Ending::error) return;
     if (failed_) {
-      report_branch(branch);
+      report_branch_later(branch);
     } else {
       failed_ = &branch;
     }
@@ -86,9 +89,7 @@ class First : public Branches {
   void decided(BranchBase& branch) noexcept override {
     if (winner_) return;
     winner_ = &branch;
-    for (Link* link = live.begin(); link != live.end(); link = link->next) {
-      if (&Branches::branch(*link) != &branch) Branches::branch(*link).request(Chain::asked_by_owner);
-    }
+    request_all(&branch);
   }
 
   BranchBase* winner_ = nullptr;

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -47,14 +48,17 @@ class TaskGroup : private detail::Branches {
   static Coro<BodyResult<F>> run_body(F body);
 
   void branch_ended(detail::BranchBase& body) noexcept override;
-  void asked_to_end(detail::Chain::Flag) noexcept override;
-  void destroying() noexcept override;
+  void asked_to_end(detail::Chain::Flag) noexcept override { is_ending_ = true; }
+  void destroying() noexcept override { is_ending_ = is_destroyed_ = true; }
+  detail::Chain* first_member() noexcept override;
+  detail::Chain* next_to_destroy() noexcept override;
   bool is_over() const noexcept override { return live.empty() && members_.empty(); }
   void member_ended(Member& member, detail::TaskBase& task) noexcept;
   void fail(std::exception_ptr error) noexcept;
 
   detail::List members_;
   bool is_ending_ = false;
+  bool is_destroyed_ = false;
   std::exception_ptr error_;
 };
 
@@ -63,7 +67,14 @@ class TaskGroup : private detail::Branches {
 /// A member that has not ended.
 class TaskGroup::Member final : public detail::Observer, public detail::Pooled {
  public:
-  Member(TaskGroup& group, detail::TaskBase& task) noexcept : group_(group), task_(task) { place_.member = this; }
+  Member(TaskGroup& group, detail::TaskBase& task) noexcept : group_(group), task_(task) {
+    place_.member = this;
+    ++task.loop->members;
+  }
+  ~Member() {
+    --task_.loop->members;
+    place_.unlink();
+  }
 
   struct Place : detail::Link {
     Member* member;
@@ -71,8 +82,13 @@ class TaskGroup::Member final : public detail::Observer, public detail::Pooled {
 
  private:
   friend TaskGroup;
-  detail::Chain* goes_with() const noexcept override { return group_.chain(); }
+  detail::Branches* group() const noexcept override { return &group_; }
+  detail::Chain* next_member() const noexcept override {
+    return place_.next == group_.members_.end() ? nullptr : &of(*place_.next).task_;
+  }
   void task_ended(detail::TaskBase& task) noexcept override { group_.member_ended(*this, task); }
+
+  static Member& of(detail::Link& place) noexcept { return *static_cast<Place&>(place).member; }
 
   TaskGroup& group_;
   detail::TaskBase& task_;
@@ -80,10 +96,7 @@ class TaskGroup::Member final : public detail::Observer, public detail::Pooled {
 };
 
 inline TaskGroup::~TaskGroup() {
-  while (!members_.empty()) {
-    Member* member = static_cast<Member::Place&>(members_.pop_front()).member;
-    delete member;
-  }
+  while (!members_.empty()) delete &Member::of(members_.front());
 }
 
 template <class Work>
@@ -96,8 +109,8 @@ typename detail::WorkTraits<Work&&>::Handle TaskGroup::add(Work&& work, std::str
   try {
     if (!name.empty()) task.details().name = std::move(name);
     auto* member = new Member(*this, task);
-    task.awaiters.push_back(*member);
     members_.push_back(member->place_);
+    task.awaiters.push_front(*member);
   } catch (...) {
     task.end_standing();
     throw;
@@ -114,34 +127,29 @@ inline void TaskGroup::branch_ended(detail::BranchBase& body) noexcept {
   }
 }
 
-inline void TaskGroup::asked_to_end(detail::Chain::Flag origin) noexcept {
-  is_ending_ = true;
-  const std::string reason = origin == detail::Chain::asked_by_task ? chain()->root().request_reason() : std::string();
-  for (detail::Link* link = members_.begin(); link != members_.end(); link = link->next) {
-    static_cast<Member::Place&>(*link).member->task_.cancel(reason);
-  }
+inline detail::Chain* TaskGroup::first_member() noexcept {
+  return members_.empty() ? nullptr : &Member::of(members_.front()).task_;
 }
 
 /// The members may refer to the frames that go now: they go before, the last added first. One that is inside its step
-/// can only be asked.
-inline void TaskGroup::destroying() noexcept {
-  is_ending_ = true;
+/// can only be asked, and one that is being destroyed already is left to that.
+inline detail::Chain* TaskGroup::next_to_destroy() noexcept {
   while (!members_.empty()) {
-    Member* const member = static_cast<Member::Place&>(members_.back()).member;
-    detail::TaskBase& task = member->task_;
-    member->place_.unlink();
-    delete member;
-    if (task.is_running()) {
-      task.cancel({});
-    } else {
-      task.end_standing();
+    Member& member = Member::of(members_.back());
+    detail::TaskBase& task = member.task_;
+    if (!task.done() && !task.is_running()) {
+      task.status = TaskStatus::cancelled;
+      return &task;
     }
+    delete &member;
+    task.cancel({});
   }
+  return Branches::next_to_destroy();
 }
 
 inline void TaskGroup::member_ended(Member& member, detail::TaskBase& task) noexcept {
-  member.place_.unlink();
   delete &member;
+  if (is_destroyed_) return;
   if (task.status == TaskStatus::failed) {
     task.look();
     fail(task.error());
@@ -159,7 +167,7 @@ inline void TaskGroup::fail(std::exception_ptr error) noexcept {
   if (is_ending_) return;
   is_ending_ = true;
   for (detail::Link* link = members_.begin(); link != members_.end(); link = link->next) {
-    static_cast<Member::Place&>(*link).member->task_.cancel({});
+    Member::of(*link).task_.cancel({});
   }
   request_all();
 }
@@ -168,12 +176,16 @@ template <class F>
 Coro<TaskGroup::BodyResult<F>> TaskGroup::run_body(F body) {
   TaskGroup group;
   group.chain_ = &co_await detail::ThisChain();
-  detail::Branch<BodyResult<F>> branch(body(group));
-  group.Branches::add(branch);
+  std::optional<detail::Branch<BodyResult<F>>> branch;
+  try {
+    group.Branches::add(branch.emplace(body(group)));
+  } catch (...) {
+    group.fail(std::current_exception());
+  }
   co_await static_cast<detail::Branches&>(group);
   if (group.error_) std::rethrow_exception(group.error_);
   group.throw_pending_request();
-  co_return branch.take();
+  co_return branch->take();
 }
 
 template <class Body>

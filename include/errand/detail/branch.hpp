@@ -87,8 +87,8 @@ struct BranchResultOf<A> {
   using type = Awaited<A>;
 };
 template <LibraryAwaitable A>
-  requires(!is_task_handle<std::remove_cvref_t<A>> && std::is_lvalue_reference_v<Awaited<A>> &&
-           std::is_const_v<std::remove_reference_t<Awaited<A>>>)
+  requires(!is_task_handle<std::remove_cvref_t<A>> && !is_coro<std::remove_cvref_t<A>> &&
+           std::is_lvalue_reference_v<Awaited<A>> && std::is_const_v<std::remove_reference_t<Awaited<A>>>)
 struct BranchResultOf<A> {
   using type = std::remove_cvref_t<Awaited<A>>;
 };
@@ -135,6 +135,10 @@ Coro<BranchResult<A&>> await_there(A& awaitable) {
   co_return co_await awaitable;
 }
 template <class A>
+Coro<BranchResult<A>> take_there(A& awaitable) {
+  co_return co_await std::move(awaitable);
+}
+template <class A>
 Coro<BranchResult<A>> await_here(A awaitable) {
   co_return co_await std::move(awaitable);
 }
@@ -149,6 +153,8 @@ Coro<BranchResult<A>> as_coro(A&& awaitable) {
     return observe(Task<typename Plain::value_type>(std::forward<A>(awaitable)));
   } else if constexpr (std::is_lvalue_reference_v<A>) {
     return await_there(awaitable);
+  } else if constexpr (!std::is_move_constructible_v<Plain>) {
+    return take_there<Plain>(awaitable);
   } else {
     return await_here<Plain>(std::move(awaitable));
   }
@@ -158,9 +164,15 @@ Coro<BranchResult<A>> as_coro(A&& awaitable) {
 
 namespace errand::detail {
 
-/// Reports an error of a branch that comes out nowhere, under the name of its task.
-inline void report_branch(BranchBase& branch) noexcept {
+/// Reports an error of a branch that comes out nowhere, under the name of its task: at the end of the step where a
+/// branch has just ended, else at once. That an observed task was cancelled is no failure.
+inline void report_branch_later(BranchBase& branch) noexcept {
+  if (branch.observed_cancelled) return;
   branch.loop->report_later(static_cast<TaskBase&>(branch.root()), branch.error());
+}
+inline void report_branch(BranchBase& branch) noexcept {
+  if (branch.observed_cancelled) return;
+  branch.loop->host->report(&static_cast<TaskBase&>(branch.root()), branch.error());
 }
 
 }  // namespace errand::detail

@@ -32,6 +32,7 @@ class BranchBase : public Chain {
   Sibling sibling;  // in the list of its owner while it is alive
   Branches* owner = nullptr;
   Ending ending = Ending::none;
+  bool thrown = false;              // a request was thrown in it
   bool observed_cancelled = false;  // it only observes a task, which was cancelled
 
  private:
@@ -74,18 +75,26 @@ class Branches : public PlainWait {
   virtual void asked_to_end(Chain::Flag) noexcept {}
   /// The chain is being destroyed, and this wait with it: before its branches are.
   virtual void destroying() noexcept {}
+
+  /// The tasks that end with this wait.
+  virtual Chain* first_member() noexcept { return nullptr; }
+  /// What is to be destroyed next, before the frame that waits here; null where nothing is left.
+  virtual Chain* next_to_destroy() noexcept { return live.empty() ? nullptr : &branch(live.back()); }
   /// Whether there is nothing left to wait for.
   virtual bool is_over() const noexcept { return live.empty(); }
 
-  /// Asks all that are alive to end.
-  void request_all() noexcept {
+  /// Asks all that are alive to end, but for one. Not twice: those that a request from outside has reached are left to
+  /// their clean-up.
+  void request_all(const BranchBase* except = nullptr) noexcept {
+    if (was_asked()) return;
     for (Link* link = live.begin(); link != live.end(); link = link->next) {
-      branch(*link).request(Chain::asked_by_owner);
+      if (&branch(*link) != except) branch(*link).request(Chain::asked_by_owner);
     }
   }
 
   /// Whether the task, or a combinator outside, has asked this one to end.
   bool was_asked() const noexcept { return asked_ != 0; }
+  bool was_asked_by_task() const noexcept { return asked_ & Chain::asked_by_task; }
 
   /// A branch says that it has come to its end.
   void ended(BranchBase& branch) noexcept;
@@ -97,6 +106,8 @@ class Branches : public PlainWait {
   List live;
 
  protected:
+  /// A request from outside that was thrown only in branches whose end does not count: it is pending again.
+  void ask_again() noexcept { chain_->flags |= asked_; }
   ~Branches() = default;
 
  private:
@@ -138,39 +149,47 @@ inline std::string Chain::take_request() {
   flags &= static_cast<std::uint8_t>(~(asked | interrupted));
   for (Chain* chain = this; chain->flags & is_branch;) {
     BranchBase* branch = static_cast<BranchBase*>(chain);
-    branch->owner->thrown_ = true;
+    branch->thrown = branch->owner->thrown_ = true;
     chain = &branch->above();
   }
   return by_task ? root().request_reason() : std::string();
 }
 
-/// Visits this chain and, where `visit` says so, the branches that it waits for; in order, in constant stack.
-template <class Visit>
+/// Visits this chain and, where `visit` says so, what its wait is for: the members, if they are to be visited too, then
+/// the branches. In order, in constant stack.
+template <bool with_members, class Visit>
 void Chain::visit(Visit visit) noexcept {
   Chain* chain = this;
   for (;;) {
+    Chain* to_visit = nullptr;
     if (visit(*chain) && chain->state == State::waiting && chain->waiting->kind == Kind::branches) {
-      List& live = static_cast<Branches*>(chain->waiting)->live;
-      if (!live.empty()) {
-        chain = &Branches::branch(live.front());
-        continue;
-      }
+      Branches& branches = static_cast<Branches&>(*chain->waiting);
+      if constexpr (with_members) to_visit = branches.first_member();
+      if (!to_visit && !branches.live.empty()) to_visit = &Branches::branch(branches.live.front());
     }
-    for (;;) {
+    while (!to_visit) {
       if (chain == this) return;
-      BranchBase* branch = static_cast<BranchBase*>(chain);
-      Link* following = branch->sibling.next;
-      if (following != branch->owner->live.end()) {
-        chain = &Branches::branch(*following);
-        break;
+      Branches* const of = chain->flags & is_branch ? static_cast<BranchBase*>(chain)->owner : chain->group();
+      if (chain->flags & is_branch) {
+        Link* sibling = static_cast<BranchBase*>(chain)->sibling.next;
+        if (sibling != of->live.end()) to_visit = &Branches::branch(*sibling);
+      } else {
+        to_visit = chain->next_member();
+        if (!to_visit && !of->live.empty()) to_visit = &Branches::branch(of->live.front());
       }
-      chain = &branch->above();
+      chain = of->chain();
     }
+    chain = to_visit;
   }
 }
 
 inline void Chain::request(Flag origin) noexcept {
-  visit([origin](Chain& chain) { return chain.ask(origin); });
+  Chain& task = root();
+  visit<true>([&task, origin](Chain& chain) {
+    if (&chain.root() == &task) return chain.ask(origin);
+    if (!(chain.flags & is_branch)) chain.requested_by_group();
+    return chain.ask(asked_by_task);
+  });
 }
 
 /// True where the request goes to the branches instead.
@@ -198,7 +217,7 @@ inline bool Chain::ask(Flag origin) noexcept {
 }
 
 inline void Chain::withdraw() noexcept {
-  visit([](Chain& chain) {
+  visit<false>([](Chain& chain) {
     if (chain.state == State::waiting && chain.waiting->kind == Kind::branches) {
       static_cast<Branches&>(*chain.waiting).asked_ &= static_cast<std::uint8_t>(~asked_by_task);
     }
@@ -212,7 +231,7 @@ inline void Chain::withdraw() noexcept {
 
 inline bool Chain::is_asked_by_task() noexcept {
   bool found = false;
-  visit([&found](Chain& chain) {
+  visit<false>([&found](Chain& chain) {
     found |= (chain.flags & asked_by_task) != 0;
     return !found;
   });
@@ -225,16 +244,21 @@ inline void Chain::destroy_above(PromiseBase* last) noexcept {
     if (chain->state == State::waiting && chain->waiting->kind == Kind::branches) {
       Branches& branches = static_cast<Branches&>(*chain->waiting);
       branches.destroying();
-      if (!branches.live.empty()) {
-        chain = &Branches::branch(branches.live.back());
+      if (Chain* const inner = branches.next_to_destroy()) {
+        chain = inner;
         continue;
       }
     }
     chain->destroy_frames(chain == this ? last : nullptr);
     if (chain == this) return;
-    BranchBase* branch = static_cast<BranchBase*>(chain);
-    branch->sibling.unlink();
-    chain = &branch->above();
+    Chain* const destroyed = chain;
+    if (chain->flags & is_branch) {
+      chain = &static_cast<BranchBase*>(chain)->above();
+      static_cast<BranchBase*>(destroyed)->sibling.unlink();
+    } else {
+      chain = chain->group()->chain();
+      destroyed->ended_by_group();
+    }
   }
 }
 

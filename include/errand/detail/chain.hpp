@@ -106,6 +106,14 @@ class Chain : public Node {
   /// Of a task: why it was asked to end.
   virtual std::string request_reason() const { return {}; }
 
+  // Of a task that is a member of a group: it ends with the group, in the same walk.
+  virtual Branches* group() const noexcept { return nullptr; }
+  virtual Chain* next_member() const noexcept { return nullptr; }
+  /// The request that the group was made is this one's too.
+  virtual void requested_by_group() noexcept {}
+  /// Its frames have been destroyed with those of the group: it has ended.
+  virtual void ended_by_group() noexcept {}
+
   void woken() noexcept;
   /// Lets all others that are ready run first. False where a request is pending.
   bool yield() noexcept {
@@ -137,7 +145,7 @@ class Chain : public Node {
   std::string take_request();
 
  private:
-  template <class Visit>
+  template <bool with_members, class Visit>
   void visit(Visit visit) noexcept;
   bool may_suspend_if_asked() noexcept;
   void throw_interruption();

@@ -178,6 +178,7 @@ class Loop {
   Timers timers;
   Ages ages;
   Chain* current = nullptr;      // the chain that is running
+  std::size_t members = 0;       // tasks that are in a group
   std::size_t calls = 0;         // callbacks that are neither run nor cancelled
   std::size_t outside = 0;       // what may wake a task from outside: thread calls,
                                  // shared futures, foreign awaitables

@@ -25,8 +25,9 @@ namespace errand::detail {
 struct Observer : Waiter {
   Observer() noexcept : Waiter(Kind::observer) {}
   virtual void task_ended(TaskBase& task) noexcept = 0;
-  /// The chain that the task goes with, if any.
-  virtual Chain* goes_with() const noexcept { return nullptr; }
+  /// Of the observer that makes the task a member of a group: that, and the member after it.
+  virtual Branches* group() const noexcept { return nullptr; }
+  virtual Chain* next_member() const noexcept { return nullptr; }
 };
 
 /// A wait until no task is pending that was there when it began, but for one.
@@ -140,6 +141,14 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   /// Ends it as cancelled where it stands, which is not inside a step.
   void end_standing() noexcept;
 
+  Branches* group() const noexcept override {
+    const Observer* const member = membership();
+    return member ? member->group() : nullptr;
+  }
+  Chain* next_member() const noexcept override { return membership()->next_member(); }
+  void requested_by_group() noexcept override;
+  void ended_by_group() noexcept override;
+
   bool begin() noexcept override;
   /// A task of the same work for another worker; null where there can be none.
   virtual TaskBase* copy_for(Loop&) const { return nullptr; }
@@ -164,6 +173,8 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   bool is_last_reference() const noexcept { return references_ == 1; }
 
  private:
+  const Observer* membership() const noexcept;
+  void note_reason(std::string_view reason);
   /// Of its end, those who are seldom there.
   void tell() noexcept;
   /// Reports its failure, where the reference that the caller is about to give back is the last but for the registry's.
@@ -273,9 +284,7 @@ inline std::string TaskBase::name() const {
 inline bool TaskBase::cancel(std::string_view reason) {
   loop->check_thread();
   if (done()) return false;
-  if (identity.details() || !reason.empty()) {
-    if (!is_asked_by_task()) details().request_reason = reason;
-  }
+  note_reason(reason);
   ++requests;
   request(asked_by_task);
   return true;
@@ -287,19 +296,45 @@ inline unsigned TaskBase::uncancel() {
   return requests;
 }
 
-inline bool TaskBase::is_around_step() const noexcept {
-  const Chain* inner = loop->current ? &loop->current->root() : nullptr;
-  while (inner) {
-    if (inner == this) return true;
-    const TaskBase& task = static_cast<const TaskBase&>(*inner);
-    inner = nullptr;
-    for (const Link* link = task.awaiters.begin(); !inner && link != task.awaiters.end(); link = link->next) {
-      const Waiter& waiter = static_cast<const Waiter&>(*link);
-      if (waiter.kind != Kind::observer) continue;
-      if (Chain* with = static_cast<const Observer&>(waiter).goes_with()) inner = &with->root();
+/// It was the first to observe the task.
+inline const Observer* TaskBase::membership() const noexcept {
+  for (const Link* link = awaiters.begin(); link != awaiters.end(); link = link->next) {
+    const Waiter& waiter = static_cast<const Waiter&>(*link);
+    if (waiter.kind == Kind::observer && static_cast<const Observer&>(waiter).group()) {
+      return &static_cast<const Observer&>(waiter);
     }
   }
-  return false;
+  return nullptr;
+}
+
+inline void TaskBase::requested_by_group() noexcept {
+  ++requests;
+  try {
+    const Branches& of = *group();
+    std::string reason;
+    if (of.was_asked_by_task()) reason = of.chain()->root().request_reason();
+    note_reason(reason);
+  } catch (...) {  // no memory: it goes without the reason
+  }
+}
+
+inline void TaskBase::ended_by_group() noexcept {
+  destroy_work();
+  end();
+}
+
+/// That of the request which is to be thrown, and so of the first.
+inline void TaskBase::note_reason(std::string_view reason) {
+  if ((identity.details() || !reason.empty()) && !is_asked_by_task()) details().request_reason = reason;
+}
+
+inline bool TaskBase::is_around_step() const noexcept {
+  const Chain* inner = loop->current ? &loop->current->root() : nullptr;
+  while (inner && inner != this) {
+    const Branches* const of = loop->members > 0 ? inner->group() : nullptr;
+    inner = of ? &of->chain()->root() : nullptr;
+  }
+  return inner == this;
 }
 
 inline bool TaskBase::abort(std::string_view reason) {
