@@ -2,31 +2,12 @@
 #include <functional>
 #include <memory>
 
-#include "support.hpp"
+#include "combinators.hpp"
 
 using errand::finally;
 using errand::wait_for;
 
 namespace {
-
-/// Awaits it, and logs "done" or what it throws.
-template <class A>
-Coro<> end_of(A awaitable, support::Log& log) {
-  try {
-    co_await std::move(awaitable);
-    log("done");
-  } catch (const Cancelled& e) {
-    log("Cancelled", e.reason());
-  } catch (const TaskCancelled& e) {
-    log(e);
-  } catch (const TimeoutError& e) {
-    log(e);
-  } catch (const InvalidState& e) {
-    log(e);
-  } catch (const std::exception& e) {
-    log(e.what());
-  }
-}
 
 /// Logs that it begins and, after so long, that it has ended.
 Coro<> cleaning(support::Fixture& test, std::chrono::nanoseconds length, std::string name = "cleanup") {

@@ -5,7 +5,7 @@
 #include <type_traits>
 #include <variant>
 
-#include "support.hpp"
+#include "combinators.hpp"
 
 using errand::gather;
 using errand::gather_settled;
@@ -14,43 +14,6 @@ using errand::TaskGroup;
 
 namespace {
 
-/// Awaits it, and logs "done" or what it throws.
-template <class A>
-Coro<> end_of(A awaitable, support::Log& log) {
-  try {
-    co_await std::move(awaitable);
-    log("done");
-  } catch (const Cancelled& e) {
-    log("Cancelled", e.reason());
-  } catch (const TaskCancelled& e) {
-    log(e);
-  } catch (const TimeoutError& e) {
-    log(e);
-  } catch (const InvalidState& e) {
-    log(e);
-  } catch (const std::exception& e) {
-    log(e.what());
-  }
-}
-
-/// Waits to be asked to end, and then cleans up for so long.
-Coro<> tidy(support::Log& log, std::string name, std::chrono::nanoseconds cleanup) {
-  std::optional<Cancelled> asked;
-  try {
-    co_await errand::sleep(1h);
-  } catch (const Cancelled& e) {
-    asked = e;
-    log(name, "asked", e.reason());
-  }
-  if (!asked) co_return;
-  try {
-    co_await errand::sleep(cleanup);
-    log(name, "cleaned");
-  } catch (const Cancelled& e) {
-    log(name, "interrupted", e.reason());
-  }
-  throw *asked;
-}
 Coro<int> goes_on_when_asked(int result) {
   try {
     co_await errand::sleep(1h);
@@ -59,14 +22,6 @@ Coro<int> goes_on_when_asked(int result) {
   co_return result;
 }
 Coro<> nothing(std::chrono::nanoseconds delay) { co_await errand::sleep(delay); }
-
-template <class T, class... Ts>
-std::vector<T> vector_of(T first, Ts... rest) {
-  std::vector<T> all;
-  all.push_back(std::move(first));
-  (all.push_back(std::move(rest)), ...);
-  return all;
-}
 
 /// Throws when it is moved for the n-th time.
 class Fragile {

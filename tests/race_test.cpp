@@ -5,32 +5,13 @@
 #include <type_traits>
 #include <variant>
 
-#include "support.hpp"
+#include "combinators.hpp"
 
 using errand::Event;
 using errand::Queue;
 using errand::race;
 
 namespace {
-
-/// Awaits it, and logs "done" or what it throws.
-template <class A>
-Coro<> end_of(A awaitable, support::Log& log) {
-  try {
-    co_await std::move(awaitable);
-    log("done");
-  } catch (const Cancelled& e) {
-    log("Cancelled", e.reason());
-  } catch (const TaskCancelled& e) {
-    log(e);
-  } catch (const TimeoutError& e) {
-    log(e);
-  } catch (const InvalidState& e) {
-    log(e);
-  } catch (const std::exception& e) {
-    log(e.what());
-  }
-}
 
 Coro<> nothing(std::chrono::nanoseconds delay) { co_await errand::sleep(delay); }
 
@@ -45,14 +26,6 @@ Coro<std::shared_ptr<int>> late(support::Log& log, std::shared_ptr<int> result, 
   log("late");
   if (!failure.empty()) throw runtime_error(failure);
   co_return result;
-}
-
-template <class T, class... Ts>
-std::vector<T> vector_of(T first, Ts... rest) {
-  std::vector<T> all;
-  all.push_back(std::move(first));
-  (all.push_back(std::move(rest)), ...);
-  return all;
 }
 
 /// Takes what comes first, again and again.

@@ -2,7 +2,7 @@
 // TaskGroup, and what holds for every combinator that owns what it is given, also where one is inside another.
 #include <memory>
 
-#include "support.hpp"
+#include "combinators.hpp"
 
 using errand::gather;
 using errand::gather_settled;
@@ -12,43 +12,6 @@ using errand::wait_for;
 
 namespace {
 
-/// Awaits it, and logs "done" or what it throws.
-template <class A>
-Coro<> end_of(A awaitable, support::Log& log) {
-  try {
-    co_await std::move(awaitable);
-    log("done");
-  } catch (const Cancelled& e) {
-    log("Cancelled", e.reason());
-  } catch (const TaskCancelled& e) {
-    log(e);
-  } catch (const TimeoutError& e) {
-    log(e);
-  } catch (const InvalidState& e) {
-    log(e);
-  } catch (const std::exception& e) {
-    log(e.what());
-  }
-}
-
-/// Waits to be asked to end, and then cleans up for so long.
-Coro<> tidy(support::Log& log, std::string name, std::chrono::nanoseconds cleanup) {
-  std::optional<Cancelled> asked;
-  try {
-    co_await errand::sleep(1h);
-  } catch (const Cancelled& e) {
-    asked = e;
-    log(name, "asked", e.reason());
-  }
-  if (!asked) co_return;
-  try {
-    co_await errand::sleep(cleanup);
-    log(name, "cleaned");
-  } catch (const Cancelled& e) {
-    log(name, "interrupted", e.reason());
-  }
-  throw *asked;
-}
 Coro<> fails_when_asked(std::string what) {
   try {
     co_await errand::sleep(1h);

@@ -4,7 +4,7 @@
 #include <limits>
 #include <memory>
 
-#include "support.hpp"
+#include "combinators.hpp"
 
 using errand::sleep;
 using errand::sleep_until;
@@ -12,25 +12,6 @@ using errand::wait_for;
 using errand::yield;
 
 namespace {
-
-/// Awaits it, and logs "done" or what it throws.
-template <class A>
-Coro<> end_of(A awaitable, support::Log& log) {
-  try {
-    (void)co_await std::move(awaitable);
-    log("done");
-  } catch (const Cancelled& e) {
-    log("Cancelled", e.reason());
-  } catch (const TaskCancelled& e) {
-    log(e);
-  } catch (const TimeoutError& e) {
-    log(e);
-  } catch (const InvalidState& e) {
-    log(e);
-  } catch (const std::exception& e) {
-    log(e.what());
-  }
-}
 
 /// Waits for a time-out, then goes on: returns or fails.
 Coro<int> late(std::string failure = {}) {

@@ -3,7 +3,7 @@
 #include <memory>
 #include <type_traits>
 
-#include "support.hpp"
+#include "combinators.hpp"
 
 using errand::as_completed;
 using errand::wait_all;
@@ -12,25 +12,6 @@ using errand::wait_for;
 using errand::Waited;
 
 namespace {
-
-/// Awaits it, and logs "done" or what it throws.
-template <class A>
-Coro<> end_of(A awaitable, support::Log& log) {
-  try {
-    co_await std::move(awaitable);
-    log("done");
-  } catch (const Cancelled& e) {
-    log("Cancelled", e.reason());
-  } catch (const TaskCancelled& e) {
-    log(e);
-  } catch (const TimeoutError& e) {
-    log(e);
-  } catch (const InvalidState& e) {
-    log(e);
-  } catch (const std::exception& e) {
-    log(e.what());
-  }
-}
 
 /// Both lists, by the names of the tasks.
 template <class T>

@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: MIT
+#include <numeric>
+#include <random>
+
+#include "waiting.hpp"
+
+using errand::Queue;
+using errand::QueueClosed;
+
+namespace {
+
+struct Getters : waiting::OneByOne {
+  static constexpr const char* name = "queue";
+  explicit Getters(std::size_t) {}
+  auto wait() { return queue.get(); }
+  void keep(std::unique_ptr<int> item) { kept.push_back(*item); }
+  Coro<> serve() {
+    CHECK(queue.try_put(std::make_unique<int>(items++)));
+    co_return;
+  }
+  bool settled(std::size_t serves) {
+    while (auto item = queue.try_get()) keep(std::move(*item));
+    std::vector<int> all(serves);
+    std::iota(all.begin(), all.end(), 0);
+    return kept == all;
+  }
+
+  Queue<std::unique_ptr<int>> queue;
+  int items = 0;
+  std::vector<int> kept;
+};
+
+/// To serve is to take an item. The room for another is used as soon as there is any, by whoever waits first.
+struct Putters : waiting::OneByOne {
+  static constexpr const char* name = "queue";
+  explicit Putters(std::size_t) { queue.try_put(0); }
+  auto wait() { return queue.put(++items); }
+  Coro<> serve() {
+    taken.push_back(queue.try_get().value());
+    co_return;
+  }
+  static bool next_is_served(bool first_had_left, bool) { return first_had_left; }
+  bool settled(std::size_t serves) {
+    return taken.size() == serves && queue.size() <= 1 &&
+           std::is_sorted(taken.begin(), taken.end(), std::less_equal<>());
+  }
+
+  Queue<int> queue{1};
+  int items = 0;
+  std::vector<int> taken;
+};
+
+struct Joiners : waiting::AllAtOnce {
+  static constexpr const char* name = "queue";
+  explicit Joiners(std::size_t) { queue.try_put(1); }
+  auto wait() { return queue.join(); }
+  Coro<> serve() {
+    queue.task_done();
+    co_return;
+  }
+
+  Queue<int> queue;
+};
+
+/// Throws at its n-th move from now on, in all objects together.
+class Fragile {
+ public:
+  explicit Fragile(int its_value) : value(its_value) {}
+  Fragile(Fragile&& other) : value(other.value) { count(); }
+  Fragile& operator=(Fragile&& other) {
+    count();
+    value = other.value;
+    return *this;
+  }
+
+  inline static int moves_left = 0;  // 0: never
+  int value;
+
+ private:
+  static void count() {
+    if (moves_left > 0 && --moves_left == 0) throw runtime_error("move");
+  }
+};
+
+}  // namespace
+
+WAITING_TESTS(Getters, "the getters of a Queue")
+WAITING_TESTS(Putters, "the putters of a Queue")
+WAITING_TESTS(Joiners, "those that join a Queue")
+
+APP_TEST("a put waits only where a bounded Queue is full; an unbounded one takes all at once") {
+  Queue<int> unbounded, bounded(3);
+  bool has_others_run = false;
+  auto other = add([&] { has_others_run = true; });
+  for (int i = 0; i < 10'000; ++i) co_await unbounded.put(i);
+  for (int i = 0; i < 3; ++i) co_await bounded.put(i);
+  CHECK_FALSE(has_others_run);
+  CHECK(unbounded.size() == 10'000);
+  CHECK_FALSE(bounded.try_put(3));
+  auto put = add([&]() -> Coro<> { co_await bounded.put(4); });
+  co_await errand::sleep(1s);
+  CHECK_FALSE(put.done());
+  CHECK((co_await bounded.get()) == 0);
+  CHECK(bounded.size() == 3);
+  CHECK_FALSE(bounded.try_put(5));
+  co_await put;
+  for (const int expected : {1, 2, 4}) CHECK(bounded.try_get() == expected);
+  CHECK(bounded.empty());
+  for (int i = 0; i < 10'000; ++i) REQUIRE(unbounded.try_get() == i);
+  CHECK_FALSE(unbounded.try_get());
+  co_await other;
+}
+
+namespace {
+
+/// Logs what a get gives, or that the queue is closed.
+Coro<> get_and_log(Queue<std::string>& queue, support::Log& log) {
+  try {
+    log(co_await queue.get());
+  } catch (const QueueClosed& e) {
+    log(e);
+  }
+}
+Coro<> put_and_log(Queue<std::string>& queue, std::string item, support::Log& log) {
+  try {
+    co_await queue.put(item);
+    log("put", item);
+  } catch (const QueueClosed& e) {
+    log(e, item);
+  }
+}
+
+}  // namespace
+
+APP_TEST("closing a Queue refuses the puts that wait and those that come; what is in it can be got") {
+  Queue<std::string> q(2);
+  q.try_put("a");
+  q.try_put("b");
+  std::vector<Task<>> tasks;
+  tasks.push_back(add(put_and_log(q, "c", log)));
+  tasks.push_back(add(put_and_log(q, "d", log)));
+  co_await errand::yield();
+  log(q.try_get());  // makes room for c, which has come in then
+  q.close();
+  q.close();
+  log(q.closed(), q.try_put("e"), q.size());
+  co_await errand::wait_all(tasks);
+  co_await put_and_log(q, "f", log);
+  for (int i = 0; i < 3; ++i) co_await get_and_log(q, log);
+  log(q.try_get(), q.try_put("g"));
+  expect("a ; true false 2 ; put c ; QueueClosed d ; QueueClosed f ; b ; c ; QueueClosed ; none false");
+}
+
+APP_TEST("closing a Queue ends the gets that wait, but for one that an item was handed to") {
+  Queue<std::string> q;
+  std::vector<Task<>> tasks;
+  for (int i = 0; i < 3; ++i) tasks.push_back(add(get_and_log(q, log)));
+  co_await errand::yield();
+  q.try_put("a");
+  q.close();
+  co_await errand::wait_all(tasks);
+  expect("a ; QueueClosed ; QueueClosed");
+}
+
+APP_TEST("what an aborted getter gives back to a closed Queue can still be got") {
+  Queue<std::string> q;
+  auto a = add(get_and_log(q, log));
+  co_await errand::yield();
+  q.try_put("a");
+  q.close();
+  a.abort();
+  co_await get_and_log(q, log);
+  co_await get_and_log(q, log);
+  expect("a ; QueueClosed");
+}
+
+APP_TEST("join waits until every item that was put has been dealt with") {
+  Queue<int> q(3);
+  co_await q.join();
+  const auto work = [&]() -> Coro<> {
+    for (;;) {
+      const int item = co_await q.get();
+      co_await errand::sleep(1s);
+      log(item);
+      if (item == 1) co_await q.put(9);
+      q.task_done();
+    }
+  };
+  const auto produce = [&]() -> Coro<> {
+    for (int i = 0; i < 4; ++i) co_await q.put(i);
+  };
+  auto worker = add(work());
+  co_await produce();
+  co_await q.join();
+  log("joined", now());
+  worker.cancel();
+  co_await errand::wait_all(worker);
+  expect("0 ; 1 ; 2 ; 3 ; 9 ; joined 5");
+}
+
+APP_TEST("task_done more often than items were put throws InvalidState, and changes nothing") {
+  Queue<int> q;
+  CHECK_THROWS_AS(q.task_done(), InvalidState);
+  q.try_put(1);
+  q.try_put(2);
+  q.task_done();
+  q.task_done();
+  CHECK_THROWS_AS(q.task_done(), InvalidState);
+  q.try_put(3);
+  auto join = add([&]() -> Coro<> { co_await q.join(); });
+  co_await errand::yield();
+  co_await errand::yield();
+  CHECK_FALSE(join.done());
+  q.task_done();
+  co_await join;
+}
+
+APP_TEST("the item of a put that is cancelled, aborted or refused is destroyed, and not put") {
+  Queue<std::shared_ptr<int>> q(1);
+  const auto item = std::make_shared<int>();
+  q.try_put(nullptr);
+  const auto put = [&]() -> Coro<> { co_await q.put(item); };
+  std::vector<Task<>> tasks;
+  for (int i = 0; i < 3; ++i) tasks.push_back(add(put()));
+  co_await errand::yield();
+  CHECK(item.use_count() == 4);
+  tasks[0].cancel();
+  tasks[1].abort();
+  q.close();
+  co_await errand::wait_all(tasks);
+  CHECK(item.use_count() == 1);
+  CHECK(q.size() == 1);
+  CHECK(tasks[2].exception());
+}
+
+APP_TEST("items that aborted getters give back are in the order in which they were put") {
+  for (const bool in_order : {true, false}) {
+    Queue<int> q;
+    auto a = add([&]() -> Coro<int> { co_return co_await q.get(); });
+    auto b = add([&]() -> Coro<int> { co_return co_await q.get(); });
+    co_await errand::yield();
+    for (int i = 1; i <= 3; ++i) q.try_put(i);
+    (in_order ? a : b).abort();
+    (in_order ? b : a).abort();
+    for (int i = 1; i <= 3; ++i) CHECK(q.try_get() == i);
+  }
+}
+
+APP_TEST("where the move of an item throws, no item is lost, none is there twice, and nobody waits in vain") {
+  using std::chrono::milliseconds;
+  const auto outcome_of_failing_move = [this](int n) -> Coro<bool> {
+    Queue<Fragile> q(1);
+    std::vector<int> seen;
+    const auto put = [&](int value) -> Coro<> {
+      try {
+        co_await q.put(Fragile(value));
+      } catch (const runtime_error&) {
+        seen.push_back(value);
+      }
+    };
+    const auto get = [&]() -> Coro<> {
+      try {
+        const Fragile item = co_await q.get();
+        seen.push_back(item.value);
+      } catch (const runtime_error&) {
+      }
+    };
+    Fragile::moves_left = n;
+    std::vector<Task<>> tasks;
+    for (int i = 1; i <= 3; ++i) tasks.push_back(add(put(i)));
+    co_await errand::sleep(1ms);
+    for (int i = 0; i < 4; ++i) tasks.push_back(add(get()));
+    co_await errand::sleep(1ms);
+    tasks.push_back(add(put(4)));
+    co_await errand::sleep(1ms);
+    tasks.push_back(add(put(5)));
+    try {
+      while (auto item = q.try_get()) seen.push_back(item->value);
+    } catch (const runtime_error&) {
+    }
+    co_await errand::sleep(1ms);
+    const bool has_thrown = std::exchange(Fragile::moves_left, 0) == 0;
+    for (int i = 0; i < 5; ++i) {
+      while (auto item = q.try_get()) seen.push_back(item->value);
+      co_await errand::yield();
+    }
+    for (std::size_t i = 0; i < tasks.size(); ++i) {
+      const bool is_get = i >= 3 && i < 7;
+      CHECK((is_get || tasks[i].done()));
+      tasks[i].cancel();
+    }
+    co_await errand::wait_all(tasks);
+    std::sort(seen.begin(), seen.end());
+    INFO("at move " << n);
+    CHECK(seen == std::vector{1, 2, 3, 4, 5});
+    co_return has_thrown;
+  };
+  int n = 1;
+  while (co_await outcome_of_failing_move(n)) ++n;
+  CHECK(n > 10);
+}
+
+APP_TEST("a Queue holds no more than its capacity, and passes each item on once, among many at random") {
+  constexpr int producers = 20, each = 100;
+  for (const std::size_t capacity : {1, 2, 5}) {
+    std::mt19937 random(static_cast<unsigned>(capacity));
+    const auto some_ms = [&](unsigned most) { return std::chrono::milliseconds(random() % (most + 1)); };
+    Queue<int> q(capacity);
+    std::size_t most = 0;
+    std::vector<int> got, expected(producers * each);
+    std::iota(expected.begin(), expected.end(), 0);
+    const auto produce = [&](int from) -> Coro<> {
+      for (int i = 0; i < each;) {
+        try {
+          co_await errand::wait_for(q.put(from * each + i), some_ms(20));
+          ++i;
+        } catch (const TimeoutError&) {
+        }
+        most = std::max(most, q.size());
+        if (random() % 2) co_await errand::sleep(some_ms(2));
+      }
+    };
+    const auto consume = [&]() -> Coro<> {
+      for (;;) {
+        try {
+          got.push_back(co_await errand::wait_for(q.get(), some_ms(20)));
+          q.task_done();
+        } catch (const TimeoutError&) {
+        }
+        most = std::max(most, q.size());
+        if (random() % 2) co_await errand::sleep(some_ms(2));
+      }
+    };
+    std::vector<Task<>> makers, takers(producers), all;
+    for (int i = 0; i < producers; ++i) makers.push_back(add(produce(i)));
+    while (std::any_of(makers.begin(), makers.end(), [](const Task<>& one) { return !one.done(); })) {
+      Task<>& one = takers[random() % takers.size()];
+      if (one) one.cancel();
+      all.push_back(one = add(consume()));
+      co_await errand::sleep(some_ms(2));
+    }
+    all.push_back(add(consume()));
+    co_await q.join();
+    for (auto& one : all) one.cancel();
+    co_await errand::wait_all(all);
+    std::sort(got.begin(), got.end());
+    CHECK(most == capacity);
+    CHECK((got == expected));
+  }
+}
