@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// case: S06
 // expect: add_task takes a Coro, a Task, or a callable f(App&) or f()
 #include <errand/errand.hpp>
 
