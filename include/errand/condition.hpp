@@ -2,6 +2,7 @@
 #pragma once
 
 #include <coroutine>
+#include <type_traits>
 #include <utility>
 
 #include <errand/coro.hpp>
@@ -26,7 +27,7 @@ class Condition {
   Wait wait() noexcept;
   /// Waits until `predicate()` is true; does not wait where it is.
   template <class Predicate>
-  Coro<> wait(Predicate predicate);
+  Coro<> wait(Predicate&& predicate);
 
   /// Wakes the one that has waited longest, if any.
   void notify_one() noexcept;
@@ -34,6 +35,9 @@ class Condition {
   void notify_all() noexcept { waiters_.hand_over_all(); }
 
  private:
+  template <class Predicate>
+  Coro<> wait_until(Predicate predicate);
+
   detail::WaitList waiters_;
 };
 
@@ -75,7 +79,13 @@ inline void Condition::notify_one() noexcept {
 inline Condition::Wait Condition::wait() noexcept { return Wait(*this); }
 
 template <class Predicate>
-Coro<> Condition::wait(Predicate predicate) {
+Coro<> Condition::wait(Predicate&& predicate) {
+  detail::check_awaited_callable<Predicate>();
+  return wait_until(std::decay_t<Predicate>(std::forward<Predicate>(predicate)));
+}
+
+template <class Predicate>
+Coro<> Condition::wait_until(Predicate predicate) {
   while (!predicate()) co_await wait();
 }
 

@@ -29,15 +29,6 @@ struct PartWork<Coro<T>> {
 template <class W>
 using PartResult = typename PartWork<std::decay_t<W>>::type;
 
-/// Refuses a callable that GCC up to 12 destroys twice inside an awaited expression.
-template <class W>
-constexpr void check_awaited_callable() noexcept {
-  static_assert(is_coro<std::remove_cvref_t<W>> || is_safe_in_await<W>,
-                "this compiler destroys a callable twice that is created "
-                "inside an awaited expression (GCC 98401): give "
-                "it a name first, auto body = [...]{...}; and pass that");
-}
-
 }  // namespace detail
 
 /// Awaits `body`, then `cleanup`, whatever happens: `body` returns, throws, or is cancelled. The clean-up runs once,

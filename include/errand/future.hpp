@@ -9,7 +9,6 @@
 #include <string_view>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 #include <errand/coro.hpp>
 #include <errand/detail/remote.hpp>
@@ -220,15 +219,15 @@ class SharedState {
 
   template <class Set>
   bool set(Set set_it) {
-    std::vector<SharedNotice*> notices;
+    List notices;
     {
       std::lock_guard lock(mutex_);
       if (done()) return false;
       set_it(state_);
       done_.store(true, std::memory_order_release);
-      notices.swap(notices_);
+      notices.splice_back(notices_);
     }
-    for (SharedNotice* notice : notices) notice->post();
+    while (!notices.empty()) first(notices).post();
     return true;
   }
 
@@ -236,24 +235,30 @@ class SharedState {
   bool add(SharedNotice& notice) {
     std::lock_guard lock(mutex_);
     if (done()) return false;
-    notices_.push_back(&notice);
+    notices_.push_back(notice);
     return true;
   }
   /// False where its post is under way.
   bool remove(SharedNotice& notice) noexcept {
     std::lock_guard lock(mutex_);
-    return std::erase(notices_, &notice) > 0;
+    if (done()) return false;
+    notice.unlink();
+    return true;
   }
   decltype(auto) get() { return state_.get(); }
 
   ~SharedState() {
-    for (SharedNotice* notice : notices_) notice->release();
+    while (!notices_.empty()) first(notices_).release();
   }
 
  private:
+  static SharedNotice& first(List& notices) noexcept {
+    return static_cast<SharedNotice&>(static_cast<Node&>(notices.pop_front()));
+  }
+
   std::mutex mutex_;
   FutureState<T> state_;
-  std::vector<SharedNotice*> notices_;
+  List notices_;
   std::atomic<bool> done_ = false;
 };
 

@@ -3,8 +3,10 @@
 
 #include <coroutine>
 #include <cstddef>
+#include <deque>
 #include <limits>
 #include <optional>
+#include <type_traits>
 #include <utility>
 
 #include <errand/coro.hpp>
@@ -61,11 +63,12 @@ class Queue {
   bool has_room() const noexcept { return items_.size() < capacity_; }
   void add(T&& item);
   void hand_over(T&& item);
-  void take_from_putter();
+  void take(std::optional<T>& item);
+  void let_in();
 
   std::size_t capacity_;  // 0 once it is closed
   std::size_t unfinished_ = 0;
-  detail::Ring<T> items_;
+  std::conditional_t<std::is_nothrow_move_constructible_v<T>, detail::Ring<T>, std::deque<T>> items_;
   detail::WaitList getters_;
   detail::WaitList putters_;
   detail::WaitList joiners_;
@@ -119,9 +122,7 @@ class [[nodiscard("co_await it")]] Queue<T>::Get : public detail::Waiter {
       if (queue_.closed()) throw QueueClosed();
       return false;
     }
-    item_.emplace(std::move(queue_.items_.front()));
-    queue_.items_.pop_front();
-    if (!queue_.putters_.empty()) queue_.take_from_putter();
+    queue_.take(item_);
     return true;
   }
   template <class P>
@@ -140,10 +141,13 @@ class [[nodiscard("co_await it")]] Queue<T>::Get : public detail::Waiter {
   friend Queue;
   ERRAND_NOINLINE void give_back() {
     if (is_broken) return;
-    if (queue_.getters_.empty()) {
-      queue_.items_.push_front(std::move(*item_));
-    } else {
-      queue_.hand_over(std::move(*item_));
+    try {
+      if (queue_.getters_.empty()) {
+        queue_.items_.push_front(std::move(*item_));
+      } else {
+        queue_.hand_over(std::move(*item_));
+      }
+    } catch (...) {  // it cannot be moved, or there is no memory: it goes with the getter
     }
   }
 
@@ -186,10 +190,18 @@ void Queue<T>::hand_over(T&& item) {
   getters_.hand_over(first);
 }
 
-/// An item was taken: that of the putter that has waited longest takes its room.
+/// There is an item. The first putter comes in before it is taken: where its item cannot be moved, nothing is changed.
 template <class T>
-ERRAND_NOINLINE void Queue<T>::take_from_putter() {
-  if (!has_room()) return;
+inline void Queue<T>::take(std::optional<T>& item) {
+  if (!putters_.empty()) let_in();
+  item.emplace(std::move(items_.front()));
+  items_.pop_front();
+}
+
+/// The item of the putter that has waited longest takes the room that there will be.
+template <class T>
+ERRAND_NOINLINE void Queue<T>::let_in() {
+  if (items_.size() > capacity_) return;
   Put& first = putters_.first<Put>();
   add(std::move(first.item_));
   first.wake();
@@ -204,10 +216,8 @@ bool Queue<T>::try_put(T item) {
 
 template <class T>
 std::optional<T> Queue<T>::try_get() {
-  if (items_.empty()) return std::nullopt;
-  std::optional<T> item(std::move(items_.front()));
-  items_.pop_front();
-  if (!putters_.empty()) take_from_putter();
+  std::optional<T> item;  // the only one returned, so that it is not moved on the way out
+  if (!items_.empty()) take(item);
   return item;
 }
 

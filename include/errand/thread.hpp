@@ -159,10 +159,7 @@ class [[nodiscard("co_await it")]] ThreadWait : public PlainWait {
 
 template <class F, class... Args>
 detail::ThreadWait<std::decay_t<F>, std::decay_t<Args>...> to_thread(F&& f, Args&&... args) {
-  static_assert(detail::is_safe_in_await<F&&>,
-                "this compiler destroys a callable twice that is created "
-                "inside an awaited expression (GCC 98401): give it "
-                "a name first, auto f = [...]{...}; and pass that");
+  detail::check_awaited_callable<F&&>();
   using Call = detail::ThreadCall<std::decay_t<F>, std::decay_t<Args>...>;
   return detail::ThreadWait<std::decay_t<F>, std::decay_t<Args>...>(
       *new Call(std::forward<F>(f), std::forward<Args>(args)...));

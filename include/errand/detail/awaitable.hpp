@@ -57,6 +57,19 @@ inline constexpr bool is_coro = false;
 template <class T>
 inline constexpr bool is_coro<Coro<T>> = true;
 
+/// Whether a callable, given as `F&` or `F&&`, can be created inside an awaited expression.
+template <class F>
+inline constexpr bool is_safe_in_await = !frees_temporaries_twice || std::is_lvalue_reference_v<F> ||
+                                         std::is_trivially_destructible_v<std::remove_cvref_t<F>>;
+
+/// Refuses one that GCC up to 12 destroys twice there.
+template <class F>
+constexpr void check_awaited_callable() noexcept {
+  static_assert(is_coro<std::remove_cvref_t<F>> || is_safe_in_await<F>,
+                "this compiler destroys a callable twice that is created inside an awaited expression (GCC 98401): "
+                "give it a name first, auto f = [...]{...}; and pass that");
+}
+
 template <class T>
 class TaskToName;
 

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <type_traits>
 #include <utility>
 
 #include <errand/detail/compiler.hpp>
@@ -10,9 +11,11 @@
 namespace errand::detail {
 
 /// Items in a row: added at the end, taken from the front, in a circle that doubles when it is full. Unlike std::deque
-/// it allocates nothing while it is empty and new, and nothing once it is as large as it gets.
+/// it allocates nothing while it is new, and nothing once it is as large as it gets.
 template <class T>
 class Ring {
+  static_assert(std::is_nothrow_move_constructible_v<T>);
+
  public:
   Ring() noexcept = default;
   Ring(const Ring&) = delete;
@@ -26,7 +29,7 @@ class Ring {
   std::size_t size() const noexcept { return size_; }
   T& front() noexcept { return *at(0); }
 
-  /// Throws what the move throws, and `std::bad_alloc`; nothing is added then.
+  /// Throws `std::bad_alloc`; nothing is added then.
   void push_back(T&& item) {
     if (size_ == room_) [[unlikely]]
       grow();
@@ -53,15 +56,10 @@ class Ring {
   ERRAND_NOINLINE void grow() {
     const std::size_t room = room_ > 0 ? 2 * room_ : 4;
     T* const items = std::allocator<T>().allocate(room);
-    std::size_t moved = 0;
-    try {
-      for (; moved < size_; ++moved) std::construct_at(items + moved, std::move_if_noexcept(*at(moved)));
-    } catch (...) {
-      std::destroy_n(items, moved);
-      std::allocator<T>().deallocate(items, room);
-      throw;
+    for (std::size_t i = 0; i < size_; ++i) {
+      std::construct_at(items + i, std::move(*at(i)));
+      std::destroy_at(at(i));
     }
-    for (std::size_t i = 0; i < size_; ++i) std::destroy_at(at(i));
     free();
     items_ = items;
     room_ = room;

@@ -8,10 +8,6 @@
 
 namespace errand::detail {
 
-template <class Work>
-inline constexpr bool is_safe_in_await = !frees_temporaries_twice || std::is_lvalue_reference_v<Work> ||
-                                         std::is_trivially_destructible_v<std::remove_cvref_t<Work>>;
-
 /// What `add_task` returns for work of this type, given as `Work&` or `Work&&`.
 template <class Work>
 struct WorkTraits {

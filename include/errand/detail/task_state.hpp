@@ -227,7 +227,7 @@ class TaskState : public TaskBase {
   }
 
   void dispose() noexcept override {
-    this->~TaskState();
+    this->TaskState::~TaskState();
     operator delete(this, sizeof(TaskState));
   }
 
