@@ -362,12 +362,13 @@ inline App& App::current() {
 
 template <class Work>
 TaskOf<Work&&> App::add_task(Work&& work, std::string name, NameTaken taken) {
-  loop_->check_thread();
+  detail::Loop& loop = *loop_;
+  loop.check_thread();
   if constexpr (!detail::is_task_handle<std::remove_cvref_t<Work>>) {
-    if (name.empty() && loop_->open) [[likely]] {
-      detail::TaskBase& task = detail::make_task(*loop_, std::forward<Work>(work));
-      loop_->make_ready(task);
-      return TaskOf<Work&&>{detail::TaskHandle(&task)};
+    if (name.empty() && loop.open) [[likely]] {
+      detail::TaskBase& task = detail::make_task(loop, std::forward<Work>(work));
+      loop.make_ready(task);
+      return TaskOf<Work&&>{detail::TaskHandle(task)};
     }
   }
   return add_specially(std::forward<Work>(work), name, taken);

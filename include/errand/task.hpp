@@ -24,6 +24,7 @@ namespace detail {
 class TaskHandle {
  public:
   TaskHandle() noexcept = default;
+  explicit TaskHandle(TaskBase& state) noexcept : state_(&state) { state.retain(); }
   explicit TaskHandle(TaskBase* state) noexcept : state_(state) {
     if (state_) state_->retain();
   }
