@@ -71,7 +71,7 @@ class First : public Branches {
   BranchBase& winner() {
     if (failed_ && winner_->ending == BranchBase::Ending::cancelled) std::rethrow_exception(failed_->error());
     if (failed_) report_branch(*failed_);
-    if (!winner_->thrown) ask_again();
+    ask_again(*winner_);
     if (winner_->ending != BranchBase::Ending::value) std::rethrow_exception(winner_->error());
     return *winner_;
   }

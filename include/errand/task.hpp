@@ -289,6 +289,7 @@ class DoneCallback final : public CallbackOf<F>, public Observer {
   void invoke() override { this->callable()(Task<T>(std::move(task_))); }
   void destroy() noexcept override {
     Observer::leave();
+    task_ = {};
     CallbackOf<F>::destroy();
   }
 

@@ -32,7 +32,7 @@ class BranchBase : public Chain {
   Sibling sibling;  // in the list of its owner while it is alive
   Branches* owner = nullptr;
   Ending ending = Ending::none;
-  bool thrown = false;              // a request was thrown in it
+  std::uint8_t thrown = 0;          // the requests that were thrown in it
   bool observed_cancelled = false;  // it only observes a task, which was cancelled
 
  private:
@@ -60,7 +60,7 @@ class Branches : public PlainWait {
   /// Does not throw: what the branches ended with is for the combinator to look at. A request that none of them was
   /// thrown is pending again.
   void await_resume() noexcept {
-    if (chain_ && asked_ && !thrown_) chain_->flags |= asked_;
+    if (chain_) chain_->flags |= unthrown_;
   }
   /// Throws that request now, if there is one.
   void throw_pending_request() {
@@ -107,7 +107,9 @@ class Branches : public PlainWait {
 
  protected:
   /// A request from outside that was thrown only in branches whose end does not count: it is pending again.
-  void ask_again() noexcept { chain_->flags |= asked_; }
+  void ask_again(const BranchBase& counts) noexcept {
+    chain_->flags |= static_cast<std::uint8_t>(asked_ & ~counts.thrown);
+  }
   ~Branches() = default;
 
  private:
@@ -115,8 +117,8 @@ class Branches : public PlainWait {
 
   void start(PromiseBase& promise) noexcept;
 
-  std::uint8_t asked_ = 0;  // requests handed on to the branches
-  bool thrown_ = false;     // one of them has been thrown it
+  std::uint8_t asked_ = 0;     // requests handed on to the branches
+  std::uint8_t unthrown_ = 0;  // those of them that no branch has been thrown
 };
 
 // Implementation, and that of what a chain does with its branches
@@ -145,14 +147,15 @@ ERRAND_NOINLINE inline void Chain::throw_interruption() {
 
 /// The request has reached its task, or a branch of it; gives its reason.
 inline std::string Chain::take_request() {
-  const bool by_task = flags & asked_by_task;
+  const std::uint8_t taken = flags & asked;
   flags &= static_cast<std::uint8_t>(~(asked | interrupted));
   for (Chain* chain = this; chain->flags & is_branch;) {
     BranchBase* branch = static_cast<BranchBase*>(chain);
-    branch->thrown = branch->owner->thrown_ = true;
+    branch->thrown |= taken;
+    branch->owner->unthrown_ &= static_cast<std::uint8_t>(~taken);
     chain = &branch->above();
   }
-  return by_task ? root().request_reason() : std::string();
+  return taken & asked_by_task ? root().request_reason() : std::string();
 }
 
 /// Visits this chain and, where `visit` says so, what its wait is for: the members, if they are to be visited too, then
@@ -198,7 +201,7 @@ inline bool Chain::ask(Flag origin) noexcept {
   if (state == State::waiting && waiting->kind == Kind::branches && !(flags & held)) {
     Branches& branches = static_cast<Branches&>(*waiting);
     branches.asked_ |= origin;
-    branches.thrown_ = false;
+    branches.unthrown_ |= origin;
     branches.asked_to_end(origin);
     return true;
   }
@@ -219,7 +222,9 @@ inline bool Chain::ask(Flag origin) noexcept {
 inline void Chain::withdraw() noexcept {
   visit<false>([](Chain& chain) {
     if (chain.state == State::waiting && chain.waiting->kind == Kind::branches) {
-      static_cast<Branches&>(*chain.waiting).asked_ &= static_cast<std::uint8_t>(~asked_by_task);
+      auto& branches = static_cast<Branches&>(*chain.waiting);
+      branches.asked_ &= static_cast<std::uint8_t>(~asked_by_task);
+      branches.unthrown_ &= static_cast<std::uint8_t>(~asked_by_task);
     }
     if (!(chain.flags & interrupted) || chain.state == State::yielding) {
       chain.flags &= static_cast<std::uint8_t>(~asked_by_task);
@@ -288,7 +293,7 @@ inline void Branches::start(PromiseBase& promise) noexcept {
   chain_ = promise.chain;
   Chain& chain = *chain_;
   if (!(chain.flags & Chain::held)) {
-    asked_ = chain.flags & Chain::asked;
+    asked_ = unthrown_ = chain.flags & Chain::asked;
     chain.flags &= static_cast<std::uint8_t>(~Chain::asked);
   }
   List first;

@@ -135,7 +135,11 @@ class Loop {
   void turns();
 
   /// Whether the next turn has something to do without waiting for anything.
-  bool has_work() const noexcept { return !ready_.empty() || inbox->pending(); }
+  bool has_work() const noexcept {
+    const Link* first = ready_.begin();
+    if (first == &end_of_turn_) first = first->next;
+    return first != ready_.end() || inbox->pending();
+  }
 
   /// Puts a chain or a call at the end of the ready queue.
   void make_ready(Node& node) noexcept { ready_.push_back(node); }

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "model.hpp"
+
+namespace model {
+
+// Threads of control
+
+inline void Model::step(Chain& chain) {
+  current_ = &chain;
+  if (chain.state == Chain::created && chain.asked && !chain.starts_anyway) {
+    const Thrown request = take_request(chain);
+    if (!chain.owner) return end_standing(*chain.task, request.code);
+    destroy(chain);
+    return ended(chain, {request});
+  }
+  const bool starts = chain.state == Chain::created;
+  chain.state = Chain::running;
+  if (chain.interrupted) {
+    drop_wait(chain);
+    complete(chain, {take_request(chain)});
+  } else if (Parallel* const parallel = std::exchange(chain.parallel, nullptr)) {
+    chain.asked |= parallel->unthrown;
+    complete(chain, outcome_of(*parallel));
+  } else if (!starts) {
+    const Op& op = op_of(chain.frames.back());
+    const Outcome outcome = woken_with(chain, op);
+    drop_wait(chain);
+    if (op.kind == Kind::lock) {
+      chain.frames.back().has_lock = true;
+      log(chain.task->id, op.id, Entry::step);
+      enter(chain, op.blocks[0]);
+    } else {
+      complete(chain, outcome);
+    }
+  } else if (!chain.owner && chain.task->index >= 0) {
+    log(chain.task->id, 0, Entry::started, chain.task->index);
+  }
+  while (chain.state == Chain::running) begin_op(chain);
+}
+
+/// The operation that is under way gives this, or throws it.
+inline void Model::complete(Chain& chain, Outcome outcome) {
+  Frame& frame = chain.frames.back();
+  const bool threw = outcome.thrown.kind;
+  if (!frame.quiet) {
+    log(chain.task->id, op_of(frame).id, threw ? Entry::threw : Entry::gave, threw ? 0 : outcome.value, outcome.thrown);
+  } else {
+    frame.last = outcome.value;
+  }
+  const bool goes_on = frame.of < 0 && goes_on_after_errors(-1 - frame.of) && outcome.thrown.kind != Thrown::cancelled;
+  if (threw && (frame.quiet || !goes_on)) return leave_frame(chain, outcome);
+  frame.stage = 0;
+  ++frame.at;
+}
+
+inline void Model::leave_frame(Chain& chain, Outcome outcome) {
+  chain.frames.pop_back();
+  if (chain.frames.empty()) {
+    release(chain.observed);
+    ended(chain, outcome);
+  } else {
+    inner_ended(chain, outcome);
+  }
+}
+
+inline void Model::ended(Chain& chain, Outcome outcome) {
+  chain.state = Chain::ended;
+  if (chain.owner) {
+    chain.outcome = outcome;
+    std::erase(chain.owner->live, &chain);
+    branch_ended(*chain.owner, chain);
+    return check_over(*chain.owner);
+  }
+  const Thrown::Kind kind = outcome.thrown.kind;
+  finish(*chain.task, !kind ? succeeded : kind == Thrown::cancelled ? cancelled : failed, outcome);
+}
+
+inline bool Model::may_suspend(Chain& chain) { return !chain.asked || chain.held; }
+
+/// False where a request is thrown instead.
+inline bool Model::suspend(Chain& chain, std::deque<Chain*>* list) {
+  if (!may_suspend(chain)) {
+    drop_wait(chain);
+    complete(chain, {take_request(chain)});
+    return false;
+  }
+  chain.state = Chain::waiting;
+  chain.list = list;
+  if (list) list->push_back(&chain);
+  return true;
+}
+
+/// The wait has ended.
+inline void Model::woken(Chain& chain) {
+  leave(chain);
+  chain.state = Chain::ready;
+  push({Item::chain, &chain});
+  if (chain.decides_on_wake) decided(*chain.owner, chain);
+}
+
+/// Leaves what it waits in.
+inline void Model::leave(Chain& chain) {
+  if (chain.list) std::erase(*std::exchange(chain.list, nullptr), &chain);
+  disarm(chain.timer, {Item::signal_limit, &chain});
+  for (Task* task : chain.awaited) {
+    std::erase_if(task->awaiters, [&](const Awaiter& each) { return each.chain == &chain; });
+  }
+}
+
+/// Drops what the awaiter holds.
+inline void Model::drop_wait(Chain& chain) {
+  chain.needed = 0;
+  for (std::vector<Task*> awaited = std::exchange(chain.awaited, {}); !awaited.empty(); awaited.pop_back()) {
+    release(awaited.back());
+  }
+  if (!std::exchange(chain.handed, false)) return;
+  const Op& op = op_of(chain.frames.back());
+  if (op.kind == Kind::lock) return unlock();
+  Queue& queue = queues_[op.arguments[0] % 2];
+  const Value item = std::exchange(chain.result, {{}, 0}).value;
+  if (queue.getters.empty()) {
+    queue.items.push_front(item);
+  } else {
+    give(queue, item);
+  }
+}
+
+/// Destroys all frames where they stand: branches before the frame that holds them, the last first.
+inline void Model::destroy(Chain& chain) {
+  const bool has_started = chain.state != Chain::created;
+  if (chain.state == Chain::waiting && chain.parallel) {
+    Parallel& parallel = *chain.parallel;
+    parallel.ending = true;
+    while (!parallel.members.empty()) {
+      Task& member = *parallel.members.back();
+      parallel.members.pop_back();
+      std::erase_if(member.awaiters, [&](const Awaiter& each) { return each.group == &parallel; });
+      end_standing(member, -1);
+    }
+    while (!parallel.live.empty()) {
+      destroy(*parallel.live.back());
+      parallel.live.pop_back();
+    }
+    disarm(parallel.timer, {Item::limit, &parallel});
+  }
+  remove({Item::chain, &chain});
+  if (chain.state == Chain::waiting) leave(chain);
+  chain.state = Chain::ended;
+  for (; !chain.frames.empty(); chain.frames.pop_back()) {
+    Frame& frame = chain.frames.back();
+    drop_wait(chain);
+    if (frame.has_lock) unlock();
+    if (has_started && !frame.quiet) log(chain.task->id, frame.of, Entry::gone);
+  }
+  release(chain.observed);
+}
+
+inline void Model::ask(Chain& chain, Requests from) {
+  if (chain.state == Chain::ended) return;
+  if (chain.state == Chain::waiting && chain.parallel && !chain.held) {
+    Parallel& parallel = *chain.parallel;
+    parallel.asked |= from;
+    parallel.unthrown |= known::thrown_requests_are_asked_again ? parallel.asked : from;
+    if (parallel.kind == Kind::group) parallel.ending = true;
+    for (Task* member : std::vector(parallel.members)) {
+      cancel(*member, parallel.asked & by_task ? chain.task->reason : -1);
+    }
+    for (Chain* branch : std::vector(parallel.live)) ask(*branch, from);
+    return;
+  }
+  chain.asked |= from;
+  if (chain.held) return;
+  if (chain.state == Chain::yielding) chain.interrupted = true;
+  if (chain.state != Chain::waiting) return;
+  chain.interrupted = true;
+  leave(chain);
+  chain.state = Chain::ready;
+  push({Item::chain, &chain});
+}
+
+/// Takes back what has not been thrown. A wait that was left cannot be taken up again: that request stays.
+inline void Model::withdraw(Chain& chain) {
+  if (chain.state == Chain::waiting && chain.parallel) {
+    chain.parallel->asked &= ~by_task;
+    chain.parallel->unthrown &= ~by_task;
+    for (Chain* branch : chain.parallel->live) withdraw(*branch);
+  }
+  if (chain.interrupted && chain.state != Chain::yielding) return;
+  chain.asked &= ~by_task;
+  if (!chain.asked) chain.interrupted = false;
+}
+
+/// Whether a request to the task is still to be thrown somewhere.
+inline bool Model::is_asked(const Chain& chain) const {
+  if (chain.asked & by_task) return true;
+  if (chain.state != Chain::waiting || !chain.parallel) return false;
+  const auto& live = chain.parallel->live;
+  return std::any_of(live.begin(), live.end(), [this](const Chain* branch) { return is_asked(*branch); });
+}
+
+/// It is thrown once in each branch that it has reached; for what is around them it has been thrown then.
+inline Thrown Model::take_request(Chain& chain) {
+  const Requests taken = std::exchange(chain.asked, 0);
+  chain.interrupted = false;
+  for (Chain* inner = &chain; inner->owner; inner = inner->owner->chain) {
+    inner->thrown |= known::any_throw_takes_all ? by_all : taken;
+    inner->owner->unthrown &= known::any_throw_takes_all ? 0 : ~taken;
+  }
+  return {Thrown::cancelled, taken & by_task ? chain.task->reason : -1};
+}
+
+}  // namespace model

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "model.hpp"
+
+namespace model {
+
+// Tasks
+
+inline Model::Task& Model::make_task(const Block& block, int index, Parallel* group) {
+  Task& task = tasks_.emplace_back();
+  task.id = ++last_id_;
+  task.index = index;
+  task.chain.task = &task;
+  task.chain.frames.push_back(Frame{&block, -1 - index, group});
+  pending_.push_back(&task);
+  return task;
+}
+
+inline bool Model::cancel(Task& task, int reason) {
+  if (task.status != pending) return false;
+  ++task.requests;
+  if (!is_asked(task.chain)) task.reason = reason;
+  ask(task.chain, by_task);
+  return true;
+}
+
+inline unsigned Model::uncancel(Task& task) {
+  if (task.requests > 0 && --task.requests == 0 && task.status == pending) withdraw(task.chain);
+  return task.requests;
+}
+
+inline void Model::end_standing(Task& task, int reason) {
+  if (task.status != pending) return;
+  task.status = cancelled;
+  const bool has_started = task.chain.state != Chain::created;
+  destroy(task.chain);
+  if (!has_started && task.index >= 0 && task.index < task_bodies) log(0, 0, Entry::unrun, task.index);
+  finish(task, cancelled, {{Thrown::cancelled, reason}});
+}
+
+/// The frames are gone.
+inline void Model::finish(Task& task, Status status, Outcome outcome) {
+  task.status = status;
+  task.outcome = outcome;
+  std::erase(pending_, &task);
+  if (current_ == &task.chain) current_ = nullptr;
+  check_drained();
+  if (program_.purge_when_done) std::erase_if(names_, [&](const auto& name) { return name.second == &task; });
+  if (status == failed) {
+    unseen_.push_back(&task);
+    report_unwatched(task);
+  }
+  while (!task.awaiters.empty()) {
+    const auto [chain, call, group] = task.awaiters.front();
+    task.awaiters.erase(task.awaiters.begin());
+    if (call) {
+      call->has_handle = true;
+      retain(&task);
+      push({Item::call, call});
+    } else if (group) {
+      std::erase(group->members, &task);
+      if (status == failed) group_failed(*group, look(task).thrown);
+      check_over(*group);
+    } else if (chain->needed == 0 || --chain->needed == 0) {
+      woken(*chain);
+    }
+  }
+  if (&task == main_ && !program_.polls) {
+    for (Task* other : std::vector(pending_)) {
+      if (other->chain.state == Chain::created) cancel(*other, -1);
+    }
+    stop_ = true;
+  }
+  report_unwatched(task);
+}
+
+/// An error that comes out nowhere. That an observed task was cancelled is none.
+inline void Model::report_lost(const Chain& branch) {
+  if (branch.observed && branch.observed->status == cancelled) return;
+  report(branch.task, branch.outcome.thrown);
+}
+
+/// A failure at which nobody can look any more.
+inline void Model::report_unwatched(Task& task) {
+  if (task.status == failed && !task.seen && task.handles == 0 && task.awaiters.empty())
+    report(&task, look(task).thrown);
+}
+
+inline void Model::report(Task* task, Thrown thrown) {
+  log(task ? task->id : 0, 0, Entry::reported, 0, thrown);
+  const bool is_heard =
+      std::any_of(signal_waiters_.begin(), signal_waiters_.end(), [](Chain* c) { return c->signal == 3; });
+  if ((task && task->tells) || closing_ || !is_heard) return;
+  dispatch(3, 0, task).tells = true;
+}
+
+/// How an ended task looks to who awaits it.
+inline Model::Outcome Model::look(Task& task) {
+  task.seen = true;
+  if (task.status == failed) std::erase(unseen_, &task);
+  if (task.status == cancelled) return {{Thrown::task_cancelled, task.outcome.thrown.code}};
+  return task.outcome;
+}
+
+/// Whether this is the running task, or one that holds it in a group.
+inline bool Model::is_around(const Task& task) const {
+  for (const Task* inner = current_task(); inner;) {
+    if (inner == &task) return true;
+    const auto member =
+        std::find_if(inner->awaiters.begin(), inner->awaiters.end(), [](const Awaiter& each) { return each.group; });
+    inner = member == inner->awaiters.end() ? nullptr : member->group->chain->task;
+  }
+  return false;
+}
+
+inline Model::Task* Model::registered(int name) const {
+  const auto found = std::find_if(names_.begin(), names_.end(), [&](const auto& each) { return each.first == name; });
+  return found == names_.end() ? nullptr : found->second;
+}
+
+inline void Model::add_name(int name, Task& task, int policy) {
+  Task* const old = registered(name);
+  std::erase_if(names_, [&](const auto& each) { return each.first == name; });
+  names_.emplace_back(name, &task);
+  if (old && policy == 3) cancel(*old, -1);
+}
+
+// What they share
+
+inline void Model::unlock() {
+  lock_free_ = lockers_.empty();
+  if (lock_free_) return;
+  lockers_.front()->handed = true;
+  woken(*lockers_.front());
+}
+
+inline void Model::give(Queue& queue, Value item) {
+  if (queue.getters.empty()) return queue.items.push_back(item);
+  Chain& getter = *queue.getters.front();
+  getter.handed = true;
+  getter.result.value = item;
+  woken(getter);
+}
+
+inline std::optional<Value> Model::take(Queue& queue) {
+  if (queue.items.empty()) return {};
+  const Value item = queue.items.front();
+  queue.items.pop_front();
+  if (!queue.putters.empty() &&
+      queue.items.size() < program_.capacities[static_cast<std::size_t>(&queue - &queues_[0])]) {
+    Chain& putter = *queue.putters.front();
+    give(queue, op_of(putter.frames.back()).id);
+    woken(putter);
+  }
+  return item;
+}
+
+/// Signals 0 and 1 have their waiters, those for 2 wait for any of 0, 1 and 2; 3 is the report of a failure.
+inline Model::Task& Model::dispatch(int signal, Value payload, Task* failed_task) {
+  static const Block nothing;
+  Task& task = make_task(signal < 3 ? handlers_[static_cast<std::size_t>(signal)] : nothing, -1, nullptr);
+  task.chain.frames.back().quiet = true;
+  retain(task.chain.observed = failed_task);
+  for (Chain* waiter : std::vector(signal_waiters_.begin(), signal_waiters_.end())) {
+    if (waiter->signal != signal && (waiter->signal != 2 || signal > 2)) continue;
+    waiter->result.value = payload;
+    woken(*waiter);
+    retain(failed_task);
+    if (failed_task) waiter->awaited = {failed_task};
+  }
+  push({Item::chain, &task.chain});
+  return task;
+}
+
+inline void Model::call(Call& call) {
+  call.state = Call::done;
+  current_ = nullptr;
+  log(0, call.op->id, Entry::called);
+  Thrown thrown;
+  for (const Op& op : call.op->blocks[0]) {
+    if (steps_ == most_steps) break;
+    ++steps_;
+    if (op.kind == Kind::leave) break;
+    if (op.kind == Kind::throw_error) thrown = {Thrown::error, op.id};
+    if (op.kind == Kind::throw_cancelled) thrown = {Thrown::cancelled, op.id};
+    if (thrown.kind) break;
+    run_plain(op, 0, nullptr);
+  }
+  if (call.has_handle) release(call.task);
+  if (thrown.kind) report(nullptr, thrown);
+}
+
+}  // namespace model
