@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <new>
+#include <utility>
 
 #include <errand/detail/compiler.hpp>
 
@@ -23,44 +24,122 @@ struct Pooled {
 
 // Implementation
 
-/// A piece of memory that slabs are cut from. It is freed when all of them are retired.
+/// A slab that was given back.
+struct FreeSlab {
+  FreeSlab* next;
+};
+
+/// A piece of memory that slabs are cut from. It is freed when none of them is in use.
 struct Region {
-  std::atomic<std::uint32_t> retired = 0;
-  const std::uint32_t slabs;
+  Region* prev = nullptr;  // among those that have a slab left
+  Region* next = nullptr;
+  FreeSlab* first = nullptr;
+  char* fresh;  // the first slab that was never used
+  std::uint32_t fresh_slabs;
+  std::uint32_t used = 0;
 
-  explicit Region(std::uint32_t count) noexcept : slabs(count) {}
-
-  void retire(std::uint32_t count) noexcept {
-    const std::uint32_t all = slabs;  // afterwards another thread may free it
-    if (retired.fetch_add(count, std::memory_order_acq_rel) + count == all) ::operator delete(this);
-  }
+  Region(char* first_slab, std::uint32_t slabs) noexcept : fresh(first_slab), fresh_slabs(slabs) {}
+  bool has_slab() const noexcept { return first || fresh_slabs > 0; }
 };
 
 /// Blocks of one size. It stands at a multiple of its own size, which is how a block finds it. A block that no thread
-/// keeps is retired; the slab is when all of its blocks are.
+/// keeps is retired; when all of its blocks are, the slab can be used anew.
 struct Slab {
-  static constexpr std::size_t size = 16384;
+  static constexpr std::size_t size = 8192;
 
   Region& region;
-  std::atomic<std::uint32_t> retired = 0;
   const std::uint32_t blocks;
+  std::atomic<std::uint32_t> retired = 0;
 
   Slab(Region& of, std::uint32_t count) noexcept : region(of), blocks(count) {}
 
-  static void retire(void* block, std::uint32_t count = 1) noexcept {
-    Slab* slab = reinterpret_cast<Slab*>(reinterpret_cast<std::uintptr_t>(block) / size * size);
-    const std::uint32_t all = slab->blocks;
-    if (slab->retired.fetch_add(count, std::memory_order_acq_rel) + count == all) slab->region.retire(1);
-  }
+  inline static void retire(void* block, std::uint32_t count = 1) noexcept;
 };
+
+/// The regions, for all threads. Nothing here has a destructor to run: it serves to the very end.
+class Slabs {
+ public:
+  /// Memory for a slab, and its region. Throws `std::bad_alloc`.
+  std::pair<Region*, char*> take() {
+    const Lock lock(flag_);
+    if (!first_) add_region();
+    Region& region = *first_;
+    char* memory = reinterpret_cast<char*>(region.first);
+    if (memory) {
+      region.first = region.first->next;
+    } else {
+      memory = region.fresh;
+      region.fresh += Slab::size;
+      --region.fresh_slabs;
+    }
+    ++region.used;
+    if (!region.has_slab()) unlink(region);
+    return {&region, memory};
+  }
+  void give_back(Slab& slab) noexcept {
+    const Lock lock(flag_);
+    Region& region = slab.region;
+    if (!region.has_slab()) link(region);
+    region.first = ::new (static_cast<void*>(&slab)) FreeSlab{region.first};
+    if (--region.used == 0 && region.next) {  // one is left for the next time
+      unlink(region);
+      ::operator delete(&region);
+    }
+  }
+
+ private:
+  class Lock {
+   public:
+    explicit Lock(std::atomic_flag& flag) noexcept : flag_(flag) {
+      while (flag_.test_and_set(std::memory_order_acquire)) flag_.wait(true, std::memory_order_relaxed);
+    }
+    ~Lock() {
+      flag_.clear(std::memory_order_release);
+      flag_.notify_one();
+    }
+
+   private:
+    std::atomic_flag& flag_;
+  };
+
+  void add_region() {
+    constexpr std::uint32_t most = 128;
+    char* const memory = static_cast<char*>(::operator new(sizeof(Region) + (slabs_ + 1) * Slab::size));
+    const auto begin = reinterpret_cast<std::uintptr_t>(memory + sizeof(Region));
+    link(*::new (static_cast<void*>(memory))
+             Region(memory + sizeof(Region) + (Slab::size - begin % Slab::size) % Slab::size, slabs_));
+    if (slabs_ < most) slabs_ *= 2;
+  }
+  void link(Region& region) noexcept {
+    region.prev = nullptr;
+    region.next = first_;
+    if (first_) first_->prev = &region;
+    first_ = &region;
+  }
+  void unlink(Region& region) noexcept {
+    (region.prev ? region.prev->next : first_) = region.next;
+    if (region.next) region.next->prev = region.prev;
+  }
+
+  std::atomic_flag flag_;
+  std::uint32_t slabs_ = 8;  // of the next region
+  Region* first_ = nullptr;
+};
+
+inline constinit Slabs all_slabs;
+
+inline void Slab::retire(void* block, std::uint32_t count) noexcept {
+  Slab* slab = reinterpret_cast<Slab*>(reinterpret_cast<std::uintptr_t>(block) / size * size);
+  const std::uint32_t all = slab->blocks;  // afterwards it may be another thread's
+  if (slab->retired.fetch_add(count, std::memory_order_acq_rel) + count == all) all_slabs.give_back(*slab);
+}
 
 /// The lists of one thread. Trivially destructible, so that what is freed after the thread's other objects are gone, a
 /// task in a global for one, still frees well.
 struct Pool {
   static constexpr std::size_t step = 16, classes = 65;
   static constexpr std::size_t head = (sizeof(Slab) + step - 1) / step * step;
-  static constexpr std::size_t most = 1u << 22;    // bytes that are kept at most
-  static constexpr std::uint32_t most_slabs = 64;  // in a region: each is twice the one before
+  static constexpr std::size_t most = 1u << 22;  // bytes that are kept at most
 
   struct Block {
     Block* next;
@@ -72,11 +151,7 @@ struct Pool {
   };
 
   Kept kept[classes];
-  std::size_t room = 0;         // how many more bytes may be kept
-  Region* region = nullptr;     // the newest
-  std::uint32_t slabs = 0;      // of it, that were never used
-  std::uint32_t slabs_was = 1;  // how many it had
-  char* next_slab = nullptr;
+  std::size_t room = 0;    // how many more bytes may be kept
   bool is_open = false;    // the thread's end will drain the lists
   bool is_closed = false;  // it has
 
@@ -94,22 +169,15 @@ struct Pool {
   }
 
   ERRAND_NOINLINE void start_slab(std::size_t i) {
-    if (slabs == 0) start_region();
+    const auto [region, memory] = all_slabs.take();
     const auto count = static_cast<std::uint32_t>((Slab::size - head) / (i * step));
-    kept[i].next = next_slab + head;
-    kept[i].uncarved = is_closed ? 1 : count;
-    ::new (static_cast<void*>(next_slab)) Slab(*region, count);
-    if (is_closed) Slab::retire(next_slab, count - 1);
-    --slabs;
-    next_slab += Slab::size;
-  }
-  void start_region() {
-    const std::uint32_t count = is_closed ? 1 : slabs_was < most_slabs ? 2 * slabs_was : most_slabs;
-    char* const memory = static_cast<char*>(::operator new(sizeof(Region) + (count + 1) * Slab::size));
-    region = ::new (static_cast<void*>(memory)) Region(count);
-    next_slab = memory + sizeof(Region);
-    next_slab += (Slab::size - reinterpret_cast<std::uintptr_t>(next_slab) % Slab::size) % Slab::size;
-    slabs = slabs_was = count;
+    ::new (static_cast<void*>(memory)) Slab(*region, count);
+    kept[i].next = memory + head;
+    kept[i].uncarved = count;
+    if (is_closed) {
+      kept[i].uncarved = 1;
+      if (count > 1) Slab::retire(memory, count - 1);
+    }
   }
 
   void open() noexcept {
@@ -127,8 +195,6 @@ struct Pool {
       if (list.uncarved > 0) Slab::retire(list.next, list.uncarved);
       list.uncarved = 0;
     }
-    if (slabs > 0) region->retire(slabs);
-    slabs = 0;
   }
 };
 

@@ -122,7 +122,7 @@ class Waiter : public Link, public Suspension {
     return true;
   }
   void resumed() {
-    Suspension::resumed();
+    if (Chain* const chain = std::exchange(chain_, nullptr)) chain->check_resumed();
     leave();  // the list where it is known that something was handed over
   }
 

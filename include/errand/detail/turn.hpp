@@ -21,7 +21,7 @@ inline void Loop::turn() {
 
 inline void Loop::turns() {
   const Inbox& others = *inbox;
-  const Step plain = timed_ ? Step::call : Step::chain;  // what needs no `run`
+  const Step plain = timed_ ? Step::none : Step::chain;  // what needs no `run`
   if (others.pending()) [[unlikely]]
     inbox->take(ready_);
   do {
