@@ -454,3 +454,18 @@ TEST_CASE("what a Reactor throws comes out of run, and the App can run again") {
   CHECK(app.all_tasks().empty());
   CHECK(app.run(support::Fixture::after(1ms, 7)) == 7);
 }
+
+APP_TEST("an awaiter that was awaited by a task which has ended can be awaited by another") {
+  errand::Event event;
+  auto wait = event.wait();
+  const auto awaits = [&]() -> Coro<> { co_await wait; };
+  add(awaits);
+  co_await errand::yield();
+  co_await errand::yield();
+  event.set();
+  co_await errand::yield();
+  co_await errand::yield();
+  co_await wait;
+  log("again");
+  expect("again");
+}

@@ -412,3 +412,79 @@ TEST_CASE("gather, race, time-outs and groups inside each other can be ended any
     CHECK(turns < 1000);
   }
 }
+
+APP_TEST("a request that is pending when the body ends without an await that suspends ends the members") {
+  const auto body = [&](TaskGroup& group) -> Coro<> {
+    group.add(nap("a", 10h));
+    co_return;
+  };
+  auto t = add([&]() -> Coro<> {
+    current_task().cancel("why");
+    co_await TaskGroup::run(body);
+  });
+  co_await end_of(t, log);
+  log(now());
+  expect("TaskCancelled why ; 0");
+}
+
+namespace {
+
+/// Adds a member to the group when it is destroyed.
+struct Adder {
+  Adder(TaskGroup& its_group, support::Log& its_log) : group(&its_group), log(&its_log) {}
+  Adder(Adder&& other) noexcept : group(std::exchange(other.group, nullptr)), log(other.log) {}
+  ~Adder() {
+    if (!group) return;
+    try {
+      group->add([] {});
+    } catch (const InvalidState&) {
+      (*log)("refused");
+    }
+  }
+  TaskGroup* group;
+  support::Log* log;
+};
+
+Coro<Adder> gives_adder(TaskGroup& group, support::Log& log) { co_return Adder(group, log); }
+
+}  // namespace
+
+APP_TEST("a group that is over takes no member from the destructor of the last one's result") {
+  const auto body = [&](TaskGroup& group) -> Coro<> {
+    group.add(gives_adder(group, log));
+    co_return;
+  };
+  co_await TaskGroup::run(body);
+  expect("refused");
+}
+
+APP_TEST("groups in groups, 10,000 deep, are cancelled and aborted") {
+  struct Nested {
+    static Coro<> in(int depth, int& alive) {
+      struct Counted {
+        explicit Counted(int& its_count) : count(its_count) { ++count; }
+        ~Counted() { --count; }
+        int& count;
+      } const counted(alive);
+      if (depth == 0) {
+        co_await errand::sleep(1h);
+      } else {
+        const auto body = [depth, &alive](TaskGroup& group) -> Coro<> {
+          group.add(in(depth - 1, alive));
+          co_return;
+        };
+        co_await TaskGroup::run(body);
+      }
+    }
+  };
+  int alive = 0;
+  for (const bool abort : {false, true}) {
+    auto t = add(Nested::in(10'000, alive));
+    co_await errand::sleep(1s);
+    CHECK(alive == 10'001);
+    abort ? t.abort() : t.cancel();
+    co_await errand::wait_all(t);
+    CHECK(t.cancelled());
+    CHECK(alive == 0);
+  }
+}

@@ -143,7 +143,10 @@ template <class T>
 AsyncGenerator<T>::~AsyncGenerator() {
   if (!promise_) return;
   if (promise().is_asked) {
-    if (promise_->chain->state == detail::Chain::State::running) {
+    for (detail::Chain* chain = promise_->chain->loop->current; chain;
+         chain = chain->flags & detail::Chain::is_branch ? &static_cast<detail::BranchBase*>(chain)->above()
+                                                         : nullptr) {
+      if (chain != promise_->chain) continue;
       std::fputs("errand: an AsyncGenerator is destroyed by its own coroutine\n", stderr);
       std::terminate();
     }

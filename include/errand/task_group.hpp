@@ -49,6 +49,7 @@ class TaskGroup : private detail::Branches {
 
   void branch_ended(detail::BranchBase& body) noexcept override;
   void asked_to_end(detail::Chain::Flag) noexcept override { is_ending_ = true; }
+  void over() noexcept override { is_ending_ = true; }
   void destroying() noexcept override { is_ending_ = is_destroyed_ = true; }
   detail::Chain* first_member() noexcept override;
   detail::Chain* next_to_destroy() noexcept override;
@@ -122,7 +123,7 @@ typename detail::WorkTraits<Work&&>::Handle TaskGroup::add(Work&& work, std::str
 inline void TaskGroup::branch_ended(detail::BranchBase& body) noexcept {
   if (body.ending == detail::BranchBase::Ending::error) {
     fail(body.error());
-  } else if (body.ending == detail::BranchBase::Ending::cancelled && !is_ending_) {
+  } else if (!is_ending_ && (body.ending == detail::BranchBase::Ending::cancelled || has_unthrown())) {
     fail(nullptr);
   }
 }

@@ -162,7 +162,7 @@ inline void Model::ask(Chain& chain, Requests from) {
   if (chain.state == Chain::waiting && chain.parallel && !chain.held) {
     Parallel& parallel = *chain.parallel;
     parallel.asked |= from;
-    parallel.unthrown |= known::thrown_requests_are_asked_again ? parallel.asked : from;
+    parallel.unthrown |= from;
     if (parallel.kind == Kind::group) parallel.ending = true;
     for (Task* member : std::vector(parallel.members)) {
       cancel(*member, parallel.asked & by_task ? chain.task->reason : -1);
@@ -205,8 +205,8 @@ inline Thrown Model::take_request(Chain& chain) {
   const Requests taken = std::exchange(chain.asked, 0);
   chain.interrupted = false;
   for (Chain* inner = &chain; inner->owner; inner = inner->owner->chain) {
-    inner->thrown |= known::any_throw_takes_all ? by_all : taken;
-    inner->owner->unthrown &= known::any_throw_takes_all ? 0 : ~taken;
+    inner->thrown |= taken;
+    inner->owner->unthrown &= ~taken;
   }
   return {Thrown::cancelled, taken & by_task ? chain.task->reason : -1};
 }

@@ -73,7 +73,12 @@ inline void Model::branch_ended(Parallel& parallel, Chain& branch) {
       if (std::exchange(parallel.has_lost, true)) report_lost(branch);
       return;
     case Kind::group:
-      if (is_cancelled ? !parallel.ending : bool(thrown.kind)) group_failed(parallel, is_cancelled ? Thrown{} : thrown);
+      parallel.waits_for_members = !parallel.members.empty();
+      if (thrown.kind && !is_cancelled) {
+        group_failed(parallel, thrown);
+      } else if (!parallel.ending && (is_cancelled || parallel.unthrown)) {
+        group_failed(parallel, {});
+      }
       return;
     default: disarm(parallel.timer, {Item::limit, &parallel}); return;
   }
@@ -99,7 +104,9 @@ inline void Model::group_failed(Parallel& group, Thrown thrown) {
   if (thrown.kind && group.error.kind) return report(group.chain->task, thrown);
   if (thrown.kind) group.error = thrown;
   if (std::exchange(group.ending, true)) return;
-  for (Task* member : std::vector(group.members)) cancel(*member, -1);
+  for (Task* member : std::vector(group.members)) {
+    cancel(*member, group.asked & by_task && !known::pending_reason_is_lost ? group.chain->task->reason : -1);
+  }
   if (!group.asked && !group.live.empty()) ask(*group.live.front(), by_owner);
 }
 
@@ -155,15 +162,13 @@ inline Model::Outcome Model::outcome_of(Parallel& parallel) {
     }
     case Kind::group:
       if (parallel.error.kind) return {parallel.error};
-      if (!may_suspend(*parallel.chain)) return {take_request(*parallel.chain)};
+      // A request that came while it waited, or was pending then, is thrown here; otherwise it did not suspend.
+      if ((known::groups_always_suspend || parallel.waits_for_members) && !may_suspend(*parallel.chain)) {
+        return {take_request(*parallel.chain)};
+      }
       return first;
     default:
-      if (!parallel.over || parallel.asked) return first;
-      if (first.thrown.kind == Thrown::cancelled) return {{Thrown::timeout}};
-      if (known::observed_cancellation_times_out && parallel.kind == Kind::wait_task && first.thrown.kind &&
-          parallel.branches.front().observed->status == cancelled) {
-        return {{Thrown::timeout}};
-      }
+      if (parallel.over && !parallel.asked && first.thrown.kind == Thrown::cancelled) return {{Thrown::timeout}};
       return first;
   }
 }

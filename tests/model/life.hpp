@@ -181,7 +181,6 @@ inline void Model::destroy_app() {
     for (const Item& item : std::exchange(*queue, {})) {
       if (item.type != Item::call) continue;
       Call& call = *static_cast<Call*>(item.what);
-      if (known::cancelled_callback_keeps_its_task && &call == last_call_) continue;
       if (call.has_handle) release(call.task);
     }
   }

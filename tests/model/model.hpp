@@ -17,10 +17,8 @@ namespace model {
 
 /// Where the library is known to differ from DESIGN.md: true means that the model does as the library does.
 namespace known {
-inline constexpr bool thrown_requests_are_asked_again = false;
-inline constexpr bool any_throw_takes_all = false;
-inline constexpr bool observed_cancellation_times_out = false;
-inline constexpr bool cancelled_callback_keeps_its_task = false;
+inline constexpr bool groups_always_suspend = true;
+inline constexpr bool pending_reason_is_lost = true;
 }  // namespace known
 
 /// What DESIGN.md, section 3, says of tasks, as an interpreter of programs: a queue, timers, wait lists, and for each
@@ -79,7 +77,7 @@ class Model {
 
   /// Requests to end: by the task's `cancel`, by a combinator.
   using Requests = unsigned;
-  static constexpr Requests by_task = 1, by_owner = 2, by_all = 3;
+  static constexpr Requests by_task = 1, by_owner = 2;
 
   /// A thread of control: a task's, or that of a branch of a combinator.
   struct Chain {
@@ -123,6 +121,7 @@ class Model {
     Chain* cancelled = nullptr;
     std::vector<Task*> members{};
     bool ending = false;
+    bool waits_for_members = false;  // the body has ended
     Thrown error{};
   };
 

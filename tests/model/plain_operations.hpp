@@ -72,7 +72,7 @@ inline std::optional<Model::Outcome> Model::plain(const Op& op, Parallel* group)
       call.state = Call::cancelled;
       disarm(call.timer, {Item::call, &call});
       if (call.task) std::erase_if(call.task->awaiters, [&](const Awaiter& each) { return each.call == &call; });
-      if (call.has_handle && !known::cancelled_callback_keeps_its_task) release(call.task);
+      if (call.has_handle) release(call.task);
       return value(1);
     }
     case Kind::call_soon: push({Item::call, &add_call(op)}); return value(0);
@@ -140,13 +140,7 @@ inline std::optional<Model::Outcome> Model::plain(const Op& op, Parallel* group)
   }
 }
 
-inline Model::Call& Model::add_call(const Op& op) {
-  Call* const old = std::exchange(last_call_, &calls_.emplace_back(Call{&op}));
-  if (known::cancelled_callback_keeps_its_task && old && old->state == Call::cancelled && old->has_handle) {
-    release(old->task);
-  }
-  return *last_call_;
-}
+inline Model::Call& Model::add_call(const Op& op) { return *(last_call_ = &calls_.emplace_back(Call{&op})); }
 
 /// NameTaken: 0 fail, 1 replace, 2 keep, 3 cancel.
 inline Model::Outcome Model::spawn(const Op& op) {

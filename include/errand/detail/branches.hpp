@@ -80,6 +80,8 @@ class Branches : public PlainWait {
   virtual Chain* first_member() noexcept { return nullptr; }
   /// What is to be destroyed next, before the frame that waits here; null where nothing is left.
   virtual Chain* next_to_destroy() noexcept { return live.empty() ? nullptr : &branch(live.back()); }
+  /// There is nothing left to wait for, and the combinator will go on.
+  virtual void over() noexcept {}
   /// Whether there is nothing left to wait for.
   virtual bool is_over() const noexcept { return live.empty(); }
 
@@ -94,6 +96,8 @@ class Branches : public PlainWait {
 
   /// Whether the task, or a combinator outside, has asked this one to end.
   bool was_asked() const noexcept { return asked_ != 0; }
+  /// Whether that has not been thrown in any branch.
+  bool has_unthrown() const noexcept { return unthrown_ != 0; }
   bool was_asked_by_task() const noexcept { return asked_ & Chain::asked_by_task; }
 
   /// A branch says that it has come to its end.
@@ -197,7 +201,10 @@ inline void Chain::request(Flag origin) noexcept {
 
 /// True where the request goes to the branches instead.
 inline bool Chain::ask(Flag origin) noexcept {
-  if (state == State::ended) return false;
+  if (state == State::ended) {
+    flags |= origin;
+    return false;
+  }
   if (state == State::waiting && waiting->kind == Kind::branches && !(flags & held)) {
     Branches& branches = static_cast<Branches&>(*waiting);
     branches.asked_ |= origin;
@@ -320,6 +327,7 @@ inline void Branches::ended(BranchBase& branch) noexcept {
 
 inline void Branches::check_over() noexcept {
   if (!is_over() || chain_->state != Chain::State::waiting || chain_->waiting != this) return;
+  over();
   chain_->state = Chain::State::ready;
   chain_->loop->run_next(*chain_);
 }

@@ -80,6 +80,9 @@ class Callback : public Call, public Pooled {
 /// A callback with its callable, which somebody derived from it calls.
 template <class F>
 class CallbackOf : public Callback {
+  static_assert(alignof(F) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__,
+                "the alignment of a callback may not be above the default one: keep such data in a std::unique_ptr");
+
  public:
   template <class G>
   CallbackOf(Loop& its_loop, G&& f) : Callback(its_loop) {

@@ -151,9 +151,8 @@ struct Pool {
   };
 
   Kept kept[classes];
-  std::size_t room = 0;    // how many more bytes may be kept
-  bool is_open = false;    // the thread's end will drain the lists
-  bool is_closed = false;  // it has
+  std::size_t room = 0;  // how many more bytes may be kept
+  bool is_open = false;  // the thread's end will drain the lists, or has done it
 
   /// A block of class i has 16 * i bytes.
   static constexpr std::size_t index(std::size_t size) noexcept { return (size + step - 1) / step; }
@@ -174,10 +173,6 @@ struct Pool {
     ::new (static_cast<void*>(memory)) Slab(*region, count);
     kept[i].next = memory + head;
     kept[i].uncarved = count;
-    if (is_closed) {
-      kept[i].uncarved = 1;
-      if (count > 1) Slab::retire(memory, count - 1);
-    }
   }
 
   void open() noexcept {
@@ -185,7 +180,6 @@ struct Pool {
     room = most;
   }
   void close() noexcept {
-    is_closed = true;
     room = 0;
     for (Kept& list : kept) {
       while (Block* block = list.first) {
@@ -207,7 +201,13 @@ struct PoolGuard {
 
 #if ERRAND_KEEP_BLOCKS
 
+ERRAND_NOINLINE inline void open_thread_pool() {
+  static thread_local PoolGuard guard;
+  (void)guard;
+}
+
 ERRAND_NOINLINE inline void* allocate_anew(std::size_t size) {
+  if (!thread_pool.is_open) open_thread_pool();
   const std::size_t i = Pool::index(size);
   return i < Pool::classes ? thread_pool.carve(i) : ::operator new(size);
 }
@@ -228,8 +228,7 @@ ERRAND_READS_THREAD_LOCAL inline void* allocate(std::size_t size) {
 ERRAND_NOINLINE inline void deallocate_for_good(void* block, std::size_t size) noexcept {
   if (Pool::index(size) >= Pool::classes) return free_sized(block, size);
   if (!thread_pool.is_open) {
-    static thread_local PoolGuard guard;
-    (void)guard;
+    open_thread_pool();
     return deallocate(block, size);
   }
   Slab::retire(block);

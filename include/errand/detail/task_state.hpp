@@ -188,6 +188,9 @@ inline TaskBase& task_of(Link& link) noexcept { return static_cast<TaskBase&>(st
 
 template <class T>
 class TaskState : public TaskBase {
+  static_assert(alignof(typename Storage<T>::Value) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__,
+                "the alignment of a result may not be above the default one: return a std::unique_ptr");
+
  public:
   /// A task of a coroutine, which belongs to it from now on.
   TaskState(Loop& its_loop, Promise<T>& promise) noexcept : TaskBase(its_loop) { adopt(promise); }
@@ -298,13 +301,11 @@ inline unsigned TaskBase::uncancel() {
 
 /// It was the first to observe the task.
 inline const Observer* TaskBase::membership() const noexcept {
-  for (const Link* link = awaiters.begin(); link != awaiters.end(); link = link->next) {
-    const Waiter& waiter = static_cast<const Waiter&>(*link);
-    if (waiter.kind == Kind::observer && static_cast<const Observer&>(waiter).group()) {
-      return &static_cast<const Observer&>(waiter);
-    }
-  }
-  return nullptr;
+  if (awaiters.empty()) return nullptr;
+  const Waiter& first = static_cast<const Waiter&>(*awaiters.begin());
+  if (first.kind != Kind::observer) return nullptr;
+  const Observer& observer = static_cast<const Observer&>(first);
+  return observer.group() ? &observer : nullptr;
 }
 
 inline void TaskBase::requested_by_group() noexcept {
@@ -340,6 +341,7 @@ inline bool TaskBase::is_around_step() const noexcept {
 inline bool TaskBase::abort(std::string_view reason) {
   loop->check_thread();
   if (done()) return false;
+  if (state == State::ended) return cancel(reason);  // some of its frames are just being destroyed
   if (is_around_step()) throw InvalidState("task '" + name() + "' cannot be aborted from inside");
   if (identity.details() || !reason.empty()) details().end_reason = reason;
   end_standing();
@@ -475,7 +477,10 @@ inline void Loop::run_first(Chain& chain) noexcept {
   current = &chain;
   if (chain.step == Step::first) {
     chain.step = Step::chain;
-    if ((chain.flags & (Chain::asked | Chain::has_work)) && !chain.begin()) return;
+    if ((chain.flags & (Chain::asked | Chain::has_work)) && !chain.begin()) {
+      if (!late_reports_.empty()) report_now();
+      return;
+    }
   }
   resume(chain);
 }

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: MIT
+// The workloads on standalone Asio. It can't destroy a coroutine from outside: no W6a.
+#include <asio/awaitable.hpp>
+#include <asio/bind_cancellation_slot.hpp>
+#include <asio/cancellation_signal.hpp>
+#include <asio/co_spawn.hpp>
+#include <asio/detached.hpp>
+#include <asio/executor_work_guard.hpp>
+#include <asio/experimental/channel.hpp>
+#include <asio/io_context.hpp>
+#include <asio/post.hpp>
+#include <asio/steady_timer.hpp>
+#include <asio/this_coro.hpp>
+#include <asio/use_awaitable.hpp>
+#include <chrono>
+#include <exception>
+#include <memory>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "bench.hpp"
+
+using namespace std::chrono_literals;
+using asio::use_awaitable;
+using Loop = asio::io_context;
+template <class T>
+using Coro = asio::awaitable<T>;
+using Channel = asio::experimental::channel<void(asio::error_code, long)>;
+
+namespace {
+
+/// Counts tasks down; who waits for the last goes on at once.
+class Countdown {
+ public:
+  Countdown(Loop& loop, long n) : left_(n), zero_(loop, 1) {}
+  void operator()() {
+    if (--left_ == 0) zero_.try_send(asio::error_code(), 0L);
+  }
+  auto wait() { return zero_.async_receive(use_awaitable); }
+
+ private:
+  long left_;
+  Channel zero_;
+};
+
+Coro<long> give(long i) { co_return i; }
+
+Coro<void> nap(Loop& loop, std::chrono::nanoseconds delay) {
+  asio::steady_timer timer(loop, delay);
+  co_await timer.async_wait(use_awaitable);
+}
+
+Coro<long> spawn_await(Loop& loop, long n) {
+  long sum = 0;
+  for (long i = 0; i < n; ++i) sum += co_await asio::co_spawn(loop, give(i), use_awaitable);
+  co_return sum;
+}
+
+/// There are no handles: each adds its result where it ends. A coroutine runs as soon as it is spawned, so that the
+/// memory of tasks that have yet to run can't be measured.
+Coro<long> spawn_many(Loop& loop, long n) {
+  long sum = 0;
+  Countdown left(loop, n);
+  const auto ended = [&](std::exception_ptr, long i) {
+    sum += i;
+    left();
+  };
+  for (long i = 0; i < n; ++i) asio::co_spawn(loop, give(i), ended);
+  co_await left.wait();
+  co_return sum;
+}
+
+Coro<long> yielding(Loop& loop, long n) {
+  for (long i = 0; i < n; ++i) co_await asio::post(loop, use_awaitable);
+  co_return n;
+}
+
+Coro<long> yields(Loop& loop, long n) {
+  long sum = 0;
+  Countdown left(loop, 1000);
+  const auto ended = [&](std::exception_ptr, long count) {
+    sum += count;
+    left();
+  };
+  for (int i = 0; i < 1000; ++i) asio::co_spawn(loop, yielding(loop, n / 1000), ended);
+  co_await left.wait();
+  co_return sum;
+}
+
+Coro<long> await_coro(long n) {
+  long sum = 0;
+  for (long i = 0; i < n; ++i) sum += co_await give(i);
+  co_return sum;
+}
+
+Coro<long> chain(long n) {
+  if (n == 0) co_return 0;
+  co_return 1 + co_await chain(n - 1);
+}
+
+Coro<long> sleepers(Loop& loop, long n) {
+  bench::Random random;
+  Countdown left(loop, n);
+  const auto ended = [&](std::exception_ptr) { left(); };
+  for (long i = 0; i < n; ++i) asio::co_spawn(loop, nap(loop, std::chrono::nanoseconds(random(100'000'000))), ended);
+  co_await left.wait();
+  co_return n;
+}
+
+/// A cancelled wait still calls its handler, from the loop.
+long timers(Loop& loop, long n) {
+  long sum = 0;
+  asio::steady_timer timer(loop);
+  for (long i = 0; i < n; ++i) {
+    timer.expires_after(1h);
+    timer.async_wait([](asio::error_code) {});
+    sum += static_cast<long>(timer.cancel());
+    loop.poll();
+  }
+  return sum;
+}
+
+Coro<long> cancel_sleeper(Loop& loop, long n) {
+  long sum = 0;
+  for (long i = 0; i < n; ++i) {
+    asio::cancellation_signal signal;
+    Countdown left(loop, 1);
+    const auto ended = [&](std::exception_ptr error) {
+      sum += error != nullptr;
+      left();
+    };
+    asio::co_spawn(loop, nap(loop, 1h), asio::bind_cancellation_slot(signal.slot(), ended));
+    co_await asio::post(loop, use_awaitable);
+    signal.emit(asio::cancellation_type::terminal);
+    co_await left.wait();
+  }
+  co_return sum;
+}
+
+Coro<void> echo(Channel& there, Channel& back, long n) {
+  for (long i = 0; i < n; ++i) {
+    const long item = co_await there.async_receive(use_awaitable);
+    co_await back.async_send(asio::error_code(), item, use_awaitable);
+  }
+}
+
+Coro<long> ping(Loop& loop, long n) {
+  Channel there(loop, 1), back(loop, 1);
+  asio::co_spawn(loop, echo(there, back, n), asio::detached);
+  long sum = 0;
+  for (long i = 0; i < n; ++i) {
+    co_await there.async_send(asio::error_code(), i, use_awaitable);
+    sum += co_await back.async_receive(use_awaitable);
+  }
+  co_await asio::post(loop, use_awaitable);
+  co_return sum;
+}
+
+Coro<void> produce(Channel& channel, long n) {
+  for (long i = 0; i < n; ++i) co_await channel.async_send(asio::error_code(), i, use_awaitable);
+}
+
+Coro<long> stream(Loop& loop, long n) {
+  Channel channel(loop, 64);
+  asio::co_spawn(loop, produce(channel, n), asio::detached);
+  long sum = 0;
+  for (long i = 0; i < n; ++i) sum += co_await channel.async_receive(use_awaitable);
+  co_await asio::post(loop, use_awaitable);
+  co_return sum;
+}
+
+long posts(Loop& loop, long n) {
+  long sum = 0;
+  std::thread other([&loop, &sum, n, alive = asio::make_work_guard(loop)] {
+    for (long i = 0; i < n; ++i) asio::post(loop, [&sum, i] { sum += i; });
+  });
+  loop.run();
+  other.join();
+  return sum;
+}
+
+/// Each could be cancelled, as in the others: a signal of its own.
+Coro<long> memory_of_sleepers(Loop& loop, long n, bench::Memory& memory) {
+  std::vector<std::unique_ptr<asio::cancellation_signal>> signals;
+  signals.reserve(static_cast<std::size_t>(n));
+  Countdown left(loop, n);
+  const auto ended = [&](std::exception_ptr) { left(); };
+  memory.begin();
+  for (long i = 0; i < n; ++i) {
+    signals.push_back(std::make_unique<asio::cancellation_signal>());
+    asio::co_spawn(loop, nap(loop, 1h), asio::bind_cancellation_slot(signals.back()->slot(), ended));
+  }
+  co_await asio::post(loop, use_awaitable);
+  memory.end();
+  for (auto& signal : signals) signal->emit(asio::cancellation_type::terminal);
+  co_await left.wait();
+  co_return n;
+}
+
+/// Runs until the coroutine has ended.
+long run(Loop& loop, Coro<long> coroutine) {
+  long result = 0;
+  asio::co_spawn(loop, std::move(coroutine), [&](std::exception_ptr error, long value) {
+    if (error) std::rethrow_exception(error);
+    result = value;
+  });
+  loop.run();
+  return result;
+}
+
+}  // namespace
+
+long bench::run(std::string_view workload, long n, Memory& memory) {
+  Loop loop(1);
+  if (workload == "W1") return ::run(loop, spawn_await(loop, n));
+  if (workload == "W2") return ::run(loop, spawn_many(loop, n));
+  if (workload == "W3") return ::run(loop, yields(loop, n));
+  if (workload == "W4") return ::run(loop, await_coro(n));
+  if (workload == "W4d") return ::run(loop, chain(n));
+  if (workload == "W5") return ::run(loop, sleepers(loop, n));
+  if (workload == "W5b") return timers(loop, n);
+  if (workload == "W6") return ::run(loop, cancel_sleeper(loop, n));
+  if (workload == "W7") return ::run(loop, ping(loop, n));
+  if (workload == "W7b") return ::run(loop, stream(loop, n));
+  if (workload == "W8") return posts(loop, n);
+  if (workload == "W9") return ::run(loop, memory_of_sleepers(loop, n, memory));
+  return unknown;
+}

@@ -1,0 +1,512 @@
+// SPDX-License-Identifier: MIT
+// The workloads by hand: the least code that does the work on plain coroutines. No errors, no names, no shared
+// ownership, no clean-up of what was not awaited, one waiter an object; so errand can't reach it, only come near.
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <coroutine>
+#include <exception>
+#include <mutex>
+#include <new>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "bench.hpp"
+
+namespace {
+
+/// Frames, cut from chunks and kept for reuse by their size.
+class Frames {
+ public:
+  static void* allocate(std::size_t size) {
+    Free*& head = lists_[list_of(size)];
+    return head ? std::exchange(head, head->next) : cut(list_of(size) * step);
+  }
+  static void release(void* frame, std::size_t size) {
+    Free*& head = lists_[list_of(size)];
+    head = new (frame) Free{head};
+  }
+
+ private:
+  struct Free {
+    Free* next;
+  };
+  static constexpr std::size_t step = 16;
+  static constexpr std::size_t chunk = 1 << 16;
+
+  static std::size_t list_of(std::size_t size) { return (size + step - 1) / step; }
+  static void* cut(std::size_t size) {
+    if (left_ < size) {
+      rest_ = static_cast<char*>(::operator new(chunk));
+      left_ = chunk;
+    }
+    left_ -= size;
+    return std::exchange(rest_, rest_ + size);
+  }
+
+  static inline Free* lists_[64] = {};
+  static inline char* rest_ = nullptr;
+  static inline std::size_t left_ = 0;
+};
+
+/// A coroutine that starts when it is awaited, or when the loop comes to it; the owner of its frame.
+class Job {
+ public:
+  struct promise_type;
+  using Handle = std::coroutine_handle<promise_type>;
+
+  explicit Job(Handle handle) : handle_(handle) {}
+  Job(Job&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
+  Job& operator=(Job&&) = delete;
+  ~Job() {
+    if (handle_) handle_.destroy();
+  }
+
+  Handle handle() const { return handle_; }
+  long result() const;
+
+  /// Starts it, and waits for its end.
+  auto operator co_await() const;
+  /// Waits for the end of one that the loop has.
+  auto joined() const;
+
+ private:
+  Handle handle_;
+};
+
+struct Job::promise_type {
+  promise_type* next = nullptr;  // in the loop's queue
+  std::coroutine_handle<> awaiter = std::noop_coroutine();
+  long result = 0;
+
+  struct Final {
+    bool await_ready() const noexcept { return false; }
+    std::coroutine_handle<> await_suspend(Handle ended) const noexcept { return ended.promise().awaiter; }
+    void await_resume() const noexcept {}
+  };
+
+  Job get_return_object() { return Job(Handle::from_promise(*this)); }
+  std::suspend_always initial_suspend() noexcept { return {}; }
+  Final final_suspend() noexcept { return {}; }
+  void return_value(long value) { result = value; }
+  void unhandled_exception() { std::terminate(); }
+  static void* operator new(std::size_t size) { return Frames::allocate(size); }
+  static void operator delete(void* frame, std::size_t size) { Frames::release(frame, size); }
+};
+
+using Waiting = Job::promise_type;
+
+long Job::result() const { return handle_.promise().result; }
+
+auto Job::operator co_await() const {
+  struct Call {
+    Handle called;
+    explicit Call(Handle handle) : called(handle) {}
+    bool await_ready() const { return false; }
+    Handle await_suspend(std::coroutine_handle<> caller) const {
+      called.promise().awaiter = caller;
+      return called;
+    }
+    long await_resume() const { return called.promise().result; }
+  };
+  return Call(handle_);
+}
+
+auto Job::joined() const {
+  struct Join {
+    Handle task;
+    explicit Join(Handle handle) : task(handle) {}
+    bool await_ready() const { return task.done(); }
+    void await_suspend(std::coroutine_handle<> caller) const { task.promise().awaiter = caller; }
+    long await_resume() const { return task.promise().result; }
+  };
+  return Join(handle_);
+}
+
+/// What is ready to go on, first come first served: a list through the promises.
+class Ready {
+ public:
+  void push(Waiting& waiting) {
+    waiting.next = nullptr;
+    (head_ ? tail_->next : head_) = &waiting;
+    tail_ = &waiting;
+  }
+  Waiting* pop() { return head_ ? std::exchange(head_, head_->next) : nullptr; }
+
+ private:
+  Waiting* head_ = nullptr;
+  Waiting* tail_ = nullptr;
+};
+
+Ready ready;
+
+Job spawn(Job job) {
+  ready.push(job.handle().promise());
+  return job;
+}
+
+struct Yield {
+  bool await_ready() const { return false; }
+  void await_suspend(Job::Handle caller) const { ready.push(caller.promise()); }
+  void await_resume() const {}
+};
+
+/// A place in one of the wheel's lists.
+struct Timer {
+  Timer* next = this;
+  Timer* previous = this;
+  std::int64_t deadline = 0;
+  Waiting* waiting = nullptr;
+
+  void insert_before(Timer& place) {
+    next = &place;
+    previous = place.previous;
+    previous->next = place.previous = this;
+  }
+  void remove() {
+    next->previous = previous;
+    previous->next = next;
+    next = previous = this;
+  }
+};
+
+/// A list for each tick of a millisecond; what is due later than a turn of the wheel stays in its list.
+class Wheel {
+ public:
+  void arm(Timer& timer, std::int64_t delay) {
+    timer.deadline = now_ + delay;
+    timer.insert_before(list_of(timer.deadline / tick));
+  }
+  /// Sleeps until the current tick is over; makes ready what was due in it.
+  void turn() {
+    std::this_thread::sleep_until(Clock::time_point(std::chrono::nanoseconds((current_ + 1) * tick)));
+    now_ = read();
+    for (; (current_ + 1) * tick <= now_; ++current_) sweep(list_of(current_));
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  static constexpr std::int64_t tick = 1 << 20;
+
+  static std::int64_t read() { return std::chrono::nanoseconds(Clock::now().time_since_epoch()).count(); }
+  Timer& list_of(std::int64_t at) { return lists_[static_cast<std::size_t>(at) % std::size(lists_)]; }
+  void sweep(Timer& list) {
+    for (Timer* timer = list.next; timer != &list;) {
+      Timer& due = *std::exchange(timer, timer->next);
+      if (due.deadline >= (current_ + 1) * tick) continue;
+      due.remove();
+      ready.push(*due.waiting);
+    }
+  }
+
+  Timer lists_[1024];
+  std::int64_t now_ = read();
+  std::int64_t current_ = now_ / tick;
+};
+
+Wheel wheel;
+
+constexpr std::int64_t hour = 3'600'000'000'000;
+
+/// Leaves the wheel when the frame that it is in is destroyed.
+class Sleep {
+ public:
+  explicit Sleep(std::int64_t delay) : delay_(delay) {}
+  Sleep(const Sleep&) = delete;
+  ~Sleep() { timer_.remove(); }
+  bool await_ready() const { return false; }
+  void await_suspend(Job::Handle caller) {
+    timer_.waiting = &caller.promise();
+    wheel.arm(timer_, delay_);
+  }
+  void await_resume() const {}
+
+ protected:
+  Timer timer_;
+  std::int64_t delay_;
+};
+
+struct Cancelled {};
+
+/// A sleep that throws once it is told to.
+class CancellableSleep : public Sleep {
+ public:
+  explicit CancellableSleep(CancellableSleep*& self) : Sleep(hour) { self = this; }
+  void cancel() {
+    cancelled_ = true;
+    timer_.remove();
+    ready.push(*timer_.waiting);
+  }
+  void await_resume() const {
+    if (cancelled_) throw Cancelled{};
+  }
+
+ private:
+  bool cancelled_ = false;
+};
+
+/// A ring with one putter and one getter.
+template <std::size_t Capacity>
+class Queue {
+ public:
+  auto put(long item) { return Put(*this, item); }
+  auto get() { return Get(*this); }
+
+ private:
+  static void wake(Waiting*& waiting) {
+    if (waiting) ready.push(*std::exchange(waiting, nullptr));
+  }
+
+  struct Put {
+    Queue& queue;
+    long item;
+    Put(Queue& to, long what) : queue(to), item(what) {}
+    bool await_ready() const { return queue.put_ - queue.got_ < Capacity; }
+    void await_suspend(Job::Handle caller) { queue.putter_ = &caller.promise(); }
+    void await_resume() {
+      queue.items_[queue.put_++ % Capacity] = item;
+      wake(queue.getter_);
+    }
+  };
+
+  struct Get {
+    Queue& queue;
+    explicit Get(Queue& from) : queue(from) {}
+    bool await_ready() const { return queue.put_ != queue.got_; }
+    void await_suspend(Job::Handle caller) { queue.getter_ = &caller.promise(); }
+    long await_resume() {
+      wake(queue.putter_);
+      return queue.items_[queue.got_++ % Capacity];
+    }
+  };
+
+  long items_[Capacity] = {};
+  std::size_t put_ = 0;
+  std::size_t got_ = 0;
+  Waiting* putter_ = nullptr;
+  Waiting* getter_ = nullptr;
+};
+
+/// Runs until the job has ended.
+long run(const Job& job) {
+  ready.push(job.handle().promise());
+  for (;;) {
+    while (Waiting* next = ready.pop()) Job::Handle::from_promise(*next).resume();
+    if (job.handle().done()) return job.result();
+    wheel.turn();
+  }
+}
+
+Job give(long i) { co_return i; }
+
+Job nap(std::int64_t delay) {
+  co_await Sleep(delay);
+  co_return 0;
+}
+
+std::vector<Job> room_for(long n) {
+  std::vector<Job> jobs;
+  jobs.reserve(static_cast<std::size_t>(n));
+  return jobs;
+}
+
+/// W1: a frame and a turn of the queue; the end goes straight on with who waits.
+Job spawn_await(long n) {
+  long sum = 0;
+  for (long i = 0; i < n; ++i) {
+    const Job task = spawn(give(i));
+    sum += co_await task.joined();
+  }
+  co_return sum;
+}
+
+/// W2: the frame is the task.
+Job spawn_many(long n, bench::Memory& memory) {
+  auto tasks = room_for(n);
+  memory.begin();
+  for (long i = 0; i < n; ++i) tasks.push_back(spawn(give(i)));
+  memory.end();
+  long sum = 0;
+  for (const auto& task : tasks) sum += co_await task.joined();
+  co_return sum;
+}
+
+Job yielding(long n) {
+  for (long i = 0; i < n; ++i) co_await Yield();
+  co_return n;
+}
+
+/// W3: to the end of the queue and back.
+Job yields(long n) {
+  auto tasks = room_for(1000);
+  for (int i = 0; i < 1000; ++i) tasks.push_back(spawn(yielding(n / 1000)));
+  long sum = 0;
+  for (const auto& task : tasks) sum += co_await task.joined();
+  co_return sum;
+}
+
+/// W4: a frame, there and back by symmetric transfer.
+Job await_coro(long n) {
+  long sum = 0;
+  for (long i = 0; i < n; ++i) sum += co_await give(i);
+  co_return sum;
+}
+
+/// W4d: the same, n levels deep.
+Job chain(long n) {
+  if (n == 0) co_return 0;
+  co_return 1 + co_await chain(n - 1);
+}
+
+/// W5: a frame with the timer in it; sleeps to the tick, not to the nanosecond.
+Job sleepers(long n) {
+  auto tasks = room_for(n);
+  bench::Random random;
+  for (long i = 0; i < n; ++i) tasks.push_back(spawn(nap(random(100'000'000))));
+  for (const auto& task : tasks) co_await task.joined();
+  co_return n;
+}
+
+/// W5b: into a list and out of it.
+Job timers(long n) {
+  long sum = 0;
+  for (long i = 0; i < n; ++i) {
+    Timer timer;
+    wheel.arm(timer, hour);
+    sum += timer.next != &timer;
+    timer.remove();
+  }
+  co_return sum;
+}
+
+Job cancellable(CancellableSleep*& sleep) {
+  try {
+    co_await CancellableSleep(sleep);
+  } catch (const Cancelled&) {
+    co_return 1;
+  }
+  co_return 0;
+}
+
+/// W6: one exception, thrown and caught in the same frame.
+Job cancel_sleeper(long n) {
+  long sum = 0;
+  for (long i = 0; i < n; ++i) {
+    CancellableSleep* sleep = nullptr;
+    const Job task = spawn(cancellable(sleep));
+    co_await Yield();
+    sleep->cancel();
+    sum += co_await task.joined();
+  }
+  co_return sum;
+}
+
+/// W6a: the frame is destroyed, with the timer in it.
+Job abort_sleeper(long n) {
+  long sum = 0;
+  for (long i = 0; i < n; ++i) {
+    const Job task = spawn(nap(hour));
+    co_await Yield();
+    sum += !task.handle().done();
+  }
+  co_return sum;
+}
+
+Job echo(Queue<1>& there, Queue<1>& back, long n) {
+  for (long i = 0; i < n; ++i) co_await back.put(co_await there.get());
+  co_return 0;
+}
+
+/// W7: two turns of the ready queue.
+Job ping(long n) {
+  Queue<1> there, back;
+  const Job echoing = spawn(echo(there, back, n));
+  long sum = 0;
+  for (long i = 0; i < n; ++i) {
+    co_await there.put(i);
+    sum += co_await back.get();
+  }
+  co_await echoing.joined();
+  co_return sum;
+}
+
+Job produce(Queue<64>& queue, long n) {
+  for (long i = 0; i < n; ++i) co_await queue.put(i);
+  co_return 0;
+}
+
+/// W7b: a place in a ring; a switch every 64 items.
+Job stream(long n) {
+  Queue<64> queue;
+  const Job producing = spawn(produce(queue, n));
+  long sum = 0;
+  for (long i = 0; i < n; ++i) sum += co_await queue.get();
+  co_await producing.joined();
+  co_return sum;
+}
+
+/// W8: a function and its argument in a vector under a mutex, which the loop swaps out.
+long posts(long n) {
+  struct Call {
+    void (*function)(long& sum, long i);
+    long argument;
+  };
+  std::mutex mutex;
+  std::condition_variable posted;
+  std::vector<Call> calls;
+  bool ended = false;
+
+  std::thread other([&] {
+    for (long i = 0; i < n; ++i) {
+      const std::lock_guard lock(mutex);
+      calls.push_back({[](long& sum, long item) { sum += item; }, i});
+      if (calls.size() == 1) posted.notify_one();
+    }
+    const std::lock_guard lock(mutex);
+    ended = true;
+    posted.notify_one();
+  });
+
+  long sum = 0;
+  std::vector<Call> taken;
+  do {
+    taken.clear();
+    std::unique_lock lock(mutex);
+    posted.wait(lock, [&] { return ended || !calls.empty(); });
+    taken.swap(calls);
+    lock.unlock();
+    for (const auto& call : taken) call.function(sum, call.argument);
+  } while (!taken.empty());
+  other.join();
+  return sum;
+}
+
+/// W9: a frame with the timer in it.
+Job memory_of_sleepers(long n, bench::Memory& memory) {
+  auto tasks = room_for(n);
+  memory.begin();
+  for (long i = 0; i < n; ++i) tasks.push_back(spawn(nap(hour)));
+  co_await Yield();
+  memory.end();
+  co_return n;
+}
+
+}  // namespace
+
+long bench::run(std::string_view workload, long n, Memory& memory) {
+  if (workload == "W1") return ::run(spawn_await(n));
+  if (workload == "W2") return ::run(spawn_many(n, memory));
+  if (workload == "W3") return ::run(yields(n));
+  if (workload == "W4") return ::run(await_coro(n));
+  if (workload == "W4d") return ::run(chain(n));
+  if (workload == "W5") return ::run(sleepers(n));
+  if (workload == "W5b") return ::run(timers(n));
+  if (workload == "W6") return ::run(cancel_sleeper(n));
+  if (workload == "W6a") return ::run(abort_sleeper(n));
+  if (workload == "W7") return ::run(ping(n));
+  if (workload == "W7b") return ::run(stream(n));
+  if (workload == "W8") return posts(n);
+  if (workload == "W9") return ::run(memory_of_sleepers(n, memory));
+  return unknown;
+}

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: MIT
+
+// The workloads on Go's goroutines, all on one processor. Functions are called, not awaited, and a goroutine can't
+// be destroyed from outside: no W4, W4d, W6a. There is no loop to post to: no W8.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"time"
+)
+
+// What the heap and the stacks grew by between two points.
+type memory struct{ grown int64 }
+
+func used() int64 {
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return int64(stats.HeapAlloc + stats.StackInuse)
+}
+
+func (m *memory) begin() {
+	runtime.GC()
+	m.grown = -used()
+}
+
+func (m *memory) end() { m.grown += used() }
+
+// The numbers of bench.hpp's Random.
+type random struct{ state uint64 }
+
+func (r *random) next(below int64) int64 {
+	r.state = r.state*6364136223846793005 + 1442695040888963407
+	return int64((r.state >> 33) % uint64(below))
+}
+
+// Starts f in a goroutine; its result comes over the channel.
+func spawn(f func() int64) chan int64 {
+	result := make(chan int64, 1)
+	go func() { result <- f() }()
+	return result
+}
+
+func spawnAwait(n int64, _ *memory) (sum int64) {
+	for i := int64(0); i < n; i++ {
+		i := i
+		sum += <-spawn(func() int64 { return i })
+	}
+	return
+}
+
+func spawnMany(n int64, m *memory) (sum int64) {
+	tasks := make([]chan int64, 0, n)
+	m.begin()
+	for i := int64(0); i < n; i++ {
+		i := i
+		tasks = append(tasks, spawn(func() int64 { return i }))
+	}
+	m.end()
+	for _, task := range tasks {
+		sum += <-task
+	}
+	return
+}
+
+func yields(n int64, _ *memory) (sum int64) {
+	var tasks []chan int64
+	for i := 0; i < 1000; i++ {
+		tasks = append(tasks, spawn(func() int64 {
+			for i := int64(0); i < n/1000; i++ {
+				runtime.Gosched()
+			}
+			return n / 1000
+		}))
+	}
+	for _, task := range tasks {
+		sum += <-task
+	}
+	return
+}
+
+func sleepers(n int64, _ *memory) int64 {
+	numbers := random{1}
+	tasks := make([]chan int64, 0, n)
+	for i := int64(0); i < n; i++ {
+		delay := time.Duration(numbers.next(100_000_000))
+		tasks = append(tasks, spawn(func() int64 { time.Sleep(delay); return 0 }))
+	}
+	for _, task := range tasks {
+		<-task
+	}
+	return n
+}
+
+func timers(n int64, _ *memory) (sum int64) {
+	for i := int64(0); i < n; i++ {
+		if time.AfterFunc(time.Hour, func() {}).Stop() {
+			sum++
+		}
+	}
+	return
+}
+
+// Sleeps for an hour, or until it is cancelled.
+func hang(ctx context.Context) int64 {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return 0
+	case <-ctx.Done():
+		return 1
+	}
+}
+
+func cancelSleeper(n int64, _ *memory) (sum int64) {
+	for i := int64(0); i < n; i++ {
+		ctx, cancel := context.WithCancel(context.Background())
+		task := spawn(func() int64 { return hang(ctx) })
+		runtime.Gosched()
+		cancel()
+		sum += <-task
+	}
+	return
+}
+
+func ping(n int64, _ *memory) (sum int64) {
+	there, back := make(chan int64, 1), make(chan int64, 1)
+	go func() {
+		for i := int64(0); i < n; i++ {
+			back <- <-there
+		}
+	}()
+	for i := int64(0); i < n; i++ {
+		there <- i
+		sum += <-back
+	}
+	return
+}
+
+func stream(n int64, _ *memory) (sum int64) {
+	queue := make(chan int64, 64)
+	go func() {
+		for i := int64(0); i < n; i++ {
+			queue <- i
+		}
+	}()
+	for i := int64(0); i < n; i++ {
+		sum += <-queue
+	}
+	return
+}
+
+func memoryOfSleepers(n int64, m *memory) (sum int64) {
+	type task struct {
+		cancel context.CancelFunc
+		result chan int64
+	}
+	tasks := make([]task, 0, n)
+	m.begin()
+	for i := int64(0); i < n; i++ {
+		ctx, cancel := context.WithCancel(context.Background())
+		tasks = append(tasks, task{cancel, spawn(func() int64 { return hang(ctx) })})
+	}
+	runtime.Gosched()
+	m.end()
+	for _, task := range tasks {
+		task.cancel()
+		sum += <-task.result
+	}
+	return
+}
+
+var workloads = map[string]func(int64, *memory) int64{
+	"W1":  spawnAwait,
+	"W2":  spawnMany,
+	"W3":  yields,
+	"W5":  sleepers,
+	"W5b": timers,
+	"W6":  cancelSleeper,
+	"W7":  ping,
+	"W7b": stream,
+	"W9":  memoryOfSleepers,
+}
+
+func main() {
+	runtime.GOMAXPROCS(1)
+	if len(os.Args) != 3 {
+		os.Exit(2)
+	}
+	name := os.Args[1]
+	n, err := strconv.ParseInt(os.Args[2], 10, 64)
+	if err != nil {
+		os.Exit(2)
+	}
+	workload, known := workloads[name]
+	if !known {
+		fmt.Fprintf(os.Stderr, "bench: no workload %s here\n", name)
+		os.Exit(3)
+	}
+	var m memory
+	begin := time.Now()
+	checksum := workload(n, &m)
+	took := time.Since(begin)
+	fmt.Printf("%s %.1f ns %.1f bytes %d\n", name, float64(took.Nanoseconds())/float64(n), float64(m.grown)/float64(n),
+		checksum)
+}
