@@ -309,3 +309,11 @@ PLAIN_TEST("the end of the App destroys what a time-out is around, after any num
     CHECK(held.use_count() == 1);
   }
 }
+
+APP_TEST("a task that is cancelled just before the time-out around its handle comes out as cancelled") {
+  auto t = add(after(1h));
+  later(1s, [&] { t.abort("first"); });
+  co_await end_of(wait_for(t, 1s), log);
+  log(now());
+  expect("TaskCancelled first ; 1");
+}

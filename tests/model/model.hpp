@@ -19,6 +19,7 @@ namespace model {
 namespace known {
 inline constexpr bool groups_always_suspend = true;
 inline constexpr bool pending_reason_is_lost = true;
+inline constexpr bool stop_does_not_see_callbacks = true;
 }  // namespace known
 
 /// What DESIGN.md, section 3, says of tasks, as an interpreter of programs: a queue, timers, wait lists, and for each
