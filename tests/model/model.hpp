@@ -147,7 +147,7 @@ class Model {
   };
   struct Call {
     const Op* op;
-    enum State : std::uint8_t { pending, done, cancelled } state = pending;
+    enum State : std::uint8_t { waits, called, taken_back } state = waits;
     Time timer{};
     Task* task = nullptr;  // whose end it waits for
     bool has_handle = false;

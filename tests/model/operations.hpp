@@ -31,7 +31,7 @@ inline void Model::begin_op(Chain& chain) {
 }
 
 inline void Model::await_op(Chain& chain, const Op& op) {
-  const auto [a, b, c] = op.arguments;
+  const std::uint8_t a = op.arguments[0], b = op.arguments[1], c = op.arguments[2];
   Queue& queue = queues_[a % 2];
   const auto pause = [&] {
     if (!may_suspend(chain)) return complete(chain, {take_request(chain)});

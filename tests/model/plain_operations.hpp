@@ -16,7 +16,7 @@ inline void Model::run_plain(const Op& op, int who, Parallel* group) {
 
 /// Nothing where there is nothing to do it with.
 inline std::optional<Model::Outcome> Model::plain(const Op& op, Parallel* group) {
-  const auto [a, b, c] = op.arguments;
+  const std::uint8_t a = op.arguments[0], b = op.arguments[1], c = op.arguments[2];
   const auto value = [](Value number) { return Outcome{{}, number}; };
   const auto thrown = [](Thrown::Kind kind) { return Outcome{{kind}}; };
   Task* const task = shape_of(op.kind).arguments[0] == 't' ? slots_[a] : nullptr;
@@ -67,9 +67,9 @@ inline std::optional<Model::Outcome> Model::plain(const Op& op, Parallel* group)
     case Kind::dispatch: return value(dispatch(a % 3, op.id).id);
     case Kind::advance: now_ += a; return value(0);
     case Kind::cancel_call: {
-      if (!last_call_ || last_call_->state != Call::pending) return value(0);
+      if (!last_call_ || last_call_->state != Call::waits) return value(0);
       Call& call = *last_call_;
-      call.state = Call::cancelled;
+      call.state = Call::taken_back;
       disarm(call.timer, {Item::call, &call});
       if (call.task) std::erase_if(call.task->awaiters, [&](const Awaiter& each) { return each.call == &call; });
       if (call.has_handle) release(call.task);

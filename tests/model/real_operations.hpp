@@ -8,7 +8,7 @@ namespace model {
 inline Real::Coro<Value> Real::await_op(const Op& op) {
   const std::uint8_t a = op.arguments[0], b = op.arguments[1], c = op.arguments[2];
   const auto both = [this, a, b] { return slots_[a] && slots_[b]; };
-  const auto mask = [this](const errand::Waited<Value>& waited, const Task& first, const Task& second) {
+  const auto mask = [](const errand::Waited<Value>& waited, const Task& first, const Task& second) {
     Value done = 0;
     for (const Task& task : waited.done) done |= (task == first) + 2 * (task == second);
     return done;
@@ -151,7 +151,7 @@ inline void Real::run_plain(Place place, const Op& op) {
 
 /// Empty where there is nothing to do it with.
 inline std::optional<Value> Real::plain(Place place, const Op& op) {
-  const auto [a, b, c] = op.arguments;
+  const std::uint8_t a = op.arguments[0], b = op.arguments[1], c = op.arguments[2];
   const auto policy = static_cast<errand::NameTaken>(c);
   const char type = shape_of(op.kind).arguments[0];
   const auto id_of = [](const errand::Task<>& task) { return static_cast<Value>(task.id()); };

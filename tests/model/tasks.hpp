@@ -175,7 +175,7 @@ inline Model::Task& Model::dispatch(int signal, Value payload, Task* failed_task
 }
 
 inline void Model::call(Call& call) {
-  call.state = Call::done;
+  call.state = Call::called;
   current_ = nullptr;
   log(0, call.op->id, Entry::called);
   Thrown thrown;
