@@ -12,20 +12,8 @@ static_assert(!std::is_copy_constructible_v<AsyncGenerator<int>> && std::is_move
 
 namespace {
 
-/// Logs its end.
-class Says {
- public:
-  Says(support::Log& log, std::string what) : log_(log), what_(std::move(what)) {}
-  Says(const Says&) = delete;
-  ~Says() { log_(what_); }
-
- private:
-  support::Log& log_;
-  const std::string what_;
-};
-
 AsyncGenerator<int> numbers(support::Log& log, int count, std::chrono::nanoseconds delay = 0s) {
-  const Says says(log, "gone");
+  const support::Says says(log, "gone");
   log("begun");
   for (int i = 1; i <= count; ++i) {
     if (delay > 0s) co_await errand::sleep(delay);
@@ -67,7 +55,7 @@ APP_TEST("a generator is lazy, runs inside who asks, and is exhausted for ever")
 
 APP_TEST("an error of the body comes out once, behind the values before it, and then it is exhausted") {
   const auto failing = [this]() -> AsyncGenerator<int> {
-    const Says says(log, "gone");
+    const support::Says says(log, "gone");
     co_yield 1;
     co_await errand::sleep(1s);
     throw runtime_error("failed");
@@ -199,7 +187,7 @@ APP_TEST("values that can only be moved, references, and values whose move throw
     Fragile(const Fragile&) = delete;
   };
   const auto fragile = [this]() -> AsyncGenerator<Fragile> {
-    const Says says(log, "gone");
+    const support::Says says(log, "gone");
     co_yield Fragile();
   };
   auto pointers = moved();

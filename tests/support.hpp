@@ -95,6 +95,18 @@ class Log {
   std::vector<std::string> entries_;
 };
 
+/// Logs its end.
+class Says {
+ public:
+  Says(Log& log, std::string what) : log_(log), what_(std::move(what)) {}
+  Says(const Says&) = delete;
+  ~Says() { log_(what_); }
+
+ private:
+  Log& log_;
+  const std::string what_;
+};
+
 /// What a test stands on: an App named "app" on a ManualClock that starts at 0, a log, and what was reported.
 class Fixture {
  public:

@@ -48,23 +48,12 @@ Coro<> in_group(Coro<> a, Coro<> b) {
 using Two = Coro<> (*)(Coro<>, Coro<>);
 constexpr Two combinators[] = {in_gather, in_vector, in_settled, in_race, in_group};
 
-/// Logs its end.
-class Says {
- public:
-  Says(support::Log& log, std::string what) : log_(log), what_(std::move(what)) {}
-  Says(const Says&) = delete;
-  ~Says() { log_(what_); }
-
- private:
-  support::Log& log_;
-  const std::string what_;
-};
 Coro<> held(support::Log& log, std::string name) {
-  const Says says(log, name);
+  const support::Says says(log, name);
   co_await tidy(log, name, 1s);
 }
 Coro<> holder(support::Log& log, Two two) {
-  const Says says(log, "caller");
+  const support::Says says(log, "caller");
   co_await two(held(log, "a"), held(log, "b"));
 }
 

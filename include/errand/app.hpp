@@ -393,7 +393,7 @@ ERRAND_NOINLINE TaskOf<Work&&> App::add_specially(Work&& work, const std::string
       }
     }
     detail::TaskBase& task = detail::make_task(*loop_, std::forward<Work>(work));
-    Handle handle{detail::TaskHandle(&task)};
+    Handle handle{detail::TaskHandle(task)};
     introduce(task, name, taken);
     return handle;
   }
@@ -405,7 +405,7 @@ inline void App::introduce(detail::TaskBase& task, const std::string& name, Name
   try {
     if (!name.empty()) register_task(task, name, taken);
     if (before_start) {
-      life_.listeners.add(Phase::before_server_start, std::make_unique<detail::StartTask>(detail::TaskHandle(&task)));
+      life_.listeners.add(Phase::before_server_start, std::make_unique<detail::StartTask>(detail::TaskHandle(task)));
     }
   } catch (...) {
     task.end_standing();
@@ -468,7 +468,7 @@ inline std::vector<Task<>> App::all_tasks() const {
   loop_->check_thread();
   std::vector<Task<>> all;
   for (detail::Link* link = loop_->pending.begin(); link != loop_->pending.end(); link = link->next) {
-    all.push_back(Task<>(detail::TaskHandle(&detail::task_of(*link))));
+    all.push_back(Task<>(detail::TaskHandle(detail::task_of(*link))));
   }
   return all;
 }
@@ -501,7 +501,7 @@ template <class T>
 T App::run(Coro<T> main, RunOptions options) {
   Inside::check(*this);
   const Inside inside(*this);
-  Task<T> task{detail::TaskHandle(&detail::make_task(*loop_, std::move(main)))};
+  Task<T> task{detail::TaskHandle(detail::make_task(*loop_, std::move(main)))};
   struct Ended final : detail::Observer {
     explicit Ended(App& its_app) : app(its_app) {}
     /// What has not started when main ends does not start.

@@ -38,7 +38,7 @@ TaskOf<Work&&> create_task(Work&& work, std::string name) {
   detail::Loop* loop = detail::this_thread().loop;
   if (!loop) throw InvalidState("no App runs on this thread");
   detail::TaskBase& task = detail::make_task(*loop, std::forward<Work>(work));
-  TaskOf<Work&&> handle{detail::TaskHandle(&task)};
+  TaskOf<Work&&> handle{detail::TaskHandle(task)};
   if (!name.empty()) {
     try {
       task.details().name = std::move(name);

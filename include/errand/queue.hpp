@@ -68,6 +68,7 @@ class Queue {
 
   std::size_t capacity_;  // 0 once it is closed
   std::size_t unfinished_ = 0;
+  /// A Ring moves its items when it grows.
   std::conditional_t<std::is_nothrow_move_constructible_v<T>, detail::Ring<T>, std::deque<T>> items_;
   detail::WaitList getters_;
   detail::WaitList putters_;

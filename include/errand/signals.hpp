@@ -351,7 +351,7 @@ inline Task<> Signals::dispatch(std::string_view event, std::any payload) {
     for (const std::size_t i : order) handlers.emplace_back(found[i].second, i >= exact_ones);
   }
   TaskBase& task = make_task(loop_, handle_signal(signal, std::move(with_parameter), std::move(handlers)));
-  Task<> handle{TaskHandle(&task)};
+  Task<> handle{TaskHandle(task)};
   try {
     wake(name, signal);
   } catch (...) {

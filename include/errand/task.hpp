@@ -273,7 +273,7 @@ TaskHandle typed_handle(TaskBase& task, std::string_view name) {
   if constexpr (!std::is_void_v<T>) {
     if (!dynamic_cast<TaskState<T>*>(&task)) throw TaskTypeMismatch(std::string(name));
   }
-  return TaskHandle(&task);
+  return TaskHandle(task);
 }
 
 template <class T, class F>
@@ -281,7 +281,7 @@ class DoneCallback final : public CallbackOf<F>, public Observer {
  public:
   using CallbackOf<F>::CallbackOf;
   void task_ended(TaskBase& task) noexcept override {
-    task_ = TaskHandle(&task);
+    task_ = TaskHandle(task);
     task.loop->make_ready(*this);
   }
 
@@ -317,7 +317,7 @@ CallHandle Task<T>::add_done_callback(F&& f) {
 inline Task<> current_task() {
   detail::Loop* loop = detail::this_thread().loop;
   if (!loop || !loop->current) return {};
-  return Task<>(detail::TaskHandle(&static_cast<detail::TaskBase&>(loop->current->root())));
+  return Task<>(detail::TaskHandle(static_cast<detail::TaskBase&>(loop->current->root())));
 }
 
 }  // namespace errand

@@ -68,14 +68,8 @@ class TaskGroup : private detail::Branches {
 /// A member that has not ended.
 class TaskGroup::Member final : public detail::Observer, public detail::Pooled {
  public:
-  Member(TaskGroup& group, detail::TaskBase& task) noexcept : group_(group), task_(task) {
-    place_.member = this;
-    ++task.loop->members;
-  }
-  ~Member() {
-    --task_.loop->members;
-    place_.unlink();
-  }
+  Member(TaskGroup& group, detail::TaskBase& task) noexcept : group_(group), task_(task) { place_.member = this; }
+  ~Member() { place_.unlink(); }
 
   struct Place : detail::Link {
     Member* member;
@@ -106,7 +100,7 @@ typename detail::WorkTraits<Work&&>::Handle TaskGroup::add(Work&& work, std::str
   if (is_ending_) throw InvalidState("the TaskGroup is ending and takes no more members");
   detail::Loop& loop = *chain()->loop;
   auto& task = detail::make_task(loop, std::forward<Work>(work));
-  typename detail::WorkTraits<Work&&>::Handle handle{detail::TaskHandle(&task)};
+  typename detail::WorkTraits<Work&&>::Handle handle{detail::TaskHandle(task)};
   try {
     if (!name.empty()) task.details().name = std::move(name);
     auto* member = new Member(*this, task);

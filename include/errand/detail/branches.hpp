@@ -176,14 +176,17 @@ void Chain::visit(Visit visit) noexcept {
     }
     while (!to_visit) {
       if (chain == this) return;
-      Branches* const of = chain->flags & is_branch ? static_cast<BranchBase*>(chain)->owner : chain->group();
+      Branches* of = nullptr;
+      Link* branch = nullptr;
       if (chain->flags & is_branch) {
-        Link* sibling = static_cast<BranchBase*>(chain)->sibling.next;
-        if (sibling != of->live.end()) to_visit = &Branches::branch(*sibling);
+        of = static_cast<BranchBase*>(chain)->owner;
+        branch = static_cast<BranchBase*>(chain)->sibling.next;
       } else {
+        of = chain->group();
         to_visit = chain->next_member();
-        if (!to_visit && !of->live.empty()) to_visit = &Branches::branch(of->live.front());
+        branch = of->live.begin();
       }
+      if (!to_visit && branch != of->live.end()) to_visit = &Branches::branch(*branch);
       chain = of->chain();
     }
     chain = to_visit;

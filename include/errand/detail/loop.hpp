@@ -204,7 +204,7 @@ class Loop {
   void take_due();
   void resume(Chain& chain) noexcept;
   void run(Node& node) noexcept;
-  void run_first(Chain& chain) noexcept;
+  void run_untimed(Node& node) noexcept;
   void run_timed(Node& node) noexcept;
   ERRAND_NOINLINE void destroy() noexcept { delete this; }
   [[noreturn]] ERRAND_NOINLINE static void wrong_thread() {

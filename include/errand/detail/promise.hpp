@@ -69,43 +69,39 @@ struct FinalAwaiter {
   void await_resume() const noexcept {}
 };
 
-/// The promise without `return_value` and `return_void`, of which there may be only one.
+/// How every Coro begins and ends.
+struct CoroPromise : AwaitingPromise<> {
+  std::suspend_always initial_suspend() const noexcept { return {}; }
+  FinalAwaiter final_suspend() const noexcept { return {}; }
+  void unhandled_exception() noexcept {
+    set_error();
+    is_cancelled = handling<Cancelled>();
+  }
+};
+
+/// The promise without `return_value`, which the kinds of results do not share.
 template <class T>
-struct ResultPromise : AwaitingPromise<> {
+struct ResultPromise : CoroPromise {
   union {
     typename Stored<T>::type value;  // where `has_value`
   };
 
   ResultPromise() noexcept {}
-  ~ResultPromise() {
-    if constexpr (!std::is_trivially_destructible_v<typename Stored<T>::type>) {
-      if (has_value) std::destroy_at(std::addressof(value));
-    }
-  }
+  ~ResultPromise() { destroy_value(); }
 
-  std::suspend_always initial_suspend() const noexcept { return {}; }
-  FinalAwaiter final_suspend() const noexcept { return {}; }
   void unhandled_exception() noexcept {
-    if (std::exchange(has_value, false)) std::destroy_at(std::addressof(value));  // a local's destructor has thrown
-    set_error();
-    is_cancelled = handling<Cancelled>();
+    destroy_value();  // a local's destructor has thrown after co_return
+    CoroPromise::unhandled_exception();
   }
   template <class... Args>
   void set_value(Args&&... args) {
     std::construct_at(std::addressof(value), std::forward<Args>(args)...);
     has_value = true;
   }
-};
 
-/// That of a coroutine without a value.
-template <>
-struct ResultPromise<void> : AwaitingPromise<> {
-  std::suspend_always initial_suspend() const noexcept { return {}; }
-  FinalAwaiter final_suspend() const noexcept { return {}; }
-  void unhandled_exception() noexcept {
-    has_value = false;
-    set_error();
-    is_cancelled = handling<Cancelled>();
+ private:
+  void destroy_value() noexcept {
+    if (std::exchange(has_value, false)) std::destroy_at(std::addressof(value));
   }
 };
 
@@ -129,10 +125,14 @@ class Promise<T&> final : public ResultPromise<T&> {
 };
 
 template <>
-class Promise<void> final : public ResultPromise<void> {
+class Promise<void> final : public CoroPromise {
  public:
   Coro<void> get_return_object() noexcept;
   void return_void() noexcept { has_value = true; }
+  void unhandled_exception() noexcept {
+    has_value = false;
+    CoroPromise::unhandled_exception();
+  }
 };
 
 }  // namespace errand::detail

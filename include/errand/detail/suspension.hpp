@@ -22,6 +22,7 @@ class Suspension : public TimerNode, public OwnAwaitable {
   Chain* chain() const noexcept { return chain_; }
 
   const Kind kind;
+  bool is_broken = false;  // what it waited for, or was handed something by, is gone
 
  protected:
   enum class Place : std::uint8_t { nowhere, list, timers };  // where it stands while it waits
@@ -47,13 +48,7 @@ class Suspension : public TimerNode, public OwnAwaitable {
   }
   [[noreturn]] ERRAND_NOINLINE static void throw_reuse() { throw InvalidState("this is being awaited already"); }
 
- private:
   const Place place_;
-
- public:
-  bool is_broken = false;  // what it waited for, or was handed something by, is gone
-
- protected:
   Chain* chain_ = nullptr;  // from the moment it is awaited
 };
 

@@ -7,7 +7,7 @@
 
 namespace errand::detail {
 
-// How the loop runs what is ready. Steps that are timed stand in task_state.hpp.
+// How the loop runs what is ready. Steps that are not plain stand in steps.hpp.
 
 inline void Loop::wake_all(List& list) noexcept {
   while (!list.empty()) WaitList::of<Waiter>(list.front()).wake();

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include <errand/detail/list.hpp>
+
+namespace errand::detail {
+
+/// What few tasks have.
+struct TaskDetails {
+  std::uint64_t id = 0;
+  std::string name;
+  std::string request_reason;
+  std::string end_reason;
+  List names;  // those under which it is registered: the registry links its
+               // entries here
+  std::uint32_t registrations = 0;
+  bool is_report = false;  // it dispatches a failure: its own is not dispatched again
+};
+
+/// The id of a task and its details, in one word: the id, shifted, with the lowest bit set, or the address of the
+/// details, which have the id then.
+class Identity {
+ public:
+  Identity() noexcept = default;
+  Identity(const Identity&) = delete;
+  ~Identity() { delete details(); }
+
+  void set_id(std::uint64_t id) noexcept { word_ = id << 1 | 1; }
+  std::uint64_t id() const noexcept {
+    const TaskDetails* const has = details();
+    return has ? has->id : word_ >> 1;
+  }
+  TaskDetails* details() const noexcept {
+    return word_ & 1 ? nullptr : reinterpret_cast<TaskDetails*>(static_cast<std::uintptr_t>(word_));
+  }
+  TaskDetails& make_details() {
+    if (TaskDetails* has = details()) return *has;
+    auto* made = new TaskDetails;
+    made->id = id();
+    word_ = reinterpret_cast<std::uintptr_t>(made);
+    return *made;
+  }
+
+ private:
+  std::uint64_t word_ = 1;
+};
+
+}  // namespace errand::detail

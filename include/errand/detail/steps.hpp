@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <exception>
+#include <utility>
+#include <vector>
+
+#include <errand/detail/task_base.hpp>
+
+namespace errand::detail {
+
+/// A wait until no task is pending that was there when it began, but for one.
+class Drain : public Waiter {
+ public:
+  bool is_over(const List& pending) const noexcept;
+
+ protected:
+  Drain(Drain&&) noexcept = default;
+  Drain(TaskBase* except, std::uint64_t upto) noexcept : Waiter(Kind::task), except_(except), upto_(upto) {}
+  ~Drain() = default;
+
+ private:
+  TaskBase* except_;
+  std::uint64_t upto_;
+};
+
+// Implementation, and that of what the loop does with its tasks
+
+/// The tasks stand in the order of their ids, so that a look at the first will do.
+inline bool Drain::is_over(const List& pending) const noexcept {
+  const Link* first = pending.begin();
+  if (first != pending.end() && &static_cast<const TaskBase&>(static_cast<const TaskLink&>(*first)) == except_) {
+    first = first->next;
+  }
+  return first == pending.end() ||
+         static_cast<const TaskBase&>(static_cast<const TaskLink&>(*first)).identity.id() > upto_;
+}
+
+inline void Loop::check_drains() noexcept {
+  for (Link* link = drains.begin(); link != drains.end();) {
+    Drain& drain = WaitList::of<Drain>(*link);
+    link = link->next;
+    if (drain.is_over(pending)) drain.wake();
+  }
+}
+
+inline void Loop::report_later(TaskBase& task, std::exception_ptr error) noexcept {
+  task.retain();
+  try {
+    late_reports_.push_back({&task, error});
+  } catch (...) {
+    host->report(&task, std::move(error));
+    task.release();
+  }
+}
+
+inline void Loop::report_now() noexcept {
+  while (!late_reports_.empty()) {
+    const std::vector<LateReport> reports = std::exchange(late_reports_, {});
+    for (const LateReport& report : reports) {
+      if (host) host->report(report.task, report.error);
+      report.task->release();
+    }
+  }
+}
+
+/// What is no plain step, or is timed.
+ERRAND_NOINLINE inline void Loop::run(Node& node) noexcept {
+  if (timed_) {
+    run_timed(node);
+  } else {
+    run_untimed(node);
+  }
+}
+
+inline void Loop::run_untimed(Node& node) noexcept {
+  if (node.step == Step::call) {
+    current = nullptr;
+    static_cast<Call&>(node).run();
+    return;
+  }
+  Chain& chain = static_cast<Chain&>(node);
+  current = &chain;
+  if (chain.step == Step::first) {
+    chain.step = Step::chain;
+    if ((chain.flags & (Chain::asked | Chain::has_work)) && !chain.begin()) {
+      if (!late_reports_.empty()) report_now();
+      return;
+    }
+  }
+  resume(chain);
+}
+
+inline void Loop::run_timed(Node& node) noexcept {
+  TaskBase* task = nullptr;
+  const char* file = nullptr;
+  unsigned line = 0;
+  const Clock::time_point begun = Clock::now();
+  if (node.step != Step::call) {
+    Chain& chain = static_cast<Chain&>(node);
+    task = &static_cast<TaskBase&>(chain.root());
+    task->retain();
+    if (chain.leaf && chain.leaf->line > 0) {
+      file = chain.leaf->file;
+      line = chain.leaf->line;
+    }
+  }
+  run_untimed(node);
+  const Nanoseconds took = Clock::now() - begun;
+  if (took > slow_step_) host->slow_step(task, took, file, line);
+  if (task) task->release();
+}
+
+}  // namespace errand::detail

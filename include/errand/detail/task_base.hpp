@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <exception>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <errand/coro.hpp>
+#include <errand/detail/callback.hpp>
+#include <errand/detail/identity.hpp>
+
+namespace errand {
+
+enum class TaskStatus : std::uint8_t { pending, succeeded, failed, cancelled };
+
+}  // namespace errand
+
+namespace errand::detail {
+
+/// Is told on the spot that a task has ended, in its place among the task's awaiters.
+struct Observer : Waiter {
+  Observer() noexcept : Waiter(Kind::observer) {}
+  virtual void task_ended(TaskBase& task) noexcept = 0;
+  /// Of the observer that makes the task a member of a group: that, and the member after it.
+  virtual Branches* group() const noexcept { return nullptr; }
+  virtual Chain* next_member() const noexcept { return nullptr; }
+};
+
+/// The place of a task in one of its loop's lists of tasks.
+struct TaskLink : Link {};
+
+/// What handles refer to. Counted: each handle has a reference, each name in the registry one, and the loop one until
+/// the task ends. Where only the latter two are left, nobody can be waiting for the task.
+class TaskBase : public Chain, public TaskLink, public Pooled {
+ public:
+  explicit TaskBase(Loop& its_loop) noexcept : Chain(&its_loop) { its_loop.retain(); }
+
+  void retain() noexcept { ++references_; }
+  /// Gives a reference back. A failure at which nobody can look any more is reported.
+  void release() noexcept {
+    if (status == TaskStatus::failed && !seen) [[unlikely]]
+      report_if_unwatched();
+    if (--references_ == 0) dispose();
+  }
+
+  bool done() const noexcept { return status != TaskStatus::pending; }
+  std::string name() const;
+  TaskDetails& details() { return identity.make_details(); }
+  bool has_name() const noexcept { return identity.details() && !identity.details()->name.empty(); }
+  bool is_report() const noexcept { return identity.details() && identity.details()->is_report; }
+  bool is_registered() const noexcept { return identity.details() && identity.details()->registrations > 0; }
+  std::string request_reason() const override {
+    return identity.details() ? identity.details()->request_reason : std::string();
+  }
+  Chain& root() noexcept final { return *this; }
+
+  bool cancel(std::string_view reason);
+  bool abort(std::string_view reason);
+  unsigned uncancel();
+  /// Whether the step that is under way is one of this task, or of a member of a group of it.
+  bool is_around_step() const noexcept;
+  bool is_running() const noexcept {
+    return loop->current && status == TaskStatus::pending && &loop->current->root() == this;
+  }
+
+  /// Somebody looks at how it ended: a failure need not be reported any more.
+  void look() noexcept {
+    if (seen) return;
+    seen = true;
+    if (status == TaskStatus::failed && TaskLink::linked()) TaskLink::unlink();
+  }
+  /// What it failed with, or was cancelled by, if anything was thrown.
+  virtual std::exception_ptr error() const noexcept = 0;
+  /// The reason of the `Cancelled` that ended it.
+  std::string end_reason();
+  /// Throws what an awaiter gets, of a task that has not succeeded.
+  [[noreturn]] void throw_failure();
+  /// As above, of one that has succeeded but whose result somebody took.
+  [[noreturn]] void throw_taken() const;
+  [[noreturn]] void throw_pending() const;
+
+  /// Ends it as cancelled where it stands, which is not inside a step.
+  void end_standing() noexcept;
+
+  Branches* group() const noexcept override {
+    const Observer* const member = membership();
+    return member ? member->group() : nullptr;
+  }
+  Chain* next_member() const noexcept override { return membership()->next_member(); }
+  void requested_by_group() noexcept override;
+  void ended_by_group() noexcept override;
+
+  bool begin() noexcept override;
+  /// A task of the same work for another worker; null where there can be none.
+  virtual TaskBase* copy_for(Loop&) const { return nullptr; }
+
+  List awaiters;  // suspensions, done-callbacks and observers
+  Identity identity;
+  TaskStatus status = TaskStatus::pending;
+  bool seen = false;   // somebody has looked at its failure
+  bool taken = false;  // its result was moved out
+  bool has_error = false;
+
+ protected:
+  ~TaskBase() { loop->release(); }
+  /// Nobody refers to it any more: destroys and frees it.
+  virtual void dispose() noexcept = 0;
+  /// Destroys the callable that it was made from, if there is one.
+  virtual void destroy_work() noexcept {}
+  /// The frames are gone and the status is set: tells everyone.
+  void end() noexcept;
+
+  /// Whether this is the only reference, so that the result may be moved out.
+  bool is_last_reference() const noexcept { return references_ == 1; }
+
+ private:
+  const Observer* membership() const noexcept;
+  void note_reason(std::string_view reason);
+  /// Of its end, those who are seldom there.
+  void tell() noexcept;
+  /// Reports its failure, where the reference that the caller is about to give back is the last but for the registry's.
+  void report_if_unwatched() noexcept;
+
+  std::uint32_t references_ = 1;  // the loop's, until the end
+};
+
+/// The task that has this place in a list of tasks.
+inline TaskBase& task_of(Link& link) noexcept { return static_cast<TaskBase&>(static_cast<TaskLink&>(link)); }
+
+// Implementation
+
+inline std::string TaskBase::name() const {
+  return has_name() ? identity.details()->name : "Task-" + std::to_string(identity.id());
+}
+
+inline bool TaskBase::cancel(std::string_view reason) {
+  loop->check_thread();
+  if (done()) return false;
+  note_reason(reason);
+  ++requests;
+  request(asked_by_task);
+  return true;
+}
+
+inline unsigned TaskBase::uncancel() {
+  loop->check_thread();
+  if (requests > 0 && --requests == 0 && !done()) withdraw();
+  return requests;
+}
+
+/// It was the first to observe the task.
+inline const Observer* TaskBase::membership() const noexcept {
+  if (awaiters.empty()) return nullptr;
+  const Waiter& first = static_cast<const Waiter&>(*awaiters.begin());
+  if (first.kind != Kind::observer) return nullptr;
+  const Observer& observer = static_cast<const Observer&>(first);
+  return observer.group() ? &observer : nullptr;
+}
+
+inline void TaskBase::requested_by_group() noexcept {
+  ++requests;
+  try {
+    const Branches& of = *group();
+    std::string reason;
+    if (of.was_asked_by_task()) reason = of.chain()->root().request_reason();
+    note_reason(reason);
+  } catch (...) {  // no memory: it goes without the reason
+  }
+}
+
+inline void TaskBase::ended_by_group() noexcept {
+  destroy_work();
+  end();
+}
+
+/// That of the request which is to be thrown, and so of the first.
+inline void TaskBase::note_reason(std::string_view reason) {
+  if ((identity.details() || !reason.empty()) && !is_asked_by_task()) details().request_reason = reason;
+}
+
+inline bool TaskBase::is_around_step() const noexcept {
+  Chain* chain = loop->current;
+  while (chain && &chain->root() != this) {
+    const Branches* const of = static_cast<TaskBase&>(chain->root()).TaskBase::group();
+    chain = of ? of->chain() : nullptr;
+  }
+  return chain != nullptr;
+}
+
+inline bool TaskBase::abort(std::string_view reason) {
+  loop->check_thread();
+  if (done()) return false;
+  if (state == State::ended) return cancel(reason);  // some of its frames are just being destroyed
+  if (is_around_step()) throw InvalidState("task '" + name() + "' cannot be aborted from inside");
+  if (identity.details() || !reason.empty()) details().end_reason = reason;
+  end_standing();
+  return true;
+}
+
+inline void TaskBase::end_standing() noexcept {
+  if (done()) return;
+  status = TaskStatus::cancelled;
+  destroy();
+  destroy_work();
+  if (loop->current == this) loop->current = nullptr;
+  end();
+}
+
+/// Cancelled before it started.
+inline bool TaskBase::begin() noexcept {
+  if (TaskDetails* has = identity.details()) has->end_reason = std::move(has->request_reason);
+  end_standing();
+  return false;
+}
+
+inline std::string TaskBase::end_reason() {
+  if (const std::exception_ptr thrown = error()) {
+    try {
+      std::rethrow_exception(thrown);
+    } catch (const Cancelled& cancelled) {
+      return cancelled.reason();
+    } catch (...) {
+    }
+  }
+  return identity.details() ? identity.details()->end_reason : std::string();
+}
+
+ERRAND_NOINLINE inline void TaskBase::throw_failure() {
+  look();
+  if (status == TaskStatus::failed) std::rethrow_exception(error());
+  throw TaskCancelled(name(), end_reason());
+}
+
+ERRAND_NOINLINE inline void TaskBase::throw_taken() const {
+  throw InvalidState("the result was taken from task '" + name() + "'");
+}
+
+ERRAND_NOINLINE inline void TaskBase::throw_pending() const {
+  throw InvalidState("task '" + name() + "' is pending: it has no result yet");
+}
+
+ERRAND_NOINLINE inline void TaskBase::report_if_unwatched() noexcept {
+  const TaskDetails* const has = identity.details();
+  const std::uint32_t registered = has ? has->registrations : 0;
+  if (references_ != registered + 1 || !awaiters.empty() || !loop->app) return;
+  look();
+  loop->host->report(this, error());
+}
+
+ERRAND_NOINLINE inline void TaskBase::tell() noexcept {
+  if (!loop->drains.empty()) loop->check_drains();
+  if (is_registered()) loop->host->registered_ended(*this);
+  if (status == TaskStatus::failed) {
+    loop->unseen.push_back(static_cast<TaskLink&>(*this));
+    report_if_unwatched();
+  }
+}
+
+inline void TaskBase::end() noexcept {
+  TaskLink::unlink();
+  if (identity.details() || status == TaskStatus::failed || !loop->drains.empty()) [[unlikely]]
+    tell();
+  while (!awaiters.empty()) {
+    Waiter& waiter = static_cast<Waiter&>(awaiters.front());
+    if (waiter.kind == Kind::task) [[likely]] {
+      waiter.wake();
+    } else {
+      waiter.unlink();
+      static_cast<Observer&>(waiter).task_ended(*this);
+    }
+  }
+  release();
+}
+
+}  // namespace errand::detail
