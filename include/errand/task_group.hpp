@@ -68,8 +68,14 @@ class TaskGroup : private detail::Branches {
 /// A member that has not ended.
 class TaskGroup::Member final : public detail::Observer, public detail::Pooled {
  public:
-  Member(TaskGroup& group, detail::TaskBase& task) noexcept : group_(group), task_(task) { place_.member = this; }
-  ~Member() { place_.unlink(); }
+  Member(TaskGroup& group, detail::TaskBase& task) noexcept : group_(group), task_(task) {
+    place_.member = this;
+    ++task.loop->members;
+  }
+  ~Member() {
+    --task_.loop->members;
+    place_.unlink();
+  }
 
   struct Place : detail::Link {
     Member* member;

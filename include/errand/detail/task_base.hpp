@@ -181,12 +181,12 @@ inline void TaskBase::note_reason(std::string_view reason) {
 }
 
 inline bool TaskBase::is_around_step() const noexcept {
-  Chain* chain = loop->current;
-  while (chain && &chain->root() != this) {
-    const Branches* const of = static_cast<TaskBase&>(chain->root()).TaskBase::group();
-    chain = of ? of->chain() : nullptr;
+  const Chain* inner = loop->current ? &loop->current->root() : nullptr;
+  while (inner && inner != this) {
+    const Branches* const of = loop->members > 0 ? inner->group() : nullptr;
+    inner = of ? &of->chain()->root() : nullptr;
   }
-  return chain != nullptr;
+  return inner == this;
 }
 
 inline bool TaskBase::abort(std::string_view reason) {
