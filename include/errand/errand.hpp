@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/version.hpp>
+
 // The words
 #include <errand/clock.hpp>
 #include <errand/errors.hpp>

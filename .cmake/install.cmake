@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: MIT
+# What `cmake --install` copies: the headers, and what find_package and pkg-config read. All of it may be moved
+# afterwards, and none of it depends on the machine, so that it belongs under share/.
+include(CMakePackageConfigHelpers)
+include(GNUInstallDirs)
+
+set(ERRAND_PACKAGE_DIR ${CMAKE_INSTALL_DATADIR}/cmake/errand)
+set(ERRAND_PC_DIR ${CMAKE_INSTALL_DATADIR}/pkgconfig)
+
+install(DIRECTORY include/errand DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.hpp")
+install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/licenses/errand)
+
+install(TARGETS errand EXPORT errand-targets INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(EXPORT errand-targets NAMESPACE errand:: DESTINATION ${ERRAND_PACKAGE_DIR})
+
+# Before 1.0.0 a minor version may change the API.
+if(PROJECT_VERSION_MAJOR EQUAL 0)
+  set(ERRAND_COMPATIBILITY SameMinorVersion)
+else()
+  set(ERRAND_COMPATIBILITY SameMajorVersion)
+endif()
+configure_package_config_file(.cmake/errand-config.cmake.in errand-config.cmake INSTALL_DESTINATION ${ERRAND_PACKAGE_DIR})
+write_basic_package_version_file(errand-config-version.cmake COMPATIBILITY ${ERRAND_COMPATIBILITY} ARCH_INDEPENDENT)
+install(
+  FILES ${CMAKE_CURRENT_BINARY_DIR}/errand-config.cmake ${CMAKE_CURRENT_BINARY_DIR}/errand-config-version.cmake
+  DESTINATION ${ERRAND_PACKAGE_DIR}
+)
+
+# Directories that were given as absolute ones stay where they are.
+if(IS_ABSOLUTE "${ERRAND_PC_DIR}")
+  set(ERRAND_PC_PREFIX "${CMAKE_INSTALL_PREFIX}")
+else()
+  file(RELATIVE_PATH ERRAND_PC_PREFIX "/${ERRAND_PC_DIR}" "/")
+  string(REGEX REPLACE "/$" "" ERRAND_PC_PREFIX "\${pcfiledir}/${ERRAND_PC_PREFIX}")
+endif()
+if(IS_ABSOLUTE "${CMAKE_INSTALL_INCLUDEDIR}")
+  set(ERRAND_PC_INCLUDEDIR "${CMAKE_INSTALL_INCLUDEDIR}")
+else()
+  set(ERRAND_PC_INCLUDEDIR "\${prefix}/${CMAKE_INSTALL_INCLUDEDIR}")
+endif()
+configure_file(.cmake/errand.pc.in errand.pc @ONLY)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/errand.pc DESTINATION ${ERRAND_PC_DIR})

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: MIT
+# Writes all of errand into one header:
+#
+#   cmake -DOUTPUT=FILE -P .cmake/single_header.cmake
+cmake_minimum_required(VERSION 3.20)
+get_filename_component(root "${CMAKE_CURRENT_LIST_DIR}" DIRECTORY)
+set(head "// SPDX-License-Identifier: MIT\n#pragma once\n")
+
+# Takes the standard includes that no #if surrounds out of `text`, and notes them.
+function(take_standard_includes variable)
+  set(rest "${${variable}}")
+  set(kept "")
+  set(depth 0)
+  while("${rest}" MATCHES "\n#([a-z]+)[^\n]*")
+    set(line "${CMAKE_MATCH_0}")
+    set(directive "${CMAKE_MATCH_1}")
+    string(FIND "${rest}" "${line}" begin)
+    string(SUBSTRING "${rest}" 0 ${begin} before)
+    string(LENGTH "${line}" length)
+    math(EXPR end "${begin} + ${length}")
+    string(SUBSTRING "${rest}" ${end} -1 rest)
+    string(APPEND kept "${before}")
+    if(directive STREQUAL "include" AND depth EQUAL 0)
+      set_property(GLOBAL APPEND_STRING PROPERTY standard_includes "${line}")
+      continue()
+    elseif(directive MATCHES "^if")
+      math(EXPR depth "${depth} + 1")
+    elseif(directive STREQUAL "endif")
+      math(EXPR depth "${depth} - 1")
+    endif()
+    string(APPEND kept "${line}")
+  endwhile()
+  set(${variable} "${kept}${rest}" PARENT_SCOPE)
+endfunction()
+
+# Appends what a header includes, and then the header, if that was not done before.
+function(append_header name)
+  get_property(headers GLOBAL PROPERTY headers)
+  if(name IN_LIST headers)
+    return()
+  endif()
+  set_property(GLOBAL APPEND PROPERTY headers ${name})
+
+  file(READ "${root}/include/${name}" text)
+  string(FIND "${text}" "${head}" at)
+  if(NOT at EQUAL 0)
+    message(FATAL_ERROR "${name} does not begin with\n${head}")
+  endif()
+  string(REPLACE "${head}" "" text "${text}")
+
+  set(own "\n#include <(errand/[^>\n]+)>")
+  string(REGEX MATCHALL "${own}" includes "${text}")
+  foreach(include IN LISTS includes)
+    string(REGEX REPLACE "${own}" "\\1" include "${include}")
+    append_header("${include}")
+  endforeach()
+  string(REGEX REPLACE "${own}" "" text "${text}")
+  take_standard_includes(text)
+
+  if(NOT name STREQUAL "errand/errand.hpp")  # which has nothing but includes
+    string(REGEX REPLACE "\n\n\n+" "\n\n" text "${text}")
+    string(STRIP "${text}" text)
+    set_property(GLOBAL APPEND_STRING PROPERTY body "\n// ---- ${name}\n\n${text}\n")
+  endif()
+endfunction()
+
+append_header(errand/errand.hpp)
+
+get_property(headers GLOBAL PROPERTY headers)
+file(GLOB_RECURSE all RELATIVE "${root}/include" "${root}/include/*.hpp")
+list(REMOVE_ITEM all ${headers})
+if(all)
+  message(FATAL_ERROR "errand/errand.hpp does not include ${all}")
+endif()
+
+get_property(standard_includes GLOBAL PROPERTY standard_includes)
+string(REGEX MATCHALL "#include <[^>\n]+>" standard_includes "${standard_includes}")
+list(REMOVE_DUPLICATES standard_includes)
+list(SORT standard_includes)
+list(JOIN standard_includes "\n" standard_includes)
+
+file(READ "${root}/LICENSE" license)
+string(STRIP "${license}" license)
+string(REGEX REPLACE "\n" "\n// " license "// ${license}")
+string(REGEX REPLACE "// \n" "//\n" license "${license}")
+
+get_property(body GLOBAL PROPERTY body)
+file(WRITE "${OUTPUT}" "// SPDX-License-Identifier: MIT
+// All of errand in one header, written by `cmake --build build --target single_header`.
+//
+${license}
+
+#ifndef ERRAND_SINGLE_HEADER
+#define ERRAND_SINGLE_HEADER
+
+${standard_includes}
+${body}
+#endif
+")

@@ -1,0 +1,94 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# A program of a user builds and runs with errand had in every way: installed, as a directory, fetched, by pkg-config,
+# as one file. Nothing is taken from the network.
+#
+#   tests/consumer/run.sh
+#
+# CXX and CXXFLAGS are CMake's.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+consumer=$work/consumer
+cp -r tests/consumer "$consumer"
+
+fail() { echo "FAILED $*"; exit 1; }
+
+# Runs quietly what has to go well, and shows what it printed where it did not.
+quietly() { "$@" >"$work/log" 2>&1 || { cat "$work/log"; fail "$*"; }; }
+
+# runs WHAT PROGRAM
+runs() {
+  local printed
+  printed=$("$2")
+  [ "$printed" = "$expected" ] || fail "$1: it printed '$printed' instead of '$expected'"
+  echo "$1: $printed"
+}
+
+# builds WHAT PROJECT [CMAKE_OPTION...]: in a directory of its own
+builds() {
+  local what=$1 project=$2 build
+  build=$(mktemp -d "$work/build.XXXXXX")
+  quietly cmake -S "$consumer/$project" -B "$build" "${@:3}"
+  quietly cmake --build "$build"
+  runs "$what" "$build/my_program"
+  last_build=$build
+}
+
+builds_with_pkg_config() {
+  export PKG_CONFIG_PATH=$2/share/pkgconfig
+  (
+    cd "$consumer"
+    rm -f my_program
+    # shellcheck disable=SC2046  # several flags
+    # [pkg_config]
+    g++ -std=c++20 main.cpp $(pkg-config --cflags --libs errand) -o my_program
+    # [pkg_config]
+  )
+  runs "$1" "$consumer/my_program"
+}
+
+# What a user has of errand: no tests, no examples.
+sources=$work/errand
+mkdir "$sources"
+cp -r include .cmake CMakeLists.txt LICENSE "$sources"
+
+installed=$work/installed
+quietly cmake -S "$sources" -B "$work/build" -DERRAND_BUILD_EXAMPLES=OFF
+quietly cmake --install "$work/build" --prefix "$installed"
+if grep -r "$work" "$installed"; then fail "what is installed knows where it was made"; fi
+version=$(PKG_CONFIG_PATH=$installed/share/pkgconfig pkg-config --modversion errand)
+expected="errand $version: the product is 42"
+
+builds "find_package" find_package -DCMAKE_PREFIX_PATH="$installed"
+builds_with_pkg_config "pkg-config" "$installed"
+
+moved="$work/moved to/another place"
+mkdir -p "$(dirname "$moved")"
+mv "$installed" "$moved"
+builds "find_package, moved" find_package -DCMAKE_PREFIX_PATH="$moved"
+mv "$moved" "$work/moved"
+builds_with_pkg_config "pkg-config, moved" "$work/moved"
+
+sed -i.old 's/errand 0.1/errand 99.0/' "$consumer/find_package/CMakeLists.txt"
+if cmake -S "$consumer/find_package" -B "$work/too_new" -DCMAKE_PREFIX_PATH="$work/moved" >"$work/log" 2>&1; then
+  fail "find_package took version $version for 99.0"
+fi
+
+cp -r "$sources" "$consumer/add_subdirectory/errand"
+builds "add_subdirectory" add_subdirectory
+quietly cmake --install "$last_build" --prefix "$work/nothing"
+[ ! -e "$work/nothing" ] || fail "a subproject was installed unasked"
+
+tar -czf "$work/errand.tar.gz" -C "$work" errand
+builds "FetchContent, an archive" fetch_content -DERRAND_ARCHIVE="$work/errand.tar.gz"
+builds "FetchContent, a directory" fetch_content -DERRAND_ARCHIVE=none \
+  -DFETCHCONTENT_SOURCE_DIR_ERRAND="$sources"
+
+quietly cmake --build "$work/build" --target single_header
+mkdir -p "$work/one/errand"
+cp "$work/build/errand.hpp" "$work/one/errand"
+quietly g++ -std=c++20 -pthread -I "$work/one" "$consumer/main.cpp" -o "$work/one/my_program"
+runs "one file" "$work/one/my_program"
