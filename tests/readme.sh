@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Each C++ block of README.md follows a comment, <!-- snippet: file.cpp name -->, and must be what stands between the
 # markers `// [name]` in examples/readme/file.cpp, without the indentation; several such places are joined by an empty
-# line.
+# line. So does each CMake block, and a shell block may, for `# [name]` in a file of tests/consumer.
 #
 #   tests/readme.sh
 set -euo pipefail
@@ -24,12 +24,11 @@ awk '
     return text
   }
 
-  function snippet(file, name,    path, line, count, first, text) {
-    path = "examples/readme/" file
+  function snippet(path, name,    line, count, first, text) {
     while ((getline line < path) > 0) {
       lines[++count] = line
       sub(/^ +/, "", line)
-      if (line != "// [" name "]") continue
+      if (line != "// [" name "]" && line != "# [" name "]") continue
       if (first) text = text (text == "" ? "" : "\n") dedented(first, count - 1)
       first = first ? 0 : count + 1
     }
@@ -39,11 +38,11 @@ awk '
 
   in_block && /^```$/ {
     in_block = 0
-    expected = snippet(file, name)
+    expected = snippet(path, name)
     if (expected == "") {
-      fail(start, "there is no [" name "] in examples/readme/" file)
+      fail(start, "there is no [" name "] in " path)
     } else if (block != expected) {
-      fail(start, "this is not [" name "] of examples/readme/" file ", which is:")
+      fail(start, "this is not [" name "] of " path ", which is:")
       printf "%s", expected
     }
   }
@@ -51,15 +50,15 @@ awk '
     block = block $0 "\n"
     next
   }
-  /^```(cpp|c\+\+)/ {
-    ++blocks
+  /^```(cpp|c\+\+|cmake|sh)/ {
     start = FNR
     if (previous !~ /^<!-- snippet: [^ ]+ [^ ]+ -->$/) {
-      fail(start, "no comment names the snippet of this block")
+      if ($0 !~ /^```sh/) fail(start, "no comment names the snippet of this block")
       next
     }
+    ++blocks
     split(previous, words, " ")
-    file = words[3]
+    path = ($0 ~ /^```c(pp|\+\+)/ ? "examples/readme/" : "tests/consumer/") words[3]
     name = words[4]
     block = ""
     in_block = 1
@@ -67,7 +66,7 @@ awk '
   { previous = $0 }
 
   END {
-    if (blocks == 0 || in_block) fail(FNR, "there is no C++ block, or no end of the last one")
+    if (blocks == 0 || in_block) fail(FNR, "there is no block to check, or no end of the last one")
     printf "%d snippets, %d failures\n", blocks, failures
     exit failures > 0
   }

@@ -60,7 +60,7 @@ quietly cmake -S "$sources" -B "$work/build" -DERRAND_BUILD_EXAMPLES=OFF
 quietly cmake --install "$work/build" --prefix "$installed"
 if grep -r "$work" "$installed"; then fail "what is installed knows where it was made"; fi
 version=$(PKG_CONFIG_PATH=$installed/share/pkgconfig pkg-config --modversion errand)
-expected="errand $version: the product is 42"
+expected="errand $version: the sum is 42"
 
 builds "find_package" find_package -DCMAKE_PREFIX_PATH="$installed"
 builds_with_pkg_config "pkg-config" "$installed"
