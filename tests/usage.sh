@@ -4,7 +4,7 @@
 #
 #   tests/usage.sh DIRECTORY [TIMES]
 #
-# CXX is the compiler, CXXFLAGS are further flags; INCLUDE is where errand is found, if not in include/.
+# CXX is the compiler, CXXFLAGS are further flags; ERRAND_INCLUDE is where errand is found, if not in include/.
 set -euo pipefail
 directory=$(cd "$1" && pwd)
 times=${2:-1}
@@ -17,7 +17,7 @@ trap 'rm -rf "$out"' EXIT
 
 for source in "$directory"/*.cpp; do
   name=$(basename "$source" .cpp)
-  "$cxx" -std=c++20 -I "${INCLUDE:-include}" -Wall -Wextra -Wpedantic -Wshadow -Werror ${more[@]+"${more[@]}"} "$source" -o "$out/$name" -pthread
+  "$cxx" -std=c++20 -I "${ERRAND_INCLUDE:-include}" -Wall -Wextra -Wpedantic -Wshadow -Werror ${more[@]+"${more[@]}"} "$source" -o "$out/$name" -pthread
   for _ in $(seq "$times"); do
     "$out/$name" >"$out/$name.out"
     diff "$directory/$name.expected" "$out/$name.out"
