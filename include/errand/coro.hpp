@@ -61,36 +61,39 @@ class [[nodiscard("a Coro does nothing until it is awaited, or given to add_task
 
 // Implementation
 
-/// From `await_suspend` on the coroutine belongs to the chain, which destroys it if it never ends; here it is only
-/// looked at. Its frame goes before the result is given.
+/// From `await_suspend` on the coroutine belongs to the chain, which destroys it if it never ends. At its end it leaves
+/// its result here; the one who awaits takes that at once.
 template <class T>
 class Coro<T>::Awaiter : public detail::OwnAwaitable {
  public:
   explicit Awaiter(promise_type* promise) noexcept : promise_(promise) {}
+  Awaiter(const Awaiter&) = delete;
+  ~Awaiter() {}
 
   bool await_ready() const {
-    if (!promise_) throw InvalidState("this Coro is empty: a coroutine can be awaited once");
+    if (!promise_) throw_empty();
     return false;
   }
   template <class P>
   void await_suspend(std::coroutine_handle<P> awaiting) noexcept {
-    awaiting.promise().enter(*promise_);
+    promise_type& promise = *promise_;
+    promise.result = std::construct_at(&result_);
+    awaiting.promise().enter(promise);
   }
   T await_resume() {
-    struct Frame {
-      promise_type& promise;
-      ~Frame() { promise.handle().destroy(); }
-    } frame{*promise_};
-    if (promise_->has_error) std::rethrow_exception(promise_->take_error());
-    if constexpr (std::is_lvalue_reference_v<T>) {
-      return *promise_->value;
-    } else if constexpr (!std::is_void_v<T>) {
-      return std::move(promise_->value);
-    }
+    if (result_.has_failed) result_.throw_error();
+    return result_.take();
   }
 
  private:
-  promise_type* promise_;
+  [[noreturn]] ERRAND_NOINLINE static void throw_empty() {
+    throw InvalidState("this Coro is empty: a coroutine can be awaited once");
+  }
+
+  union {
+    promise_type* promise_;            // until it is started
+    detail::AwaitedResult<T> result_;  // from then on
+  };
 };
 
 template <class T>

@@ -65,9 +65,9 @@ class All : public Branches {
 
  private:
   void branch_ended(BranchBase& branch) noexcept override {
-    if (branch.ending == BranchBase::Ending::value) return;
+    if (branch.status == TaskStatus::succeeded) return;
     const bool is_first = !failed_ && !cancelled_;
-    if (branch.ending == BranchBase::Ending::cancelled) {
+    if (branch.status == TaskStatus::cancelled) {
       if (!cancelled_) cancelled_ = &branch;
     } else if (!failed_) {
       failed_ = &branch;
@@ -99,8 +99,8 @@ class Settled : public Branches {
 
  private:
   void branch_ended(BranchBase& ended) noexcept override {
-    if (ended.ending == BranchBase::Ending::error && !ended.observed_cancelled) failed_.push_back(ended.sibling);
-    if (ended.ending == BranchBase::Ending::cancelled && !cancelled_) cancelled_ = &ended;
+    if (ended.status == TaskStatus::failed && !ended.observed_cancelled) failed_.push_back(ended.sibling);
+    if (ended.status == TaskStatus::cancelled && !cancelled_) cancelled_ = &ended;
   }
 
   List failed_;
@@ -144,8 +144,7 @@ Coro<std::tuple<Outcome<Ts>...>> gather_settled(Coro<Ts>... coros) {
   std::apply([&all](auto&... each) { (all.add(each), ...); }, branches);
   co_await all;
   all.check();
-  co_return std::apply([](auto&... each) { return std::tuple<Outcome<Ts>...>(std::move(each.outcome())...); },
-                       branches);
+  co_return std::apply([](auto&... each) { return std::tuple<Outcome<Ts>...>(each.outcome()...); }, branches);
 }
 
 }  // namespace detail
@@ -167,7 +166,7 @@ Coro<std::vector<detail::Element<detail::BranchResult<A>>>> gather(std::vector<A
   all.check();
   std::vector<detail::Element<T>> results;
   results.reserve(branches.size());
-  for (auto& branch : branches) results.push_back(std::move(branch->outcome().value()));
+  for (auto& branch : branches) results.push_back(branch->take_element());
   co_return results;
 }
 
@@ -188,7 +187,7 @@ Coro<std::vector<Outcome<detail::BranchResult<A>>>> gather_settled(std::vector<A
   all.check();
   std::vector<Outcome<T>> outcomes;
   outcomes.reserve(branches.size());
-  for (auto& branch : branches) outcomes.push_back(std::move(branch->outcome()));
+  for (auto& branch : branches) outcomes.push_back(branch->outcome());
   co_return outcomes;
 }
 

@@ -82,13 +82,13 @@ class GeneratorPromise final : public AwaitingPromise<GeneratorBase> {
   }
   void return_void() noexcept { is_over = true; }
   void unhandled_exception() noexcept {
-    set_error();
+    error = std::current_exception();
     is_over = true;
   }
 
   std::optional<Value> value;
+  std::exception_ptr error;
   bool is_over = false;
-  bool is_told = false;   // of the error that ended it
   bool is_asked = false;  // somebody waits for the next value
 
  private:
@@ -126,10 +126,7 @@ class [[nodiscard("co_await it")]] AsyncGenerator<T>::Next : public detail::OwnA
   std::optional<value_type> await_resume() {
     if (chain_) chain_->check_resumed();
     if (!promise_) return std::nullopt;
-    if (promise_->has_error && !promise_->is_told) {
-      promise_->is_told = true;
-      std::rethrow_exception(promise_->take_error());
-    }
+    if (promise_->error) std::rethrow_exception(std::exchange(promise_->error, nullptr));
     return std::exchange(promise_->value, std::nullopt);
   }
 

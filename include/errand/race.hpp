@@ -69,17 +69,17 @@ class First : public Branches {
   /// The branch that decided. Throws what it ended with, unless that is a value; an error of another one beats its
   /// cancellation.
   BranchBase& winner() {
-    if (failed_ && winner_->ending == BranchBase::Ending::cancelled) std::rethrow_exception(failed_->error());
+    if (failed_ && winner_->status == TaskStatus::cancelled) std::rethrow_exception(failed_->error());
     if (failed_) report_branch(*failed_);
     ask_again(*winner_);
-    if (winner_->ending != BranchBase::Ending::value) std::rethrow_exception(winner_->error());
+    if (winner_->status != TaskStatus::succeeded) std::rethrow_exception(winner_->error());
     return *winner_;
   }
 
  private:
   void branch_ended(BranchBase& branch) noexcept override {
     decided(branch);
-    if (&branch == winner_ || branch.ending != BranchBase::Ending::error) return;
+    if (&branch == winner_ || branch.status != TaskStatus::failed) return;
     if (failed_) {
       report_branch_later(branch);
     } else {
@@ -99,7 +99,7 @@ class First : public Branches {
 template <class R, std::size_t i, class... Ts>
 R take_winner(std::tuple<Branch<Ts>...>& branches, const BranchBase& winner) {
   auto& branch = std::get<i>(branches);
-  if (&branch == &winner) return R(i, std::in_place_index<i>, std::move(branch.outcome().value()));
+  if (&branch == &winner) return R(i, std::in_place_index<i>, branch.take_element());
   if constexpr (i + 1 < sizeof...(Ts)) {
     return take_winner<R, i + 1>(branches, winner);
   } else {
@@ -155,7 +155,7 @@ Coro<Race<typename Outcome<detail::BranchResult<A>>::value_type>> race(std::vect
   const detail::BranchBase& winner = first.winner();
   std::size_t index = 0;
   while (&*branches[index] != &winner) ++index;
-  co_return Race<typename Outcome<T>::value_type>(index, std::move(branches[index]->outcome().value()));
+  co_return Race<typename Outcome<T>::value_type>(index, branches[index]->take_element());
 }
 
 }  // namespace errand

@@ -121,9 +121,9 @@ typename detail::WorkTraits<Work&&>::Handle TaskGroup::add(Work&& work, std::str
 }
 
 inline void TaskGroup::branch_ended(detail::BranchBase& body) noexcept {
-  if (body.ending == detail::BranchBase::Ending::error) {
+  if (body.status == TaskStatus::failed) {
     fail(body.error());
-  } else if (!is_ending_ && (body.ending == detail::BranchBase::Ending::cancelled || has_unthrown())) {
+  } else if (!is_ending_ && (body.status == TaskStatus::cancelled || has_unthrown())) {
     fail(nullptr);
   }
 }

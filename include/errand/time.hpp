@@ -131,7 +131,7 @@ Coro<T> wait_for(Coro<T> coro, Nanoseconds timeout) {
   Branch<T> branch(std::move(coro));
   TimeLimit limit(branch, timeout);
   co_await limit;
-  if (limit.timed_out() && branch.ending == BranchBase::Ending::cancelled) throw TimeoutError();
+  if (limit.timed_out() && branch.status == TaskStatus::cancelled) throw TimeoutError();
   co_return branch.take();
 }
 

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <exception>
-#include <optional>
 #include <type_traits>
 #include <utility>
 
@@ -18,66 +17,58 @@ class Branch final : public BranchBase {
  public:
   explicit Branch(Coro<T> coro) {
     if (!coro) throw InvalidState("this Coro is empty: a coroutine can be awaited once");
-    leaf = coro.release();
-    leaf->parent = nullptr;
+    Promise<T>& promise = *coro.release();
+    promise.parent = nullptr;
+    promise.result = &storage_;
+    leaf = &promise;
   }
-  std::exception_ptr error() const noexcept override { return outcome_ ? outcome_->exception() : nullptr; }
+  std::exception_ptr error() const noexcept override { return has_error() ? storage_.error : nullptr; }
 
   Branch(Branch&&) = delete;
   ~Branch() {
     if (state == State::created && leaf) leaf->handle().destroy();
+    if (has_error()) storage_.destroy_error();
+    if (status == TaskStatus::succeeded) storage_.destroy_value();
   }
 
-  /// Of a branch that has ended.
-  Outcome<T>& outcome() noexcept { return *outcome_; }
-  /// The value. Throws what it ended with otherwise.
+  /// The value of a branch that has ended. Throws what it ended with otherwise.
   T take() {
-    if constexpr (std::is_void_v<T>) {
-      outcome_->value();
-    } else if constexpr (std::is_reference_v<T>) {
-      return outcome_->value().get();
-    } else {
-      return std::move(outcome_->value());
+    if (has_error()) std::rethrow_exception(storage_.error);
+    if constexpr (std::is_reference_v<T>) {
+      return storage_.get();
+    } else if constexpr (!std::is_void_v<T>) {
+      return std::move(storage_.value);
     }
+  }
+  /// The same, to stand in a container: a reference as a `std::reference_wrapper`, `void` as a `std::monostate`.
+  typename Outcome<T>::value_type take_element() {
+    if constexpr (std::is_void_v<T>) {
+      take();
+      return {};
+    } else {
+      return take();
+    }
+  }
+  /// How it ended, whatever that is.
+  Outcome<T> outcome() {
+    if (has_error()) return Outcome<T>(storage_.error, status == TaskStatus::cancelled || observed_cancelled);
+    return Outcome<T>(std::in_place, take_element());
   }
 
  private:
   bool begin() noexcept override {
     state = State::ended;
     std::exchange(leaf, nullptr)->handle().destroy();
-    outcome_.emplace(std::make_exception_ptr(Cancelled(take_request())), true);
-    tell();
+    storage_.set_error(std::make_exception_ptr(Cancelled(take_request())));
+    status = TaskStatus::cancelled;
+    owner->ended(*this);
     return false;
   }
+  void ended() noexcept override { owner->ended(*this); }
 
-  void ended() noexcept override {
-    Promise<T>& promise = static_cast<Promise<T>&>(*std::exchange(leaf, nullptr));
-    if (promise.has_value) {
-      try {
-        if constexpr (std::is_void_v<T>) {
-          outcome_.emplace(std::in_place);
-        } else if constexpr (std::is_reference_v<T>) {
-          outcome_.emplace(std::in_place, *promise.value);
-        } else {
-          outcome_.emplace(std::in_place, std::move(promise.value));
-        }
-      } catch (...) {
-        outcome_.emplace(std::current_exception(), handling<Cancelled>());
-      }
-    } else {
-      outcome_.emplace(promise.take_error(), promise.is_cancelled || observed_cancelled);
-    }
-    promise.handle().destroy();
-    tell();
-  }
+  bool has_error() const noexcept { return status == TaskStatus::failed || status == TaskStatus::cancelled; }
 
-  void tell() noexcept {
-    const bool is_cancelled = outcome_->cancelled() && !observed_cancelled;
-    ending = outcome_->has_value() ? Ending::value : is_cancelled ? Ending::cancelled : Ending::error;
-    owner->ended(*this);
-  }
-
-  std::optional<Outcome<T>> outcome_;
+  Storage<T> storage_;
 };
 
 template <class A>

@@ -25,13 +25,11 @@ class BranchBase : public Chain {
   /// The chain whose combinator started it.
   Chain& above() const noexcept;
 
-  /// How it ended.
-  enum class Ending : std::uint8_t { none, value, error, cancelled };
+  /// What it ended with, where that is no value.
   virtual std::exception_ptr error() const noexcept = 0;
 
   Sibling sibling;  // in the list of its owner while it is alive
   Branches* owner = nullptr;
-  Ending ending = Ending::none;
   std::uint8_t thrown = 0;          // the requests that were thrown in it
   bool observed_cancelled = false;  // it only observes a task, which was cancelled
 

@@ -11,6 +11,12 @@
 #include <errand/detail/loop.hpp>
 #include <errand/detail/node.hpp>
 
+namespace errand {
+
+enum class TaskStatus : std::uint8_t { pending, succeeded, failed, cancelled };
+
+}  // namespace errand
+
 namespace errand::detail {
 
 class Branches;
@@ -20,20 +26,12 @@ class Suspension;
 struct PromiseBase {
   Chain* chain;         // from its start on, as the next
   PromiseBase* parent;  // whose await goes on when this one ends; null for the outermost
-  union {
-    const char* file;          // where it awaits, where `line` is not 0
-    std::exception_ptr error;  // what it has ended with, where `has_error`
-  };
+  const char* file;     // where it awaits, where `line` is not 0
   std::uint32_t line = 0;
-  bool has_value = false;
-  bool has_error = false;
-  bool is_cancelled = false;  // the error is a Cancelled
+  TaskStatus status = TaskStatus::pending;  // how it is about to end
   bool is_generator = false;
 
   PromiseBase() noexcept {}
-  ~PromiseBase() {
-    if (has_error) std::destroy_at(&error);
-  }
   PromiseBase(const PromiseBase&) = delete;
   PromiseBase& operator=(const PromiseBase&) = delete;
 
@@ -41,15 +39,8 @@ struct PromiseBase {
   /// that of the promise; `Promise<T>` asserts it.
   std::coroutine_handle<> handle() noexcept { return std::coroutine_handle<PromiseBase>::from_promise(*this); }
 
-  /// From inside a handler: it ends with that.
-  void set_error() noexcept {
-    std::construct_at(&error, std::current_exception());
-    has_error = true;
-  }
-  std::exception_ptr take_error() noexcept { return std::move(error); }
-
   void enter(PromiseBase& child) noexcept;  // this coroutine awaits that one
-  void leave() noexcept;                    // it has come to its end
+  void leave() noexcept;                    // it has come to its end; its frame goes at once
 };
 
 /// A generator's frame belongs to an object, which is told when the chain destroys it.
@@ -90,7 +81,8 @@ class Chain : public Node {
 
   State state = State::created;
   std::uint8_t flags = 0;
-  std::uint32_t requests = 0;  // of a task: those not taken back
+  TaskStatus status = TaskStatus::pending;  // how the outermost coroutine has ended
+  std::uint32_t requests = 0;               // of a task: those not taken back
   Loop* loop;
   PromiseBase* leaf = nullptr;  // the innermost coroutine: the one to resume
   Suspension* waiting = nullptr;
@@ -99,7 +91,7 @@ class Chain : public Node {
 
   /// Before the first step of what was asked to end, or `has_work`. False where there is no step to make.
   virtual bool begin() noexcept = 0;
-  /// The outermost coroutine, still `leaf`, has come to its end.
+  /// The outermost coroutine has come to its end, and is gone.
   virtual void ended() noexcept = 0;
   /// The chain of the task that this is, or is a branch of.
   virtual Chain& root() noexcept = 0;
@@ -167,6 +159,8 @@ inline void PromiseBase::leave() noexcept {
   if (parent) {
     chain->leaf = parent;
   } else {
+    chain->leaf = nullptr;
+    chain->status = status;
     chain->state = Chain::State::ended;
   }
 }

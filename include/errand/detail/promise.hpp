@@ -60,79 +60,54 @@ struct AwaitingPromise : Base, Pooled {
   }
 };
 
-struct FinalAwaiter {
-  bool await_ready() const noexcept { return false; }
-  template <class P>
-  void await_suspend(std::coroutine_handle<P> ended) const noexcept {
-    ended.promise().leave();
-  }
-  void await_resume() const noexcept {}
-};
-
-/// How every Coro begins and ends.
-struct CoroPromise : AwaitingPromise<> {
-  std::suspend_always initial_suspend() const noexcept { return {}; }
-  FinalAwaiter final_suspend() const noexcept { return {}; }
-  void unhandled_exception() noexcept {
-    set_error();
-    is_cancelled = handling<Cancelled>();
-  }
-};
-
-/// The promise without `return_value`, which the kinds of results do not share.
+/// How every Coro begins and ends, but for `return_value`, which the kinds of results do not share. It leaves its
+/// result where it is wanted, and does not suspend at its end: its frame goes then, before anyone else runs.
 template <class T>
-struct ResultPromise : CoroPromise {
-  union {
-    typename Stored<T>::type value;  // where `has_value`
-  };
+struct CoroPromise : AwaitingPromise<> {
+  Storage<T>* result;  // from its start on: an `AwaitedResult` where it has a parent
 
-  ResultPromise() noexcept {}
-  ~ResultPromise() { destroy_value(); }
-
-  void unhandled_exception() noexcept {
-    destroy_value();  // a local's destructor has thrown after co_return
-    CoroPromise::unhandled_exception();
+  std::suspend_always initial_suspend() const noexcept { return {}; }
+  std::suspend_never final_suspend() noexcept {
+    leave();
+    return {};
+  }
+  ERRAND_NOINLINE void unhandled_exception() noexcept {
+    if (status == TaskStatus::succeeded) result->destroy_value();  // a local's destructor has thrown after co_return
+    result->set_error(std::current_exception());
+    status = handling<Cancelled>() ? TaskStatus::cancelled : TaskStatus::failed;
+    if (parent) static_cast<AwaitedResult<T>*>(result)->has_failed = true;
   }
   template <class... Args>
-  void set_value(Args&&... args) {
-    std::construct_at(std::addressof(value), std::forward<Args>(args)...);
-    has_value = true;
-  }
-
- private:
-  void destroy_value() noexcept {
-    if (std::exchange(has_value, false)) std::destroy_at(std::addressof(value));
+  void succeed(Args&&... args) {
+    result->set_value(std::forward<Args>(args)...);
+    status = TaskStatus::succeeded;
   }
 };
 
 template <class T>
-class Promise final : public ResultPromise<T> {
+class Promise final : public CoroPromise<T> {
  public:
   Coro<T> get_return_object() noexcept;
 
   template <class U = T>
     requires std::is_constructible_v<T, U&&>
-  void return_value(U&& result) {
-    this->set_value(std::forward<U>(result));
+  void return_value(U&& value) {
+    this->succeed(std::forward<U>(value));
   }
 };
 
 template <class T>
-class Promise<T&> final : public ResultPromise<T&> {
+class Promise<T&> final : public CoroPromise<T&> {
  public:
   Coro<T&> get_return_object() noexcept;
-  void return_value(T& result) noexcept { this->set_value(&result); }
+  void return_value(T& value) noexcept { this->succeed(&value); }
 };
 
 template <>
-class Promise<void> final : public CoroPromise {
+class Promise<void> final : public CoroPromise<void> {
  public:
   Coro<void> get_return_object() noexcept;
-  void return_void() noexcept { has_value = true; }
-  void unhandled_exception() noexcept {
-    has_value = false;
-    CoroPromise::unhandled_exception();
-  }
+  void return_void() noexcept { succeed(); }
 };
 
 }  // namespace errand::detail

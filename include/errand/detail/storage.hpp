@@ -6,6 +6,8 @@
 #include <type_traits>
 #include <utility>
 
+#include <errand/detail/compiler.hpp>
+
 namespace errand::detail {
 
 /// What a result of type `T` is kept as: a reference as a pointer, `void` as nothing.
@@ -24,11 +26,13 @@ struct Stored<void> {
 
 /// Room for a value or an error. Which of them is there, if any, its owner knows.
 template <class T>
-union Storage {
+struct Storage {
   using Value = typename Stored<T>::type;
 
-  Value value;
-  std::exception_ptr error;
+  union {
+    Value value;
+    std::exception_ptr error;
+  };
 
   Storage() noexcept {}
   ~Storage() {}
@@ -42,6 +46,12 @@ union Storage {
   void set_error(std::exception_ptr thrown) noexcept { std::construct_at(std::addressof(error), std::move(thrown)); }
   void destroy_value() noexcept { std::destroy_at(std::addressof(value)); }
   void destroy_error() noexcept { std::destroy_at(std::addressof(error)); }
+  /// Takes the error out, and throws it.
+  [[noreturn]] ERRAND_NOINLINE void throw_error() {
+    std::exception_ptr thrown = std::move(error);
+    destroy_error();
+    std::rethrow_exception(std::move(thrown));
+  }
 
   /// The value, to be read where it stands, or moved out.
   decltype(auto) get() noexcept {
@@ -51,6 +61,24 @@ union Storage {
       return (value);
     }
   }
+  /// The value, which is destroyed here.
+  T take() noexcept(!std::is_object_v<T> || std::is_nothrow_move_constructible_v<T>) {
+    struct Gone {
+      Storage& storage;
+      ~Gone() { storage.destroy_value(); }
+    } const gone{*this};
+    if constexpr (std::is_reference_v<T>) {
+      return static_cast<T>(*value);
+    } else if constexpr (!std::is_void_v<T>) {
+      return std::move(value);
+    }
+  }
+};
+
+/// The result of a coroutine, in the frame of the one that awaits it.
+template <class T>
+struct AwaitedResult : Storage<T> {
+  bool has_failed = false;
 };
 
 template <class T>

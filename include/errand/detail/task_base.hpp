@@ -11,12 +11,6 @@
 #include <errand/detail/callback.hpp>
 #include <errand/detail/identity.hpp>
 
-namespace errand {
-
-enum class TaskStatus : std::uint8_t { pending, succeeded, failed, cancelled };
-
-}  // namespace errand
-
 namespace errand::detail {
 
 /// Is told on the spot that a task has ended, in its place among the task's awaiters.
@@ -98,7 +92,6 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
 
   List awaiters;  // suspensions, done-callbacks and observers
   Identity identity;
-  TaskStatus status = TaskStatus::pending;
   bool seen = false;   // somebody has looked at its failure
   bool taken = false;  // its result was moved out
   bool has_error = false;

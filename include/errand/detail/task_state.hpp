@@ -62,6 +62,7 @@ class TaskState : public TaskBase {
     leaf = &promise;
     promise.chain = this;
     promise.parent = nullptr;
+    promise.result = &storage_;
   }
   template <class... Args>
   void succeed(Args&&... args) {
@@ -75,24 +76,7 @@ class TaskState : public TaskBase {
   }
 
   void ended() noexcept final {
-    Promise<T>& promise = static_cast<Promise<T>&>(*leaf);
-    if (promise.has_value) {
-      if constexpr (std::is_void_v<T>) {
-        succeed();
-      } else if constexpr (std::is_nothrow_move_constructible_v<typename Storage<T>::Value>) {
-        succeed(std::move(promise.value));
-      } else {
-        try {
-          succeed(std::move(promise.value));
-        } catch (...) {
-          fail(std::current_exception(), handling<Cancelled>());
-        }
-      }
-    } else {
-      fail(promise.take_error(), promise.is_cancelled);
-    }
-    leaf = nullptr;
-    promise.handle().destroy();
+    has_error = status != TaskStatus::succeeded;
     if (flags & has_work) destroy_work();
     loop->current = nullptr;
     end();
