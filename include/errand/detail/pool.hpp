@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <new>
-#include <utility>
 
 #include <errand/detail/compiler.hpp>
 
 namespace errand::detail {
 
 /// Memory for frames, tasks and callbacks. A block that is given back is kept on a list of its size, one set of lists a
-/// thread, and handed out again from there. A block may be given back on another thread than it came from.
+/// thread, and handed out again from there. What the lists cannot hold goes, many at a time, back to the slabs that the
+/// blocks were cut from, which all threads share. A block may be given back on another thread than it came from.
 void* allocate(std::size_t size);
 void deallocate(void* block, std::size_t size) noexcept;
 
@@ -23,6 +24,11 @@ struct Pooled {
 };
 
 // Implementation
+
+/// A block that is free.
+struct FreeBlock {
+  FreeBlock* next;
+};
 
 /// A slab that was given back.
 struct FreeSlab {
@@ -42,49 +48,71 @@ struct Region {
   bool has_slab() const noexcept { return first || fresh_slabs > 0; }
 };
 
-/// Blocks of one size. It stands at a multiple of its own size, which is how a block finds it. A block that no thread
-/// keeps is retired; when all of its blocks are, the slab can be used anew.
+/// Blocks of one size. It stands at a multiple of its own size, which is how a block finds it.
 struct Slab {
   static constexpr std::size_t size = 8192;
 
   Region& region;
-  const std::uint32_t blocks;
-  std::atomic<std::uint32_t> retired = 0;
+  Slab* prev = nullptr;  // among those of its size that have a block free
+  Slab* next = nullptr;
+  FreeBlock* first = nullptr;
+  std::uint32_t free = 0;
+  const std::uint16_t blocks;
+  const std::uint16_t size_class;
 
-  Slab(Region& of, std::uint32_t count) noexcept : region(of), blocks(count) {}
-
-  inline static void retire(void* block, std::uint32_t count = 1) noexcept;
+  Slab(Region& of, std::size_t count, std::size_t its_class) noexcept
+      : region(of), blocks(static_cast<std::uint16_t>(count)), size_class(static_cast<std::uint16_t>(its_class)) {}
+  static Slab& of(void* block) noexcept {
+    return *reinterpret_cast<Slab*>(reinterpret_cast<std::uintptr_t>(block) / size * size);
+  }
 };
 
-/// The regions, for all threads. Nothing here has a destructor to run: it serves to the very end.
+/// The slabs, for all threads. Nothing here has a destructor to run: it serves to the very end.
 class Slabs {
  public:
-  /// Memory for a slab, and its region. Throws `std::bad_alloc`.
-  std::pair<Region*, char*> take() {
+  /// A block of class i has 16 * i bytes.
+  static constexpr std::size_t step = 16, classes = 65;
+
+  struct Blocks {
+    FreeBlock* first = nullptr;
+    std::int32_t count = 0;
+  };
+
+  /// At least one block of this class. Throws `std::bad_alloc`.
+  Blocks take(std::size_t i) {
+    constexpr std::int32_t enough = 16;
     const Lock lock(flag_);
-    if (!first_) add_region();
-    Region& region = *first_;
-    char* memory = reinterpret_cast<char*>(region.first);
-    if (memory) {
-      region.first = region.first->next;
-    } else {
-      memory = region.fresh;
-      region.fresh += Slab::size;
-      --region.fresh_slabs;
+    Blocks taken;
+    while (Slab* slab = partial_[i]) {
+      unlink(*slab);
+      while (slab->free > 0) {
+        FreeBlock* const block = slab->first;
+        slab->first = block->next;
+        --slab->free;
+        block->next = taken.first;
+        taken.first = block;
+        ++taken.count;
+      }
+      if (taken.count >= enough) break;
     }
-    ++region.used;
-    if (!region.has_slab()) unlink(region);
-    return {&region, memory};
+    return taken.first ? taken : cut(i);
   }
-  void give_back(Slab& slab) noexcept {
+  /// Takes so many blocks back, from the front of the list, and gives the rest of it.
+  FreeBlock* give_back(FreeBlock* first, std::int32_t count) noexcept {
     const Lock lock(flag_);
-    Region& region = slab.region;
-    if (!region.has_slab()) link(region);
-    region.first = ::new (static_cast<void*>(&slab)) FreeSlab{region.first};
-    if (--region.used == 0 && region.next) {  // one is left for the next time
-      unlink(region);
-      ::operator delete(&region);
+    for (; first && count > 0; --count) {
+      FreeBlock* const block = first;
+      first = block->next;
+      Slab& slab = Slab::of(block);
+      if (slab.free == 0) link(slab);
+      block->next = slab.first;
+      slab.first = block;
+      if (++slab.free == slab.blocks) {
+        unlink(slab);
+        give_back(slab);
+      }
     }
+    return first;
   }
 
  private:
@@ -102,6 +130,41 @@ class Slabs {
     std::atomic_flag& flag_;
   };
 
+  /// All blocks of a new slab.
+  Blocks cut(std::size_t i) {
+    if (!first_) add_region();
+    Region& region = *first_;
+    char* memory = reinterpret_cast<char*>(region.first);
+    if (memory) {
+      region.first = region.first->next;
+    } else {
+      memory = region.fresh;
+      region.fresh += Slab::size;
+      --region.fresh_slabs;
+    }
+    ++region.used;
+    if (!region.has_slab()) unlink(region);
+
+    constexpr std::size_t head = (sizeof(Slab) + step - 1) / step * step;
+    const std::size_t size = i * step, count = (Slab::size - head) / size;
+    ::new (static_cast<void*>(memory)) Slab(region, count, i);
+    char* block = memory + head + count * size;
+    FreeBlock* first = nullptr;
+    for (std::size_t left = count; left > 0; --left) {
+      block -= size;
+      first = ::new (static_cast<void*>(block)) FreeBlock{first};
+    }
+    return {first, static_cast<std::int32_t>(count)};
+  }
+  void give_back(Slab& slab) noexcept {
+    Region& region = slab.region;
+    if (!region.has_slab()) link(region);
+    region.first = ::new (static_cast<void*>(&slab)) FreeSlab{region.first};
+    if (--region.used == 0 && region.next) {  // one is left for the next time
+      unlink(region);
+      ::operator delete(&region);
+    }
+  }
   void add_region() {
     constexpr std::uint32_t most = 128;
     char* const memory = static_cast<char*>(::operator new(sizeof(Region) + (slabs_ + 1) * Slab::size));
@@ -110,84 +173,60 @@ class Slabs {
              Region(memory + sizeof(Region) + (Slab::size - begin % Slab::size) % Slab::size, slabs_));
     if (slabs_ < most) slabs_ *= 2;
   }
-  void link(Region& region) noexcept {
-    region.prev = nullptr;
-    region.next = first_;
-    if (first_) first_->prev = &region;
-    first_ = &region;
+
+  template <class T>
+  static void link(T& item, T*& first) noexcept {
+    item.prev = nullptr;
+    item.next = first;
+    if (first) first->prev = &item;
+    first = &item;
   }
-  void unlink(Region& region) noexcept {
-    (region.prev ? region.prev->next : first_) = region.next;
-    if (region.next) region.next->prev = region.prev;
+  template <class T>
+  static void unlink(T& item, T*& first) noexcept {
+    (item.prev ? item.prev->next : first) = item.next;
+    if (item.next) item.next->prev = item.prev;
   }
+  void link(Region& region) noexcept { link(region, first_); }
+  void unlink(Region& region) noexcept { unlink(region, first_); }
+  void link(Slab& slab) noexcept { link(slab, partial_[slab.size_class]); }
+  void unlink(Slab& slab) noexcept { unlink(slab, partial_[slab.size_class]); }
 
   std::atomic_flag flag_;
   std::uint32_t slabs_ = 8;  // of the next region
   Region* first_ = nullptr;
+  std::array<Slab*, classes> partial_{};
 };
 
 inline constinit Slabs all_slabs;
 
-inline void Slab::retire(void* block, std::uint32_t count) noexcept {
-  Slab* slab = reinterpret_cast<Slab*>(reinterpret_cast<std::uintptr_t>(block) / size * size);
-  const std::uint32_t all = slab->blocks;  // afterwards it may be another thread's
-  if (slab->retired.fetch_add(count, std::memory_order_acq_rel) + count == all) all_slabs.give_back(*slab);
-}
-
 /// The lists of one thread. Trivially destructible, so that what is freed after the thread's other objects are gone, a
 /// task in a global for one, still frees well.
 struct Pool {
-  static constexpr std::size_t step = 16, classes = 65;
-  static constexpr std::size_t head = (sizeof(Slab) + step - 1) / step * step;
-  static constexpr std::size_t most = 1u << 22;  // bytes that are kept at most
+  static constexpr std::int32_t most = 1 << 18;  // bytes a list may keep
 
-  struct Block {
-    Block* next;
-  };
   struct Kept {
-    Block* first = nullptr;
-    char* next = nullptr;        // the first block of the newest slab that was never handed out
-    std::uint32_t uncarved = 0;  // how many there are
+    FreeBlock* first = nullptr;
+    std::int32_t room = 0;  // how many more blocks may be kept
   };
 
-  Kept kept[classes];
-  std::size_t room = 0;  // how many more bytes may be kept
-  bool is_open = false;  // the thread's end will drain the lists, or has done it
+  std::array<Kept, Slabs::classes> kept{};
+  bool is_open = false;    // the thread's end will drain the lists, or has done it
+  bool is_closed = false;  // it has
 
-  /// A block of class i has 16 * i bytes.
-  static constexpr std::size_t index(std::size_t size) noexcept { return (size + step - 1) / step; }
-
-  void* carve(std::size_t i) {
-    Kept& list = kept[i];
-    if (list.uncarved == 0) [[unlikely]]
-      start_slab(i);
-    --list.uncarved;
-    char* block = list.next;
-    list.next = block + i * step;
-    return block;
-  }
-
-  ERRAND_NOINLINE void start_slab(std::size_t i) {
-    const auto [region, memory] = all_slabs.take();
-    const auto count = static_cast<std::uint32_t>((Slab::size - head) / (i * step));
-    ::new (static_cast<void*>(memory)) Slab(*region, count);
-    kept[i].next = memory + head;
-    kept[i].uncarved = count;
+  static constexpr std::size_t index(std::size_t size) noexcept { return (size + Slabs::step - 1) / Slabs::step; }
+  static constexpr std::int32_t room_for(std::size_t i) noexcept {
+    return most / static_cast<std::int32_t>(i * Slabs::step);
   }
 
   void open() noexcept {
     is_open = true;
-    room = most;
+    for (std::size_t i = 1; i < kept.size(); ++i) kept[i].room = room_for(i);
   }
   void close() noexcept {
-    room = 0;
+    is_closed = true;
     for (Kept& list : kept) {
-      while (Block* block = list.first) {
-        list.first = block->next;
-        Slab::retire(block);
-      }
-      if (list.uncarved > 0) Slab::retire(list.next, list.uncarved);
-      list.uncarved = 0;
+      all_slabs.give_back(list.first, most);
+      list = Kept();
     }
   }
 };
@@ -206,41 +245,63 @@ ERRAND_NOINLINE inline void open_thread_pool() {
   (void)guard;
 }
 
+/// The list is empty, or there is none for this size.
 ERRAND_NOINLINE inline void* allocate_anew(std::size_t size) {
-  if (!thread_pool.is_open) open_thread_pool();
   const std::size_t i = Pool::index(size);
-  return i < Pool::classes ? thread_pool.carve(i) : ::operator new(size);
+  if (i >= Slabs::classes) return ::operator new(size);
+  if (!thread_pool.is_open) open_thread_pool();
+  Slabs::Blocks blocks = all_slabs.take(i);
+  FreeBlock* const block = blocks.first;
+  if (thread_pool.is_closed) {
+    all_slabs.give_back(block->next, blocks.count - 1);
+  } else {
+    thread_pool.kept[i].first = block->next;
+    thread_pool.kept[i].room -= blocks.count - 1;
+  }
+  return block;
 }
 
 ERRAND_READS_THREAD_LOCAL inline void* allocate(std::size_t size) {
   const std::size_t i = Pool::index(size);
-  if (i < Pool::classes) [[likely]] {
+  if (i < Slabs::classes) [[likely]] {
     Pool::Kept& list = thread_pool.kept[i];
-    if (Pool::Block* block = list.first) [[likely]] {
+    if (FreeBlock* block = list.first) [[likely]] {
       list.first = block->next;
-      thread_pool.room += i * Pool::step;
+      ++list.room;
       return block;
     }
   }
   return allocate_anew(size);
 }
 
+/// The list is full, and half of it goes; or there is none.
 ERRAND_NOINLINE inline void deallocate_for_good(void* block, std::size_t size) noexcept {
-  if (Pool::index(size) >= Pool::classes) return free_sized(block, size);
+  const std::size_t i = Pool::index(size);
+  if (i >= Slabs::classes) return free_sized(block, size);
+  Pool::Kept& list = thread_pool.kept[i];
   if (!thread_pool.is_open) {
     open_thread_pool();
-    return deallocate(block, size);
+    --list.room;
   }
-  Slab::retire(block);
+  list.first = ::new (block) FreeBlock{list.first};
+  if (thread_pool.is_closed) {
+    list.first = all_slabs.give_back(list.first, 1);
+    list.room = 0;
+  } else if (list.room < 0) {
+    const std::int32_t half = Pool::room_for(i) / 2;
+    list.first = all_slabs.give_back(list.first, half);
+    list.room += half;
+  }
 }
 
 ERRAND_READS_THREAD_LOCAL inline void deallocate(void* block, std::size_t size) noexcept {
   const std::size_t i = Pool::index(size);
-  if (i < Pool::classes && thread_pool.room >= i * Pool::step) [[likely]] {
+  if (i < Slabs::classes) [[likely]] {
     Pool::Kept& list = thread_pool.kept[i];
-    thread_pool.room -= i * Pool::step;
-    list.first = ::new (block) Pool::Block{list.first};
-    return;
+    if (--list.room >= 0) [[likely]] {
+      list.first = ::new (block) FreeBlock{list.first};
+      return;
+    }
   }
   deallocate_for_good(block, size);
 }
