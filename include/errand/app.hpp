@@ -218,8 +218,8 @@ class App : private detail::Host, private detail::WorkerHost {
  private:
   class Inside;
 
-  static void drop_all(detail::List& calls) noexcept {
-    while (!calls.empty()) static_cast<detail::Call&>(static_cast<detail::Node&>(calls.pop_front())).drop();
+  static void drop_all(detail::Queue& calls) noexcept {
+    while (!calls.empty()) static_cast<detail::Call&>(calls.pop_front()).drop();
   }
 
   void report(detail::TaskBase* task, std::exception_ptr error) noexcept override;
@@ -324,7 +324,7 @@ inline App::~App() {
     detail::Loop& loop = *loop_;
     loop.closing = true;
     loop.open = false;
-    detail::List left;
+    detail::Queue left;
     loop.inbox->refuse(left);
     drop_all(left);
     loop.thread_pool = nullptr;  // waits for its calls

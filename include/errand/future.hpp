@@ -219,7 +219,7 @@ class SharedState {
 
   template <class Set>
   bool set(Set set_it) {
-    List notices;
+    Queue notices;
     {
       std::lock_guard lock(mutex_);
       if (done()) return false;
@@ -252,13 +252,11 @@ class SharedState {
   }
 
  private:
-  static SharedNotice& first(List& notices) noexcept {
-    return static_cast<SharedNotice&>(static_cast<Node&>(notices.pop_front()));
-  }
+  static SharedNotice& first(Queue& notices) noexcept { return static_cast<SharedNotice&>(notices.pop_front()); }
 
   std::mutex mutex_;
   FutureState<T> state_;
-  List notices_;
+  Queue notices_;
   std::atomic<bool> done_ = false;
 };
 

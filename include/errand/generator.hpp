@@ -147,7 +147,7 @@ AsyncGenerator<T>::~AsyncGenerator() {
       std::fputs("errand: an AsyncGenerator is destroyed by its own coroutine\n", stderr);
       std::terminate();
     }
-    promise_->chain->cut(*promise_->parent);  // destroys the coroutine, and says so in `promise_`
+    promise_->chain->cut(promise_->parent.promise());  // destroys the coroutine, and says so in `promise_`
   } else {
     promise_->handle().destroy();
   }

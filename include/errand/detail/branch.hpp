@@ -20,13 +20,13 @@ class Branch final : public BranchBase {
     Promise<T>& promise = *coro.release();
     promise.parent = nullptr;
     promise.result = &storage_;
-    leaf = &promise;
+    leaf = promise.handle();
   }
   std::exception_ptr error() const noexcept override { return has_error() ? storage_.error : nullptr; }
 
   Branch(Branch&&) = delete;
   ~Branch() {
-    if (state == State::created && leaf) leaf->handle().destroy();
+    if (state == State::created && leaf) leaf.destroy();
     if (has_error()) storage_.destroy_error();
     if (status == TaskStatus::succeeded) storage_.destroy_value();
   }
@@ -58,7 +58,7 @@ class Branch final : public BranchBase {
  private:
   bool begin() noexcept override {
     state = State::ended;
-    std::exchange(leaf, nullptr)->handle().destroy();
+    std::exchange(leaf, nullptr).destroy();
     storage_.set_error(std::make_exception_ptr(Cancelled(take_request())));
     status = TaskStatus::cancelled;
     owner->ended(*this);

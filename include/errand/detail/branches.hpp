@@ -277,15 +277,15 @@ inline void Chain::destroy_above(PromiseBase* last) noexcept {
 
 inline void Chain::destroy_frames(PromiseBase* last) noexcept {
   state = State::ended;
-  if (linked()) unlink();
-  while (leaf != last) {
-    PromiseBase* inner = leaf;
-    leaf = inner->parent;
-    if (inner->is_generator) *static_cast<GeneratorBase*>(inner)->owner = nullptr;
-    inner->handle().destroy();
+  if (linked()) loop->take_out(*this);
+  while (leaf && &leaf.promise() != last) {
+    PromiseBase& inner = leaf.promise();
+    leaf = inner.parent;
+    if (inner.is_generator) *static_cast<GeneratorBase&>(inner).owner = nullptr;
+    inner.handle().destroy();
   }
   waiting = nullptr;
-  if (linked()) unlink();  // a destructor may have woken it
+  if (linked()) loop->take_out(*this);  // a destructor may have woken it
 }
 
 inline void Chain::cut(PromiseBase& frame) noexcept {
@@ -304,12 +304,12 @@ inline void Branches::start(PromiseBase& promise) noexcept {
     asked_ = unthrown_ = chain.flags & Chain::asked;
     chain.flags &= static_cast<std::uint8_t>(~Chain::asked);
   }
-  List first;
+  Queue first;
   for (Link* link = live.begin(); link != live.end(); link = link->next) {
     BranchBase& started = branch(*link);
     started.loop = chain.loop;
     started.root_ = &chain.root();
-    started.leaf->chain = &started;
+    started.leaf.promise().chain = &started;
     // What is asked already still runs to its first suspension, as a Coro would that is awaited without a combinator.
     started.state = asked_ ? Chain::State::ready : Chain::State::created;
     started.flags |= asked_;

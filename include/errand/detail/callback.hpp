@@ -52,7 +52,7 @@ class Callback : public Call, public Pooled {
   }
   bool cancel() noexcept {
     if (state != State::pending) return false;
-    if (linked()) unlink();
+    if (linked()) loop->take_out(*this);
     if (armed()) loop->timers.disarm(*this);
     drop();
     return true;

@@ -24,9 +24,11 @@ class Suspension;
 
 /// What every coroutine of the library has in its frame, whatever its result.
 struct PromiseBase {
-  Chain* chain;         // from its start on, as the next
-  PromiseBase* parent;  // whose await goes on when this one ends; null for the outermost
-  const char* file;     // where it awaits, where `line` is not 0
+  using Handle = std::coroutine_handle<PromiseBase>;
+
+  Chain* chain;      // from its start on, as the next
+  Handle parent;     // whose await goes on when this one ends; null for the outermost
+  const char* file;  // where it awaits, where `line` is not 0
   std::uint32_t line = 0;
   TaskStatus status = TaskStatus::pending;  // how it is about to end
   bool is_generator = false;
@@ -37,7 +39,7 @@ struct PromiseBase {
 
   /// Every promise has this base at its start and an alignment that moves neither, so that the address of the base is
   /// that of the promise; `Promise<T>` asserts it.
-  std::coroutine_handle<> handle() noexcept { return std::coroutine_handle<PromiseBase>::from_promise(*this); }
+  Handle handle() noexcept { return Handle::from_promise(*this); }
 
   void enter(PromiseBase& child) noexcept;  // this coroutine awaits that one
   void leave() noexcept;                    // it has come to its end; its frame goes at once
@@ -58,13 +60,12 @@ struct GeneratorBase : PromiseBase {
 class Chain : public Node {
  public:
   enum class State : std::uint8_t {
+    running,
+    ended,     // the outermost coroutine has come to its end, or the frames are gone; from here on it stands still
     created,   // queued for its first step
     ready,     // queued: the wait has ended, with its result or interrupted
     yielding,  // queued: the wait, a `yield`, ends only when it resumes
-    running,
-    waiting,  // at the suspension `waiting`
-    ended,    // the outermost coroutine has come to its end, or the frames are
-              // gone
+    waiting,   // at the suspension `waiting`
   };
   enum Flag : std::uint8_t {
     asked_by_task = 1,   // a request to the task that is still to be thrown
@@ -84,11 +85,12 @@ class Chain : public Node {
   TaskStatus status = TaskStatus::pending;  // how the outermost coroutine has ended
   std::uint32_t requests = 0;               // of a task: those not taken back
   Loop* loop;
-  PromiseBase* leaf = nullptr;  // the innermost coroutine: the one to resume
+  PromiseBase::Handle leaf = nullptr;  // the innermost coroutine: the one to resume
   Suspension* waiting = nullptr;
 
   explicit Chain(Loop* its_loop) noexcept : Node(Step::chain), loop(its_loop) {}
 
+  void run() noexcept final;
   /// Before the first step of what was asked to end, or `has_work`. False where there is no step to make.
   virtual bool begin() noexcept = 0;
   /// The outermost coroutine has come to its end, and is gone.
@@ -151,8 +153,8 @@ class Chain : public Node {
 inline void PromiseBase::enter(PromiseBase& child) noexcept {
   Chain* const own = chain;
   child.chain = own;
-  own->leaf = &child;
-  child.parent = this;
+  own->leaf = child.handle();
+  child.parent = handle();
 }
 
 inline void PromiseBase::leave() noexcept {

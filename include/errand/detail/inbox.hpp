@@ -84,7 +84,7 @@ class Inbox {
   }
   bool kept() const noexcept { return keepers_.load(std::memory_order_acquire) > 0; }
 
-  void take(List& calls) noexcept {
+  void take(Queue& calls) noexcept {
     std::lock_guard lock(mutex_);
     calls.splice_back(posted_);
     pending_.store(false, std::memory_order_relaxed);
@@ -104,7 +104,7 @@ class Inbox {
   }
 
   /// The beginning of the end: takes nothing from users any more, and gives what is left.
-  void refuse(List& left) noexcept {
+  void refuse(Queue& left) noexcept {
     std::lock_guard lock(mutex_);
     open_ = false;
     left.splice_back(posted_);
@@ -112,7 +112,7 @@ class Inbox {
   }
 
   /// The end of the loop: takes nothing any more, wakes nobody any more.
-  void close(List& left) noexcept {
+  void close(Queue& left) noexcept {
     std::lock_guard lock(mutex_);
     open_ = alive_ = false;
     reactor_ = nullptr;
@@ -162,7 +162,7 @@ class Inbox {
 
   std::mutex mutex_;
   std::condition_variable woken_;
-  List posted_;
+  Queue posted_;
   Reactor* reactor_;
   std::shared_ptr<StopGroup> group_;
   bool open_ = true;

@@ -3,14 +3,15 @@
 
 namespace errand::detail {
 
-/// A place in a list. Linked while `next` is not null; a link is never in two lists.
-struct Link {
-  Link* prev;
-  Link* next = nullptr;
+/// A place in a list of `T`s, which derive from it. Linked while `next` is not null; a link is never in two lists.
+template <class T>
+struct LinkOf {
+  T* prev;
+  T* next = nullptr;
 
-  Link() noexcept {}
-  Link(const Link&) = delete;
-  Link& operator=(const Link&) = delete;
+  LinkOf() noexcept {}
+  LinkOf(const LinkOf&) = delete;
+  LinkOf& operator=(const LinkOf&) = delete;
 
   bool linked() const noexcept { return next != nullptr; }
 
@@ -22,34 +23,35 @@ struct Link {
 };
 
 /// A doubly linked list of links that live elsewhere: the list owns nothing and allocates nothing. Whoever is in it can
-/// leave it without knowing it.
-class List {
+/// leave it without knowing it. `End` is a `T` that stands for its end.
+template <class T, class End = T>
+class ListOf {
  public:
-  List() noexcept { reset(); }
-  List(const List&) = delete;
-  List& operator=(const List&) = delete;
+  ListOf() noexcept { reset(); }
+  ListOf(const ListOf&) = delete;
+  ListOf& operator=(const ListOf&) = delete;
 
   bool empty() const noexcept { return end_.next == &end_; }
-  Link& front() noexcept { return *end_.next; }
-  Link& back() noexcept { return *end_.prev; }
-  const Link* begin() const noexcept { return end_.next; }
-  const Link* end() const noexcept { return &end_; }
-  Link* begin() noexcept { return end_.next; }
-  Link* end() noexcept { return &end_; }
+  T& front() noexcept { return *end_.next; }
+  T& back() noexcept { return *end_.prev; }
+  const T* begin() const noexcept { return end_.next; }
+  const T* end() const noexcept { return &end_; }
+  T* begin() noexcept { return end_.next; }
+  T* end() noexcept { return &end_; }
 
-  void push_back(Link& link) noexcept { insert(end_, link); }
-  void push_front(Link& link) noexcept { insert(*end_.next, link); }
+  void push_back(T& link) noexcept { insert(end_, link); }
+  void push_front(T& link) noexcept { insert(*end_.next, link); }
 
-  static void insert(Link& before, Link& link) noexcept {
-    Link* last = before.prev;
+  static void insert(T& before, T& link) noexcept {
+    T* last = before.prev;
     link.next = &before;
     last->next = &link;
     link.prev = last;
     before.prev = &link;
   }
 
-  Link& pop_front() noexcept {
-    Link& first = *end_.next;
+  T& pop_front() noexcept {
+    T& first = *end_.next;
     end_.next = first.next;
     first.next->prev = &end_;
     first.next = nullptr;
@@ -57,9 +59,9 @@ class List {
   }
 
   /// Moves all of `other` to the end of this list.
-  void splice_back(List& other) noexcept {
+  void splice_back(ListOf& other) noexcept {
     if (other.empty()) return;
-    Link* last = end_.prev;
+    T* last = end_.prev;
     last->next = other.end_.next;
     other.end_.next->prev = last;
     end_.prev = other.end_.prev;
@@ -70,7 +72,10 @@ class List {
  private:
   void reset() noexcept { end_.prev = end_.next = &end_; }
 
-  Link end_;
+  End end_;
 };
+
+struct Link : LinkOf<Link> {};
+using List = ListOf<Link>;
 
 }  // namespace errand::detail

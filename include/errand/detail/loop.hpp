@@ -39,7 +39,6 @@ ERRAND_READS_THREAD_LOCAL inline ThreadState& this_thread() noexcept {
 /// A call that the loop makes outside any task.
 struct Call : Node, TimerNode {
   Call() noexcept : Node(Step::call), TimerNode(true) {}
-  virtual void run() noexcept = 0;
   /// The loop has come to its end, and will not run it.
   virtual void drop() noexcept = 0;
 
@@ -131,18 +130,21 @@ class Loop {
 
   /// One turn: what was posted, then what is due, joins the ready queue; then what is in the queue at that moment runs.
   void turn();
+  /// Lets a chain go on to its next wait, or its end.
+  void resume(Chain& chain) noexcept;
   /// Turns, as long as there is something ready and nobody has to be asked.
   void turns();
 
   /// Whether the next turn has something to do without waiting for anything.
-  bool has_work() const noexcept {
-    const Link* first = ready_.begin();
-    if (first == &end_of_turn_) first = first->next;
-    return first != ready_.end() || inbox->pending();
-  }
+  bool has_work() const noexcept { return !ready_.empty() || inbox->pending(); }
 
   /// Puts a chain or a call at the end of the ready queue.
   void make_ready(Node& node) noexcept { ready_.push_back(node); }
+  /// Takes it out of the queue that it stands in.
+  void take_out(Node& node) noexcept {
+    if (&node == last_) last_ = node.prev;
+    node.unlink();
+  }
 
   /// Sleeps until there may be something to do, at the latest for `limit`. A ManualClock jumps instead, where it may.
   void wait(Nanoseconds limit);
@@ -157,8 +159,12 @@ class Loop {
   bool is_manual() const noexcept { return manual_ != nullptr; }
 
   /// Runs it at once behind the step that is under way, before anything that is in the queue.
-  void run_next(Node& node) noexcept { ready_.push_front(node); }
-  void run_next(List& nodes) noexcept {
+  void run_next(Node& node) noexcept {
+    ready_.push_front(node);
+    if (last_ == ready_.end()) last_ = &node;
+  }
+  void run_next(Queue& nodes) noexcept {
+    if (last_ == ready_.end() && !nodes.empty()) last_ = &nodes.back();
     nodes.splice_back(ready_);
     ready_.splice_back(nodes);
   }
@@ -168,7 +174,7 @@ class Loop {
   void report_now() noexcept;
 
   /// Takes out what is queued.
-  void take_queued(List& nodes) noexcept { nodes.splice_back(ready_); }
+  void take_queued(Queue& nodes) noexcept { nodes.splice_back(ready_); }
 
   App* app;
   Host* host;
@@ -202,9 +208,7 @@ class Loop {
 
  private:
   void take_due();
-  void resume(Chain& chain) noexcept;
   void run(Node& node) noexcept;
-  void run_untimed(Node& node) noexcept;
   void run_timed(Node& node) noexcept;
   ERRAND_NOINLINE void destroy() noexcept { delete this; }
   [[noreturn]] ERRAND_NOINLINE static void wrong_thread() {
@@ -219,8 +223,8 @@ class Loop {
     std::exception_ptr error;
   };
   std::vector<LateReport> late_reports_;
-  List ready_;        // first in, first out
-  Link end_of_turn_;  // stands in it during a turn: what comes behind waits for the next
+  Queue ready_;                // first in, first out
+  Node* last_ = ready_.end();  // during a turn: what stands behind it waits for the next; the end, where it has run
   ClockSource* const clock_;
   ManualClock* const manual_;
   const Nanoseconds slow_step_;
@@ -256,7 +260,7 @@ class Deadline final : public Call {
   }
   /// It will not be called, even where it is already due.
   void disarm() noexcept {
-    if (linked()) unlink();
+    if (linked()) loop_->take_out(*this);
     if (armed()) loop_->timers.disarm(*this);
   }
   void run() noexcept override { due_(owner_); }

@@ -16,11 +16,22 @@ enum class Step : std::uint8_t {
 };
 
 /// Something that can stand in the ready queue.
-struct Node : Link {
+struct Node : LinkOf<Node> {
   Step step;
 
   explicit Node(Step what) noexcept : step(what) {}
+  /// Makes its step, where that is not to go on with a coroutine.
+  virtual void run() noexcept = 0;
+
+ protected:
+  ~Node() = default;
 };
+
+struct EndNode final : Node {
+  EndNode() noexcept : Node(Step::none) {}
+  void run() noexcept override {}
+};
+using Queue = ListOf<Node, EndNode>;
 
 /// Something that can be in the timer queue: a call, or a suspension.
 struct TimerNode {

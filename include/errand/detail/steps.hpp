@@ -70,26 +70,19 @@ ERRAND_NOINLINE inline void Loop::run(Node& node) noexcept {
   if (timed_) {
     run_timed(node);
   } else {
-    run_untimed(node);
+    current = nullptr;
+    node.run();
   }
 }
 
-inline void Loop::run_untimed(Node& node) noexcept {
-  if (node.step == Step::call) {
-    current = nullptr;
-    static_cast<Call&>(node).run();
-    return;
+inline void Chain::run() noexcept {
+  Loop& its_loop = *loop;
+  its_loop.current = this;
+  if (std::exchange(step, Step::chain) == Step::chain || !(flags & (asked | has_work)) || begin()) {
+    its_loop.resume(*this);
+  } else {
+    its_loop.report_now();
   }
-  Chain& chain = static_cast<Chain&>(node);
-  current = &chain;
-  if (chain.step == Step::first) {
-    chain.step = Step::chain;
-    if ((chain.flags & (Chain::asked | Chain::has_work)) && !chain.begin()) {
-      if (!late_reports_.empty()) report_now();
-      return;
-    }
-  }
-  resume(chain);
 }
 
 inline void Loop::run_timed(Node& node) noexcept {
@@ -101,12 +94,13 @@ inline void Loop::run_timed(Node& node) noexcept {
     Chain& chain = static_cast<Chain&>(node);
     task = &static_cast<TaskBase&>(chain.root());
     task->retain();
-    if (chain.leaf && chain.leaf->line > 0) {
-      file = chain.leaf->file;
-      line = chain.leaf->line;
+    if (chain.leaf && chain.leaf.promise().line > 0) {
+      file = chain.leaf.promise().file;
+      line = chain.leaf.promise().line;
     }
   }
-  run_untimed(node);
+  current = nullptr;
+  node.run();
   const Nanoseconds took = Clock::now() - begun;
   if (took > slow_step_) host->slow_step(task, took, file, line);
   if (task) task->release();

@@ -35,9 +35,9 @@ inline std::string describe(const Chain& chain) {
     case Chain::State::yielding: where = "yield"; break;
     default: where = "ready"; break;
   }
-  if (chain.leaf && chain.leaf->line > 0) {
-    const std::string file = chain.leaf->file;
-    where += " at " + file.substr(file.find_last_of("/\\") + 1) + ":" + std::to_string(chain.leaf->line);
+  if (chain.leaf && chain.leaf.promise().line > 0) {
+    const std::string file = chain.leaf.promise().file;
+    where += " at " + file.substr(file.find_last_of("/\\") + 1) + ":" + std::to_string(chain.leaf.promise().line);
   }
   return where;
 }

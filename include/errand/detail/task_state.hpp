@@ -59,7 +59,7 @@ class TaskState : public TaskBase {
   }
 
   void adopt(Promise<T>& promise) noexcept {
-    leaf = &promise;
+    leaf = promise.handle();
     promise.chain = this;
     promise.parent = nullptr;
     promise.result = &storage_;

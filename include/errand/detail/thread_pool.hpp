@@ -64,7 +64,7 @@ class ThreadPool {
     for (Link* link = loop_.under_way.begin(); link != loop_.under_way.end(); link = link->next) {
       static_cast<PoolCall::Place&>(*link).call->request_stop();
     }
-    List left;
+    Queue left;
     {
       std::lock_guard lock(mutex_);
       closed_ = true;
@@ -72,7 +72,7 @@ class ThreadPool {
     }
     wake_.notify_all();
     for (std::thread& thread : threads_) thread.join();
-    while (!left.empty()) static_cast<PoolCall&>(static_cast<Node&>(left.pop_front())).post();
+    while (!left.empty()) static_cast<PoolCall&>(left.pop_front()).post();
   }
 
   /// On the App's thread. Throws where there is no thread, and none can be made.
@@ -105,7 +105,7 @@ class ThreadPool {
       wake_.wait(lock, [this] { return closed_ || !queue_.empty(); });
       --idle_;
       if (queue_.empty()) return;
-      PoolCall& call = static_cast<PoolCall&>(static_cast<Node&>(queue_.pop_front()));
+      PoolCall& call = static_cast<PoolCall&>(queue_.pop_front());
       --queued_;
       lock.unlock();
       call.execute();
@@ -118,7 +118,7 @@ class ThreadPool {
   const std::size_t most_;
   std::mutex mutex_;
   std::condition_variable wake_;
-  List queue_;
+  Queue queue_;
   std::size_t queued_ = 0;
   std::size_t idle_ = 0;
   bool closed_ = false;

@@ -26,9 +26,10 @@ inline void Loop::turns() {
     inbox->take(ready_);
   do {
     if (!timers.empty()) take_due();
-    ready_.push_back(end_of_turn_);
-    for (Link* first = &ready_.pop_front(); first != &end_of_turn_; first = &ready_.pop_front()) {
-      Node& node = static_cast<Node&>(*first);
+    last_ = &ready_.back();
+    while (last_ != ready_.end()) {
+      Node& node = ready_.pop_front();
+      if (&node == last_) last_ = ready_.end();
       if (node.step == plain) [[likely]] {
         resume(static_cast<Chain&>(node));
       } else {
@@ -56,14 +57,15 @@ inline void Loop::take_due() {
 inline void Loop::resume(Chain& chain) noexcept {
   current = &chain;
   chain.state = Chain::State::running;
-  do {
-    chain.leaf->handle().resume();
-  } while (chain.state == Chain::State::running);
-  if (chain.state == Chain::State::ended) {
-    chain.ended();
-    if (!late_reports_.empty()) [[unlikely]]
-      report_now();
+  for (;;) {
+    chain.leaf.resume();
+    if (chain.state > Chain::State::ended) [[likely]]
+      return;
+    if (chain.state == Chain::State::ended) break;
   }
+  chain.ended();
+  if (!late_reports_.empty()) [[unlikely]]
+    report_now();
 }
 
 }  // namespace errand::detail
