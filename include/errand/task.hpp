@@ -219,11 +219,13 @@ class TaskWait : public Waiter {
   bool await_ready() const { return task_.get().done(); }
   template <class P>
   bool await_suspend(std::coroutine_handle<P> awaiting) {
-    PromiseBase& promise = awaiting.promise();
-    const Chain& chain = *promise.chain;
-    if (task().loop != chain.loop || &task() == &chain || (chain.flags & Chain::is_branch)) [[unlikely]]
-      return suspend_checked(promise);
-    return suspend(promise, task().awaiters);
+    TaskBase& its_task = task();
+    Chain& chain = *awaiting.promise().chain;
+    constexpr auto special = Chain::asked | Chain::held | Chain::is_branch;
+    if (its_task.loop != chain.loop || &its_task == &chain || (chain.flags & special)) [[unlikely]]
+      return suspend_checked(awaiting.promise());
+    stand_in(its_task.awaiters, chain);
+    return true;
   }
 
  protected:

@@ -86,7 +86,7 @@ class Chain : public Node {
   std::uint32_t requests = 0;               // of a task: those not taken back
   Loop* loop;
   PromiseBase::Handle leaf = nullptr;  // the innermost coroutine: the one to resume
-  Suspension* waiting = nullptr;
+  Suspension* waiting;                 // where it is waiting, or broken
 
   explicit Chain(Loop* its_loop) noexcept : Node(Step::chain), loop(its_loop) {}
 

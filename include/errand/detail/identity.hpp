@@ -16,7 +16,7 @@ struct TaskDetails {
   std::string end_reason;
   List names;  // those under which it is registered: the registry links its
                // entries here
-  std::uint32_t registrations = 0;
+  std::int32_t registrations = 0;
   bool is_report = false;  // it dispatches a failure: its own is not dispatched again
 };
 

@@ -118,9 +118,8 @@ class Loop {
     if (!app) app_is_gone();
   }
   void check_thread() const {
-    const ThreadState* owner = owner_.load(std::memory_order_relaxed);
-    if (owner != &this_thread() && owner) [[unlikely]]
-      wrong_thread();
+    if (this_thread().loop != this) [[unlikely]]
+      check_owner();
   }
   void set_owner(const ThreadState* owner) noexcept { owner_.store(owner, std::memory_order_relaxed); }
   const ThreadState* owner() const noexcept { return owner_.load(std::memory_order_relaxed); }
@@ -211,8 +210,11 @@ class Loop {
   void run(Node& node) noexcept;
   void run_timed(Node& node) noexcept;
   ERRAND_NOINLINE void destroy() noexcept { delete this; }
-  [[noreturn]] ERRAND_NOINLINE static void wrong_thread() {
-    throw WrongThread("this belongs to the thread that is inside the App's run or poll");
+  ERRAND_NOINLINE void check_owner() const {
+    const ThreadState* owner = owner_.load(std::memory_order_relaxed);
+    if (owner && owner != &this_thread()) {
+      throw WrongThread("this belongs to the thread that is inside the App's run or poll");
+    }
   }
   [[noreturn]] ERRAND_NOINLINE static void app_is_gone() {
     throw InvalidState("the App that this belongs to has ended");

@@ -111,10 +111,14 @@ class Waiter : public Link, public Suspension {
     Chain& chain = *promise.chain;
     if (linked() || (chain.flags & (Chain::asked | Chain::held))) [[unlikely]]
       return suspend_specially(promise, list);
+    stand_in(list, chain);
+    return true;
+  }
+  /// Waits in this list from now on.
+  void stand_in(List& list, Chain& chain) noexcept {
     chain_ = &chain;
     begin();
     list.push_back(*this);
-    return true;
   }
   void resumed() {
     if (Chain* const chain = std::exchange(chain_, nullptr)) chain->check_resumed();

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <exception>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -34,9 +35,8 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   void retain() noexcept { ++references_; }
   /// Gives a reference back. A failure at which nobody can look any more is reported.
   void release() noexcept {
-    if (status == TaskStatus::failed && !seen) [[unlikely]]
-      report_if_unwatched();
-    if (--references_ == 0) dispose();
+    if (--references_ <= 0) [[unlikely]]
+      release_specially();
   }
 
   bool done() const noexcept { return status != TaskStatus::pending; }
@@ -63,6 +63,7 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   void look() noexcept {
     if (seen) return;
     seen = true;
+    references_ &= ~unseen;
     if (status == TaskStatus::failed && TaskLink::linked()) TaskLink::unlink();
   }
   /// What it failed with, or was cancelled by, if anything was thrown.
@@ -115,8 +116,10 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   void tell() noexcept;
   /// Reports its failure, where the reference that the caller is about to give back is the last but for the registry's.
   void report_if_unwatched() noexcept;
+  void release_specially() noexcept;
 
-  std::uint32_t references_ = 1;  // the loop's, until the end
+  static constexpr std::int32_t unseen = std::numeric_limits<std::int32_t>::min();
+  std::int32_t references_ = 1;  // the loop's, until the end; and `unseen`, once it has failed and until somebody looks
 };
 
 /// The task that has this place in a list of tasks.
@@ -236,10 +239,20 @@ ERRAND_NOINLINE inline void TaskBase::throw_pending() const {
 
 ERRAND_NOINLINE inline void TaskBase::report_if_unwatched() noexcept {
   const TaskDetails* const has = identity.details();
-  const std::uint32_t registered = has ? has->registrations : 0;
-  if (references_ != registered + 1 || !awaiters.empty() || !loop->app) return;
+  const std::int32_t registered = has ? has->registrations : 0;
+  if ((references_ & ~unseen) != registered + 1 || !awaiters.empty() || !loop->app) return;
   look();
   loop->host->report(this, error());
+}
+
+/// The last reference has gone, or one to a task that has failed.
+ERRAND_NOINLINE inline void TaskBase::release_specially() noexcept {
+  if (references_ != 0) {
+    ++references_;
+    report_if_unwatched();
+    --references_;
+  }
+  if ((references_ & ~unseen) == 0) dispose();
 }
 
 ERRAND_NOINLINE inline void TaskBase::tell() noexcept {
@@ -247,6 +260,7 @@ ERRAND_NOINLINE inline void TaskBase::tell() noexcept {
   if (is_registered()) loop->host->registered_ended(*this);
   if (status == TaskStatus::failed) {
     loop->unseen.push_back(static_cast<TaskLink&>(*this));
+    references_ |= unseen;
     report_if_unwatched();
   }
 }

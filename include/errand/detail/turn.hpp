@@ -42,7 +42,7 @@ inline void Loop::turns() {
     report_now();
 }
 
-inline void Loop::take_due() {
+ERRAND_NOINLINE inline void Loop::take_due() {
   const Clock::time_point reading = now();
   while (!timers.empty() && timers.next() <= reading) {
     TimerNode& due = timers.pop();
