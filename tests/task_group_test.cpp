@@ -416,6 +416,47 @@ APP_TEST("a request that is pending when the body ends without an await that sus
   expect("TaskCancelled why ; 0");
 }
 
+APP_TEST("a request that is pending when the body has ended reaches the members with its reason") {
+  Task<> first, second;
+  const auto body = [&](TaskGroup& group) -> Coro<> {
+    first = group.add(nothing(10h));
+    second = group.add(nothing(10h));
+    co_return;
+  };
+  auto t = add([&]() -> Coro<> {
+    current_task().cancel("why");
+    co_await TaskGroup::run(body);
+  });
+  co_await end_of(t, log);
+  for (const auto& member : {first, second}) {
+    log(member.cancelling());
+    co_await end_of(member, log);
+  }
+  expect("TaskCancelled why ; 1 ; TaskCancelled why ; 1 ; TaskCancelled why");
+}
+
+APP_TEST("a group that does not suspend throws no pending request: the next await that suspends does") {
+  const auto body = [&](TaskGroup&) -> Coro<int> { co_return 1; };
+  auto t = add([&]() -> Coro<> {
+    current_task().cancel("why");
+    log(co_await TaskGroup::run(body));
+    const auto around = [&](TaskGroup&) -> Coro<int> { co_return 1 + co_await TaskGroup::run(body); };
+    log(co_await TaskGroup::run(around));
+    co_await errand::yield();
+    log("never");
+  });
+  co_await end_of(t, log);
+  auto taken_back = add([&]() -> Coro<> {
+    current_task().cancel("why");
+    log(co_await TaskGroup::run(body));
+    current_task().uncancel();
+    co_await errand::yield();
+    log("on");
+  });
+  co_await end_of(taken_back, log);
+  expect("1 ; 2 ; TaskCancelled why ; 1 ; on ; done");
+}
+
 namespace {
 
 /// Adds a member to the group when it is destroyed.

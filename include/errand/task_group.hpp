@@ -58,6 +58,7 @@ class TaskGroup : private detail::Branches {
   void fail(std::exception_ptr error) noexcept;
 
   detail::List members_;
+  bool waits_for_members_ = false;  // the body has ended, and they had not
   bool is_ending_ = false;
   bool is_destroyed_ = false;
   std::exception_ptr error_;
@@ -89,6 +90,12 @@ class TaskGroup::Member final : public detail::Observer, public detail::Pooled {
   }
   void task_ended(detail::TaskBase& task) noexcept override { group_.member_ended(*this, task); }
 
+  /// For the caller's reason, where the caller was asked.
+  void ask_to_end() noexcept {
+    if (task_.done()) return;
+    task_.requested_by_group();
+    task_.request(detail::Chain::asked_by_task);
+  }
   static Member& of(detail::Link& place) noexcept { return *static_cast<Place&>(place).member; }
 
   TaskGroup& group_;
@@ -121,6 +128,7 @@ typename detail::WorkTraits<Work&&>::Handle TaskGroup::add(Work&& work, std::str
 }
 
 inline void TaskGroup::branch_ended(detail::BranchBase& body) noexcept {
+  waits_for_members_ = !members_.empty();
   if (body.status == TaskStatus::failed) {
     fail(body.error());
   } else if (!is_ending_ && (body.status == TaskStatus::cancelled || has_unthrown())) {
@@ -168,7 +176,7 @@ inline void TaskGroup::fail(std::exception_ptr error) noexcept {
   if (is_ending_) return;
   is_ending_ = true;
   for (detail::Link* link = members_.begin(); link != members_.end(); link = link->next) {
-    Member::of(*link).task_.cancel({});
+    Member::of(*link).ask_to_end();
   }
   request_all();
 }
@@ -185,7 +193,7 @@ Coro<TaskGroup::BodyResult<F>> TaskGroup::run_body(F body) {
   }
   co_await static_cast<detail::Branches&>(group);
   if (group.error_) std::rethrow_exception(group.error_);
-  group.throw_pending_request();
+  if (group.waits_for_members_) group.throw_pending_request();
   co_return branch->take();
 }
 

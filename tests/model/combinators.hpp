@@ -105,7 +105,7 @@ inline void Model::group_failed(Parallel& group, Thrown thrown) {
   if (thrown.kind) group.error = thrown;
   if (std::exchange(group.ending, true)) return;
   for (Task* member : std::vector(group.members)) {
-    cancel(*member, group.asked & by_task && !known::pending_reason_is_lost ? group.chain->task->reason : -1);
+    cancel(*member, group.asked & by_task ? group.chain->task->reason : -1);
   }
   if (!group.asked && !group.live.empty()) ask(*group.live.front(), by_owner);
 }
@@ -163,7 +163,7 @@ inline Model::Outcome Model::outcome_of(Parallel& parallel) {
     case Kind::group:
       if (parallel.error.kind) return {parallel.error};
       // A request that came while it waited, or was pending then, is thrown here; otherwise it did not suspend.
-      if ((known::groups_always_suspend || parallel.waits_for_members) && !may_suspend(*parallel.chain)) {
+      if (parallel.waits_for_members && !may_suspend(*parallel.chain)) {
         return {take_request(*parallel.chain)};
       }
       return first;
