@@ -179,6 +179,18 @@ PLAIN_TEST("what clean-up code adds, and what after_server_stop adds, is cancell
   expect("a cancelled ; a ended ; astop ; b cancelled ; b ended ; mstop 3");
 }
 
+PLAIN_TEST("what a done-callback adds while the run ends is cancelled and awaited like the others") {
+  const auto last = [this]() -> Coro<> { co_await errand::sleep(1h); };
+  add([&]() -> Coro<> { co_await last(); }).add_done_callback([this](const Task<>&) {
+    add([says = std::make_shared<support::Says>(log, "gone")] {});
+    log("added");
+  });
+  app.after_server_stop([this] { log("astop", app.all_tasks().size()); });
+  later(1s, [this] { app.stop(); });
+  app.run();
+  expect("added ; gone ; astop 0");
+}
+
 PLAIN_TEST("tasks that were added before run are cancelled where the start fails") {
   auto task = add(after(1s), "t");
   app.before_server_start([] { throw runtime_error("start"); }, 1);

@@ -15,13 +15,6 @@
 
 namespace model {
 
-/// Where the library is known to differ from DESIGN.md: true means that the model does as the library does.
-namespace known {
-inline constexpr bool groups_always_suspend = true;
-inline constexpr bool pending_reason_is_lost = true;
-inline constexpr bool stop_does_not_see_callbacks = true;
-}  // namespace known
-
 /// What DESIGN.md, section 3, says of tasks, as an interpreter of programs: a queue, timers, wait lists, and for each
 /// thread of control a stack of frames. Simple, and without anything of errand.
 class Model {

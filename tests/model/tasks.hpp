@@ -45,7 +45,6 @@ inline void Model::finish(Task& task, Status status, Outcome outcome) {
   task.outcome = outcome;
   std::erase(pending_, &task);
   if (current_ == &task.chain) current_ = nullptr;
-  if (known::stop_does_not_see_callbacks) check_drained();
   if (program_.purge_when_done) std::erase_if(names_, [&](const auto& name) { return name.second == &task; });
   if (status == failed) {
     unseen_.push_back(&task);
@@ -72,7 +71,7 @@ inline void Model::finish(Task& task, Status status, Outcome outcome) {
     }
     stop_ = true;
   }
-  if (!known::stop_does_not_see_callbacks) check_drained();
+  check_drained();
   report_unwatched(task);
 }
 

@@ -256,7 +256,6 @@ ERRAND_NOINLINE inline void TaskBase::release_specially() noexcept {
 }
 
 ERRAND_NOINLINE inline void TaskBase::tell() noexcept {
-  if (!loop->drains.empty()) loop->check_drains();
   if (is_registered()) loop->host->registered_ended(*this);
   if (status == TaskStatus::failed) {
     loop->unseen.push_back(static_cast<TaskLink&>(*this));
@@ -267,7 +266,7 @@ ERRAND_NOINLINE inline void TaskBase::tell() noexcept {
 
 inline void TaskBase::end() noexcept {
   TaskLink::unlink();
-  if (identity.details() || status == TaskStatus::failed || !loop->drains.empty()) [[unlikely]]
+  if (identity.details() || status == TaskStatus::failed) [[unlikely]]
     tell();
   while (!awaiters.empty()) {
     Waiter& waiter = static_cast<Waiter&>(awaiters.front());
@@ -278,6 +277,8 @@ inline void TaskBase::end() noexcept {
       static_cast<Observer&>(waiter).task_ended(*this);
     }
   }
+  if (!loop->drains.empty()) [[unlikely]]
+    loop->check_drains();  // behind the done-callbacks, which may add tasks
   release();
 }
 
