@@ -14,8 +14,9 @@ class [[nodiscard("dropping it lets run() end")]] KeepAlive {
  public:
   KeepAlive() noexcept = default;
   KeepAlive(KeepAlive&&) noexcept = default;
-  KeepAlive& operator=(KeepAlive other) noexcept {
-    std::swap(inbox_, other.inbox_);
+  KeepAlive& operator=(KeepAlive&& other) noexcept {
+    KeepAlive taken(std::move(other));
+    std::swap(inbox_, taken.inbox_);
     return *this;
   }
   ~KeepAlive() { release(); }

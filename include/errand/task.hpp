@@ -30,8 +30,10 @@ class TaskHandle {
   }
   TaskHandle(const TaskHandle& other) noexcept : TaskHandle(other.state_) {}
   TaskHandle(TaskHandle&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
-  TaskHandle& operator=(TaskHandle other) noexcept {
-    std::swap(state_, other.state_);
+  TaskHandle& operator=(const TaskHandle& other) noexcept { return *this = TaskHandle(other); }
+  TaskHandle& operator=(TaskHandle&& other) noexcept {
+    TaskHandle taken(std::move(other));
+    std::swap(state_, taken.state_);
     return *this;
   }
   ~TaskHandle() {

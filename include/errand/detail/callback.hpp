@@ -136,8 +136,10 @@ class CallHandle {
     if (callback_) callback_->retain();
   }
   CallHandle(CallHandle&& other) noexcept : callback_(std::exchange(other.callback_, nullptr)) {}
-  CallHandle& operator=(CallHandle other) noexcept {
-    std::swap(callback_, other.callback_);
+  CallHandle& operator=(const CallHandle& other) noexcept { return *this = CallHandle(other); }
+  CallHandle& operator=(CallHandle&& other) noexcept {
+    CallHandle taken(std::move(other));
+    std::swap(callback_, taken.callback_);
     return *this;
   }
   ~CallHandle() {
