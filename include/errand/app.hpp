@@ -50,7 +50,7 @@ namespace errand {
 class App : private detail::Host, private detail::WorkerHost {
  public:
   explicit App(std::string name = "app", AppConfig config = {});
-  virtual ~App();
+  inline virtual ~App();
   App(const App&) = delete;
   App& operator=(const App&) = delete;
 
@@ -222,10 +222,10 @@ class App : private detail::Host, private detail::WorkerHost {
     while (!calls.empty()) static_cast<detail::Call&>(calls.pop_front()).drop();
   }
 
-  void report(detail::TaskBase* task, std::exception_ptr error) noexcept override;
+  inline void report(detail::TaskBase* task, std::exception_ptr error) noexcept override;
   void registered_ended(detail::TaskBase& task) noexcept override { registry_.ended(task, config_.purge_when_done); }
-  void slow_step(detail::TaskBase* task, std::chrono::nanoseconds took, const char* file,
-                 unsigned line) noexcept override;
+  inline void slow_step(detail::TaskBase* task, std::chrono::nanoseconds took, const char* file,
+                        unsigned line) noexcept override;
 
   void tell(const TaskFailure& failure) noexcept;
 
@@ -243,8 +243,8 @@ class App : private detail::Host, private detail::WorkerHost {
     return EventWait(signals_, event, timeout);
   }
 
-  void start_workers() override;
-  Coro<> workers_ended() override;
+  inline void start_workers() override;
+  inline Coro<> workers_ended() override;
   bool is_first_worker() const noexcept override { return worker_ == 0; }
   void copy_to(App& worker);
   void run_as_worker();

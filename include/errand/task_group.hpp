@@ -47,12 +47,12 @@ class TaskGroup : private detail::Branches {
   template <class F>
   static Coro<BodyResult<F>> run_body(F body);
 
-  void branch_ended(detail::BranchBase& body) noexcept override;
+  inline void branch_ended(detail::BranchBase& body) noexcept override;
   void asked_to_end(detail::Chain::Flag) noexcept override { is_ending_ = true; }
   void over() noexcept override { is_ending_ = true; }
   void destroying() noexcept override { is_ending_ = is_destroyed_ = true; }
-  detail::Chain* first_member() noexcept override;
-  detail::Chain* next_to_destroy() noexcept override;
+  inline detail::Chain* first_member() noexcept override;
+  inline detail::Chain* next_to_destroy() noexcept override;
   bool is_over() const noexcept override { return live.empty() && members_.empty(); }
   void member_ended(Member& member, detail::TaskBase& task) noexcept;
   void fail(std::exception_ptr error) noexcept;

@@ -84,10 +84,10 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
     return member ? member->group() : nullptr;
   }
   Chain* next_member() const noexcept override { return membership()->next_member(); }
-  void requested_by_group() noexcept override;
-  void ended_by_group() noexcept override;
+  inline void requested_by_group() noexcept override;
+  inline void ended_by_group() noexcept override;
 
-  bool begin() noexcept override;
+  inline bool begin() noexcept override;
   /// A task of the same work for another worker; null where there can be none.
   virtual TaskBase* copy_for(Loop&) const { return nullptr; }
 
