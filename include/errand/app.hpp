@@ -76,7 +76,9 @@ class App : private detail::Host, private detail::WorkerHost {
   ///
   ///     errand::Task<int> task = app.add_task(count("a.txt"), "count:a.txt");
   template <class Work>
-  TaskOf<Work&&> add_task(Work&& work, std::string name = {}, NameTaken taken = NameTaken::fail);
+  TaskOf<Work&&> add_task(Work&& work);
+  template <class Work>
+  TaskOf<Work&&> add_task(Work&& work, std::string name, NameTaken taken = NameTaken::fail);
 
   /// The task that was registered under this name, `Task<>` where no type is asked for. Throws `TaskNotFound`, and
   /// `TaskTypeMismatch` where its result is of another type.
@@ -361,16 +363,22 @@ inline App& App::current() {
 }
 
 template <class Work>
-TaskOf<Work&&> App::add_task(Work&& work, std::string name, NameTaken taken) {
+TaskOf<Work&&> App::add_task(Work&& work) {
   detail::Loop& loop = *loop_;
   loop.check_thread();
   if constexpr (!detail::is_task_handle<std::remove_cvref_t<Work>>) {
-    if (name.empty() && loop.open) [[likely]] {
+    if (loop.open) [[likely]] {
       detail::TaskBase& task = detail::make_task(loop, std::forward<Work>(work));
       loop.make_ready(task);
       return TaskOf<Work&&>{detail::TaskHandle(task)};
     }
   }
+  return add_specially(std::forward<Work>(work), {}, NameTaken::fail);
+}
+
+template <class Work>
+TaskOf<Work&&> App::add_task(Work&& work, std::string name, NameTaken taken) {
+  loop_->check_thread();
   return add_specially(std::forward<Work>(work), name, taken);
 }
 

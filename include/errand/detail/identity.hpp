@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include <errand/detail/compiler.hpp>
 #include <errand/detail/list.hpp>
 
 namespace errand::detail {
@@ -26,13 +27,17 @@ class Identity {
  public:
   Identity() noexcept = default;
   Identity(const Identity&) = delete;
-  ~Identity() { delete details(); }
+  ~Identity() {
+    if (has_details()) [[unlikely]]
+      drop_details();
+  }
 
   void set_id(std::uint64_t id) noexcept { word_ = id << 1 | 1; }
   std::uint64_t id() const noexcept {
     const TaskDetails* const has = details();
     return has ? has->id : word_ >> 1;
   }
+  bool has_details() const noexcept { return !(word_ & 1); }
   TaskDetails* details() const noexcept {
     return word_ & 1 ? nullptr : reinterpret_cast<TaskDetails*>(static_cast<std::uintptr_t>(word_));
   }
@@ -45,6 +50,8 @@ class Identity {
   }
 
  private:
+  ERRAND_NOINLINE void drop_details() noexcept { delete details(); }
+
   std::uint64_t word_ = 1;
 };
 

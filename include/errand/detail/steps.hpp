@@ -37,7 +37,7 @@ inline bool Drain::is_over(const List& pending) const noexcept {
          static_cast<const TaskBase&>(static_cast<const TaskLink&>(*first)).identity.id() > upto_;
 }
 
-inline void Loop::check_drains() noexcept {
+ERRAND_NOINLINE inline void Loop::check_drains() noexcept {
   for (Link* link = drains.begin(); link != drains.end();) {
     Drain& drain = WaitList::of<Drain>(*link);
     link = link->next;

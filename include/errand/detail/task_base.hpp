@@ -35,8 +35,13 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   void retain() noexcept { ++references_; }
   /// Gives a reference back. A failure at which nobody can look any more is reported.
   void release() noexcept {
-    if (--references_ <= 0) [[unlikely]]
+    if (--references_ > 0) [[likely]]
+      return;
+    if (references_ == 0) {
+      dispose();
+    } else {
       release_specially();
+    }
   }
 
   bool done() const noexcept { return status != TaskStatus::pending; }
@@ -245,13 +250,11 @@ ERRAND_NOINLINE inline void TaskBase::report_if_unwatched() noexcept {
   loop->host->report(this, error());
 }
 
-/// The last reference has gone, or one to a task that has failed.
+/// A reference to a task that has failed has gone.
 ERRAND_NOINLINE inline void TaskBase::release_specially() noexcept {
-  if (references_ != 0) {
-    ++references_;
-    report_if_unwatched();
-    --references_;
-  }
+  ++references_;
+  report_if_unwatched();
+  --references_;
   if ((references_ & ~unseen) == 0) dispose();
 }
 
@@ -266,7 +269,7 @@ ERRAND_NOINLINE inline void TaskBase::tell() noexcept {
 
 inline void TaskBase::end() noexcept {
   TaskLink::unlink();
-  if (identity.details() || status == TaskStatus::failed) [[unlikely]]
+  if (identity.has_details() || status == TaskStatus::failed) [[unlikely]]
     tell();
   while (!awaiters.empty()) {
     Waiter& waiter = static_cast<Waiter&>(awaiters.front());
