@@ -53,14 +53,12 @@ class [[nodiscard("a sleep does nothing until it is awaited")]] Sleep : public d
   bool await_suspend(std::coroutine_handle<P> awaiting) {
     detail::PromiseBase& promise = awaiting.promise();
     detail::Loop& loop = *promise.chain->loop;
-    const bool is_deadline = kind == detail::Kind::sleep_until;
-    Clock::time_point when(delay_);
-    if (is_deadline ? when <= loop.now() : delay_ <= detail::Nanoseconds::zero()) {
-      chain_ = promise.chain;
-      return chain_->yield();
-    }
-    if (!is_deadline) when = loop.deadline(delay_);
-    return suspend_until(promise, when);
+    if (kind == detail::Kind::sleep && delay_ > detail::Nanoseconds::zero()) [[likely]]
+      return suspend_until(promise, loop.deadline(delay_));
+    const Clock::time_point until(delay_);
+    if (kind == detail::Kind::sleep_until && until > loop.now()) return suspend_until(promise, until);
+    chain_ = promise.chain;
+    return chain_->yield();
   }
   void await_resume() { resumed(); }
 

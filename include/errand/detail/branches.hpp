@@ -251,6 +251,8 @@ inline bool Chain::is_asked_by_task() noexcept {
   return found;
 }
 
+inline bool Chain::stands_alone() const noexcept { return state != State::waiting || waiting->kind != Kind::branches; }
+
 inline void Chain::destroy_above(PromiseBase* last) noexcept {
   Chain* chain = this;
   for (;;) {

@@ -130,11 +130,19 @@ class Chain : public Node {
   bool is_asked_by_task() noexcept;
   /// Destroys all frames without running them further: branches before the frame that holds them, the last first, and
   /// the innermost frame of each first. Constant stack.
-  void destroy() noexcept { destroy_above(nullptr); }
+  void destroy() noexcept {
+    if (stands_alone()) [[likely]] {
+      destroy_frames(nullptr);
+    } else {
+      destroy_above(nullptr);
+    }
+  }
   /// The same of the frames inside this one, which is suspended in an await. That await then throws `InvalidState`.
   void cut(PromiseBase& frame) noexcept;
 
  protected:
+  /// Whether it does not wait for branches or members.
+  bool stands_alone() const noexcept;
   ~Chain() = default;
   std::string take_request();
 

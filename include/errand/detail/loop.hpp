@@ -125,7 +125,7 @@ class Loop {
   const ThreadState* owner() const noexcept { return owner_.load(std::memory_order_relaxed); }
 
   Clock::time_point now() { return clock_ ? clock_->now() : Clock::now(); }
-  Clock::time_point deadline(Nanoseconds delay) { return delay == Nanoseconds::max() ? never : add(now(), delay); }
+  Clock::time_point deadline(Nanoseconds delay) { return add(now(), delay); }
 
   /// One turn: what was posted, then what is due, joins the ready queue; then what is in the queue at that moment runs.
   void turn();

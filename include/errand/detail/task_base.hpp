@@ -80,6 +80,7 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   /// As above, of one that has succeeded but whose result somebody took.
   [[noreturn]] void throw_taken() const;
   [[noreturn]] void throw_pending() const;
+  [[noreturn]] void throw_inside() const;
 
   /// Ends it as cancelled where it stands, which is not inside a step.
   void end_standing() noexcept;
@@ -193,18 +194,24 @@ inline bool TaskBase::is_around_step() const noexcept {
 inline bool TaskBase::abort(std::string_view reason) {
   loop->check_thread();
   if (done()) return false;
-  if (state == State::ended) return cancel(reason);  // some of its frames are just being destroyed
-  if (is_around_step()) throw InvalidState("task '" + name() + "' cannot be aborted from inside");
-  if (identity.details() || !reason.empty()) details().end_reason = reason;
+  if (state <= State::ended || !stands_alone()) [[unlikely]] {
+    if (state == State::ended) return cancel(reason);  // some of its frames are just being destroyed
+    if (is_around_step()) throw_inside();
+  }
+  if (identity.has_details() || !reason.empty()) details().end_reason = reason;
   end_standing();
   return true;
+}
+
+ERRAND_NOINLINE inline void TaskBase::throw_inside() const {
+  throw InvalidState("task '" + name() + "' cannot be aborted from inside");
 }
 
 inline void TaskBase::end_standing() noexcept {
   if (done()) return;
   status = TaskStatus::cancelled;
   destroy();
-  destroy_work();
+  if (flags & has_work) destroy_work();
   if (loop->current == this) loop->current = nullptr;
   end();
 }

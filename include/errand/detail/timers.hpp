@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <vector>
+#include <memory>
+#include <utility>
 
 #include <errand/clock.hpp>
+#include <errand/detail/compiler.hpp>
 #include <errand/detail/node.hpp>
 
 namespace errand::detail {
@@ -14,31 +17,28 @@ namespace errand::detail {
 /// leaves at once. Equal deadlines come out in the order in which they were armed.
 class Timers {
  public:
-  Timers() { heap_.reserve(32); }
-
-  bool empty() const noexcept { return heap_.empty(); }
-  std::size_t size() const noexcept { return heap_.size(); }
+  bool empty() const noexcept { return size_ == 0; }
+  std::size_t size() const noexcept { return size_; }
   /// The earliest deadline. There must be one.
-  Clock::time_point next() const noexcept { return heap_.front().when; }
+  Clock::time_point next() const noexcept { return heap_[0].when; }
 
   /// Throws `std::bad_alloc`; nothing is changed then. A deadline of `never` is not kept.
   void arm(TimerNode& node, Clock::time_point when) {
     if (when == never) return;
-    heap_.push_back(Entry{when, ++sequence_, &node});
-    rise(heap_.size() - 1, heap_.back());
+    if (size_ == room_) [[unlikely]]
+      grow();
+    rise(size_++, Entry{when, ++sequence_, &node});
   }
 
   void disarm(TimerNode& node) noexcept {
     const std::size_t hole = node.timer;
     node.timer = TimerNode::unarmed;
-    const Entry last = heap_.back();
-    heap_.pop_back();
-    if (hole < heap_.size()) rise(sink(hole), last);
+    if (hole != --size_) rise(sink(hole), heap_[size_]);
   }
 
   /// Takes out the earliest node. There must be one.
   TimerNode& pop() noexcept {
-    TimerNode& node = *heap_.front().node;
+    TimerNode& node = *heap_[0].node;
     disarm(node);
     return node;
   }
@@ -74,8 +74,8 @@ class Timers {
   /// Moves a hole down to a leaf, on the way of the earliest; the last entry, which is to fill it, seldom has to rise
   /// far from there.
   std::size_t sink(std::size_t hole) noexcept {
-    const std::size_t size = heap_.size();
-    const Entry* const heap = heap_.data();
+    const std::size_t size = size_;
+    const Entry* const heap = heap_.get();
     for (;;) {
       const std::size_t first = 4 * hole + 1;
       std::size_t least = first;
@@ -95,7 +95,17 @@ class Timers {
     }
   }
 
-  std::vector<Entry> heap_;
+  ERRAND_NOINLINE void grow() {
+    const std::size_t room = std::max<std::size_t>(32, 2 * room_);
+    std::unique_ptr<Entry[]> heap(new Entry[room]);
+    std::copy_n(heap_.get(), size_, heap.get());
+    heap_ = std::move(heap);
+    room_ = room;
+  }
+
+  std::unique_ptr<Entry[]> heap_;
+  std::size_t size_ = 0;
+  std::size_t room_ = 0;
   std::uint64_t sequence_ = 0;
 };
 
