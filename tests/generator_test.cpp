@@ -280,6 +280,175 @@ APP_TEST("a time-out ends the generator; in gather and race its next value is li
   expect("begun ; gone ; TimeoutError ; none ; begun ; begun ; 1 1 4 ; gone ; 1 2 5 ; none ; 3");
 }
 
+namespace {
+
+/// Calls a function when it goes.
+class AtEnd {
+ public:
+  explicit AtEnd(std::function<void()> f) : f_(std::move(f)) {}
+  AtEnd(const AtEnd&) = delete;
+  ~AtEnd() { f_(); }
+
+ private:
+  const std::function<void()> f_;
+};
+
+enum class Where { coro, gather, race, member, generator };
+enum class End { abort, drop, app, cancel, time_out };
+enum class Act { drop, abort, cancel, drop_and_abort, abort_and_drop };
+
+/// A task waits for the next value of a generator, inside which a frame acts on both when it is destroyed.
+class Inside {
+ public:
+  Inside(support::Log& log, Where where, Act act) : log_(log), where_(where), act_(act) {}
+
+  Coro<> run() {
+    const std::shared_ptr<int> alive = alive_;
+    generator = std::make_unique<AsyncGenerator<int>>(make());
+    co_await next_of(*generator, log_);
+    co_await errand::sleep(1s);
+    log_("on");
+  }
+
+  std::unique_ptr<AsyncGenerator<int>> generator;  // nobody else has it
+  Task<> task;
+  int acted = 0;
+  long alive() const { return alive_.use_count() - 1; }
+  void drop() { std::unique_ptr<AsyncGenerator<int>>().swap(generator); }
+
+ private:
+  Coro<> hold() {
+    const std::shared_ptr<int> alive = alive_;
+    co_await errand::sleep(1h);
+  }
+  Coro<> hold_and_act() {
+    const AtEnd at_end([this, alive = alive_] { act(); });
+    co_await hold();
+  }
+  void act() {
+    ++acted;
+    if (act_ == Act::drop || act_ == Act::drop_and_abort) drop();
+    try {
+      if (act_ == Act::cancel) task.cancel("inner");
+      if (act_ == Act::abort || act_ == Act::drop_and_abort || act_ == Act::abort_and_drop) task.abort("inner");
+    } catch (const InvalidState&) {
+      log_("refused");
+    }
+    if (act_ == Act::abort_and_drop) drop();
+  }
+  AsyncGenerator<int> only_acts() {
+    co_await hold_and_act();
+    co_yield 1;
+  }
+  AsyncGenerator<int> make() {
+    const std::shared_ptr<int> alive = alive_;
+    const auto body = [this](errand::TaskGroup& group) -> Coro<> {
+      group.add(hold());
+      group.add(hold_and_act());
+      group.add(hold());
+      co_await hold();
+    };
+    if (where_ == Where::coro) co_await hold_and_act();
+    if (where_ == Where::gather) co_await errand::gather(hold(), hold_and_act(), hold());
+    if (where_ == Where::race) co_await errand::race(hold(), wait_for(hold_and_act(), 5h), hold());
+    if (where_ == Where::member) co_await errand::TaskGroup::run(body);
+    auto inner = only_acts();
+    if (where_ == Where::generator) co_await inner.next();
+    co_yield 1;
+  }
+
+  support::Log& log_;
+  const Where where_;
+  const Act act_;
+  const std::shared_ptr<int> alive_ = std::make_shared<int>();
+};
+
+/// Gives what the task logged, and how it ended.
+std::string end_inside(Where where, End end, Act act) {
+  support::Log log;
+  errand::ManualClock clock(errand::ManualClock::held);
+  Inside inside(log, where, act);
+  {
+    App app("app", {.clock = &clock, .on_failure = [](const errand::TaskFailure&) {}});
+    inside.task = app.add_task(end == End::time_out ? wait_for(inside.run(), 1min) : inside.run());
+    for (int i = 0; i < 6; ++i) app.poll();
+    CHECK(inside.acted == 0);
+    if (end == End::abort) inside.task.abort("outer");
+    if (end == End::drop) inside.drop();
+    if (end == End::cancel) inside.task.cancel("outer");
+    if (end == End::time_out) clock.advance(1min);
+    for (int i = 0; i < 30 && end != End::app; ++i) {
+      app.poll();
+      clock.advance(1s);
+    }
+    CHECK(inside.task.done() == (end != End::app));
+  }
+  CHECK(inside.acted == 1);
+  inside.drop();
+  CHECK(inside.alive() == 0);
+  log(inside.task.status());
+  return log.text();
+}
+
+constexpr Where everywhere[] = {Where::coro, Where::gather, Where::race, Where::member, Where::generator};
+constexpr Act all_acts[] = {Act::drop, Act::abort, Act::cancel, Act::drop_and_abort, Act::abort_and_drop};
+
+}  // namespace
+
+TEST_CASE("a generator whose last handle goes with what is destroyed inside it goes with its task") {
+  for (const Where where : everywhere) {
+    for (const Act act : all_acts) {
+      CHECK(end_inside(where, End::abort, act) == "cancelled");
+      CHECK(end_inside(where, End::app, act) == "cancelled");
+    }
+  }
+}
+
+TEST_CASE("what goes with a dropped generator may abort the task that waits, or cancel it, or drop it again") {
+  for (const Where where : everywhere) {
+    CHECK(end_inside(where, End::drop, Act::drop) == "InvalidState ; on ; succeeded");
+    CHECK(end_inside(where, End::drop, Act::cancel) == "InvalidState ; cancelled");
+    for (const Act act : {Act::abort, Act::drop_and_abort, Act::abort_and_drop}) {
+      CHECK(end_inside(where, End::drop, act) == "cancelled");
+    }
+  }
+}
+
+TEST_CASE("a generator dropped by what a cancellation or a time-out unwinds inside it goes when that step is over") {
+  for (const Where where : everywhere) {
+    for (const End end : {End::cancel, End::time_out}) {
+      const bool is_one_step = where == Where::coro || where == Where::generator;
+      const std::string first = !is_one_step         ? "InvalidState ; "
+                                : end == End::cancel ? "Cancelled outer ; "
+                                                     : "Cancelled ; ";
+      // A member is another task: in the one that waits the request is still to be thrown.
+      const std::string then = where != Where::member ? "on ; succeeded" : end == End::cancel ? "cancelled" : "failed";
+      CHECK(end_inside(where, end, Act::drop) == first + then);
+      CHECK(end_inside(where, end, Act::drop_and_abort) == "refused ; " + first + then);
+      CHECK(end_inside(where, end, Act::abort_and_drop) == "refused ; " + first + then);
+    }
+  }
+}
+
+APP_TEST("a generator that drops itself goes where it suspends next, and who awaits its next value is told so") {
+  std::unique_ptr<AsyncGenerator<int>> generator;
+  const auto drops_itself = [&](bool yields) -> AsyncGenerator<int> {
+    const support::Says says(log, "gone");
+    std::unique_ptr<AsyncGenerator<int>>().swap(generator);
+    log("dropped");
+    if (yields) co_yield 1;
+    co_await errand::sleep(1h);
+    log("never");
+  };
+  for (const bool yields : {true, false}) {
+    generator = std::make_unique<AsyncGenerator<int>>(drops_itself(yields));
+    co_await next_of(*generator, log);
+    co_await errand::sleep(1s);
+  }
+  log(now());
+  expect("dropped ; 1 ; gone ; dropped ; gone ; InvalidState ; 2");
+}
+
 APP_TEST("100,000 values, and 1,000 generators inside each other, take constant stack") {
   const auto count = [](int n) -> AsyncGenerator<int> {
     for (int i = 1; i <= n; ++i) co_yield i;

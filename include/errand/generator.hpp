@@ -2,7 +2,6 @@
 #pragma once
 
 #include <coroutine>
-#include <cstdio>
 #include <exception>
 #include <optional>
 #include <utility>
@@ -29,7 +28,8 @@ class GeneratorPromise;
 ///     auto generator = ticks(3);
 ///     while (auto tick = co_await generator.next()) show(*tick);
 ///
-/// Dropping it destroys the coroutine where it stands. A reference is given as a `std::reference_wrapper`.
+/// Dropping it destroys the coroutine where it stands, or, where that is just running, where it suspends next: an await
+/// of the next value throws `InvalidState` then. A reference is given as a `std::reference_wrapper`.
 template <class T>
 class [[nodiscard("a generator does nothing until next() is awaited")]] AsyncGenerator {
  public:
@@ -43,7 +43,9 @@ class [[nodiscard("a generator does nothing until next() is awaited")]] AsyncGen
     take(other);
     return *this;
   }
-  ~AsyncGenerator();
+  ~AsyncGenerator() {
+    if (promise_) promise_->drop();
+  }
 
   class Next;
   /// `co_await generator.next()` gives the next value, and an empty optional when there is none any more. Throws what
@@ -76,8 +78,8 @@ class GeneratorPromise final : public AwaitingPromise<GeneratorBase> {
   std::suspend_always initial_suspend() const noexcept { return {}; }
   auto final_suspend() noexcept { return Pass(); }
   template <class U = T>
-  auto yield_value(U&& next) {
-    value.emplace(std::forward<U>(next));
+  auto yield_value(U&& given) {
+    value.emplace(std::forward<U>(given));
     return Pass();
   }
   void return_void() noexcept { is_over = true; }
@@ -89,7 +91,6 @@ class GeneratorPromise final : public AwaitingPromise<GeneratorBase> {
   std::optional<Value> value;
   std::exception_ptr error;
   bool is_over = false;
-  bool is_asked = false;  // somebody waits for the next value
 
  private:
   /// Hands control back to who asked.
@@ -135,22 +136,5 @@ class [[nodiscard("co_await it")]] AsyncGenerator<T>::Next : public detail::OwnA
   promise_type* promise_ = nullptr;  // from the await on: the generator may be moved meanwhile
   detail::Chain* chain_ = nullptr;
 };
-
-template <class T>
-AsyncGenerator<T>::~AsyncGenerator() {
-  if (!promise_) return;
-  if (promise().is_asked) {
-    for (detail::Chain* chain = promise_->chain->loop->current; chain;
-         chain = chain->flags & detail::Chain::is_branch ? &static_cast<detail::BranchBase*>(chain)->above()
-                                                         : nullptr) {
-      if (chain != promise_->chain) continue;
-      std::fputs("errand: an AsyncGenerator is destroyed by its own coroutine\n", stderr);
-      std::terminate();
-    }
-    promise_->chain->cut(promise_->parent.promise());  // destroys the coroutine, and says so in `promise_`
-  } else {
-    promise_->handle().destroy();
-  }
-}
 
 }  // namespace errand

@@ -141,12 +141,12 @@ inline detail::Chain* TaskGroup::first_member() noexcept {
 }
 
 /// The members may refer to the frames that go now: they go before, the last added first. One that is inside its step
-/// can only be asked, and one that is being destroyed already is left to that.
+/// can only be asked.
 inline detail::Chain* TaskGroup::next_to_destroy() noexcept {
   while (!members_.empty()) {
     Member& member = Member::of(members_.back());
     detail::TaskBase& task = member.task_;
-    if (!task.done() && !task.is_running()) {
+    if (!task.is_running()) {
       task.status = TaskStatus::cancelled;
       return &task;
     }

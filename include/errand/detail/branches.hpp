@@ -253,50 +253,6 @@ inline bool Chain::is_asked_by_task() noexcept {
 
 inline bool Chain::stands_alone() const noexcept { return state != State::waiting || waiting->kind != Kind::branches; }
 
-inline void Chain::destroy_above(PromiseBase* last) noexcept {
-  Chain* chain = this;
-  for (;;) {
-    if (chain->state == State::waiting && chain->waiting->kind == Kind::branches) {
-      Branches& branches = static_cast<Branches&>(*chain->waiting);
-      branches.destroying();
-      if (Chain* const inner = branches.next_to_destroy()) {
-        chain = inner;
-        continue;
-      }
-    }
-    chain->destroy_frames(chain == this ? last : nullptr);
-    if (chain == this) return;
-    Chain* const destroyed = chain;
-    if (chain->flags & is_branch) {
-      chain = &static_cast<BranchBase*>(chain)->above();
-      static_cast<BranchBase*>(destroyed)->sibling.unlink();
-    } else {
-      chain = chain->group()->chain();
-      destroyed->ended_by_group();
-    }
-  }
-}
-
-inline void Chain::destroy_frames(PromiseBase* last) noexcept {
-  state = State::ended;
-  if (linked()) loop->take_out(*this);
-  while (leaf && &leaf.promise() != last) {
-    PromiseBase& inner = leaf.promise();
-    leaf = inner.parent;
-    if (inner.is_generator) *static_cast<GeneratorBase&>(inner).owner = nullptr;
-    inner.handle().destroy();
-  }
-  waiting = nullptr;
-  if (linked()) loop->take_out(*this);  // a destructor may have woken it
-}
-
-inline void Chain::cut(PromiseBase& frame) noexcept {
-  destroy_above(&frame);
-  flags |= broken;
-  state = State::ready;
-  loop->make_ready(*this);
-}
-
 inline Chain& BranchBase::above() const noexcept { return *owner->chain(); }
 
 inline void Branches::start(PromiseBase& promise) noexcept {

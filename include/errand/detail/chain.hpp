@@ -46,10 +46,20 @@ struct PromiseBase {
 };
 
 /// A generator's frame belongs to an object, which is told when the chain destroys it.
-struct GeneratorBase : PromiseBase {
+struct GeneratorBase : PromiseBase, Link {
   GeneratorBase** owner = nullptr;
+  bool is_asked = false;  // somebody waits for the next value
 
   GeneratorBase() noexcept { is_generator = true; }
+  ~GeneratorBase() {
+    if (linked()) unlink();
+  }
+
+  /// The object goes: so does the frame, as soon as nothing inside it runs.
+  void drop() noexcept;
+  void leave_owner() noexcept {
+    if (owner) *owner = nullptr;
+  }
 };
 
 /// One thread of control: a coroutine and those that it awaits, one inside the other. A task is one; so is each branch
@@ -128,6 +138,8 @@ class Chain : public Node {
   void withdraw() noexcept;
   /// Whether a request of the task is still to be thrown in this chain or in a branch of it.
   bool is_asked_by_task() noexcept;
+  /// Whether that chain is this one, or in a branch of it, or in a member of a group of it.
+  bool is_around(const Chain* inner) const noexcept;
   /// Destroys all frames without running them further: branches before the frame that holds them, the last first, and
   /// the innermost frame of each first. Constant stack.
   void destroy() noexcept {
@@ -156,7 +168,7 @@ class Chain : public Node {
   void destroy_frames(PromiseBase* last) noexcept;
 };
 
-// Implementation; that of Chain stands in branches.hpp
+// Implementation; that of Chain stands in branches.hpp and destruction.hpp
 
 inline void PromiseBase::enter(PromiseBase& child) noexcept {
   Chain* const own = chain;

@@ -23,8 +23,10 @@ class App;
 namespace errand::detail {
 
 class Chain;
+class Destruction;
 class Loop;
 class TaskBase;
+struct GeneratorBase;
 
 /// What a thread knows of errand. Reached through a function that is never inlined; its address names the thread.
 struct ThreadState {
@@ -44,6 +46,31 @@ struct Call : Node, TimerNode {
 
  protected:
   ~Call() = default;
+};
+
+/// What was to be destroyed while something inside it ran, or was being destroyed: it goes as soon as that is over.
+class PutOff final : public Call {
+ public:
+  explicit PutOff(Loop& loop) noexcept : loop_(loop) {}
+
+  bool empty() const noexcept { return generators_.empty() && tasks_.empty(); }
+  void add(GeneratorBase& generator) noexcept;
+  /// A task that says already that it is cancelled.
+  void add(TaskBase& task) noexcept;
+  void settle() noexcept;
+
+ private:
+  void run() noexcept override { settle(); }
+  void drop() noexcept override {}
+  bool settle_one() noexcept;
+  void settle_soon() noexcept;
+  /// False where it cannot be destroyed yet.
+  static bool end_task(Link& place) noexcept;
+
+  Loop& loop_;
+  List generators_;
+  List tasks_;
+  bool is_settling_ = false;
 };
 
 /// When tasks were added, told from their ids, which are given in the order of time: a note of the clock before each
@@ -186,7 +213,9 @@ class Loop {
   List thread_waiters;  // who waits for the end of all thread calls
   Timers timers;
   Ages ages;
-  Chain* current = nullptr;      // the chain that is running
+  Chain* current = nullptr;            // the chain that is running
+  Destruction* destruction = nullptr;  // the innermost of those that are under way
+  PutOff put_off{*this};
   std::size_t members = 0;       // tasks that are in a group
   std::size_t calls = 0;         // callbacks that are neither run nor cancelled
   std::size_t outside = 0;       // what may wake a task from outside: thread calls,

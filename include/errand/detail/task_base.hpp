@@ -116,7 +116,9 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   bool is_last_reference() const noexcept { return references_ == 1; }
 
  private:
+  friend PutOff;
   const Observer* membership() const noexcept;
+  void end_cancelled() noexcept;
   void note_reason(std::string_view reason);
   /// Of its end, those who are seldom there.
   void tell() noexcept;
@@ -194,10 +196,8 @@ inline bool TaskBase::is_around_step() const noexcept {
 inline bool TaskBase::abort(std::string_view reason) {
   loop->check_thread();
   if (done()) return false;
-  if (state <= State::ended || !stands_alone()) [[unlikely]] {
-    if (state == State::ended) return cancel(reason);  // some of its frames are just being destroyed
-    if (is_around_step()) throw_inside();
-  }
+  if ((state <= State::ended || !stands_alone()) && is_around_step()) [[unlikely]]
+    throw_inside();
   if (identity.has_details() || !reason.empty()) details().end_reason = reason;
   end_standing();
   return true;
@@ -210,6 +210,15 @@ ERRAND_NOINLINE inline void TaskBase::throw_inside() const {
 inline void TaskBase::end_standing() noexcept {
   if (done()) return;
   status = TaskStatus::cancelled;
+  if (Destruction::is_inside(*this)) [[unlikely]] {
+    loop->put_off.add(*this);
+  } else {
+    end_cancelled();
+  }
+}
+
+inline void TaskBase::end_cancelled() noexcept {
+  const Destruction destruction(*loop);
   destroy();
   if (flags & has_work) destroy_work();
   if (loop->current == this) loop->current = nullptr;
@@ -290,6 +299,18 @@ inline void TaskBase::end() noexcept {
   if (!loop->drains.empty()) [[unlikely]]
     loop->check_drains();  // behind the done-callbacks, which may add tasks
   release();
+}
+
+inline void PutOff::add(TaskBase& task) noexcept {
+  task.TaskLink::unlink();
+  tasks_.push_back(static_cast<TaskLink&>(task));
+}
+
+inline bool PutOff::end_task(Link& place) noexcept {
+  TaskBase& task = task_of(place);
+  if (Destruction::is_inside(task)) return false;
+  task.end_cancelled();
+  return true;
 }
 
 }  // namespace errand::detail

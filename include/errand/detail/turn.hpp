@@ -3,7 +3,7 @@
 
 #include <utility>
 
-#include <errand/detail/branches.hpp>
+#include <errand/detail/destruction.hpp>
 
 namespace errand::detail {
 

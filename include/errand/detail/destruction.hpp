@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <utility>
+
+#include <errand/detail/branches.hpp>
+
+namespace errand::detail {
+
+/// The destruction of a chain's frames, while it is under way. Destructors of the user's run meanwhile, and may ask for
+/// that of what is around them. It would free what stands further up on the stack, and so is put off to the end of all
+/// that is inside.
+class Destruction {
+ public:
+  explicit Destruction(Loop& loop) noexcept : loop_(loop), outer_(std::exchange(loop.destruction, this)) {}
+  ~Destruction() {
+    loop_.destruction = outer_;
+    if (!loop_.put_off.empty()) [[unlikely]]
+      loop_.put_off.settle();
+  }
+  Destruction(const Destruction&) = delete;
+  Destruction& operator=(const Destruction&) = delete;
+
+  /// Whether one is under way inside this chain.
+  static bool is_inside(const Chain& chain) noexcept {
+    for (const Destruction* each = chain.loop->destruction; each; each = each->outer_) {
+      if (chain.is_around(each->at)) return true;
+    }
+    return false;
+  }
+
+  Chain* at = nullptr;  // whose frames are just being destroyed
+
+ private:
+  Loop& loop_;
+  Destruction* const outer_;
+};
+
+// Implementation, and that of what destroys frames
+
+inline bool Chain::is_around(const Chain* inner) const noexcept {
+  while (inner && inner != this) {
+    if (inner->flags & is_branch) {
+      inner = &static_cast<const BranchBase*>(inner)->above();
+    } else {
+      const Branches* const of = inner->group();
+      inner = of ? of->chain() : nullptr;
+    }
+  }
+  return inner;
+}
+
+inline void Chain::destroy_above(PromiseBase* last) noexcept {
+  Chain* chain = this;
+  for (;;) {
+    loop->destruction->at = chain;
+    if (chain->state == State::waiting && chain->waiting->kind == Kind::branches) {
+      Branches& branches = static_cast<Branches&>(*chain->waiting);
+      branches.destroying();
+      if (Chain* const inner = branches.next_to_destroy()) {
+        chain = inner;
+        continue;
+      }
+      chain->flags |= branches.unthrown_;  // where the chain goes on
+    }
+    chain->destroy_frames(chain == this ? last : nullptr);
+    if (chain == this) return;
+    Chain* const destroyed = chain;
+    if (chain->flags & is_branch) {
+      chain = &static_cast<BranchBase*>(chain)->above();
+      static_cast<BranchBase*>(destroyed)->sibling.unlink();
+    } else {
+      chain = chain->group()->chain();
+      destroyed->ended_by_group();
+    }
+  }
+}
+
+inline void Chain::destroy_frames(PromiseBase* last) noexcept {
+  state = State::ended;
+  if (linked()) loop->take_out(*this);
+  while (leaf && &leaf.promise() != last) {
+    PromiseBase& inner = leaf.promise();
+    leaf = inner.parent;
+    if (inner.is_generator) static_cast<GeneratorBase&>(inner).leave_owner();
+    inner.handle().destroy();
+  }
+  waiting = nullptr;
+  if (linked()) loop->take_out(*this);  // a destructor may have woken it
+}
+
+inline void Chain::cut(PromiseBase& frame) noexcept {
+  const Destruction destruction(*loop);
+  destroy_above(&frame);
+  flags |= broken;
+  state = State::ready;
+  loop->make_ready(*this);
+}
+
+inline void GeneratorBase::drop() noexcept {
+  owner = nullptr;
+  if (!is_asked) {
+    handle().destroy();
+  } else if (chain->is_around(chain->loop->current) || Destruction::is_inside(*chain)) {
+    chain->loop->put_off.add(*this);
+  } else {
+    chain->cut(parent.promise());
+  }
+}
+
+inline void PutOff::add(GeneratorBase& generator) noexcept {
+  generators_.push_back(generator);
+  if (!loop_.destruction) settle_soon();
+}
+
+/// Each may make room for others, or put off more.
+inline void PutOff::settle() noexcept {
+  if (std::exchange(is_settling_, true)) return;
+  while (settle_one()) continue;
+  is_settling_ = false;
+  if (!generators_.empty() && !loop_.destruction) settle_soon();
+}
+
+inline bool PutOff::settle_one() noexcept {
+  for (Link* link = tasks_.begin(); link != tasks_.end(); link = link->next) {
+    if (end_task(*link)) return true;
+  }
+  for (Link* link = generators_.begin(); link != generators_.end(); link = link->next) {
+    GeneratorBase& generator = static_cast<GeneratorBase&>(*link);
+    const Chain& chain = *generator.chain;
+    if (generator.is_asked && (chain.is_around(loop_.current) || Destruction::is_inside(chain))) continue;
+    generator.unlink();
+    generator.drop();
+    return true;
+  }
+  return false;
+}
+
+/// Behind the step that is under way.
+inline void PutOff::settle_soon() noexcept {
+  if (!Call::linked()) loop_.run_next(*this);
+}
+
+}  // namespace errand::detail
