@@ -180,7 +180,7 @@ PLAIN_TEST("what clean-up code adds, and what after_server_stop adds, is cancell
 }
 
 PLAIN_TEST("what a done-callback adds while the run ends is cancelled and awaited like the others") {
-  const auto last = [this]() -> Coro<> { co_await errand::sleep(1h); };
+  const auto last = []() -> Coro<> { co_await errand::sleep(1h); };
   add([&]() -> Coro<> { co_await last(); }).add_done_callback([this](const Task<>&) {
     add([says = std::make_shared<support::Says>(log, "gone")] {});
     log("added");

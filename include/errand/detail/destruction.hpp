@@ -15,23 +15,25 @@ class Destruction {
   explicit Destruction(Loop& loop) noexcept : loop_(loop), outer_(std::exchange(loop.destruction, this)) {}
   ~Destruction() {
     loop_.destruction = outer_;
-    if (!loop_.put_off.empty()) [[unlikely]]
+    if (loop_.put_off.any()) [[unlikely]]
       loop_.put_off.settle();
   }
   Destruction(const Destruction&) = delete;
   Destruction& operator=(const Destruction&) = delete;
 
   /// Whether one is under way inside this chain.
-  static bool is_inside(const Chain& chain) noexcept {
+  static bool is_inside(const Chain& chain) noexcept { return chain.loop->destruction && is_any_inside(chain); }
+
+  Chain* at = nullptr;  // whose frames are just being destroyed
+
+ private:
+  ERRAND_NOINLINE static bool is_any_inside(const Chain& chain) noexcept {
     for (const Destruction* each = chain.loop->destruction; each; each = each->outer_) {
       if (chain.is_around(each->at)) return true;
     }
     return false;
   }
 
-  Chain* at = nullptr;  // whose frames are just being destroyed
-
- private:
   Loop& loop_;
   Destruction* const outer_;
 };
@@ -109,15 +111,17 @@ inline void GeneratorBase::drop() noexcept {
 }
 
 inline void PutOff::add(GeneratorBase& generator) noexcept {
+  any_ = true;
   generators_.push_back(generator);
   if (!loop_.destruction) settle_soon();
 }
 
 /// Each may make room for others, or put off more.
-inline void PutOff::settle() noexcept {
+ERRAND_NOINLINE inline void PutOff::settle() noexcept {
   if (std::exchange(is_settling_, true)) return;
   while (settle_one()) continue;
   is_settling_ = false;
+  any_ = !generators_.empty() || !tasks_.empty();
   if (!generators_.empty() && !loop_.destruction) settle_soon();
 }
 

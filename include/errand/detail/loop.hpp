@@ -53,7 +53,8 @@ class PutOff final : public Call {
  public:
   explicit PutOff(Loop& loop) noexcept : loop_(loop) {}
 
-  bool empty() const noexcept { return generators_.empty() && tasks_.empty(); }
+  /// Whether there may be something.
+  bool any() const noexcept { return any_; }
   void add(GeneratorBase& generator) noexcept;
   /// A task that says already that it is cancelled.
   void add(TaskBase& task) noexcept;
@@ -70,6 +71,7 @@ class PutOff final : public Call {
   Loop& loop_;
   List generators_;
   List tasks_;
+  bool any_ = false;
   bool is_settling_ = false;
 };
 

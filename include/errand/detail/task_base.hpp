@@ -302,6 +302,7 @@ inline void TaskBase::end() noexcept {
 }
 
 inline void PutOff::add(TaskBase& task) noexcept {
+  any_ = true;
   task.TaskLink::unlink();
   tasks_.push_back(static_cast<TaskLink&>(task));
 }
