@@ -47,7 +47,7 @@ namespace errand {
 /// The destructor ends what still runs: whatever is suspended is destroyed where it stands, without running further. It
 /// must not run inside the App's own `run` or `poll`, and terminates the program there. What was got from an App may
 /// outlive it; what would need the App then throws `InvalidState`.
-class App : private detail::Host, private detail::WorkerHost {
+class App : private detail::Host {
  public:
   explicit App(std::string name = "app", AppConfig config = {});
   inline virtual ~App();
@@ -114,11 +114,16 @@ class App : private detail::Host, private detail::WorkerHost {
   ///
   /// Throws what a listener threw; `Deadlock` where tasks are left and nothing can ever wake them; `InvalidState`
   /// inside any `run` or `poll` of this thread.
-  void run(RunOptions options = {});
+  void run() { run_with({}, nullptr); }
+  void run(RunOptions options);
   /// Runs until `main` ends; then cancels the rest, waits for it, and returns the result of `main`. Throws what `main`
   /// throws, and `TaskCancelled` where it ended cancelled because of `stop` or a signal.
   template <class T>
-  T run(Coro<T> main, RunOptions options = {});
+  T run(Coro<T> main) {
+    return run_main(std::move(main), {}, nullptr);
+  }
+  template <class T>
+  T run(Coro<T> main, RunOptions options);
   /// For a host loop: makes one turn without blocking. The first call starts what `run` would start; once no work is
   /// left, or after `stop`, the next calls make the stop sequence. False once that is over. Throws what a listener
   /// threw.
@@ -219,6 +224,7 @@ class App : private detail::Host, private detail::WorkerHost {
 
  private:
   class Inside;
+  class OtherWorkers;
 
   static void drop_all(detail::Queue& calls) noexcept {
     while (!calls.empty()) static_cast<detail::Call&>(calls.pop_front()).drop();
@@ -242,16 +248,15 @@ class App : private detail::Host, private detail::WorkerHost {
   static Coro<std::size_t> shutdown_all(detail::LoopRef of, std::chrono::nanoseconds timeout);
   EventWait wait_for_event(std::string_view event, std::chrono::nanoseconds timeout) {
     loop_->check_thread();
-    return EventWait(signals_, event, timeout);
+    return EventWait(signals(), event, timeout);
   }
+  detail::Signals& signals();
 
-  inline void start_workers() override;
-  inline Coro<> workers_ended() override;
-  bool is_first_worker() const noexcept override { return worker_ == 0; }
-  void copy_to(App& worker);
-  void run_as_worker();
-
-  void begin(detail::TaskHandle main, RunOptions options);
+  /// Where there are no options nothing refers to workers, and a program has no code for them.
+  void run_with(RunOptions options, detail::OtherWorkers* others);
+  template <class T>
+  T run_main(Coro<T> main, RunOptions options, detail::OtherWorkers* others);
+  void begin(detail::TaskHandle main, RunOptions options, detail::OtherWorkers* others);
   void drive();
   void make_turns();
   /// One turn. False once the run is over.
@@ -266,7 +271,7 @@ class App : private detail::Host, private detail::WorkerHost {
   detail::Loop* const loop_;
   Context ctx_;
   detail::Registry registry_;
-  detail::Signals signals_;
+  std::unique_ptr<detail::SignalHub> signals_;  // from the first use on
   detail::Lifecycle life_;
   RunOptions options_;
   bool has_run_ = false;
@@ -311,8 +316,7 @@ inline App::App(std::string name, AppConfig config)
     : name_(std::move(name)),
       config_(std::move(config)),
       loop_(new detail::Loop(this, this, config_.clock, config_.reactor, config_.slow_step)),
-      signals_(*loop_),
-      life_(*this, *this, signals_, config_.graceful_timeout) {
+      life_(*this, *loop_, signals_, config_.graceful_timeout) {
   loop_->max_threads = config_.max_threads;
 }
 
@@ -343,7 +347,7 @@ inline App::~App() {
       loop.take_queued(left);
     } while (!left.empty());
     life_.clear();
-    signals_.clear();
+    if (signals_) signals_->clear();
     registry_.clear();
     ctx_.clear();
     while (!loop.unseen.empty()) {
@@ -497,16 +501,16 @@ inline Coro<std::size_t> App::shutdown_all(detail::LoopRef of, std::chrono::nano
   co_return left;
 }
 
-inline void App::run(RunOptions options) {
+inline void App::run_with(RunOptions options, detail::OtherWorkers* others) {
   Inside::check(*this);
   const Inside inside(*this);
-  begin({}, options);
+  begin({}, options, others);
   drive();
   finish();
 }
 
 template <class T>
-T App::run(Coro<T> main, RunOptions options) {
+T App::run_main(Coro<T> main, RunOptions options, detail::OtherWorkers* others) {
   Inside::check(*this);
   const Inside inside(*this);
   Task<T> task{detail::TaskHandle(detail::make_task(*loop_, std::move(main)))};
@@ -525,7 +529,7 @@ T App::run(Coro<T> main, RunOptions options) {
   task.handle().state()->awaiters.push_back(ended);
   std::exception_ptr error;
   try {
-    begin(task.handle(), options);
+    begin(task.handle(), options, others);
     drive();
     finish();
   } catch (...) {
@@ -539,7 +543,7 @@ T App::run(Coro<T> main, RunOptions options) {
   return std::move(task).result();
 }
 
-inline void App::begin(detail::TaskHandle main, RunOptions options) {
+inline void App::begin(detail::TaskHandle main, RunOptions options, detail::OtherWorkers* others) {
   if (life_.in_run()) throw InvalidState("App '" + name_ + "' is being polled: its run is not over");
   if (options.workers == 0) throw InvalidState("App '" + name_ + "' cannot run with 0 workers");
   if (options.workers > 1 && (config_.reactor || loop_->is_manual())) {
@@ -554,7 +558,7 @@ inline void App::begin(detail::TaskHandle main, RunOptions options) {
   stop_after_turn_ = worker_ == 0 && inbox.take_stop() && !has_run_;
   has_run_ = true;
   inbox.open();
-  life_.begin(std::move(main));
+  life_.begin(std::move(main), worker_ == 0, options.workers > 1 ? others : nullptr);
 }
 
 inline bool App::turn(bool is_polled) {
@@ -631,62 +635,80 @@ inline void App::finish() {
   if (error) std::rethrow_exception(error);
 }
 
-inline void App::start_workers() {
-  if (options_.workers == 1 || worker_ > 0) return;
-  group_ = std::make_shared<detail::WorkerGroup>();
-  group_->add(loop_->inbox);
-  std::vector<std::unique_ptr<App>> workers;
-  for (unsigned i = 1; i < options_.workers; ++i) {
-    const auto& worker = workers.emplace_back(std::make_unique<App>(name_, config_));
-    worker->worker_ = i;
-    worker->options_ = options_;
-    worker->options_.workers = 1;
-    worker->options_.handle_signals = false;
-    worker->group_ = group_;
-    copy_to(*worker);
-  }
-  for (const auto& worker : workers) group_->add(worker->loop_->inbox);
-  while (!workers.empty()) {
-    group_->start([worker = std::move(workers.back())] { worker->run_as_worker(); });
-    workers.pop_back();
-  }
-}
+/// The Apps that run on threads of their own, beside the first one.
+class App::OtherWorkers final : public detail::OtherWorkers {
+ public:
+  explicit OtherWorkers(App& first) noexcept : first_(first) {}
 
-inline Coro<> App::workers_ended() {
-  if (!group_) co_return;
-  const auto ended = group_->all_ended();
-  co_await ended;
-}
-
-inline void App::copy_to(App& worker) {
-  worker.signals_.copy_handlers(signals_);
-  life_.listeners.copy_to(worker.life_.listeners, [&worker](const detail::TaskBase& task) {
-    std::unique_ptr<detail::Listener> start;
-    detail::TaskBase* const copy = task.done() ? nullptr : task.copy_for(*worker.loop_);
-    if (!copy) return start;
-    copy->identity.set_id(++worker.loop_->last_id);
-    worker.loop_->pending.push_back(static_cast<detail::TaskLink&>(*copy));
-    if (task.is_registered()) {
-      worker.register_task(*copy, task.name(), NameTaken::fail);
-    } else if (task.has_name()) {
-      copy->details().name = task.name();
+  void start() override {
+    const RunOptions& options = first_.options_;
+    const auto group = std::make_shared<detail::WorkerGroup>();
+    first_.group_ = group;
+    group->add(first_.loop_->inbox);
+    std::vector<std::unique_ptr<App>> workers;
+    for (unsigned i = 1; i < options.workers; ++i) {
+      const auto& worker = workers.emplace_back(std::make_unique<App>(first_.name_, first_.config_));
+      worker->worker_ = i;
+      worker->options_ = options;
+      worker->options_.workers = 1;
+      worker->options_.handle_signals = false;
+      worker->group_ = group;
+      copy_to(*worker);
     }
-    start = std::make_unique<detail::StartTask>(detail::TaskHandle(copy));
-    return start;
-  });
+    for (const auto& worker : workers) group->add(worker->loop_->inbox);
+    while (!workers.empty()) {
+      group->start([worker = std::move(workers.back())] { run(*worker); });
+      workers.pop_back();
+    }
+  }
+
+  Coro<> ended() override {
+    if (!first_.group_) co_return;
+    const auto ended = first_.group_->all_ended();
+    co_await ended;
+  }
+
+ private:
+  void copy_to(App& worker) {
+    if (first_.signals_) worker.signals_ = first_.signals_->copy_for(*worker.loop_);
+    first_.life_.listeners.copy_to(worker.life_.listeners, [&worker](const detail::TaskBase& task) {
+      std::unique_ptr<detail::Listener> start;
+      detail::TaskBase* const copy = task.done() ? nullptr : task.copy_for(*worker.loop_);
+      if (!copy) return start;
+      copy->identity.set_id(++worker.loop_->last_id);
+      worker.loop_->pending.push_back(static_cast<detail::TaskLink&>(*copy));
+      if (task.is_registered()) {
+        worker.register_task(*copy, task.name(), NameTaken::fail);
+      } else if (task.has_name()) {
+        copy->details().name = task.name();
+      }
+      start = std::make_unique<detail::StartTask>(detail::TaskHandle(copy));
+      return start;
+    });
+  }
+
+  /// On the worker's own thread.
+  static void run(App& worker) {
+    try {
+      worker.run_with(worker.options_, nullptr);
+    } catch (...) {
+      const std::exception_ptr error = std::current_exception();
+      if (!worker.group_->fail(error)) worker.report(nullptr, error);
+    }
+  }
+
+  App& first_;
+};
+
+inline void App::run(RunOptions options) {
+  OtherWorkers others(*this);
+  run_with(options, &others);
 }
 
-/// On the worker's own thread.
-inline void App::run_as_worker() {
-  try {
-    const Inside inside(*this);
-    begin({}, options_);
-    drive();
-    finish();
-  } catch (...) {
-    const std::exception_ptr error = std::current_exception();
-    if (!group_->fail(error)) report(nullptr, error);
-  }
+template <class T>
+T App::run(Coro<T> main, RunOptions options) {
+  OtherWorkers others(*this);
+  return run_main(std::move(main), options, &others);
 }
 
 /// Whether `run` has nothing left to wait for.
@@ -704,7 +726,7 @@ inline bool App::can_wake() const noexcept {
 inline bool App::poll() {
   Inside::check(*this);
   const Inside inside(*this);
-  if (!life_.in_run()) begin({}, {});
+  if (!life_.in_run()) begin({}, {}, nullptr);
   if (!loop_->has_work()) loop_->jump();
   if (turn(true)) return true;
   finish();
@@ -793,12 +815,17 @@ std::future<typename detail::WorkTraits<Work&&>::Value> App::submit(Work&& work,
 template <class F>
 void App::add_signal(std::string_view event, F&& handler) {
   loop_->check_thread();
-  signals_.add(event, std::make_unique<detail::HandlerOf<std::decay_t<F>>>(std::forward<F>(handler)));
+  signals().add(event, std::make_unique<detail::HandlerOf<std::decay_t<F>>>(std::forward<F>(handler)));
+}
+
+inline detail::Signals& App::signals() {
+  if (!signals_) signals_ = std::make_unique<detail::Signals>(*loop_);
+  return static_cast<detail::Signals&>(*signals_);
 }
 
 inline Task<> App::dispatch(std::string_view event, std::any payload) {
   loop_->check_thread();
-  return signals_.dispatch(event, std::move(payload));
+  return signals().dispatch(event, std::move(payload));
 }
 
 inline void App::report(detail::TaskBase* task, std::exception_ptr error) noexcept {
@@ -807,8 +834,8 @@ inline void App::report(detail::TaskBase* task, std::exception_ptr error) noexce
     tell(failure);
     if (task && task->is_report()) return;
     constexpr const char* event = "server.exception.report";
-    if (loop_->closing || !signals_.is_heard(event)) return;
-    const Task<> told = signals_.dispatch(event, failure);
+    if (loop_->closing || !signals_ || !signals_->is_heard(event)) return;
+    const Task<> told = signals_->dispatch(event, failure);
     told.handle().state()->details().is_report = true;
   } catch (...) {
     std::cerr << "errand: a failure could not be reported\n";

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <exception>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -26,16 +27,14 @@ struct RunOptions {
 
 namespace detail {
 
-/// What a run asks of the App for its workers.
-struct WorkerHost {
-  /// Starts the other workers. Throws where that cannot be done.
-  virtual void start_workers() = 0;
-  /// The end of the other workers.
-  virtual Coro<> workers_ended() = 0;
-  virtual bool is_first_worker() const noexcept = 0;
+/// The other workers of a run that has several.
+struct OtherWorkers {
+  /// Throws where that cannot be done.
+  virtual void start() = 0;
+  virtual Coro<> ended() = 0;
 
  protected:
-  ~WorkerHost() = default;
+  ~OtherWorkers() = default;
 };
 
 /// One run of an App, from the first listener to the last: a coroutine, driven by `run` or by `poll`.
@@ -43,11 +42,10 @@ class Lifecycle {
  public:
   enum class Stage { idle, starting, running, stopping, ended };
 
-  Lifecycle(App& app, WorkerHost& workers, Signals& signals, Nanoseconds graceful_timeout) noexcept
+  Lifecycle(App& app, Loop& loop, const std::unique_ptr<SignalHub>& signals, Nanoseconds graceful_timeout) noexcept
       : app_(app),
-        workers_(workers),
         signals_(signals),
-        loop_(signals.loop()),
+        loop_(loop),
         graceful_timeout_(
             std::clamp<Nanoseconds>(graceful_timeout, Nanoseconds(1), std::chrono::hours(24 * 365 * 100))) {}
 
@@ -57,10 +55,11 @@ class Lifecycle {
   /// Also where the lifecycle itself could not go on.
   bool has_ended() const noexcept { return stage_ == Stage::ended || task_.state()->done(); }
   bool in_run() const noexcept { return stage_ != Stage::idle; }
-  /// Whether what is added now still counts as added before `run`.
 
-  /// Begins a run. `main` is queued once everything has started.
-  void begin(TaskHandle main) {
+  /// Begins a run. `main` is queued once everything has started. The other workers, if any, are the first one's.
+  void begin(TaskHandle main, bool is_first_worker, OtherWorkers* others) {
+    is_first_worker_ = is_first_worker;
+    others_ = others;
     stage_ = Stage::starting;
     loop_.open = stop_ = expired_ = false;
     error_ = nullptr;
@@ -132,9 +131,10 @@ class Lifecycle {
   void report_standing(TaskBase& task) noexcept;
 
   App& app_;
-  WorkerHost& workers_;
-  Signals& signals_;
+  const std::unique_ptr<SignalHub>& signals_;
   Loop& loop_;
+  OtherWorkers* others_ = nullptr;
+  bool is_first_worker_ = true;
   const Nanoseconds graceful_timeout_;
   Stage stage_ = Stage::idle;
   bool begun_ = false;    // before_server_start has called something
@@ -151,10 +151,10 @@ class Lifecycle {
 
 inline Coro<> Lifecycle::live() {
   bool started = !is_stopping();
-  if (workers_.is_first_worker()) started = co_await start(Phase::main_process_start, nullptr);
-  if (started) {
+  if (is_first_worker_) started = co_await start(Phase::main_process_start, nullptr);
+  if (started && others_) {
     try {
-      workers_.start_workers();
+      others_->start();
     } catch (...) {
       fail(std::current_exception());
       started = false;
@@ -181,8 +181,8 @@ inline Coro<> Lifecycle::live() {
   }
   stage_ = Stage::stopping;
   co_await end_tasks();
-  if (workers_.is_first_worker()) {
-    co_await workers_.workers_ended();
+  if (is_first_worker_) {
+    if (others_) co_await others_->ended();
     co_await stop(Phase::main_process_stop, nullptr);
     co_await end_tasks();
   }
@@ -202,8 +202,8 @@ inline TaskHandle Lifecycle::step(const std::vector<Listener*>& order, std::size
     } const outside(loop_);
     return order[i]->call(app_, name_of(phase));
   }
-  if (!signal || !signals_.is_heard(signal)) return {};
-  return signals_.dispatch(signal, {}).handle();
+  if (!signal || !signals_ || !signals_->is_heard(signal)) return {};
+  return signals_->dispatch(signal, {}).handle();
 }
 
 /// False where a listener failed, or the stop came.

@@ -103,6 +103,20 @@ class EventName {
   bool is_pattern_ = false;
 };
 
+/// What the rest of an App asks of its signals. There are none until the first is used: a program without them has no
+/// code for them.
+class SignalHub {
+ public:
+  virtual ~SignalHub() = default;
+  virtual Task<> dispatch(std::string_view event, std::any payload) = 0;
+  /// Whether a dispatch would reach anyone.
+  virtual bool is_heard(std::string_view event) const = 0;
+  /// The same handlers, for a worker. Throws `InvalidState` where one cannot be copied.
+  virtual std::unique_ptr<SignalHub> copy_for(Loop& loop) const = 0;
+  /// A handler that is destroyed may add others.
+  virtual void clear() noexcept = 0;
+};
+
 /// Something that handles a signal.
 class Handler {
  public:
@@ -146,19 +160,16 @@ class HandlerOf final : public Handler {
 class EventWaitBase;
 
 /// The handlers and the waiters of an App's events.
-class Signals {
+class Signals final : public SignalHub {
  public:
   explicit Signals(Loop& loop) noexcept : loop_(loop) {}
 
   void add(std::string_view event, std::unique_ptr<Handler> handler);
-  /// The handlers of another App, for a worker. Throws `InvalidState` where one cannot be copied.
-  void copy_handlers(const Signals& other);
-  Task<> dispatch(std::string_view event, std::any payload);
-  /// Whether a dispatch would reach anyone.
-  bool is_heard(std::string_view event) const;
+  inline Task<> dispatch(std::string_view event, std::any payload) override;
+  inline bool is_heard(std::string_view event) const override;
+  inline std::unique_ptr<SignalHub> copy_for(Loop& loop) const override;
   Loop& loop() const noexcept { return loop_; }
-  /// A handler that is destroyed may add others.
-  void clear() noexcept {
+  void clear() noexcept override {
     while (!handlers_.empty()) const auto gone = std::exchange(handlers_, {});
   }
 
@@ -266,18 +277,20 @@ inline void Signals::add(std::string_view event, std::unique_ptr<Handler> handle
   handlers_[name.key()].emplace_back(++last_, std::move(handler));
 }
 
-inline void Signals::copy_handlers(const Signals& other) {
-  for (const auto& [key, handlers] : other.handlers_) {
+inline std::unique_ptr<SignalHub> Signals::copy_for(Loop& loop) const {
+  auto copies = std::make_unique<Signals>(loop);
+  for (const auto& [key, handlers] : handlers_) {
     for (const auto& [order, handler] : handlers) {
       auto [copy, is_for_all] = handler->copy();
       if (copy) {
-        handlers_[key].emplace_back(order, std::move(copy));
+        copies->handlers_[key].emplace_back(order, std::move(copy));
       } else if (is_for_all) {
         throw InvalidState("the handler of '" + key + "' cannot be copied for each worker: mark it with errand::once");
       }
     }
   }
-  last_ = other.last_;
+  copies->last_ = last_;
+  return copies;
 }
 
 inline bool Signals::is_heard(std::string_view event) const {
