@@ -302,7 +302,7 @@ class App::Inside {
   static void check(const App& app) {
     app.loop_->check_thread();
     if (detail::this_thread().loop) {
-      throw InvalidState("App '" + app.name_ + "' cannot run inside the run, poll or destructor of an App");
+      detail::raise<InvalidState>({"App '", app.name_, "' cannot run inside the run, poll or destructor of an App"});
     }
   }
 
@@ -393,7 +393,7 @@ ERRAND_NOINLINE TaskOf<Work&&> App::add_specially(Work&& work, const std::string
   using Handle = TaskOf<Work&&>;
   if constexpr (detail::is_task_handle<std::remove_cvref_t<Work>>) {
     detail::TaskBase& task = work.handle().get();
-    if (task.loop != loop_) throw InvalidState("task '" + task.name() + "' belongs to another App");
+    if (task.loop != loop_) detail::raise<InvalidState>({"task '", task.name(), "' belongs to another App"});
     if (name.empty()) return Handle(work.handle());
     if (detail::TaskBase* kept = check_name(name, taken, &task)) return Handle(detail::typed_handle<T>(*kept, name));
     register_task(task, name, taken);
@@ -460,7 +460,7 @@ inline CancelTask App::cancel_task(std::string_view name, std::string_view reaso
   loop_->check_thread();
   detail::TaskBase* task = registry_.find(name);
   if (!task) throw TaskNotFound(std::string(name));
-  if (task->is_running()) throw InvalidState("task '" + std::string(name) + "' cannot cancel and await itself");
+  if (task->is_running()) detail::raise<InvalidState>({"task '", name, "' cannot cancel and await itself"});
   CancelTask cancelling{detail::TaskHandle(task)};
   if (task->requests == 0) task->cancel(reason);
   return cancelling;
@@ -544,12 +544,11 @@ T App::run_main(Coro<T> main, RunOptions options, detail::OtherWorkers* others) 
 }
 
 inline void App::begin(detail::TaskHandle main, RunOptions options, detail::OtherWorkers* others) {
-  if (life_.in_run()) throw InvalidState("App '" + name_ + "' is being polled: its run is not over");
-  if (options.workers == 0) throw InvalidState("App '" + name_ + "' cannot run with 0 workers");
+  if (life_.in_run()) detail::raise<InvalidState>({"App '", name_, "' is being polled: its run is not over"});
+  if (options.workers == 0) detail::raise<InvalidState>({"App '", name_, "' cannot run with 0 workers"});
   if (options.workers > 1 && (config_.reactor || loop_->is_manual())) {
-    throw InvalidState("App '" + name_ +
-                       "' has a Reactor or a ManualClock, and so can run with "
-                       "one worker only");
+    detail::raise<InvalidState>(
+        {"App '", name_, "' has a Reactor or a ManualClock, and so can run with one worker only"});
   }
   options_ = options;
   interrupts_seen_ = 0;
@@ -608,7 +607,7 @@ inline void App::make_turns() {
       if (life_.stage() == Stage::stopping) {
         life_.expire();
       } else {
-        life_.fail(std::make_exception_ptr(Deadlock("nothing can wake these tasks:\n" + table(50))));
+        life_.fail(std::make_exception_ptr(Deadlock(detail::text({"nothing can wake these tasks:\n", table(50)}))));
         life_.stop();
       }
       continue;
@@ -807,7 +806,8 @@ std::future<typename detail::WorkTraits<Work&&>::Value> App::submit(Work&& work,
     }
   };
   if (!post(std::move(begin))) {
-    submission.fail(std::make_exception_ptr(InvalidState("App '" + name_ + "' has ended and takes no more work")));
+    const std::string message = detail::text({"App '", name_, "' has ended and takes no more work"});
+    submission.fail(std::make_exception_ptr(InvalidState(message)));
   }
   return future;
 }
@@ -847,12 +847,13 @@ inline void App::tell(const TaskFailure& failure) noexcept {
   if (group_) lock = std::unique_lock(group_->report_mutex());
   try {
     if (!config_.on_failure) {
-      std::cerr << "errand: '" + failure.name() + "' failed: " + failure.what() + "\n";
+      std::cerr << detail::text({"errand: '", failure.name(), "' failed: ", failure.what(), "\n"});
       return;
     }
     config_.on_failure(failure);
   } catch (...) {
-    std::cerr << "errand: on_failure threw while it was told of '" << failure.name() << "': " << failure.what() << "\n";
+    std::cerr << detail::text(
+        {"errand: on_failure threw while it was told of '", failure.name(), "': ", failure.what(), "\n"});
   }
 }
 
@@ -860,15 +861,16 @@ inline void App::slow_step(detail::TaskBase* task, std::chrono::nanoseconds took
                            unsigned line) noexcept {
   try {
     const SlowStep step(task ? task->name() : "callback", took,
-                        file ? std::string(file) + ":" + std::to_string(line) : std::string());
+                        file ? detail::text({file, ":", detail::number(line)}) : std::string());
     std::unique_lock<std::recursive_mutex> lock;
     if (group_) lock = std::unique_lock(group_->report_mutex());
     if (config_.on_slow_step) {
       config_.on_slow_step(step);
     } else {
-      std::cerr << "errand: a step of '" + step.name() + "' took " +
-                       std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(took).count()) + " ms" +
-                       (file ? " from " + step.place() : "") + "\n";
+      const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
+      std::cerr << detail::text({"errand: a step of '", step.name(), "' took ",
+                                 detail::number(static_cast<std::uint64_t>(milliseconds)), " ms", file ? " from " : "",
+                                 step.place(), "\n"});
     }
   } catch (...) {
     std::cerr << "errand: a slow step could not be reported\n";

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string_view>
 #include <type_traits>
 #include <typeinfo>
 #include <utility>
@@ -27,7 +28,7 @@ class Context {
   /// Makes the object of type `T`. Throws `InvalidState` where there is one, and what its constructor throws.
   template <class T, class... Args>
   T& emplace(Args&&... args) {
-    if (find<T>()) throw InvalidState("the context already has an object of type " + detail::type_name(typeid(T)));
+    if (find<T>()) fail("already has an", typeid(T));
     auto made = std::make_unique<Holder<T>>(std::forward<Args>(args)...);
     T& object = made->object;
     objects_.push_back(std::move(made));
@@ -37,7 +38,7 @@ class Context {
   template <class T>
   T& get() {
     if (T* object = find<T>()) return *object;
-    throw InvalidState("the context has no object of type " + detail::type_name(typeid(T)));
+    fail("has no", typeid(T));
   }
   /// The object of type `T`, null where there is none.
   template <class T>
@@ -57,6 +58,10 @@ class Context {
   }
 
  private:
+  [[noreturn]] ERRAND_COLD static void fail(std::string_view what, const std::type_info& type) {
+    detail::raise<InvalidState>({"the context ", what, " object of type ", detail::type_name(type)});
+  }
+
   struct HolderBase {
     explicit HolderBase(const std::type_info& of) noexcept : type(&of) {}
     virtual ~HolderBase() = default;

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <utility>
 
+#include <errand/detail/text.hpp>
+
 namespace errand {
 
 /// What the library throws for a reason that a correct program can meet. Every message names the task, the name or the
@@ -18,7 +20,8 @@ class Error : public std::runtime_error {
 /// No task is registered under this name.
 class TaskNotFound : public Error {
  public:
-  explicit TaskNotFound(std::string name) : Error("no task is named '" + name + "'"), name_(std::move(name)) {}
+  ERRAND_COLD explicit TaskNotFound(std::string name)
+      : Error(detail::text({"no task is named '", name, "'"})), name_(std::move(name)) {}
   const std::string& name() const noexcept { return name_; }
 
  private:
@@ -28,8 +31,9 @@ class TaskNotFound : public Error {
 /// The name belongs to a task that is still pending.
 class TaskNameInUse : public Error {
  public:
-  explicit TaskNameInUse(std::string name)
-      : Error("the name '" + name + "' is in use by a task that is still pending"), name_(std::move(name)) {}
+  ERRAND_COLD explicit TaskNameInUse(std::string name)
+      : Error(detail::text({"the name '", name, "' is in use by a task that is still pending"})),
+        name_(std::move(name)) {}
   const std::string& name() const noexcept { return name_; }
 
  private:
@@ -39,8 +43,8 @@ class TaskNameInUse : public Error {
 /// The task of this name gives a result of another type than the one asked for.
 class TaskTypeMismatch : public Error {
  public:
-  explicit TaskTypeMismatch(std::string name)
-      : Error("the task named '" + name + "' has a result of another type"), name_(std::move(name)) {}
+  ERRAND_COLD explicit TaskTypeMismatch(std::string name)
+      : Error(detail::text({"the task named '", name, "' has a result of another type"})), name_(std::move(name)) {}
   const std::string& name() const noexcept { return name_; }
 
  private:
@@ -50,8 +54,8 @@ class TaskTypeMismatch : public Error {
 /// The task, or the future, that you awaited was cancelled. You are not: see `Cancelled` for that.
 class TaskCancelled : public Error {
  public:
-  explicit TaskCancelled(std::string name, std::string reason = {})
-      : Error("'" + name + "' was cancelled" + (reason.empty() ? "" : ": " + reason)),
+  ERRAND_COLD explicit TaskCancelled(std::string name, std::string reason = {})
+      : Error(detail::text({"'", name, "' was cancelled", reason.empty() ? "" : ": ", reason})),
         name_(std::move(name)),
         reason_(std::move(reason)) {}
   const std::string& name() const noexcept { return name_; }
@@ -79,8 +83,8 @@ class QueueClosed : public Error {
 /// The name of an event is malformed, or stands in the reserved namespace `server` and is not one of the library's.
 class InvalidEvent : public Error {
  public:
-  InvalidEvent(std::string event, std::string_view why)
-      : Error("'" + event + "' is not the name of an event: " + std::string(why)), event_(std::move(event)) {}
+  ERRAND_COLD InvalidEvent(std::string event, std::string_view why)
+      : Error(detail::text({"'", event, "' is not the name of an event: ", why})), event_(std::move(event)) {}
   const std::string& event() const noexcept { return event_; }
 
  private:

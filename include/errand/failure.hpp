@@ -13,14 +13,14 @@ namespace errand {
 /// `server.exception.report` carries it.
 class TaskFailure {
  public:
-  TaskFailure(std::string name, std::exception_ptr exception, Task<> task)
+  ERRAND_COLD TaskFailure(std::string name, std::exception_ptr exception, Task<> task)
       : name_(std::move(name)), exception_(std::move(exception)), task_(std::move(task)) {
     try {
       std::rethrow_exception(exception_);
     } catch (const std::exception& error) {
       what_ = error.what();
     } catch (const Cancelled& cancelled) {
-      what_ = "cancelled: " + cancelled.reason();
+      what_ = detail::text({"cancelled: ", cancelled.reason()});
     } catch (...) {
       what_ = "an exception that is no std::exception";
     }

@@ -284,8 +284,8 @@ inline void Lifecycle::abort_tasks(bool report) noexcept {
 }
 
 inline void Lifecycle::report_standing(TaskBase& task) noexcept {
-  loop_.host->report(&task, std::make_exception_ptr(TimeoutError(
-                                "task '" + task.name() + "' was still standing at the end of the graceful timeout")));
+  const std::string message = text({"task '", task.name(), "' was still standing at the end of the graceful timeout"});
+  loop_.host->report(&task, std::make_exception_ptr(TimeoutError(message)));
 }
 
 }  // namespace detail

@@ -142,9 +142,8 @@ class Listeners {
         if (copy) {
           other.of(phase).push_back(std::move(copy));
         } else if (is_for_all) {
-          throw InvalidState(std::string("a ") + name_of(phase) +
-                             " listener cannot be copied for each worker: mark "
-                             "it with errand::once");
+          raise<InvalidState>(
+              {"a ", name_of(phase), " listener cannot be copied for each worker: mark it with errand::once"});
         }
       }
     }

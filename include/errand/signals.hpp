@@ -33,9 +33,14 @@ struct Signal {
   template <class T>
   const T& get() const {
     if (const T* value = std::any_cast<T>(&payload)) return *value;
-    throw PayloadTypeMismatch("the payload of '" + event + "' is " +
-                              (payload.has_value() ? "of type " + detail::type_name(payload.type()) : "empty") +
-                              ", not of type " + detail::type_name(typeid(T)));
+    throw_mismatch(typeid(T));
+  }
+
+ private:
+  [[noreturn]] ERRAND_COLD void throw_mismatch(const std::type_info& wanted) const {
+    const std::string has = payload.has_value() ? "of type " + detail::type_name(payload.type()) : "empty";
+    detail::raise<PayloadTypeMismatch>(
+        {"the payload of '", event, "' is ", has, ", not of type ", detail::type_name(wanted)});
   }
 };
 
@@ -216,7 +221,7 @@ class EventWaitBase : public Waiter {
   bool await_suspend(std::coroutine_handle<P> awaiting) {
     PromiseBase& promise = awaiting.promise();
     Loop& loop = loop_.get();
-    if (!loop.app || promise.chain->loop != &loop) throw InvalidState("'" + key_ + "' is an event of another App");
+    if (!loop.app || promise.chain->loop != &loop) raise<InvalidState>({"'", key_, "' is an event of another App"});
     timed_out_ = false;
     if (timeout_ <= Nanoseconds::zero()) {
       chain_ = promise.chain;
@@ -233,7 +238,7 @@ class EventWaitBase : public Waiter {
   std::shared_ptr<const Signal> result() {
     if (timed_out_ && !chain_->may_suspend()) timed_out_ = false;  // a request in the same turn beats the time-out
     resumed();
-    if (timed_out_) throw TimeoutError("timed out waiting for '" + key_ + "'");
+    if (timed_out_) raise<TimeoutError>({"timed out waiting for '", key_, "'"});
     return std::move(signal_);
   }
 
@@ -285,7 +290,7 @@ inline std::unique_ptr<SignalHub> Signals::copy_for(Loop& loop) const {
       if (copy) {
         copies->handlers_[key].emplace_back(order, std::move(copy));
       } else if (is_for_all) {
-        throw InvalidState("the handler of '" + key + "' cannot be copied for each worker: mark it with errand::once");
+        raise<InvalidState>({"the handler of '", key, "' cannot be copied for each worker: mark it with errand::once"});
       }
     }
   }

@@ -235,8 +235,8 @@ class TaskWait : public Waiter {
 
  private:
   ERRAND_NOINLINE bool suspend_checked(PromiseBase& promise) {
-    if (task().loop != promise.chain->loop) throw InvalidState("task '" + task().name() + "' belongs to another App");
-    if (&task() == &promise.chain->root()) throw InvalidState("task '" + task().name() + "' awaits itself");
+    if (task().loop != promise.chain->loop) raise<InvalidState>({"task '", task().name(), "' belongs to another App"});
+    if (&task() == &promise.chain->root()) raise<InvalidState>({"task '", task().name(), "' awaits itself"});
     return suspend(promise, task().awaiters);
   }
 

@@ -59,8 +59,8 @@ namespace detail {
 
 /// Throws where the running task cannot wait for this one.
 inline void check_observable(const TaskBase& task) {
-  if (task.loop != this_thread().loop) throw InvalidState("task '" + task.name() + "' belongs to another App");
-  if (task.is_running()) throw InvalidState("task '" + task.name() + "' awaits itself");
+  if (task.loop != this_thread().loop) raise<InvalidState>({"task '", task.name(), "' belongs to another App"});
+  if (task.is_running()) raise<InvalidState>({"task '", task.name(), "' awaits itself"});
 }
 
 /// Waits until so many tasks have ended, or a deadline has come.

@@ -142,7 +142,7 @@ ERRAND_NOINLINE inline void Chain::throw_interruption() {
   if (flags & broken) {
     flags &= static_cast<std::uint8_t>(~broken);
     const char* what = waiting ? name_of(waiting->kind) : "generator";
-    throw InvalidState(std::string("the ") + what + " that was waited for has been destroyed");
+    raise<InvalidState>({"the ", what, " that was waited for has been destroyed"});
   }
   throw Cancelled(take_request());
 }

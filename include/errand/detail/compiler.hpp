@@ -30,6 +30,13 @@
 #define ERRAND_NOINLINE [[gnu::noinline]]
 #endif
 
+/// For what happens seldom: out of line, apart from what is taken often, and as few bytes as can be.
+#if defined(_MSC_VER)
+#define ERRAND_COLD __declspec(noinline)
+#else
+#define ERRAND_COLD [[gnu::cold, gnu::noinline]]
+#endif
+
 /// Keeps a function that reads a thread-local out of line, where the compiler would otherwise cache its address across
 /// a suspension (LLVM 47179, 63022). GCC splits a coroutine before it optimises, and so does not.
 #if defined(__GNUC__) && !defined(__clang__)

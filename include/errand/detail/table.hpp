@@ -2,9 +2,10 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
+#include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <errand/task.hpp>
@@ -12,59 +13,65 @@
 namespace errand::detail {
 
 /// How long, for people: "350 ms", "12.5 s", "3 h".
-inline std::string describe(Nanoseconds duration) {
-  const auto count = duration.count();
-  const auto tenths = [](long long value, long long unit, const char* name) {
-    const long long rounded = value / (unit / 10);
-    return std::to_string(rounded / 10) + (rounded % 10 ? "." + std::to_string(rounded % 10) : "") + name;
+ERRAND_COLD inline std::string describe(Nanoseconds duration) {
+  struct Unit {
+    std::int64_t length;
+    const char* name;
   };
-  if (count < 1'000'000) return "0 ms";
-  if (count < 1'000'000'000) return std::to_string(count / 1'000'000) + " ms";
-  if (count < 60'000'000'000) return tenths(count, 1'000'000'000, " s");
-  if (count < 3'600'000'000'000) return tenths(count, 60'000'000'000, " min");
-  return tenths(count, 3'600'000'000'000, " h");
+  constexpr std::int64_t second = 1'000'000'000;
+  constexpr Unit units[] = {{3600 * second, " h"}, {60 * second, " min"}, {second, " s"}};
+  for (const Unit& unit : units) {
+    if (duration.count() < unit.length) continue;
+    const auto tenths = static_cast<std::uint64_t>(duration.count() / (unit.length / 10));
+    const std::string tenth = tenths % 10 ? text({".", number(tenths % 10)}) : std::string();
+    return text({number(tenths / 10), tenth, unit.name});
+  }
+  return text({number(static_cast<std::uint64_t>(std::max<std::int64_t>(duration.count(), 0) / 1'000'000)), " ms"});
 }
 
 /// Where a chain stands: what it waits for, and the file and the line of the await.
-inline std::string describe(const Chain& chain) {
-  std::string where;
+ERRAND_COLD inline std::string describe(const Chain& chain) {
+  const char* where = "ready";
   switch (chain.state) {
     case Chain::State::created: return "not started";
     case Chain::State::running: where = "running"; break;
     case Chain::State::waiting: where = name_of(chain.waiting->kind); break;
     case Chain::State::yielding: where = "yield"; break;
-    default: where = "ready"; break;
+    default: break;
   }
-  if (chain.leaf && chain.leaf.promise().line > 0) {
-    const std::string file = chain.leaf.promise().file;
-    where += " at " + file.substr(file.find_last_of("/\\") + 1) + ":" + std::to_string(chain.leaf.promise().line);
-  }
-  return where;
+  if (!chain.leaf || chain.leaf.promise().line == 0) return where;
+  const std::string_view file = chain.leaf.promise().file;
+  return text({where, " at ", file.substr(file.find_last_of("/\\") + 1), ":", number(chain.leaf.promise().line)});
 }
 
 /// The pending tasks as a table for people.
-inline std::string table_of_tasks(Loop& loop, std::size_t most) {
-  using Row = std::array<std::string, 5>;
-  std::vector<Row> rows = {{"id", "name", "status", "age", "waits for"}};
+ERRAND_COLD inline std::string table_of_tasks(Loop& loop, std::size_t most) {
+  constexpr std::size_t columns = 5;
+  std::vector<std::string> cells;  // row by row
+  for (const char* const heading : {"id", "name", "status", "age", "waits for"}) cells.emplace_back(heading);
   const Clock::time_point now = loop.now();
   std::size_t count = 0;
   for (Link* link = loop.pending.begin(); link != loop.pending.end(); link = link->next) {
     if (++count > most) continue;
     TaskBase& task = task_of(*link);
-    rows.push_back({std::to_string(task.identity.id()), task.name(), task.requests > 0 ? "cancelling" : "pending",
-                    describe(loop.ages.age(task.identity.id(), now)), describe(task)});
+    const std::uint64_t id = task.identity.id();
+    for (auto& cell : {number(id), task.name(), text({task.requests > 0 ? "cancelling" : "pending"}),
+                       describe(loop.ages.age(id, now)), describe(task)}) {
+      cells.push_back(cell);
+    }
   }
-  std::array<std::size_t, 5> widths{};
-  for (const Row& row : rows) {
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  std::size_t widths[columns] = {};
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    widths[i % columns] = std::max(widths[i % columns], cells[i].size());
   }
-  std::string text;
-  for (const Row& row : rows) {
-    for (std::size_t i = 0; i + 1 < row.size(); ++i) text += row[i] + std::string(widths[i] - row[i].size() + 2, ' ');
-    text += row.back() + "\n";
+  std::string table;
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    table += cells[i];
+    const bool is_last = i % columns + 1 == columns;
+    table.append(is_last ? 1 : widths[i % columns] - cells[i].size() + 2, is_last ? '\n' : ' ');
   }
-  if (count > most) text += "and " + std::to_string(count - most) + " more\n";
-  return text;
+  if (count > most) table += text({"and ", number(count - most), " more\n"});
+  return table;
 }
 
 }  // namespace errand::detail

@@ -80,7 +80,6 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   /// As above, of one that has succeeded but whose result somebody took.
   [[noreturn]] void throw_taken() const;
   [[noreturn]] void throw_pending() const;
-  [[noreturn]] void throw_inside() const;
 
   /// Ends it as cancelled where it stands, which is not inside a step.
   void end_standing() noexcept;
@@ -136,7 +135,7 @@ inline TaskBase& task_of(Link& link) noexcept { return static_cast<TaskBase&>(st
 // Implementation
 
 inline std::string TaskBase::name() const {
-  return has_name() ? identity.details()->name : "Task-" + std::to_string(identity.id());
+  return has_name() ? identity.details()->name : text({"Task-", number(identity.id())});
 }
 
 inline bool TaskBase::cancel(std::string_view reason) {
@@ -197,14 +196,10 @@ inline bool TaskBase::abort(std::string_view reason) {
   loop->check_thread();
   if (done()) return false;
   if ((state <= State::ended || !stands_alone()) && is_around_step()) [[unlikely]]
-    throw_inside();
+    raise<InvalidState>({"task '", name(), "' cannot be aborted from inside"});
   if (identity.has_details() || !reason.empty()) details().end_reason = reason;
   end_standing();
   return true;
-}
-
-ERRAND_NOINLINE inline void TaskBase::throw_inside() const {
-  throw InvalidState("task '" + name() + "' cannot be aborted from inside");
 }
 
 inline void TaskBase::end_standing() noexcept {
@@ -251,11 +246,11 @@ ERRAND_NOINLINE inline void TaskBase::throw_failure() {
 }
 
 ERRAND_NOINLINE inline void TaskBase::throw_taken() const {
-  throw InvalidState("the result was taken from task '" + name() + "'");
+  raise<InvalidState>({"the result was taken from task '", name(), "'"});
 }
 
 ERRAND_NOINLINE inline void TaskBase::throw_pending() const {
-  throw InvalidState("task '" + name() + "' is pending: it has no result yet");
+  raise<InvalidState>({"task '", name(), "' is pending: it has no result yet"});
 }
 
 ERRAND_NOINLINE inline void TaskBase::report_if_unwatched() noexcept {
