@@ -299,7 +299,7 @@ class App::Inside {
   Inside& operator=(const Inside&) = delete;
 
   /// Throws where this thread, or another one, may not go inside.
-  static void check(const App& app) {
+  ERRAND_COLD static void check(const App& app) {
     app.loop_->check_thread();
     if (detail::this_thread().loop) {
       detail::raise<InvalidState>({"App '", app.name_, "' cannot run inside the run, poll or destructor of an App"});
@@ -312,7 +312,7 @@ class App::Inside {
   detail::Loop* outer_;
 };
 
-inline App::App(std::string name, AppConfig config)
+ERRAND_COLD inline App::App(std::string name, AppConfig config)
     : name_(std::move(name)),
       config_(std::move(config)),
       loop_(new detail::Loop(this, this, config_.clock, config_.reactor, config_.slow_step)),
@@ -320,7 +320,7 @@ inline App::App(std::string name, AppConfig config)
   loop_->max_threads = config_.max_threads;
 }
 
-inline App::~App() {
+ERRAND_COLD inline App::~App() {
   if (running()) {
     std::fprintf(stderr, "errand: App '%s' is destroyed inside its own run or poll\n", name_.c_str());
     std::terminate();
@@ -361,7 +361,7 @@ inline App::~App() {
   loop_->release();
 }
 
-inline App& App::current() {
+ERRAND_COLD inline App& App::current() {
   if (detail::Loop* loop = detail::this_thread().loop) return *loop->app;
   throw InvalidState("no App runs on this thread");
 }
@@ -466,17 +466,17 @@ inline CancelTask App::cancel_task(std::string_view name, std::string_view reaso
   return cancelling;
 }
 
-inline std::size_t App::purge_tasks() {
+ERRAND_COLD inline std::size_t App::purge_tasks() {
   loop_->check_thread();
   return registry_.purge();
 }
 
-inline std::vector<Task<>> App::tasks() const {
+ERRAND_COLD inline std::vector<Task<>> App::tasks() const {
   loop_->check_thread();
   return registry_.tasks();
 }
 
-inline std::vector<Task<>> App::all_tasks() const {
+ERRAND_COLD inline std::vector<Task<>> App::all_tasks() const {
   loop_->check_thread();
   std::vector<Task<>> all;
   for (detail::Link* link = loop_->pending.begin(); link != loop_->pending.end(); link = link->next) {
@@ -485,7 +485,7 @@ inline std::vector<Task<>> App::all_tasks() const {
   return all;
 }
 
-inline Coro<std::size_t> App::shutdown_all(detail::LoopRef of, std::chrono::nanoseconds timeout) {
+ERRAND_COLD inline Coro<std::size_t> App::shutdown_all(detail::LoopRef of, std::chrono::nanoseconds timeout) {
   detail::Loop& loop = of.get();
   loop.check();
   if (detail::this_thread().loop != &loop) throw InvalidState("shutdown_tasks is for a task of the App itself");
@@ -501,7 +501,7 @@ inline Coro<std::size_t> App::shutdown_all(detail::LoopRef of, std::chrono::nano
   co_return left;
 }
 
-inline void App::run_with(RunOptions options, detail::OtherWorkers* others) {
+ERRAND_COLD inline void App::run_with(RunOptions options, detail::OtherWorkers* others) {
   Inside::check(*this);
   const Inside inside(*this);
   begin({}, options, others);
@@ -510,7 +510,7 @@ inline void App::run_with(RunOptions options, detail::OtherWorkers* others) {
 }
 
 template <class T>
-T App::run_main(Coro<T> main, RunOptions options, detail::OtherWorkers* others) {
+ERRAND_COLD T App::run_main(Coro<T> main, RunOptions options, detail::OtherWorkers* others) {
   Inside::check(*this);
   const Inside inside(*this);
   Task<T> task{detail::TaskHandle(detail::make_task(*loop_, std::move(main)))};
@@ -543,7 +543,7 @@ T App::run_main(Coro<T> main, RunOptions options, detail::OtherWorkers* others) 
   return std::move(task).result();
 }
 
-inline void App::begin(detail::TaskHandle main, RunOptions options, detail::OtherWorkers* others) {
+ERRAND_COLD inline void App::begin(detail::TaskHandle main, RunOptions options, detail::OtherWorkers* others) {
   if (life_.in_run()) detail::raise<InvalidState>({"App '", name_, "' is being polled: its run is not over"});
   if (options.workers == 0) detail::raise<InvalidState>({"App '", name_, "' cannot run with 0 workers"});
   if (options.workers > 1 && (config_.reactor || loop_->is_manual())) {
@@ -586,7 +586,7 @@ inline bool App::turn(bool is_polled) {
   return true;
 }
 
-inline void App::drive() {
+ERRAND_COLD inline void App::drive() {
   try {
     make_turns();
   } catch (...) {  // a Reactor's, or no memory: the run ends where it stands
@@ -616,7 +616,7 @@ inline void App::make_turns() {
   }
 }
 
-inline void App::finish() {
+ERRAND_COLD inline void App::finish() {
   while (!loop_->inbox->close_if_empty()) loop_->turn();
   std::exception_ptr error = life_.finish();
   loop_->turn();  // who waited for what was destroyed
@@ -699,7 +699,7 @@ class App::OtherWorkers final : public detail::OtherWorkers {
   App& first_;
 };
 
-inline void App::run(RunOptions options) {
+ERRAND_COLD inline void App::run(RunOptions options) {
   OtherWorkers others(*this);
   run_with(options, &others);
 }
@@ -828,7 +828,7 @@ inline Task<> App::dispatch(std::string_view event, std::any payload) {
   return signals().dispatch(event, std::move(payload));
 }
 
-inline void App::report(detail::TaskBase* task, std::exception_ptr error) noexcept {
+ERRAND_COLD inline void App::report(detail::TaskBase* task, std::exception_ptr error) noexcept {
   try {
     const TaskFailure failure(task ? task->name() : "callback", std::move(error), Task<>(detail::TaskHandle(task)));
     tell(failure);
@@ -842,7 +842,7 @@ inline void App::report(detail::TaskBase* task, std::exception_ptr error) noexce
   }
 }
 
-inline void App::tell(const TaskFailure& failure) noexcept {
+ERRAND_COLD inline void App::tell(const TaskFailure& failure) noexcept {
   std::unique_lock<std::recursive_mutex> lock;
   if (group_) lock = std::unique_lock(group_->report_mutex());
   try {
@@ -857,8 +857,8 @@ inline void App::tell(const TaskFailure& failure) noexcept {
   }
 }
 
-inline void App::slow_step(detail::TaskBase* task, std::chrono::nanoseconds took, const char* file,
-                           unsigned line) noexcept {
+ERRAND_COLD inline void App::slow_step(detail::TaskBase* task, std::chrono::nanoseconds took, const char* file,
+                                       unsigned line) noexcept {
   try {
     const SlowStep step(task ? task->name() : "callback", took,
                         file ? detail::text({file, ":", detail::number(line)}) : std::string());
@@ -877,7 +877,7 @@ inline void App::slow_step(detail::TaskBase* task, std::chrono::nanoseconds took
   }
 }
 
-inline void App::dump_tasks(std::ostream& out) const {
+ERRAND_COLD inline void App::dump_tasks(std::ostream& out) const {
   loop_->check_thread();
   out << table(static_cast<std::size_t>(-1));
 }

@@ -57,7 +57,7 @@ class Lifecycle {
   bool in_run() const noexcept { return stage_ != Stage::idle; }
 
   /// Begins a run. `main` is queued once everything has started. The other workers, if any, are the first one's.
-  void begin(TaskHandle main, bool is_first_worker, OtherWorkers* others) {
+  ERRAND_COLD void begin(TaskHandle main, bool is_first_worker, OtherWorkers* others) {
     is_first_worker_ = is_first_worker;
     others_ = others;
     stage_ = Stage::starting;
@@ -69,14 +69,14 @@ class Lifecycle {
   }
 
   /// Ends the start, or the time in between, and goes on with the stop.
-  void stop() noexcept {
+  ERRAND_COLD void stop() noexcept {
     if (!stop_ && stage_ == Stage::starting && listener_.state()) listener_.state()->request(Chain::asked_by_task);
     stop_ = true;
     proceed_.set();
   }
 
   /// Ends with this error, unless there is one already.
-  void fail(std::exception_ptr error) noexcept {
+  ERRAND_COLD void fail(std::exception_ptr error) noexcept {
     if (!error_) {
       error_ = std::move(error);
     } else {
@@ -85,7 +85,7 @@ class Lifecycle {
   }
 
   /// Ends what the stop sequence waits for: nothing can wake it any more, or nobody wants to wait.
-  void expire() noexcept {
+  ERRAND_COLD void expire() noexcept {
     expired_ = true;
     if (listener_.state() && !listener_.state()->done()) {
       const TaskHandle kept = listener_;
@@ -97,7 +97,7 @@ class Lifecycle {
   }
 
   /// After the end: gives what `run` is to throw, if anything.
-  std::exception_ptr finish() noexcept {
+  ERRAND_COLD std::exception_ptr finish() noexcept {
     if (task_.state() && task_.state()->status == TaskStatus::failed) {
       task_.state()->look();
       fail(task_.state()->error());
@@ -111,7 +111,7 @@ class Lifecycle {
   }
 
   /// The App is being destroyed.
-  void clear() noexcept {
+  ERRAND_COLD void clear() noexcept {
     task_ = {};
     main_ = {};
     listener_ = {};
@@ -149,7 +149,7 @@ class Lifecycle {
 
 // Implementation
 
-inline Coro<> Lifecycle::live() {
+ERRAND_COLD inline Coro<> Lifecycle::live() {
   bool started = !is_stopping();
   if (is_first_worker_) started = co_await start(Phase::main_process_start, nullptr);
   if (started && others_) {
@@ -191,7 +191,8 @@ inline Coro<> Lifecycle::live() {
 
 /// What a phase does, step by step: its listeners, then its signal where somebody listens to it. Each gives the task to
 /// be awaited, if any.
-inline TaskHandle Lifecycle::step(const std::vector<Listener*>& order, std::size_t i, Phase phase, const char* signal) {
+ERRAND_COLD inline TaskHandle Lifecycle::step(const std::vector<Listener*>& order, std::size_t i, Phase phase,
+                                              const char* signal) {
   if (i < order.size()) {
     struct OutsideTasks {  // a plain listener is no task
       explicit OutsideTasks(Loop& its_loop) noexcept
@@ -207,7 +208,7 @@ inline TaskHandle Lifecycle::step(const std::vector<Listener*>& order, std::size
 }
 
 /// False where a listener failed, or the stop came.
-inline Coro<bool> Lifecycle::start(Phase phase, const char* signal) {
+ERRAND_COLD inline Coro<bool> Lifecycle::start(Phase phase, const char* signal) {
   const std::vector<Listener*> order = listeners.in_order(phase);
   for (std::size_t i = 0; i <= order.size() && !is_stopping(); ++i) {
     begun_ = true;
@@ -225,7 +226,7 @@ inline Coro<bool> Lifecycle::start(Phase phase, const char* signal) {
   co_return !is_stopping();
 }
 
-inline Coro<> Lifecycle::stop(Phase phase, const char* signal) {
+ERRAND_COLD inline Coro<> Lifecycle::stop(Phase phase, const char* signal) {
   const Clock::time_point until = loop_.deadline(graceful_timeout_);
   const std::vector<Listener*> order = listeners.in_order(phase);
   for (std::size_t i = 0; i <= order.size(); ++i) {
@@ -251,7 +252,7 @@ inline Coro<> Lifecycle::stop(Phase phase, const char* signal) {
   }
 }
 
-inline Coro<> Lifecycle::end_tasks() {
+ERRAND_COLD inline Coro<> Lifecycle::end_tasks() {
   bool timed_out = false;
   try {
     co_await errand::wait_for(drain(loop_, nullptr), graceful_timeout_);
@@ -272,7 +273,7 @@ inline Coro<> Lifecycle::end_tasks() {
   expired_ = false;
 }
 
-inline void Lifecycle::abort_tasks(bool report) noexcept {
+ERRAND_COLD inline void Lifecycle::abort_tasks(bool report) noexcept {
   List standing;  // without those that a report adds
   standing.splice_back(loop_.pending);
   while (!standing.empty()) {
@@ -283,7 +284,7 @@ inline void Lifecycle::abort_tasks(bool report) noexcept {
   }
 }
 
-inline void Lifecycle::report_standing(TaskBase& task) noexcept {
+ERRAND_COLD inline void Lifecycle::report_standing(TaskBase& task) noexcept {
   const std::string message = text({"task '", task.name(), "' was still standing at the end of the graceful timeout"});
   loop_.host->report(&task, std::make_exception_ptr(TimeoutError(message)));
 }

@@ -48,7 +48,7 @@ class Listener {
 
 /// Makes a task that the user does not see, and runs its first step next.
 template <class T>
-TaskHandle start_hidden(Loop& loop, Coro<T> coro, const char* name) {
+ERRAND_COLD TaskHandle start_hidden(Loop& loop, Coro<T> coro, const char* name) {
   auto* task = new TaskState<T>(loop, *coro.release());
   loop.hidden.push_back(static_cast<TaskLink&>(*task));
   TaskHandle handle(task);
@@ -104,7 +104,7 @@ class StartTask final : public Listener {
 /// stop in reverse.
 class Listeners {
  public:
-  void add(Phase phase, std::unique_ptr<Listener> listener) {
+  ERRAND_COLD void add(Phase phase, std::unique_ptr<Listener> listener) {
     auto& all = of(phase);
     const auto place = std::upper_bound(all.begin(), all.end(), listener->priority,
                                         [](int priority, const auto& other) { return priority > other->priority; });
@@ -112,7 +112,7 @@ class Listeners {
   }
 
   /// As it is now: what is added meanwhile waits for the next run.
-  std::vector<Listener*> in_order(Phase phase) {
+  ERRAND_COLD std::vector<Listener*> in_order(Phase phase) {
     std::vector<Listener*> order;
     for (const auto& listener : of(phase)) order.push_back(listener.get());
     if (phase >= Phase::before_server_stop) std::reverse(order.begin(), order.end());
@@ -120,7 +120,7 @@ class Listeners {
   }
 
   /// Forgets the tasks that have been queued.
-  void drop_spent_tasks() noexcept {
+  ERRAND_COLD void drop_spent_tasks() noexcept {
     std::erase_if(of(Phase::before_server_start), [](const auto& listener) {
       const auto* task = dynamic_cast<const StartTask*>(listener.get());
       return task && !task->task();
@@ -150,7 +150,7 @@ class Listeners {
   }
 
   /// A listener that is destroyed may add others.
-  void clear() noexcept {
+  ERRAND_COLD void clear() noexcept {
     for (auto& all : phases_) {
       while (!all.empty()) const auto gone = std::exchange(all, {});
     }

@@ -30,11 +30,11 @@
 #define ERRAND_NOINLINE [[gnu::noinline]]
 #endif
 
-/// For what happens seldom: out of line, apart from what is taken often, and as few bytes as can be.
+/// For what happens seldom: as few bytes as can be, and apart from what happens often.
 #if defined(_MSC_VER)
-#define ERRAND_COLD __declspec(noinline)
+#define ERRAND_COLD
 #else
-#define ERRAND_COLD [[gnu::cold, gnu::noinline]]
+#define ERRAND_COLD [[gnu::cold]]
 #endif
 
 /// Keeps a function that reads a thread-local out of line, where the compiler would otherwise cache its address across

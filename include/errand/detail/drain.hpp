@@ -26,7 +26,7 @@ class Drained : public Drain {
 
 /// Asks all tasks but one to end that have not been asked, and waits for their end; then those that were added
 /// meanwhile, until none is left.
-inline Coro<> drain(Loop& loop, TaskBase* except) {
+ERRAND_COLD inline Coro<> drain(Loop& loop, TaskBase* except) {
   for (;;) {
     bool any = false;
     for (Link* link = loop.pending.begin(); link != loop.pending.end(); link = link->next) {
