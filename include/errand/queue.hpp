@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <coroutine>
 #include <cstddef>
-#include <deque>
 #include <limits>
 #include <optional>
 #include <type_traits>
@@ -60,16 +60,19 @@ class Queue {
   Join join() noexcept { return Join(*this); }
 
  private:
-  bool has_room() const noexcept { return items_.size() < capacity_; }
-  void add(T&& item);
+  bool put_now(T& item);
+  bool put_specially(T& item);
   void hand_over(T&& item);
-  void take(std::optional<T>& item);
+  T take();
   void let_in();
+  [[noreturn]] ERRAND_COLD static void throw_closed() { throw QueueClosed(); }
 
-  std::size_t capacity_;  // 0 once it is closed
+  std::size_t capacity_;           // 0 once it is closed
+  std::size_t put_limit_ = 0;      // below so many items a put only adds its own; 0 where a getter may be waiting
+  bool putters_may_wait_ = false;  // a get has to look
   std::size_t unfinished_ = 0;
   /// A Ring moves its items when it grows.
-  std::conditional_t<std::is_nothrow_move_constructible_v<T>, detail::Ring<T>, std::deque<T>> items_;
+  std::conditional_t<std::is_nothrow_move_constructible_v<T>, detail::Ring<T>, detail::UnmovedRing<T>> items_;
   detail::WaitList getters_;
   detail::WaitList putters_;
   detail::WaitList joiners_;
@@ -82,21 +85,16 @@ class [[nodiscard("co_await it")]] Queue<T>::Put : public detail::Waiter {
  public:
   Put(Queue& queue, T&& item) : Waiter(detail::Kind::queue), queue_(queue), item_(std::move(item)) {}
 
-  bool await_ready() {
-    if (!queue_.has_room()) {
-      if (queue_.closed()) throw QueueClosed();
-      return false;
-    }
-    queue_.add(std::move(item_));
-    return true;
-  }
+  bool await_ready() { return queue_.put_now(item_); }
   template <class P>
   bool await_suspend(std::coroutine_handle<P> awaiting) {
+    queue_.putters_may_wait_ = true;
     return suspend(awaiting.promise(), queue_.putters_.list());
   }
   void await_resume() {
+    if (!has_waited()) return;
     resumed();
-    if (refused_) throw QueueClosed();
+    if (refused_) throw_closed();
   }
 
  private:
@@ -118,28 +116,27 @@ class [[nodiscard("co_await it")]] Queue<T>::Get : public detail::Waiter {
       give_back();
   }
 
-  bool await_ready() {
-    if (queue_.empty()) {
-      if (queue_.closed()) throw QueueClosed();
-      return false;
-    }
-    queue_.take(item_);
-    return true;
+  bool await_ready() const {
+    if (!queue_.empty()) return true;
+    if (queue_.closed()) throw_closed();
+    return false;
   }
   template <class P>
   bool await_suspend(std::coroutine_handle<P> awaiting) {
+    queue_.put_limit_ = 0;
     return suspend(awaiting.promise(), queue_.getters_.list());
   }
-  T await_resume() {
+  T await_resume() { return has_waited() ? take_handed() : queue_.take(); }
+
+ private:
+  friend Queue;
+  T take_handed() {
     resumed();
-    if (!item_) throw QueueClosed();
+    if (!item_) throw_closed();
     T item(std::move(*item_));
     item_.reset();
     return item;
   }
-
- private:
-  friend Queue;
   ERRAND_NOINLINE void give_back() {
     if (is_broken) return;
     try {
@@ -172,15 +169,30 @@ class [[nodiscard("co_await it")]] Queue<T>::Join : public detail::Waiter {
   Queue& queue_;
 };
 
-/// There is room, or a getter waits.
+/// False where there is no room. Throws `QueueClosed`.
 template <class T>
-inline void Queue<T>::add(T&& item) {
-  if (getters_.empty()) [[likely]] {
-    items_.push_back(std::move(item));
-  } else {
+inline bool Queue<T>::put_now(T& item) {
+  if (items_.size() >= put_limit_) [[unlikely]]
+    return put_specially(item);
+  items_.push_back_within_room(std::move(item));
+  ++unfinished_;
+  return true;
+}
+
+template <class T>
+ERRAND_NOINLINE bool Queue<T>::put_specially(T& item) {
+  if (!getters_.empty()) {
     hand_over(std::move(item));
+  } else if (items_.size() < capacity_) {
+    items_.push_back(std::move(item));
+    put_limit_ = std::min(capacity_, items_.room());
+  } else if (closed()) {
+    throw_closed();
+  } else {
+    return false;
   }
   ++unfinished_;
+  return true;
 }
 
 /// To the getter that has waited longest.
@@ -193,38 +205,44 @@ void Queue<T>::hand_over(T&& item) {
 
 /// There is an item. The first putter comes in before it is taken: where its item cannot be moved, nothing is changed.
 template <class T>
-inline void Queue<T>::take(std::optional<T>& item) {
-  if (!putters_.empty()) let_in();
-  item.emplace(std::move(items_.front()));
+inline T Queue<T>::take() {
+  if (putters_may_wait_) [[unlikely]]
+    let_in();
+  T item(std::move(items_.front()));
   items_.pop_front();
+  return item;
 }
 
 /// The item of the putter that has waited longest takes the room that there will be.
 template <class T>
 ERRAND_NOINLINE void Queue<T>::let_in() {
-  if (items_.size() > capacity_) return;
-  Put& first = putters_.first<Put>();
-  add(std::move(first.item_));
+  putters_may_wait_ = !putters_.empty();
+  if (!putters_may_wait_ || items_.size() > capacity_) return;
+  Put& first = putters_.template first<Put>();
+  items_.push_back(std::move(first.item_));
+  ++unfinished_;
   first.wake();
 }
 
 template <class T>
 bool Queue<T>::try_put(T item) {
-  if (!has_room()) return false;
-  add(std::move(item));
-  return true;
+  return !closed() && put_now(item);
 }
 
 template <class T>
 std::optional<T> Queue<T>::try_get() {
   std::optional<T> item;  // the only one returned, so that it is not moved on the way out
-  if (!items_.empty()) take(item);
+  if (!items_.empty()) {
+    if (putters_may_wait_) let_in();
+    item.emplace(std::move(items_.front()));
+    items_.pop_front();
+  }
   return item;
 }
 
 template <class T>
 void Queue<T>::close() noexcept {
-  capacity_ = 0;
+  capacity_ = put_limit_ = 0;
   for (; !putters_.empty(); putters_.first<Put>().wake()) putters_.first<Put>().refused_ = true;
   getters_.wake_all();
 }

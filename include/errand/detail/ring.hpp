@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <deque>
 #include <memory>
 #include <type_traits>
 #include <utility>
@@ -27,18 +28,23 @@ class Ring {
 
   bool empty() const noexcept { return size_ == 0; }
   std::size_t size() const noexcept { return size_; }
+  /// For how many items there is room before it grows.
+  std::size_t room() const noexcept { return mask_ + 1; }
   T& front() noexcept { return *at(0); }
 
   /// Throws `std::bad_alloc`; nothing is added then.
   void push_back(T&& item) {
-    if (size_ == room_) [[unlikely]]
+    if (size_ == room()) [[unlikely]]
       grow();
+    push_back_within_room(std::move(item));
+  }
+  void push_back_within_room(T&& item) noexcept {
     std::construct_at(at(size_), std::move(item));
     ++size_;
   }
   void push_front(T&& item) {
-    if (size_ == room_) grow();
-    std::construct_at(at(room_ - 1), std::move(item));
+    if (size_ == room()) grow();
+    std::construct_at(at(mask_), std::move(item));
     --first_;
     ++size_;
   }
@@ -49,27 +55,44 @@ class Ring {
   }
 
  private:
-  T* at(std::size_t i) const noexcept { return items_ + ((first_ + i) & (room_ - 1)); }
+  T* at(std::size_t i) const noexcept { return items_ + ((first_ + i) & mask_); }
   void free() noexcept {
-    if (items_) std::allocator<T>().deallocate(items_, room_);
+    if (items_) std::allocator<T>().deallocate(items_, room());
   }
   ERRAND_NOINLINE void grow() {
-    const std::size_t room = room_ > 0 ? 2 * room_ : 4;
-    T* const items = std::allocator<T>().allocate(room);
+    const std::size_t more = items_ ? 2 * room() : 4;
+    T* const items = std::allocator<T>().allocate(more);
     for (std::size_t i = 0; i < size_; ++i) {
       std::construct_at(items + i, std::move(*at(i)));
       std::destroy_at(at(i));
     }
     free();
     items_ = items;
-    room_ = room;
+    mask_ = more - 1;
     first_ = 0;
   }
 
   T* items_ = nullptr;
-  std::size_t room_ = 0;   // 0, or a power of two
-  std::size_t first_ = 0;  // counts up for ever
+  std::size_t mask_ = static_cast<std::size_t>(-1);  // the room, which is a power of two or 0, less one
+  std::size_t first_ = 0;                            // counts up for ever
   std::size_t size_ = 0;
+};
+
+/// The same for items whose move may throw: none is moved once it is there.
+template <class T>
+class UnmovedRing {
+ public:
+  bool empty() const noexcept { return items_.empty(); }
+  std::size_t size() const noexcept { return items_.size(); }
+  std::size_t room() const noexcept { return items_.max_size(); }
+  T& front() noexcept { return items_.front(); }
+  void push_back(T&& item) { items_.push_back(std::move(item)); }
+  void push_back_within_room(T&& item) { items_.push_back(std::move(item)); }
+  void push_front(T&& item) { items_.push_front(std::move(item)); }
+  void pop_front() noexcept { items_.pop_front(); }
+
+ private:
+  std::deque<T> items_;
 };
 
 }  // namespace errand::detail

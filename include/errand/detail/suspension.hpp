@@ -120,6 +120,8 @@ class Waiter : public Link, public Suspension {
     begin();
     list.push_back(*this);
   }
+  /// Whether the await has suspended, or was to; before `resumed`.
+  bool has_waited() const noexcept { return chain_ != nullptr; }
   void resumed() {
     if (Chain* const chain = std::exchange(chain_, nullptr)) chain->check_resumed();
     leave();  // the list where it is known that something was handed over
