@@ -239,10 +239,10 @@ class App : private detail::Host {
 
   /// The task that is to be kept under this name, if any. Throws where the name cannot be had.
   detail::TaskBase* check_name(std::string_view name, NameTaken taken, const detail::TaskBase* wanted) const;
-  void register_task(detail::TaskBase& task, const std::string& name, NameTaken taken);
+  void register_task(detail::TaskBase& task, std::string_view name, NameTaken taken);
   template <class Work>
-  TaskOf<Work&&> add_specially(Work&& work, const std::string& name, NameTaken taken);
-  void introduce(detail::TaskBase& task, const std::string& name, NameTaken taken);
+  TaskOf<Work&&> add_specially(Work&& work, std::string_view name, NameTaken taken);
+  void introduce(detail::TaskBase& task, std::string_view name, NameTaken taken);
   template <class F>
   CallHandle call(Clock::time_point when, F&& f);
   static Coro<std::size_t> shutdown_all(detail::LoopRef of, std::chrono::nanoseconds timeout);
@@ -388,7 +388,7 @@ TaskOf<Work&&> App::add_task(Work&& work, std::string name, NameTaken taken) {
 
 /// What has a name, comes before the start, or is a task already.
 template <class Work>
-ERRAND_NOINLINE TaskOf<Work&&> App::add_specially(Work&& work, const std::string& name, NameTaken taken) {
+ERRAND_NOINLINE TaskOf<Work&&> App::add_specially(Work&& work, std::string_view name, NameTaken taken) {
   using T = typename detail::WorkTraits<Work&&>::Value;
   using Handle = TaskOf<Work&&>;
   if constexpr (detail::is_task_handle<std::remove_cvref_t<Work>>) {
@@ -412,7 +412,7 @@ ERRAND_NOINLINE TaskOf<Work&&> App::add_specially(Work&& work, const std::string
 }
 
 /// Registers a new task, and starts it or keeps it for the start.
-inline void App::introduce(detail::TaskBase& task, const std::string& name, NameTaken taken) {
+inline void App::introduce(detail::TaskBase& task, std::string_view name, NameTaken taken) {
   const bool before_start = !loop_->open && !loop_->closing;
   try {
     if (!name.empty()) register_task(task, name, taken);
@@ -434,7 +434,7 @@ inline detail::TaskBase* App::check_name(std::string_view name, NameTaken taken,
   return nullptr;
 }
 
-inline void App::register_task(detail::TaskBase& task, const std::string& name, NameTaken taken) {
+inline void App::register_task(detail::TaskBase& task, std::string_view name, NameTaken taken) {
   const detail::TaskHandle old(registry_.find(name));
   if (!task.has_name() && !task.is_registered()) task.details().name = name;
   registry_.add(name, task);
@@ -675,7 +675,7 @@ class App::OtherWorkers final : public detail::OtherWorkers {
       detail::TaskBase* const copy = task.done() ? nullptr : task.copy_for(*worker.loop_);
       if (!copy) return start;
       copy->identity.set_id(++worker.loop_->last_id);
-      worker.loop_->pending.push_back(static_cast<detail::TaskLink&>(*copy));
+      copy->join(worker.loop_->pending);
       if (task.is_registered()) {
         worker.register_task(*copy, task.name(), NameTaken::fail);
       } else if (task.has_name()) {

@@ -40,7 +40,8 @@ class [[nodiscard("a Coro does nothing until it is awaited, or given to add_task
     return *this;
   }
   ~Coro() {
-    if (promise_) promise_->handle().destroy();
+    if (promise_) [[unlikely]]
+      detail::destroy_unstarted(*promise_);
   }
 
   explicit operator bool() const noexcept { return promise_ != nullptr; }
@@ -71,7 +72,7 @@ class Coro<T>::Awaiter : public detail::OwnAwaitable {
   ~Awaiter() {}
 
   bool await_ready() const {
-    if (!promise_) throw_empty();
+    if (!promise_) detail::throw_empty_coro();
     return false;
   }
   template <class P>
@@ -86,10 +87,6 @@ class Coro<T>::Awaiter : public detail::OwnAwaitable {
   }
 
  private:
-  [[noreturn]] ERRAND_NOINLINE static void throw_empty() {
-    throw InvalidState("this Coro is empty: a coroutine can be awaited once");
-  }
-
   union {
     promise_type* promise_;            // until it is started
     detail::AwaitedResult<T> result_;  // from then on

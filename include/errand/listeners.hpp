@@ -50,7 +50,7 @@ class Listener {
 template <class T>
 ERRAND_COLD TaskHandle start_hidden(Loop& loop, Coro<T> coro, const char* name) {
   auto* task = new TaskState<T>(loop, *coro.release());
-  loop.hidden.push_back(static_cast<TaskLink&>(*task));
+  task->join(loop.hidden);
   TaskHandle handle(task);
   task->details().name = name;
   if (loop.closing) {

@@ -39,9 +39,9 @@ class Registry {
   }
 
   /// Gives the task a name, which is taken from the task that has it. Throws `std::bad_alloc`; nothing is changed then.
-  void add(const std::string& name, TaskBase& task) {
+  void add(std::string_view name, TaskBase& task) {
     TaskDetails& details = task.details();
-    auto [place, is_new] = entries_.try_emplace(name);
+    auto [place, is_new] = entries_.try_emplace(std::string(name));
     Entry& entry = place->second;
     TaskBase* const old = is_new ? nullptr : leave(entry);
     entry.name = &place->first;
@@ -50,8 +50,7 @@ class Registry {
     if (task.done()) done_.push_back(static_cast<DoneLink&>(entry));
     details.names.push_back(static_cast<NameLink&>(entry));
     ++details.registrations;
-    task.retain();
-    if (old) old->release();
+    if (old) old->unregistered();
   }
 
   /// A registered task has ended: its names are to go with the next `purge`, or at once.
@@ -101,17 +100,16 @@ class Registry {
     std::size_t operator()(std::string_view name) const noexcept { return std::hash<std::string_view>()(name); }
   };
 
-  /// Takes the entry out of all lists. The reference to its task is the caller's now.
+  /// Takes the entry out of all lists; its task is still to be told.
   static TaskBase* leave(Entry& entry) noexcept {
     entry.OrderLink::unlink();
     if (entry.DoneLink::linked()) entry.DoneLink::unlink();
     entry.NameLink::unlink();
-    --entry.task->details().registrations;
     return entry.task;
   }
   void erase(Entry& entry) noexcept {
     const auto node = entries_.extract(entries_.find(*entry.name));
-    leave(entry)->release();  // may destroy a result, and so run code of the user's
+    leave(entry)->unregistered();  // may destroy a result, and so run code of the user's
   }
 
   std::unordered_map<std::string, Entry, Hash, std::equal_to<>> entries_;

@@ -16,7 +16,7 @@ template <class T>
 class Branch final : public BranchBase {
  public:
   explicit Branch(Coro<T> coro) {
-    if (!coro) throw InvalidState("this Coro is empty: a coroutine can be awaited once");
+    if (!coro) throw_empty_coro();
     Promise<T>& promise = *coro.release();
     promise.parent = nullptr;
     promise.result = &storage_;

@@ -110,7 +110,11 @@ class CallableTask final : public TaskState<T> {
 
  private:
   ~CallableTask() {}
-  void dispose() noexcept override { delete this; }
+  void dispose() noexcept override {
+    this->destroy_result();
+    this->part();
+    CallableTask::operator delete(this, sizeof(CallableTask));
+  }
   void destroy_work() noexcept override {
     if (this->flags & Chain::has_work) std::destroy_at(std::addressof(work_));
     this->flags &= static_cast<std::uint8_t>(~Chain::has_work);

@@ -45,6 +45,12 @@ struct PromiseBase {
   void leave() noexcept;                    // it has come to its end; its frame goes at once
 };
 
+[[noreturn]] ERRAND_COLD inline void throw_empty_coro() {
+  throw InvalidState("this Coro is empty: a coroutine runs once, where it was awaited or added");
+}
+/// Of a coroutine that nobody has awaited.
+ERRAND_NOINLINE inline void destroy_unstarted(PromiseBase& promise) noexcept { promise.handle().destroy(); }
+
 /// A generator's frame belongs to an object, which is told when the chain destroys it.
 struct GeneratorBase : PromiseBase, Link {
   GeneratorBase** owner = nullptr;
@@ -95,8 +101,8 @@ class Chain : public Node {
   TaskStatus status = TaskStatus::pending;  // how the outermost coroutine has ended
   std::uint32_t requests = 0;               // of a task: those not taken back
   Loop* loop;
-  PromiseBase::Handle leaf = nullptr;  // the innermost coroutine: the one to resume
   Suspension* waiting;                 // where it is waiting, or broken
+  PromiseBase::Handle leaf = nullptr;  // the innermost coroutine: the one to resume
 
   explicit Chain(Loop* its_loop) noexcept : Node(Step::chain), loop(its_loop) {}
 

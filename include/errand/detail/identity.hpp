@@ -17,7 +17,7 @@ struct TaskDetails {
   std::string end_reason;
   List names;  // those under which it is registered: the registry links its
                // entries here
-  std::int32_t registrations = 0;
+  std::uint32_t registrations = 0;
   bool is_report = false;  // it dispatches a failure: its own is not dispatched again
 };
 
@@ -27,17 +27,14 @@ class Identity {
  public:
   Identity() noexcept = default;
   Identity(const Identity&) = delete;
-  ~Identity() {
-    if (has_details()) [[unlikely]]
-      drop_details();
-  }
+  /// Instead of a destructor.
+  ERRAND_NOINLINE void clear() noexcept { delete details(); }
 
   void set_id(std::uint64_t id) noexcept { word_ = id << 1 | 1; }
   std::uint64_t id() const noexcept {
     const TaskDetails* const has = details();
     return has ? has->id : word_ >> 1;
   }
-  bool has_details() const noexcept { return !(word_ & 1); }
   TaskDetails* details() const noexcept {
     return word_ & 1 ? nullptr : reinterpret_cast<TaskDetails*>(static_cast<std::uintptr_t>(word_));
   }
@@ -50,8 +47,6 @@ class Identity {
   }
 
  private:
-  ERRAND_NOINLINE void drop_details() noexcept { delete details(); }
-
   std::uint64_t word_ = 1;
 };
 

@@ -30,7 +30,7 @@ struct WorkTraits<Coro<T>&&> {
   using Handle = Task<T>;
 
   static TaskState<T>* make(Loop& loop, Coro<T>&& coro) {
-    if (!coro) throw InvalidState("this Coro is empty: a coroutine can be run once");
+    if (!coro) throw_empty_coro();
     return new TaskState<T>(loop, *coro.release());
   }
 };
@@ -53,7 +53,7 @@ template <class Work>
 inline TaskState<typename WorkTraits<Work&&>::Value>& make_task(Loop& loop, Work&& work) {
   auto* task = WorkTraits<Work&&>::make(loop, std::forward<Work>(work));
   task->identity.set_id(++loop.last_id);
-  loop.pending.push_back(static_cast<TaskLink&>(*task));
+  task->join(loop.pending);
   return *task;
 }
 

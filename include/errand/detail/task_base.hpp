@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <exception>
-#include <limits>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -26,27 +25,37 @@ struct Observer : Waiter {
 /// The place of a task in one of its loop's lists of tasks.
 struct TaskLink : Link {};
 
-/// What handles refer to. Counted: each handle has a reference, each name in the registry one, and the loop one until
-/// the task ends. Where only the latter two are left, nobody can be waiting for the task.
+/// What handles refer to. Counted: each handle has a reference, and the loop one until the task ends. The registry
+/// keeps it as well, but that does not count: without a reference nobody can be waiting for the task.
+///
+/// Nobody calls the destructor of a task: `dispose` destroys what has to be.
 class TaskBase : public Chain, public TaskLink, public Pooled {
  public:
-  explicit TaskBase(Loop& its_loop) noexcept : Chain(&its_loop) { its_loop.retain(); }
+  explicit TaskBase(Loop& its_loop) noexcept : Chain(&its_loop) {}
+  /// Stands among these tasks of the loop until its end.
+  void join(List& tasks) noexcept {
+    loop->retain();
+    tasks.push_back(static_cast<TaskLink&>(*this));
+  }
 
   void retain() noexcept { ++references_; }
   /// Gives a reference back. A failure at which nobody can look any more is reported.
   void release() noexcept {
-    if (--references_ > 0) [[likely]]
-      return;
-    if (references_ == 0) {
-      dispose();
-    } else {
-      release_specially();
-    }
+    if (--references_ == 0) [[unlikely]]
+      release_last();
+  }
+  /// One of its names has been forgotten.
+  void unregistered() noexcept {
+    if (--details().registrations == 0 && references_ == 0) dispose();
   }
 
   bool done() const noexcept { return status != TaskStatus::pending; }
   std::string name() const;
-  TaskDetails& details() { return identity.make_details(); }
+  TaskDetails& details() {
+    TaskDetails& has = identity.make_details();
+    is_special = true;
+    return has;
+  }
   bool has_name() const noexcept { return identity.details() && !identity.details()->name.empty(); }
   bool is_report() const noexcept { return identity.details() && identity.details()->is_report; }
   bool is_registered() const noexcept { return identity.details() && identity.details()->registrations > 0; }
@@ -68,7 +77,6 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   void look() noexcept {
     if (seen) return;
     seen = true;
-    references_ &= ~unseen;
     if (status == TaskStatus::failed && TaskLink::linked()) TaskLink::unlink();
   }
   /// What it failed with, or was cancelled by, if anything was thrown.
@@ -93,26 +101,38 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   inline void ended_by_group() noexcept override;
 
   inline bool begin() noexcept override;
+  inline void ended() noexcept final;
   /// A task of the same work for another worker; null where there can be none.
   virtual TaskBase* copy_for(Loop&) const { return nullptr; }
 
   List awaiters;  // suspensions, done-callbacks and observers
   Identity identity;
+
+ protected:
+  std::uint32_t references_ = 1;  // the loop's, until the end
+
+ public:
   bool seen = false;   // somebody has looked at its failure
   bool taken = false;  // its result was moved out
   bool has_error = false;
+  bool is_special = false;  // it has details, or has failed
 
  protected:
-  ~TaskBase() { loop->release(); }
-  /// Nobody refers to it any more: destroys and frees it.
+  ~TaskBase() = default;
+  /// Nobody refers to it any more: destroys its result, calls `part`, and frees it.
   virtual void dispose() noexcept = 0;
+  void part() noexcept {
+    if (is_special) [[unlikely]]
+      identity.clear();
+    loop->release();
+  }
   /// Destroys the callable that it was made from, if there is one.
   virtual void destroy_work() noexcept {}
   /// The frames are gone and the status is set: tells everyone.
   void end() noexcept;
 
   /// Whether this is the only reference, so that the result may be moved out.
-  bool is_last_reference() const noexcept { return references_ == 1; }
+  bool is_last_reference() const noexcept { return references_ == 1 && !is_registered(); }
 
  private:
   friend PutOff;
@@ -121,12 +141,9 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   void note_reason(std::string_view reason);
   /// Of its end, those who are seldom there.
   void tell() noexcept;
-  /// Reports its failure, where the reference that the caller is about to give back is the last but for the registry's.
-  void report_if_unwatched() noexcept;
-  void release_specially() noexcept;
-
-  static constexpr std::int32_t unseen = std::numeric_limits<std::int32_t>::min();
-  std::int32_t references_ = 1;  // the loop's, until the end; and `unseen`, once it has failed and until somebody looks
+  /// Reports its failure, at which nobody can look any more.
+  void report() noexcept;
+  void release_last() noexcept;
 };
 
 /// The task that has this place in a list of tasks.
@@ -197,7 +214,7 @@ inline bool TaskBase::abort(std::string_view reason) {
   if (done()) return false;
   if ((state <= State::ended || !stands_alone()) && is_around_step()) [[unlikely]]
     raise<InvalidState>({"task '", name(), "' cannot be aborted from inside"});
-  if (identity.has_details() || !reason.empty()) details().end_reason = reason;
+  if (is_special || !reason.empty()) details().end_reason = reason;
   end_standing();
   return true;
 }
@@ -253,34 +270,44 @@ ERRAND_NOINLINE inline void TaskBase::throw_pending() const {
   raise<InvalidState>({"task '", name(), "' is pending: it has no result yet"});
 }
 
-ERRAND_NOINLINE inline void TaskBase::report_if_unwatched() noexcept {
-  const TaskDetails* const has = identity.details();
-  const std::int32_t registered = has ? has->registrations : 0;
-  if ((references_ & ~unseen) != registered + 1 || !awaiters.empty() || !loop->app) return;
+ERRAND_NOINLINE inline void TaskBase::report() noexcept {
   look();
   loop->host->report(this, error());
 }
 
-/// A reference to a task that has failed has gone.
-ERRAND_NOINLINE inline void TaskBase::release_specially() noexcept {
-  ++references_;
-  report_if_unwatched();
-  --references_;
-  if ((references_ & ~unseen) == 0) dispose();
+ERRAND_NOINLINE inline void TaskBase::release_last() noexcept {
+  if (is_special) [[unlikely]] {
+    if (status == TaskStatus::failed && !seen && loop->app) {
+      ++references_;
+      report();
+      if (--references_ > 0) return;
+    }
+    if (is_registered()) return;
+  }
+  dispose();
 }
 
 ERRAND_NOINLINE inline void TaskBase::tell() noexcept {
   if (is_registered()) loop->host->registered_ended(*this);
   if (status == TaskStatus::failed) {
     loop->unseen.push_back(static_cast<TaskLink&>(*this));
-    references_ |= unseen;
-    report_if_unwatched();
+    if (references_ == 1 && awaiters.empty() && loop->app) report();
   }
+}
+
+inline void TaskBase::ended() noexcept {
+  if (status != TaskStatus::succeeded) [[unlikely]] {
+    has_error = true;
+    is_special |= status == TaskStatus::failed;
+  }
+  if (flags & has_work) destroy_work();
+  loop->current = nullptr;
+  end();
 }
 
 inline void TaskBase::end() noexcept {
   TaskLink::unlink();
-  if (identity.has_details() || status == TaskStatus::failed) [[unlikely]]
+  if (is_special) [[unlikely]]
     tell();
   while (!awaiters.empty()) {
     Waiter& waiter = static_cast<Waiter&>(awaiters.front());

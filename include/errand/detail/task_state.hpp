@@ -45,17 +45,19 @@ class TaskState : public TaskBase {
 
  protected:
   explicit TaskState(Loop& its_loop) noexcept : TaskBase(its_loop) {}
-  ~TaskState() {
+  ~TaskState() = default;
+
+  void dispose() noexcept override {
+    destroy_result();
+    part();
+    operator delete(this, sizeof(TaskState));
+  }
+  void destroy_result() noexcept {
     if (has_error) {
       storage_.destroy_error();
     } else if (status == TaskStatus::succeeded) {
       storage_.destroy_value();
     }
-  }
-
-  void dispose() noexcept override {
-    this->TaskState::~TaskState();
-    operator delete(this, sizeof(TaskState));
   }
 
   void adopt(Promise<T>& promise) noexcept {
@@ -71,15 +73,8 @@ class TaskState : public TaskBase {
   }
   void fail(std::exception_ptr error, bool is_cancelled) noexcept {
     storage_.set_error(std::move(error));
-    has_error = true;
+    has_error = is_special = true;
     status = is_cancelled ? TaskStatus::cancelled : TaskStatus::failed;
-  }
-
-  void ended() noexcept final {
-    has_error = status != TaskStatus::succeeded;
-    if (flags & has_work) destroy_work();
-    loop->current = nullptr;
-    end();
   }
 
  private:
