@@ -68,6 +68,7 @@ class [[nodiscard("a sleep does nothing until it is awaited")]] Sleep : public d
 
 class [[nodiscard("a yield does nothing until it is awaited")]] Yield : public detail::OwnAwaitable {
  public:
+  Yield() noexcept {}
   bool await_ready() const noexcept { return false; }
   template <class P>
   bool await_suspend(std::coroutine_handle<P> awaiting) noexcept {
@@ -77,7 +78,7 @@ class [[nodiscard("a yield does nothing until it is awaited")]] Yield : public d
   void await_resume() { chain_->check_resumed(); }
 
  private:
-  detail::Chain* chain_ = nullptr;
+  detail::Chain* chain_;  // from `await_suspend` on
 };
 
 template <class Rep, class Period>

@@ -138,6 +138,13 @@ ERRAND_NOINLINE inline bool Chain::may_suspend_if_asked() noexcept {
   return false;
 }
 
+ERRAND_NOINLINE inline bool Chain::yield_specially() noexcept {
+  if (!may_suspend_if_asked()) return false;
+  state = State::yielding;
+  loop->make_ready(*this);
+  return true;
+}
+
 ERRAND_NOINLINE inline void Chain::throw_interruption() {
   if (flags & broken) {
     flags &= static_cast<std::uint8_t>(~broken);

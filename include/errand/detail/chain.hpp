@@ -127,7 +127,8 @@ class Chain : public Node {
   void woken() noexcept;
   /// Lets all others that are ready run first. False where a request is pending.
   bool yield() noexcept {
-    if (!may_suspend()) return false;
+    if (flags & (asked | held)) [[unlikely]]
+      return yield_specially();
     state = State::yielding;
     loop->make_ready(*this);
     return true;
@@ -168,6 +169,7 @@ class Chain : public Node {
   template <bool with_members, class Visit>
   void visit(Visit visit) noexcept;
   bool may_suspend_if_asked() noexcept;
+  bool yield_specially() noexcept;
   void throw_interruption();
   bool ask(Flag origin) noexcept;
   void destroy_above(PromiseBase* last) noexcept;

@@ -100,14 +100,21 @@ class Slabs {
   /// Takes so many blocks back, from the front of the list, and gives the rest of it.
   FreeBlock* give_back(FreeBlock* first, std::int32_t count) noexcept {
     const Lock lock(flag_);
-    for (; first && count > 0; --count) {
-      FreeBlock* const block = first;
-      first = block->next;
-      Slab& slab = Slab::of(block);
+    while (first && count > 0) {
+      FreeBlock* const begin = first;
+      Slab& slab = Slab::of(begin);
+      std::uint32_t blocks = 0;  // one behind the other of the same slab
+      FreeBlock* last = nullptr;
+      do {
+        last = first;
+        first = last->next;
+        ++blocks;
+      } while (--count > 0 && first && &Slab::of(first) == &slab);
       if (slab.free == 0) link(slab);
-      block->next = slab.first;
-      slab.first = block;
-      if (++slab.free == slab.blocks) {
+      last->next = slab.first;
+      slab.first = begin;
+      slab.free += blocks;
+      if (slab.free == slab.blocks) {
         unlink(slab);
         give_back(slab);
       }
