@@ -29,38 +29,29 @@ class Barrier {
   Wait wait() noexcept;
 
  private:
-  /// Whether all others are waiting. Who leaves early is not told of: only where the count could be reached is it
-  /// exact.
-  bool is_last() noexcept {
-    if (at_most_ + 1 < parties_) return false;
-    at_most_ = 0;
-    for (detail::Link* link = waiters_.list().begin(); link != waiters_.list().end(); link = link->next) ++at_most_;
-    return at_most_ + 1 >= parties_;
-  }
   void open() noexcept;
 
   const std::size_t parties_;
-  std::size_t at_most_ = 0;  // how many are waiting, or were when they were last counted
+  std::size_t waiting_ = 0;
   detail::WaitList waiters_;
 };
 
 // Implementation
 
-class [[nodiscard("co_await it")]] Barrier::Wait : public detail::Waiter {
+class [[nodiscard("co_await it")]] Barrier::Wait : public detail::CountedWaiter {
  public:
-  explicit Wait(Barrier& barrier) noexcept : Waiter(detail::Kind::barrier), barrier_(barrier) {}
+  explicit Wait(Barrier& barrier) noexcept
+      : CountedWaiter(detail::Kind::barrier, barrier.waiting_), barrier_(barrier) {}
 
   bool await_ready() noexcept {
-    if (!barrier_.is_last()) return false;
+    if (barrier_.waiting_ + 1 < barrier_.parties_) return false;
     barrier_.open();
     index_ = barrier_.parties_ - 1;
     return true;
   }
   template <class P>
   bool await_suspend(std::coroutine_handle<P> awaiting) {
-    if (!suspend(awaiting.promise(), barrier_.waiters_.list())) return false;
-    ++barrier_.at_most_;
-    return true;
+    return suspend(awaiting.promise(), barrier_.waiters_.list());
   }
   std::size_t await_resume() {
     resumed();
@@ -77,7 +68,6 @@ class [[nodiscard("co_await it")]] Barrier::Wait : public detail::Waiter {
 inline Barrier::Wait Barrier::wait() noexcept { return Wait(*this); }
 
 inline void Barrier::open() noexcept {
-  at_most_ = 0;
   for (std::size_t index = 0; !waiters_.empty(); ++index) {
     Wait& first = waiters_.first<Wait>();
     first.index_ = index;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstddef>
+
 #include <errand/detail/chain.hpp>
 
 namespace errand::detail {
@@ -25,7 +27,7 @@ class Suspension : public TimerNode, public OwnAwaitable {
   bool is_broken = false;  // what it waited for, or was handed something by, is gone
 
  protected:
-  enum class Place : std::uint8_t { nowhere, list, timers };  // where it stands while it waits
+  enum class Place : std::uint8_t { nowhere, list, counted_list, timers };  // where it stands while it waits
 
   Suspension(Kind of, Place place) noexcept : TimerNode(false), kind(of), place_(place) {}
   Suspension(Suspension&& other) noexcept : Suspension(other.kind, other.place_) {}
@@ -102,7 +104,7 @@ class Waiter : public Link, public Suspension {
   }
 
  protected:
-  explicit Waiter(Kind of) noexcept : Suspension(of, Place::list) {}
+  explicit Waiter(Kind of, Place place = Place::list) noexcept : Suspension(of, place) {}
   Waiter(Waiter&& other) noexcept : Link(), Suspension(std::move(other)) {}
   ~Waiter() { leave(); }
 
@@ -136,8 +138,37 @@ class Waiter : public Link, public Suspension {
   }
 };
 
+/// A wait in a list whose holder knows at any time how many wait in it.
+class CountedWaiter : public Waiter {
+ public:
+  void wake() noexcept {
+    --count_;
+    Waiter::wake();
+  }
+  void leave() noexcept {
+    if (!linked()) return;
+    --count_;
+    unlink();
+  }
+
+ protected:
+  CountedWaiter(Kind of, std::size_t& count) noexcept : Waiter(of, Place::counted_list), count_(count) {}
+  CountedWaiter(CountedWaiter&&) noexcept = default;
+  ~CountedWaiter() { leave(); }
+
+  bool suspend(PromiseBase& promise, List& list) {
+    if (!Waiter::suspend(promise, list)) return false;
+    ++count_;
+    return true;
+  }
+
+ private:
+  std::size_t& count_;
+};
+
 inline void Suspension::leave() noexcept {
   if (place_ == Place::list) static_cast<Waiter*>(this)->leave();
+  if (place_ == Place::counted_list) static_cast<CountedWaiter*>(this)->leave();
   if (place_ == Place::timers) static_cast<TimedWait*>(this)->leave();
 }
 
