@@ -41,6 +41,9 @@ struct PromiseBase {
   /// that of the promise; `Promise<T>` asserts it.
   Handle handle() noexcept { return Handle::from_promise(*this); }
 
+  /// Destroys the coroutine, which nobody awaits. Others may stand in its frame, as arguments, and in theirs others
+  /// still: from some depth on these follow it, so that the stack stays flat.
+  void drop() noexcept;
   void enter(PromiseBase& child) noexcept;  // this coroutine awaits that one
   void leave() noexcept;                    // it has come to its end; its frame goes at once
 };
@@ -48,8 +51,6 @@ struct PromiseBase {
 [[noreturn]] ERRAND_COLD inline void throw_empty_coro() {
   throw InvalidState("this Coro is empty: a coroutine runs once, where it was awaited or added");
 }
-/// Of a coroutine that nobody has awaited.
-ERRAND_NOINLINE inline void destroy_unstarted(PromiseBase& promise) noexcept { promise.handle().destroy(); }
 
 /// A generator's frame belongs to an object, which is told when the chain destroys it.
 struct GeneratorBase : PromiseBase, Link {
@@ -177,6 +178,23 @@ class Chain : public Node {
 };
 
 // Implementation; that of Chain stands in branches.hpp and destruction.hpp
+
+ERRAND_NOINLINE inline void PromiseBase::drop() noexcept {
+  constexpr unsigned deepest = 32;
+  ThreadState& thread = this_thread();
+  if (thread.drops == deepest) {
+    parent = Handle::from_address(std::exchange(thread.dropped, handle().address()));
+    return;
+  }
+  ++thread.drops;
+  handle().destroy();
+  while (thread.drops == deepest && thread.dropped) {
+    const Handle next = Handle::from_address(thread.dropped);
+    thread.dropped = next.promise().parent.address();
+    next.destroy();
+  }
+  --thread.drops;
+}
 
 inline void PromiseBase::enter(PromiseBase& child) noexcept {
   Chain* const own = chain;

@@ -102,7 +102,7 @@ inline void Chain::cut(PromiseBase& frame) noexcept {
 inline void GeneratorBase::drop() noexcept {
   owner = nullptr;
   if (!is_asked) {
-    handle().destroy();
+    PromiseBase::drop();
   } else if (chain->is_around(chain->loop->current) || Destruction::is_inside(*chain)) {
     chain->loop->put_off.add(*this);
   } else {

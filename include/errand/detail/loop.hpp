@@ -27,10 +27,13 @@ class Destruction;
 class Loop;
 class TaskBase;
 struct GeneratorBase;
+struct PromiseBase;
 
 /// What a thread knows of errand. Reached through a function that is never inlined; its address names the thread.
 struct ThreadState {
-  Loop* loop = nullptr;  // the one whose App is inside `run`, `poll` or its destructor
+  Loop* loop = nullptr;     // the one whose App is inside `run`, `poll` or its destructor
+  unsigned drops = 0;       // coroutines that are being dropped, one inside the other
+  void* dropped = nullptr;  // those that are still to be, linked by `parent`
 };
 
 ERRAND_READS_THREAD_LOCAL inline ThreadState& this_thread() noexcept {
