@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: MIT
+// Frames that are destroyed where they stand, and whose destructors destroy what is around them.
+#include <functional>
+#include <memory>
+
+#include "combinators.hpp"
+
+using errand::AsyncGenerator;
+using errand::wait_for;
+
+namespace {
+
+/// Calls a function when it goes.
+class AtEnd {
+ public:
+  explicit AtEnd(std::function<void()> f) : f_(std::move(f)) {}
+  AtEnd(const AtEnd&) = delete;
+  ~AtEnd() { f_(); }
+
+ private:
+  const std::function<void()> f_;
+};
+
+enum class Where { coro, gather, race, member, generator };
+enum class End { abort, drop, app, cancel, time_out };
+enum class Act { drop, abort, cancel, drop_and_abort, abort_and_drop };
+
+/// A task waits for the next value of a generator, inside which a frame acts on both when it is destroyed.
+class Inside {
+ public:
+  Inside(support::Log& log, Where where, Act act) : log_(log), where_(where), act_(act) {}
+
+  Coro<> run() {
+    const std::shared_ptr<int> alive = alive_;
+    generator = std::make_unique<AsyncGenerator<int>>(make());
+    co_await end_of(generator->next(), log_);
+    co_await errand::sleep(1s);
+    log_("on");
+  }
+
+  std::unique_ptr<AsyncGenerator<int>> generator;  // nobody else has it
+  Task<> task;
+  int acted = 0;
+  long alive() const { return alive_.use_count() - 1; }
+  void drop() { std::unique_ptr<AsyncGenerator<int>>().swap(generator); }
+
+ private:
+  Coro<> hold() {
+    const std::shared_ptr<int> alive = alive_;
+    co_await errand::sleep(1h);
+  }
+  Coro<> hold_and_act() {
+    const AtEnd at_end([this, alive = alive_] { act(); });
+    co_await hold();
+  }
+  void act() {
+    ++acted;
+    if (act_ == Act::drop || act_ == Act::drop_and_abort) drop();
+    try {
+      if (act_ == Act::cancel) task.cancel("inner");
+      if (act_ == Act::abort || act_ == Act::drop_and_abort || act_ == Act::abort_and_drop) task.abort("inner");
+    } catch (const InvalidState&) {
+      log_("refused");
+    }
+    if (act_ == Act::abort_and_drop) drop();
+  }
+  AsyncGenerator<int> only_acts() {
+    co_await hold_and_act();
+    co_yield 1;
+  }
+  AsyncGenerator<int> make() {
+    const std::shared_ptr<int> alive = alive_;
+    const auto body = [this](errand::TaskGroup& group) -> Coro<> {
+      group.add(hold());
+      group.add(hold_and_act());
+      group.add(hold());
+      co_await hold();
+    };
+    if (where_ == Where::coro) co_await hold_and_act();
+    if (where_ == Where::gather) co_await errand::gather(hold(), hold_and_act(), hold());
+    if (where_ == Where::race) co_await errand::race(hold(), wait_for(hold_and_act(), 5h), hold());
+    if (where_ == Where::member) co_await errand::TaskGroup::run(body);
+    auto inner = only_acts();
+    if (where_ == Where::generator) co_await inner.next();
+    co_yield 1;
+  }
+
+  support::Log& log_;
+  const Where where_;
+  const Act act_;
+  const std::shared_ptr<int> alive_ = std::make_shared<int>();
+};
+
+/// Gives what the task logged, and how it ended.
+std::string end_inside(Where where, End end, Act act) {
+  support::Log log;
+  errand::ManualClock clock(errand::ManualClock::held);
+  Inside inside(log, where, act);
+  {
+    App app("app", {.clock = &clock, .on_failure = [](const errand::TaskFailure&) {}});
+    inside.task = app.add_task(end == End::time_out ? wait_for(inside.run(), 1min) : inside.run());
+    for (int i = 0; i < 6; ++i) app.poll();
+    CHECK(inside.acted == 0);
+    if (end == End::abort) inside.task.abort("outer");
+    if (end == End::drop) inside.drop();
+    if (end == End::cancel) inside.task.cancel("outer");
+    if (end == End::time_out) clock.advance(1min);
+    for (int i = 0; i < 30 && end != End::app; ++i) {
+      app.poll();
+      clock.advance(1s);
+    }
+    CHECK(inside.task.done() == (end != End::app));
+  }
+  CHECK(inside.acted == 1);
+  inside.drop();
+  CHECK(inside.alive() == 0);
+  log(inside.task.status());
+  return log.text();
+}
+
+constexpr Where everywhere[] = {Where::coro, Where::gather, Where::race, Where::member, Where::generator};
+constexpr Act all_acts[] = {Act::drop, Act::abort, Act::cancel, Act::drop_and_abort, Act::abort_and_drop};
+
+}  // namespace
+
+TEST_CASE("a generator whose last handle goes with what is destroyed inside it goes with its task") {
+  for (const Where where : everywhere) {
+    for (const Act act : all_acts) {
+      CHECK(end_inside(where, End::abort, act) == "cancelled");
+      CHECK(end_inside(where, End::app, act) == "cancelled");
+    }
+  }
+}
+
+TEST_CASE("what goes with a dropped generator may abort the task that waits, or cancel it, or drop it again") {
+  for (const Where where : everywhere) {
+    CHECK(end_inside(where, End::drop, Act::drop) == "InvalidState ; on ; succeeded");
+    CHECK(end_inside(where, End::drop, Act::cancel) == "InvalidState ; cancelled");
+    for (const Act act : {Act::abort, Act::drop_and_abort, Act::abort_and_drop}) {
+      CHECK(end_inside(where, End::drop, act) == "cancelled");
+    }
+  }
+}
+
+TEST_CASE("a generator dropped by what a cancellation or a time-out unwinds inside it goes when that step is over") {
+  for (const Where where : everywhere) {
+    for (const End end : {End::cancel, End::time_out}) {
+      const bool is_one_step = where == Where::coro || where == Where::generator;
+      const std::string first = !is_one_step         ? "InvalidState ; "
+                                : end == End::cancel ? "Cancelled outer ; "
+                                                     : "Cancelled ; ";
+      // A member is another task: in the one that waits the request is still to be thrown.
+      const std::string then = where != Where::member ? "on ; succeeded" : end == End::cancel ? "cancelled" : "failed";
+      CHECK(end_inside(where, end, Act::drop) == first + then);
+      CHECK(end_inside(where, end, Act::drop_and_abort) == "refused ; " + first + then);
+      CHECK(end_inside(where, end, Act::abort_and_drop) == "refused ; " + first + then);
+    }
+  }
+}
+
+APP_TEST("what goes with a member may abort the caller of its group: the members go before the frame that holds them") {
+  const auto hold = [](std::function<void()> f) -> Coro<> {
+    const AtEnd at_end(std::move(f));
+    co_await errand::sleep(1h);
+  };
+  const auto says = [this](const char* what) { return [this, what] { log(what); }; };
+  for (const bool is_aborted : {true, false}) {
+    log.clear();
+    Task<> caller, member;
+    std::unique_ptr<AsyncGenerator<int>> generator;
+    const std::function<void()> abort_caller = [&] { log("abort", caller.abort()); };
+    const auto aborting = [&]() -> AsyncGenerator<int> {
+      co_await errand::gather(hold(abort_caller), errand::sleep(1h));
+      co_yield 1;
+    };
+    const auto asking = [&]() -> Coro<> {
+      const AtEnd at_end(says("member"));
+      generator = std::make_unique<AsyncGenerator<int>>(aborting());
+      co_await generator->next();
+    };
+    const auto body = [&](errand::TaskGroup& group) -> Coro<> {
+      const AtEnd at_end(says("body"));
+      member = group.add(asking());
+      co_await errand::sleep(1h);
+    };
+    caller = add([&]() -> Coro<> {
+      const AtEnd at_end(says("caller"));
+      co_await errand::race(errand::TaskGroup::run(body), errand::sleep(1h));
+    });
+    co_await errand::sleep(1s);
+    if (is_aborted) {
+      member.abort();
+    } else {
+      std::unique_ptr<AsyncGenerator<int>>().swap(generator);
+    }
+    log(member.status(), caller.status());
+    expect("abort true ; member ; body ; caller ; cancelled cancelled");
+  }
+}
+
+APP_TEST("a generator that a member of a group inside it drops goes when the member's step is over, and with it both") {
+  std::unique_ptr<AsyncGenerator<int>> generator;
+  const auto member = [&]() -> Coro<> {
+    const support::Says says(log, "member");
+    co_await errand::sleep(1s);
+    std::unique_ptr<AsyncGenerator<int>>().swap(generator);
+    log("on");
+    co_await errand::sleep(1s);
+    log("never");
+  };
+  const auto body = [&](errand::TaskGroup& group) -> Coro<> {
+    const support::Says says(log, "body");
+    group.add(member());
+    co_await errand::sleep(1h);
+  };
+  const auto grouping = [&]() -> AsyncGenerator<int> {
+    co_await errand::TaskGroup::run(body);
+    co_yield 1;
+  };
+  generator = std::make_unique<AsyncGenerator<int>>(grouping());
+  co_await end_of(generator->next(), log);
+  log(now(), app.all_tasks().size());
+  expect("on ; member ; body ; InvalidState ; 1 1");
+}
