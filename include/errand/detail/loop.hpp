@@ -27,7 +27,6 @@ class Destruction;
 class Loop;
 class TaskBase;
 struct GeneratorBase;
-struct PromiseBase;
 
 /// What a thread knows of errand. Reached through a function that is never inlined; its address names the thread.
 struct ThreadState {
