@@ -54,8 +54,8 @@ class [[nodiscard("co_await it")]] Condition::Wait : public detail::Waiter {
 
   bool await_ready() const noexcept { return false; }
   template <class P>
-  bool await_suspend(std::coroutine_handle<P> awaiting) {
-    return suspend(awaiting.promise(), condition_.waiters_.list());
+  void await_suspend(std::coroutine_handle<P> awaiting) {
+    suspend(awaiting.promise(), condition_.waiters_.list());
   }
   void await_resume() {
     was_chosen_ = was_chosen_ && is_broken;

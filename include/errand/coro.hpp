@@ -50,8 +50,8 @@ class [[nodiscard("a Coro does nothing until it is awaited, or given to add_task
   explicit operator bool() const noexcept { return promise_ != nullptr; }
 
   class Awaiter;
-  /// Throws `InvalidState` where it is empty, or was awaited before.
-  Awaiter operator co_await() && noexcept;
+  /// For the library: what `co_await` makes of it. That throws `InvalidState` where it is empty, or was awaited before.
+  Awaiter awaited_by(detail::PromiseBase& promise) &&;
 
   /// For the library: the coroutine, which is the caller's from now on.
   promise_type* release() noexcept { return std::exchange(promise_, nullptr); }
@@ -65,40 +65,32 @@ class [[nodiscard("a Coro does nothing until it is awaited, or given to add_task
 
 // Implementation
 
-/// From `await_suspend` on the coroutine belongs to the chain, which destroys it if it never ends. At its end it leaves
-/// its result here; the one who awaits takes that at once.
+/// Once it is made, the coroutine belongs to the chain, which goes on with it, and destroys it if it never ends. At its
+/// end it leaves its result here; the one who awaits takes that at once.
 template <class T>
 class Coro<T>::Awaiter : public detail::OwnAwaitable {
  public:
-  explicit Awaiter(promise_type* promise) noexcept : promise_(promise) {}
+  Awaiter(promise_type* promise, detail::PromiseBase& awaiting) {
+    if (!promise) detail::throw_empty_coro();
+    promise->result = &result_;
+    awaiting.enter(*promise);
+  }
   Awaiter(const Awaiter&) = delete;
-  ~Awaiter() {}
 
-  bool await_ready() const {
-    if (!promise_) detail::throw_empty_coro();
-    return false;
-  }
-  template <class P>
-  void await_suspend(std::coroutine_handle<P> awaiting) noexcept {
-    promise_type& promise = *promise_;
-    promise.result = std::construct_at(&result_);
-    awaiting.promise().enter(promise);
-  }
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<>) const noexcept {}
   T await_resume() {
     if (result_.has_failed) result_.throw_error();
     return result_.take();
   }
 
  private:
-  union {
-    promise_type* promise_;            // until it is started
-    detail::AwaitedResult<T> result_;  // from then on
-  };
+  detail::AwaitedResult<T> result_;
 };
 
 template <class T>
-typename Coro<T>::Awaiter Coro<T>::operator co_await() && noexcept {
-  return Awaiter(release());
+typename Coro<T>::Awaiter Coro<T>::awaited_by(detail::PromiseBase& promise) && {
+  return Awaiter(release(), promise);
 }
 
 namespace detail {

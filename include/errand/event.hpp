@@ -41,8 +41,8 @@ class [[nodiscard("co_await it")]] Event::Wait : public detail::Waiter {
 
   bool await_ready() const noexcept { return event_.set_; }
   template <class P>
-  bool await_suspend(std::coroutine_handle<P> awaiting) {
-    return suspend(awaiting.promise(), event_.waiters_.list());
+  void await_suspend(std::coroutine_handle<P> awaiting) {
+    suspend(awaiting.promise(), event_.waiters_.list());
   }
   void await_resume() { resumed(); }
 

@@ -186,8 +186,8 @@ class Future<T>::Wait : public detail::Waiter {
 
   bool await_ready() const noexcept { return future_.done(); }
   template <class P>
-  bool await_suspend(std::coroutine_handle<P> awaiting) {
-    return suspend(awaiting.promise(), future_.waiters_.list());
+  void await_suspend(std::coroutine_handle<P> awaiting) {
+    suspend(awaiting.promise(), future_.waiters_.list());
   }
   decltype(auto) await_resume() {
     resumed();

@@ -87,9 +87,9 @@ class [[nodiscard("co_await it")]] Queue<T>::Put : public detail::Waiter {
 
   bool await_ready() { return queue_.put_now(item_); }
   template <class P>
-  bool await_suspend(std::coroutine_handle<P> awaiting) {
+  void await_suspend(std::coroutine_handle<P> awaiting) {
     queue_.putters_may_wait_ = true;
-    return suspend(awaiting.promise(), queue_.putters_.list());
+    suspend(awaiting.promise(), queue_.putters_.list());
   }
   void await_resume() {
     if (!has_waited()) return;
@@ -122,9 +122,9 @@ class [[nodiscard("co_await it")]] Queue<T>::Get : public detail::Waiter {
     return false;
   }
   template <class P>
-  bool await_suspend(std::coroutine_handle<P> awaiting) {
+  void await_suspend(std::coroutine_handle<P> awaiting) {
     queue_.put_limit_ = 0;
-    return suspend(awaiting.promise(), queue_.getters_.list());
+    suspend(awaiting.promise(), queue_.getters_.list());
   }
   T await_resume() { return has_waited() ? take_handed() : queue_.take(); }
 
@@ -160,8 +160,8 @@ class [[nodiscard("co_await it")]] Queue<T>::Join : public detail::Waiter {
 
   bool await_ready() const noexcept { return queue_.unfinished_ == 0; }
   template <class P>
-  bool await_suspend(std::coroutine_handle<P> awaiting) {
-    return suspend(awaiting.promise(), queue_.joiners_.list());
+  void await_suspend(std::coroutine_handle<P> awaiting) {
+    suspend(awaiting.promise(), queue_.joiners_.list());
   }
   void await_resume() { resumed(); }
 

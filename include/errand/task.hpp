@@ -162,10 +162,10 @@ class Task {
   /// Gives the result where it stands, and throws what the task failed with; `TaskCancelled` where it was cancelled.
   /// Does not suspend where the task is done. Cancelling the awaiter leaves the task running. Throws `InvalidState` in
   /// the task itself, and in a task of another App.
-  auto operator co_await() const& { return detail::TaskAwaiter<T, false>(handle_); }
+  auto awaited_by(detail::PromiseBase& promise) const& { return detail::TaskAwaiter<T, false>(handle_, promise); }
   /// The same, but gives the result away: moved out where no other handle is left, the registry's included, else
   /// copied. A result that cannot be copied is taken: later readers get `InvalidState`. The handle is empty afterwards.
-  auto operator co_await() && { return detail::TaskAwaiter<T, true>(std::move(handle_)); }
+  auto awaited_by(detail::PromiseBase& promise) && { return detail::TaskAwaiter<T, true>(std::move(handle_), promise); }
 
   /// For the library.
   explicit Task(detail::TaskHandle handle) noexcept : handle_(std::move(handle)) {}
@@ -192,14 +192,14 @@ class TaskToName : public Task<T> {
  public:
   using Task<T>::Task;
 
-  auto operator co_await() const& { return Task<T>::operator co_await(); }
+  auto awaited_by(detail::PromiseBase& promise) const& { return Task<T>::awaited_by(promise); }
   template <class U = T>
-  auto operator co_await() && {
+  auto awaited_by(detail::PromiseBase& promise) && {
     static_assert(!std::is_same_v<U, T>,
                   "this compiler destroys a callable twice that is created inside an "
                   "awaited expression (GCC 98401): "
                   "name the task first, auto task = app.add_task(...); co_await task;");
-    return Task<T>::operator co_await();
+    return Task<T>::awaited_by(promise);
   }
 };
 
@@ -220,24 +220,29 @@ class TaskWait : public Waiter {
 
   bool await_ready() const { return task_.get().done(); }
   template <class P>
-  bool await_suspend(std::coroutine_handle<P> awaiting) {
-    TaskBase& its_task = task();
-    Chain& chain = *awaiting.promise().chain;
-    constexpr auto special = Chain::asked | Chain::held | Chain::is_branch;
-    if (its_task.loop != chain.loop || &its_task == &chain || (chain.flags & special)) [[unlikely]]
-      return suspend_checked(awaiting.promise());
-    stand_in(its_task.awaiters, chain);
-    return true;
+  void await_suspend(std::coroutine_handle<P> awaiting) {
+    if (linked()) throw_reuse();
+    wait(*awaiting.promise().chain);
   }
 
  protected:
   TaskBase& task() const noexcept { return *task_.state(); }
+  void wait(Chain& chain) {
+    TaskBase& its_task = task();
+    constexpr auto special = Chain::asked | Chain::held | Chain::is_branch;
+    if (its_task.loop != chain.loop || &its_task == &chain || (chain.flags & special)) [[unlikely]] {
+      wait_specially(chain);
+    } else {
+      stand_in(its_task.awaiters, chain);
+    }
+  }
 
  private:
-  ERRAND_NOINLINE bool suspend_checked(PromiseBase& promise) {
-    if (task().loop != promise.chain->loop) raise<InvalidState>({"task '", task().name(), "' belongs to another App"});
-    if (&task() == &promise.chain->root()) raise<InvalidState>({"task '", task().name(), "' awaits itself"});
-    return suspend(promise, task().awaiters);
+  ERRAND_NOINLINE void wait_specially(Chain& chain) {
+    if (task().loop != chain.loop) raise<InvalidState>({"task '", task().name(), "' belongs to another App"});
+    if (&task() == &chain.root()) raise<InvalidState>({"task '", task().name(), "' awaits itself"});
+    chain_ = &chain;
+    if (chain.may_suspend()) stand_in(task().awaiters, chain);
   }
 
   TaskHandle task_;
@@ -253,10 +258,11 @@ class TaskEnd : public TaskWait {
 template <class T, bool take>
 class TaskAwaiter : public TaskWait {
  public:
-  using TaskWait::TaskWait;
+  TaskAwaiter(TaskHandle task, PromiseBase& promise) noexcept : TaskWait(std::move(task)) { chain_ = promise.chain; }
 
+  void await_suspend(std::coroutine_handle<>) { wait(*chain_); }
   decltype(auto) await_resume() {
-    resumed();
+    chain_->check_resumed();
     if (task().status != TaskStatus::succeeded) task().throw_failure();
     if constexpr (!std::is_void_v<T>) {
       TaskState<T>& state = static_cast<TaskState<T>&>(task());

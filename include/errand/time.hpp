@@ -50,15 +50,18 @@ class [[nodiscard("a sleep does nothing until it is awaited")]] Sleep : public d
 
   bool await_ready() const noexcept { return false; }
   template <class P>
-  bool await_suspend(std::coroutine_handle<P> awaiting) {
+  void await_suspend(std::coroutine_handle<P> awaiting) {
     detail::PromiseBase& promise = awaiting.promise();
     detail::Loop& loop = *promise.chain->loop;
-    if (kind == detail::Kind::sleep && delay_ > detail::Nanoseconds::zero()) [[likely]]
-      return suspend_until(promise, loop.deadline(delay_));
     const Clock::time_point until(delay_);
-    if (kind == detail::Kind::sleep_until && until > loop.now()) return suspend_until(promise, until);
-    chain_ = promise.chain;
-    return chain_->yield();
+    if (kind == detail::Kind::sleep && delay_ > detail::Nanoseconds::zero()) [[likely]] {
+      suspend_until(promise, loop.deadline(delay_));
+    } else if (kind == detail::Kind::sleep_until && until > loop.now()) {
+      suspend_until(promise, until);
+    } else {
+      chain_ = promise.chain;
+      chain_->yield();
+    }
   }
   void await_resume() { resumed(); }
 
@@ -66,20 +69,25 @@ class [[nodiscard("a sleep does nothing until it is awaited")]] Sleep : public d
   detail::Nanoseconds delay_;
 };
 
-class [[nodiscard("a yield does nothing until it is awaited")]] Yield : public detail::OwnAwaitable {
+class [[nodiscard("a yield does nothing until it is awaited")]] Yield {
  public:
-  Yield() noexcept {}
+  class Awaiter;
+  Awaiter awaited_by(detail::PromiseBase& promise) const noexcept;
+};
+
+class Yield::Awaiter : public detail::OwnAwaitable {
+ public:
+  explicit Awaiter(detail::Chain& chain) noexcept : chain_(chain) {}
+
   bool await_ready() const noexcept { return false; }
-  template <class P>
-  bool await_suspend(std::coroutine_handle<P> awaiting) noexcept {
-    chain_ = awaiting.promise().chain;
-    return chain_->yield();
-  }
-  void await_resume() { chain_->check_resumed(); }
+  void await_suspend(std::coroutine_handle<>) const noexcept { chain_.yield(); }
+  void await_resume() const { chain_.check_resumed(); }
 
  private:
-  detail::Chain* chain_;  // from `await_suspend` on
+  detail::Chain& chain_;
 };
+
+inline Yield::Awaiter Yield::awaited_by(detail::PromiseBase& promise) const noexcept { return Awaiter(*promise.chain); }
 
 template <class Rep, class Period>
 Sleep sleep(std::chrono::duration<Rep, Period> duration) noexcept {

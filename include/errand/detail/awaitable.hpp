@@ -17,10 +17,13 @@ class Task;
 
 namespace errand::detail {
 
-/// What `co_await` makes of an awaitable.
+/// What `co_await` makes of an awaitable. Those of the library may have `awaited_by`, and so know from the start by
+/// whom.
 template <class A>
-decltype(auto) awaiter_of(A&& awaitable) {
-  if constexpr (requires { static_cast<A&&>(awaitable).operator co_await(); }) {
+decltype(auto) awaiter_of(A&& awaitable, PromiseBase& awaiting) {
+  if constexpr (requires { static_cast<A&&>(awaitable).awaited_by(awaiting); }) {
+    return static_cast<A&&>(awaitable).awaited_by(awaiting);
+  } else if constexpr (requires { static_cast<A&&>(awaitable).operator co_await(); }) {
     return static_cast<A&&>(awaitable).operator co_await();
   } else if constexpr (requires { operator co_await(static_cast<A&&>(awaitable)); }) {
     return operator co_await(static_cast<A&&>(awaitable));
@@ -30,7 +33,7 @@ decltype(auto) awaiter_of(A&& awaitable) {
 }
 
 template <class A>
-using Awaiter = decltype(awaiter_of(std::declval<A>()));
+using Awaiter = decltype(awaiter_of(std::declval<A>(), std::declval<PromiseBase&>()));
 
 /// Something of the library's that may be awaited: its awaiter is marked, and needs no bridge.
 template <class A>

@@ -79,6 +79,7 @@ inline void Chain::destroy_above(PromiseBase* last) noexcept {
 }
 
 inline void Chain::destroy_frames(PromiseBase* last) noexcept {
+  loop->destruction->at = this;
   state = State::ended;
   if (linked()) loop->take_out(*this);
   while (leaf && &leaf.promise() != last) {

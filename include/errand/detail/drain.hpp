@@ -15,8 +15,8 @@ class Drained : public Drain {
 
   bool await_ready() const noexcept { return is_over(loop_.pending); }
   template <class P>
-  bool await_suspend(std::coroutine_handle<P> awaiting) {
-    return suspend(awaiting.promise(), loop_.drains);
+  void await_suspend(std::coroutine_handle<P> awaiting) {
+    suspend(awaiting.promise(), loop_.drains);
   }
   void await_resume() { resumed(); }
 
@@ -49,8 +49,8 @@ class ThreadsEnded : public Waiter {
 
   bool await_ready() const noexcept { return loop_.thread_calls == 0; }
   template <class P>
-  bool await_suspend(std::coroutine_handle<P> awaiting) {
-    return suspend(awaiting.promise(), loop_.thread_waiters);
+  void await_suspend(std::coroutine_handle<P> awaiting) {
+    suspend(awaiting.promise(), loop_.thread_waiters);
   }
   void await_resume() { resumed(); }
 

@@ -65,8 +65,8 @@ class AcquireBase : public Waiter {
 
   bool await_ready() noexcept { return granted_ = permits_.try_take(); }
   template <class P>
-  bool await_suspend(std::coroutine_handle<P> awaiting) {
-    return suspend(awaiting.promise(), permits_.waiters.list());
+  void await_suspend(std::coroutine_handle<P> awaiting) {
+    suspend(awaiting.promise(), permits_.waiters.list());
   }
 
  protected:

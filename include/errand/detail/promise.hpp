@@ -52,7 +52,7 @@ struct AwaitingPromise : Base, Pooled {
       } else if constexpr (std::is_reference_v<Awaiter<A>>) {
         return AwaiterRef<std::remove_reference_t<Awaiter<A>>>(awaitable);
       } else {
-        return awaiter_of(static_cast<A&&>(awaitable));
+        return awaiter_of(static_cast<A&&>(awaitable), *this);
       }
     } else if constexpr (ForeignAwaitable<A>) {
       return Bridged<A>(static_cast<A&&>(awaitable));
