@@ -162,10 +162,15 @@ class Task {
   /// Gives the result where it stands, and throws what the task failed with; `TaskCancelled` where it was cancelled.
   /// Does not suspend where the task is done. Cancelling the awaiter leaves the task running. Throws `InvalidState` in
   /// the task itself, and in a task of another App.
-  auto awaited_by(detail::PromiseBase& promise) const& { return detail::TaskAwaiter<T, false>(handle_, promise); }
+  auto awaited_by(detail::PromiseBase& promise) const& {
+    return detail::TaskAwaiter<T, false>(detail::TaskHandle(handle_.get()), promise);
+  }
   /// The same, but gives the result away: moved out where no other handle is left, the registry's included, else
   /// copied. A result that cannot be copied is taken: later readers get `InvalidState`. The handle is empty afterwards.
-  auto awaited_by(detail::PromiseBase& promise) && { return detail::TaskAwaiter<T, true>(std::move(handle_), promise); }
+  auto awaited_by(detail::PromiseBase& promise) && {
+    handle_.get();
+    return detail::TaskAwaiter<T, true>(std::move(handle_), promise);
+  }
 
   /// For the library.
   explicit Task(detail::TaskHandle handle) noexcept : handle_(std::move(handle)) {}
@@ -260,6 +265,7 @@ class TaskAwaiter : public TaskWait {
  public:
   TaskAwaiter(TaskHandle task, PromiseBase& promise) noexcept : TaskWait(std::move(task)) { chain_ = promise.chain; }
 
+  bool await_ready() const noexcept { return task().done(); }
   void await_suspend(std::coroutine_handle<>) { wait(*chain_); }
   decltype(auto) await_resume() {
     chain_->check_resumed();

@@ -172,7 +172,10 @@ class Loop {
   void make_ready(Node& node) noexcept { ready_.push_back(node); }
   /// Takes it out of the queue that it stands in.
   void take_out(Node& node) noexcept {
-    if (&node == last_) last_ = node.prev;
+    if (&node == last_) {
+      if (node.prev == ready_.end()) ready_.push_front(nothing_);  // a turn has a last one until that runs
+      last_ = node.prev;
+    }
     node.unlink();
   }
 
@@ -260,6 +263,7 @@ class Loop {
   std::vector<LateReport> late_reports_;
   Queue ready_;                // first in, first out
   Node* last_ = ready_.end();  // during a turn: what stands behind it waits for the next; the end, where it has run
+  EndNode nothing_;
   ClockSource* const clock_;
   ManualClock* const manual_;
   const Nanoseconds slow_step_;

@@ -27,8 +27,9 @@ struct Node : LinkOf<Node> {
   ~Node() = default;
 };
 
+/// The end of a queue. As an item of one it does nothing.
 struct EndNode final : Node {
-  EndNode() noexcept : Node(Step::none) {}
+  EndNode() noexcept : Node(Step::call) {}
   void run() noexcept override {}
 };
 using Queue = ListOf<Node, EndNode>;

@@ -27,14 +27,18 @@ inline void Loop::turns() {
   do {
     if (!timers.empty()) take_due();
     last_ = &ready_.back();
-    while (last_ != ready_.end()) {
-      Node& node = ready_.pop_front();
-      if (&node == last_) last_ = ready_.end();
+    const auto make_step = [this, plain](Node& node) {
       if (node.step == plain) [[likely]] {
         resume(static_cast<Chain&>(node));
       } else {
         run(node);
       }
+    };
+    while (last_ != ready_.end()) {
+      Node* node = &ready_.pop_front();
+      for (; node != last_; node = &ready_.pop_front()) make_step(*node);
+      last_ = ready_.end();
+      make_step(*node);
     }
   } while (!attention && !ready_.empty() && !others.pending());
   current = nullptr;
