@@ -42,32 +42,49 @@ Coro<detail::BranchResult<A>> wait_for(A&& awaitable, std::chrono::duration<Rep,
 
 // Implementation
 
-class [[nodiscard("a sleep does nothing until it is awaited")]] Sleep : public detail::TimedWait {
+class [[nodiscard("a sleep does nothing until it is awaited")]] Sleep {
  public:
-  explicit Sleep(detail::Nanoseconds delay) noexcept : TimedWait(detail::Kind::sleep), delay_(delay) {}
+  class Awaiter;
+  explicit Sleep(detail::Nanoseconds delay) noexcept : time_(delay), kind_(detail::Kind::sleep) {}
   explicit Sleep(Clock::time_point until) noexcept
-      : TimedWait(detail::Kind::sleep_until), delay_(until.time_since_epoch()) {}
+      : time_(until.time_since_epoch()), kind_(detail::Kind::sleep_until) {}
+  Awaiter awaited_by(detail::PromiseBase& promise) const noexcept;
+
+ private:
+  detail::Nanoseconds time_;
+  detail::Kind kind_;
+};
+
+class Sleep::Awaiter : public detail::TimedWait {
+ public:
+  Awaiter(const Sleep& sleep, detail::Chain& chain) noexcept : TimedWait(sleep.kind_, chain), time_(sleep.time_) {}
 
   bool await_ready() const noexcept { return false; }
-  template <class P>
-  void await_suspend(std::coroutine_handle<P> awaiting) {
-    detail::PromiseBase& promise = awaiting.promise();
-    detail::Loop& loop = *promise.chain->loop;
-    const Clock::time_point until(delay_);
-    if (kind == detail::Kind::sleep && delay_ > detail::Nanoseconds::zero()) [[likely]] {
-      suspend_until(promise, loop.deadline(delay_));
-    } else if (kind == detail::Kind::sleep_until && until > loop.now()) {
-      suspend_until(promise, until);
+  void await_suspend(std::coroutine_handle<>) {
+    if (kind == detail::Kind::sleep && time_ > detail::Nanoseconds::zero()) [[likely]] {
+      suspend_until(chain_->loop->deadline(time_));
     } else {
-      chain_ = promise.chain;
+      suspend_specially();
+    }
+  }
+  void await_resume() { chain_->check_resumed(); }
+
+ private:
+  ERRAND_NOINLINE void suspend_specially() {
+    const Clock::time_point until(time_);
+    if (kind == detail::Kind::sleep_until && until > chain_->loop->now()) {
+      suspend_until(until);
+    } else {
       chain_->yield();
     }
   }
-  void await_resume() { resumed(); }
 
- private:
-  detail::Nanoseconds delay_;
+  detail::Nanoseconds time_;
 };
+
+inline Sleep::Awaiter Sleep::awaited_by(detail::PromiseBase& promise) const noexcept {
+  return Awaiter(*this, *promise.chain);
+}
 
 class [[nodiscard("a yield does nothing until it is awaited")]] Yield {
  public:

@@ -69,6 +69,7 @@ class TimedWait : public Suspension {
 
  protected:
   explicit TimedWait(Kind of) noexcept : Suspension(of, Place::timers) {}
+  TimedWait(Kind of, Chain& chain) noexcept : TimedWait(of) { chain_ = &chain; }
   TimedWait(TimedWait&&) noexcept = default;
   ~TimedWait() { leave(); }
 
@@ -78,6 +79,10 @@ class TimedWait : public Suspension {
     if (armed()) [[unlikely]]
       throw_reuse();
     chain_ = promise.chain;
+    return suspend_until(when);
+  }
+  /// The same where the chain is known.
+  bool suspend_until(Clock::time_point when) {
     if (!chain_->may_suspend()) return false;
     chain_->loop->timers.arm(*this, when);
     begin();
