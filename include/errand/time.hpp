@@ -11,6 +11,7 @@
 namespace errand {
 
 class Sleep;
+class SleepUntil;
 class Yield;
 
 /// Suspends the running task for a while: `co_await errand::sleep(0.5s)`. Any `std::chrono::duration`, counted from the
@@ -21,7 +22,7 @@ template <class Rep, class Period>
 Sleep sleep(std::chrono::duration<Rep, Period> duration) noexcept;
 
 /// The same until a time of the App's clock.
-Sleep sleep_until(Clock::time_point when) noexcept;
+SleepUntil sleep_until(Clock::time_point when) noexcept;
 
 /// Lets everything that is ready run first. It ends when its task resumes: a request to end that comes before is thrown
 /// out of it.
@@ -44,46 +45,51 @@ Coro<detail::BranchResult<A>> wait_for(A&& awaitable, std::chrono::duration<Rep,
 
 class [[nodiscard("a sleep does nothing until it is awaited")]] Sleep {
  public:
+  explicit Sleep(detail::Nanoseconds delay) noexcept : delay_(delay) {}
+
   class Awaiter;
-  explicit Sleep(detail::Nanoseconds delay) noexcept : time_(delay), kind_(detail::Kind::sleep) {}
-  explicit Sleep(Clock::time_point until) noexcept
-      : time_(until.time_since_epoch()), kind_(detail::Kind::sleep_until) {}
-  Awaiter awaited_by(detail::PromiseBase& promise) const noexcept;
+  Awaiter awaited_by(detail::PromiseBase& promise) const;
 
  private:
-  detail::Nanoseconds time_;
-  detail::Kind kind_;
+  detail::Nanoseconds delay_;
 };
 
+class [[nodiscard("a sleep does nothing until it is awaited")]] SleepUntil {
+ public:
+  explicit SleepUntil(Clock::time_point when) noexcept : when_(when) {}
+  Sleep::Awaiter awaited_by(detail::PromiseBase& promise) const;
+
+ private:
+  Clock::time_point when_;
+};
+
+/// It is made at the await, and waits from then on: nothing runs in between.
 class Sleep::Awaiter : public detail::TimedWait {
  public:
-  Awaiter(const Sleep& sleep, detail::Chain& chain) noexcept : TimedWait(sleep.kind_, chain), time_(sleep.time_) {}
+  Awaiter(detail::Chain& chain, detail::Nanoseconds delay) : TimedWait(detail::Kind::sleep, chain) {
+    if (delay > detail::Nanoseconds::zero()) [[likely]] {
+      suspend_until(chain.loop->deadline(delay));
+    } else {
+      chain.yield();
+    }
+  }
+  Awaiter(detail::Chain& chain, Clock::time_point when) : TimedWait(detail::Kind::sleep, chain) {
+    if (when > chain.loop->now()) {
+      suspend_until(when);
+    } else {
+      chain.yield();
+    }
+  }
+  Awaiter(const Awaiter&) = delete;
 
   bool await_ready() const noexcept { return false; }
-  void await_suspend(std::coroutine_handle<>) {
-    if (kind == detail::Kind::sleep && time_ > detail::Nanoseconds::zero()) [[likely]] {
-      suspend_until(chain_->loop->deadline(time_));
-    } else {
-      suspend_specially();
-    }
-  }
-  void await_resume() { chain_->check_resumed(); }
-
- private:
-  ERRAND_NOINLINE void suspend_specially() {
-    const Clock::time_point until(time_);
-    if (kind == detail::Kind::sleep_until && until > chain_->loop->now()) {
-      suspend_until(until);
-    } else {
-      chain_->yield();
-    }
-  }
-
-  detail::Nanoseconds time_;
+  void await_suspend(std::coroutine_handle<>) const noexcept {}
+  void await_resume() const { chain_->check_resumed(); }
 };
 
-inline Sleep::Awaiter Sleep::awaited_by(detail::PromiseBase& promise) const noexcept {
-  return Awaiter(*this, *promise.chain);
+inline Sleep::Awaiter Sleep::awaited_by(detail::PromiseBase& promise) const { return Awaiter(*promise.chain, delay_); }
+inline Sleep::Awaiter SleepUntil::awaited_by(detail::PromiseBase& promise) const {
+  return Sleep::Awaiter(*promise.chain, when_);
 }
 
 class [[nodiscard("a yield does nothing until it is awaited")]] Yield {
@@ -110,7 +116,7 @@ template <class Rep, class Period>
 Sleep sleep(std::chrono::duration<Rep, Period> duration) noexcept {
   return Sleep(detail::to_nanoseconds(duration));
 }
-inline Sleep sleep_until(Clock::time_point when) noexcept { return Sleep(when); }
+inline SleepUntil sleep_until(Clock::time_point when) noexcept { return SleepUntil(when); }
 inline Yield yield() noexcept { return {}; }
 
 namespace detail {

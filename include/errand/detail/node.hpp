@@ -48,7 +48,6 @@ struct TimerNode {
 enum class Kind : std::uint8_t {
   observer,
   sleep,
-  sleep_until,
   task,
   event,
   lock,
@@ -64,9 +63,8 @@ enum class Kind : std::uint8_t {
 };
 
 inline const char* name_of(Kind kind) noexcept {
-  constexpr const char* names[] = {"",       "sleep",     "sleep",     "task",    "event",
-                                   "lock",   "semaphore", "condition", "barrier", "queue",
-                                   "future", "signal",    "thread",    "foreign", "branches"};
+  constexpr const char* names[] = {"",        "sleep", "task",   "event",  "lock",   "semaphore", "condition",
+                                   "barrier", "queue", "future", "signal", "thread", "foreign",   "branches"};
   return names[static_cast<unsigned>(kind)];
 }
 

@@ -173,7 +173,7 @@ class Slabs {
     }
   }
   void add_region() {
-    constexpr std::uint32_t most = 128;
+    constexpr std::uint32_t most = 512;
     char* const memory = static_cast<char*>(::operator new(sizeof(Region) + (slabs_ + 1) * Slab::size));
     const auto begin = reinterpret_cast<std::uintptr_t>(memory + sizeof(Region));
     link(*::new (static_cast<void*>(memory))
