@@ -50,7 +50,7 @@ struct Region {
 
 /// Blocks of one size. It stands at a multiple of its own size, which is how a block finds it.
 struct Slab {
-  static constexpr std::size_t size = 8192;
+  static constexpr std::size_t size = 16384;
 
   Region& region;
   Slab* prev = nullptr;  // among those of its size that have a block free
@@ -173,7 +173,7 @@ class Slabs {
     }
   }
   void add_region() {
-    constexpr std::uint32_t most = 512;
+    constexpr std::uint32_t most = 256;
     char* const memory = static_cast<char*>(::operator new(sizeof(Region) + (slabs_ + 1) * Slab::size));
     const auto begin = reinterpret_cast<std::uintptr_t>(memory + sizeof(Region));
     link(*::new (static_cast<void*>(memory))
@@ -199,7 +199,7 @@ class Slabs {
   void unlink(Slab& slab) noexcept { unlink(slab, partial_[slab.size_class]); }
 
   std::atomic_flag flag_;
-  std::uint32_t slabs_ = 8;  // of the next region
+  std::uint32_t slabs_ = 4;  // of the next region
   Region* first_ = nullptr;
   std::array<Slab*, classes> partial_{};
 };
