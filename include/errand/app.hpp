@@ -490,10 +490,7 @@ ERRAND_COLD inline Coro<std::size_t> App::shutdown_all(detail::LoopRef of, std::
   loop.check();
   if (detail::this_thread().loop != &loop) throw InvalidState("shutdown_tasks is for a task of the App itself");
   auto* caller = &static_cast<detail::TaskBase&>(loop.current->root());
-  try {
-    co_await wait_for(detail::drain(loop, caller), std::max(timeout, std::chrono::nanoseconds(1)));
-  } catch (const TimeoutError&) {
-  }
+  co_await detail::drain(loop, caller, loop.deadline(std::max(timeout, std::chrono::nanoseconds(1))));
   std::size_t left = 0;
   for (detail::Link* link = loop.pending.begin(); link != loop.pending.end(); link = link->next) {
     left += &detail::task_of(*link) != caller;

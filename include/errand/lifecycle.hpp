@@ -12,7 +12,6 @@
 #include <errand/event.hpp>
 #include <errand/listeners.hpp>
 #include <errand/signals.hpp>
-#include <errand/time.hpp>
 
 namespace errand {
 
@@ -122,7 +121,8 @@ class Lifecycle {
   /// Also where the loop has not been told yet.
   bool is_stopping() const noexcept { return stop_ || loop_.inbox->is_stop_requested(); }
   Coro<> live();
-  TaskHandle step(const std::vector<Listener*>& order, std::size_t i, Phase phase, const char* signal);
+  std::exception_ptr step(const std::vector<Listener*>& order, std::size_t i, Phase phase, const char* signal);
+  std::exception_ptr failure(bool was_asked) const;
   Coro<bool> start(Phase phase, const char* signal);
   Coro<> stop(Phase phase, const char* signal);
   Coro<> end_tasks();
@@ -189,22 +189,34 @@ ERRAND_COLD inline Coro<> Lifecycle::live() {
   stage_ = Stage::ended;
 }
 
-/// What a phase does, step by step: its listeners, then its signal where somebody listens to it. Each gives the task to
-/// be awaited, if any.
-ERRAND_COLD inline TaskHandle Lifecycle::step(const std::vector<Listener*>& order, std::size_t i, Phase phase,
-                                              const char* signal) {
-  if (i < order.size()) {
-    struct OutsideTasks {  // a plain listener is no task
-      explicit OutsideTasks(Loop& its_loop) noexcept
-          : loop(its_loop), chain(std::exchange(its_loop.current, nullptr)) {}
-      ~OutsideTasks() { loop.current = chain; }
-      Loop& loop;
-      Chain* chain;
-    } const outside(loop_);
-    return order[i]->call(app_, name_of(phase));
+/// What a phase does, step by step: its listeners, then its signal where somebody listens to it. `listener_` is the
+/// task to be awaited, if any. Gives what it threw.
+ERRAND_COLD inline std::exception_ptr Lifecycle::step(const std::vector<Listener*>& order, std::size_t i, Phase phase,
+                                                      const char* signal) {
+  try {
+    if (i < order.size()) {
+      struct OutsideTasks {  // a plain listener is no task
+        explicit OutsideTasks(Loop& its_loop) noexcept
+            : loop(its_loop), chain(std::exchange(its_loop.current, nullptr)) {}
+        ~OutsideTasks() { loop.current = chain; }
+        Loop& loop;
+        Chain* chain;
+      } const outside(loop_);
+      listener_ = order[i]->call(app_, name_of(phase));
+    } else if (signal && signals_ && signals_->is_heard(signal)) {
+      listener_ = signals_->dispatch(signal, {}).handle();
+    }
+  } catch (...) {
+    return std::current_exception();
   }
-  if (!signal || !signals_ || !signals_->is_heard(signal)) return {};
-  return signals_->dispatch(signal, {}).handle();
+  return nullptr;
+}
+
+/// What the listener failed with. That it was cancelled where it had been asked to end is no failure.
+ERRAND_COLD inline std::exception_ptr Lifecycle::failure(bool was_asked) const {
+  const TaskStatus status = listener_.state()->status;
+  if (status == TaskStatus::succeeded || (status == TaskStatus::cancelled && was_asked)) return nullptr;
+  return Task<>(listener_).exception();
 }
 
 /// False where a listener failed, or the stop came.
@@ -212,14 +224,14 @@ ERRAND_COLD inline Coro<bool> Lifecycle::start(Phase phase, const char* signal) 
   const std::vector<Listener*> order = listeners.in_order(phase);
   for (std::size_t i = 0; i <= order.size() && !is_stopping(); ++i) {
     begun_ = true;
-    try {
-      listener_ = step(order, i, phase, signal);
-      if (listener_.state()) co_await Task<>(listener_);
-    } catch (...) {
-      if (!is_stopping() || !listener_.state() || listener_.state()->status != TaskStatus::cancelled) {
-        fail(std::current_exception());
-        stop_ = true;
-      }
+    std::exception_ptr error = step(order, i, phase, signal);
+    if (listener_.state()) {
+      co_await TaskEnd(listener_);
+      error = failure(is_stopping());
+    }
+    if (error) {
+      fail(std::move(error));
+      stop_ = true;
     }
     listener_ = {};
   }
@@ -230,44 +242,27 @@ ERRAND_COLD inline Coro<> Lifecycle::stop(Phase phase, const char* signal) {
   const Clock::time_point until = loop_.deadline(graceful_timeout_);
   const std::vector<Listener*> order = listeners.in_order(phase);
   for (std::size_t i = 0; i <= order.size(); ++i) {
-    bool timed_out = false;
-    try {
-      listener_ = step(order, i, phase, signal);
-      if (listener_.state()) {
-        co_await errand::wait_for(Task<>(listener_), std::max<Nanoseconds>(until - loop_.now(), Nanoseconds(1)));
-      }
-    } catch (const TimeoutError&) {
-      timed_out = listener_.state() && !listener_.state()->done();
-      if (!timed_out) fail(std::current_exception());
-    } catch (...) {
-      if (!expired_ || !listener_.state() || listener_.state()->status != TaskStatus::cancelled) {
-        fail(std::current_exception());
+    std::exception_ptr error = step(order, i, phase, signal);
+    if (listener_.state()) {
+      const bool in_time = co_await Limited<TaskEnd>(std::max(until, loop_.deadline(Nanoseconds(1))), listener_);
+      if (in_time) {
+        error = failure(expired_);
+      } else {
+        listener_.state()->end_standing();
+        report_standing(*listener_.state());
       }
     }
-    if (timed_out) {
-      listener_.state()->end_standing();
-      report_standing(*listener_.state());
-    }
+    if (error) fail(std::move(error));
     listener_ = {};
   }
 }
 
 ERRAND_COLD inline Coro<> Lifecycle::end_tasks() {
-  bool timed_out = false;
-  try {
-    co_await errand::wait_for(drain(loop_, nullptr), graceful_timeout_);
-  } catch (const TimeoutError&) {
-    timed_out = true;
-  }
-  if (timed_out) {
-    abort_tasks(true);
-    timed_out = false;
-    try {  // those that tell of it are still to run
-      co_await errand::wait_for(Drained(loop_, nullptr), graceful_timeout_);
-    } catch (const TimeoutError&) {
-      timed_out = true;
-    }
-    if (timed_out) abort_tasks(false);
+  bool ended = co_await drain(loop_, nullptr, loop_.deadline(graceful_timeout_));
+  if (!ended) {
+    abort_tasks(true);  // those that tell of it are still to run
+    ended = co_await Limited<Drained>(loop_.deadline(graceful_timeout_), loop_, nullptr);
+    if (!ended) abort_tasks(false);
   }
   if (!expired_) co_await ThreadsEnded(loop_);
   expired_ = false;
