@@ -430,7 +430,7 @@ inline detail::TaskBase* App::check_name(std::string_view name, NameTaken taken,
   detail::TaskBase* old = registry_.find(name);
   if (!old || old->done()) return nullptr;
   if (taken == NameTaken::keep || old == wanted) return old;
-  if (taken == NameTaken::fail) throw TaskNameInUse(std::string(name));
+  if (taken == NameTaken::fail) detail::throw_name_in_use(name);
   return nullptr;
 }
 
@@ -830,10 +830,7 @@ ERRAND_COLD inline void App::report(detail::TaskBase* task, std::exception_ptr e
     const TaskFailure failure(task ? task->name() : "callback", std::move(error), Task<>(detail::TaskHandle(task)));
     tell(failure);
     if (task && task->is_report()) return;
-    constexpr const char* event = "server.exception.report";
-    if (loop_->closing || !signals_ || !signals_->is_heard(event)) return;
-    const Task<> told = signals_->dispatch(event, failure);
-    told.handle().state()->details().is_report = true;
+    if (signals_ && !loop_->closing) signals_->report(failure);
   } catch (...) {
     std::cerr << "errand: a failure could not be reported\n";
   }

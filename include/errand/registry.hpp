@@ -23,6 +23,10 @@ enum class NameTaken {
 
 namespace detail {
 
+[[noreturn]] ERRAND_COLD inline void throw_name_in_use(std::string_view name) {
+  throw TaskNameInUse(std::string(name));
+}
+
 /// The tasks of an App by their names. Looks up by `string_view`, in constant time as all that is here; keeps the order
 /// in which names were added.
 class Registry {

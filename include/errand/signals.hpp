@@ -9,6 +9,7 @@
 #include <coroutine>
 #include <cstdint>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -19,6 +20,7 @@
 
 #include <errand/create_task.hpp>
 #include <errand/detail/worker_copy.hpp>
+#include <errand/failure.hpp>
 
 namespace errand {
 
@@ -118,6 +120,8 @@ class SignalHub {
   virtual bool is_heard(std::string_view event) const = 0;
   /// The same handlers, for a worker. Throws `InvalidState` where one cannot be copied.
   virtual std::unique_ptr<SignalHub> copy_for(Loop& loop) const = 0;
+  /// Dispatches a failure, where somebody listens to failures.
+  virtual void report(const TaskFailure& failure) = 0;
   /// A handler that is destroyed may add others.
   virtual void clear() noexcept = 0;
 };
@@ -162,6 +166,14 @@ class HandlerOf final : public Handler {
   F f_;
 };
 
+/// Handlers of one event, in the order added.
+struct Handling {
+  std::uint64_t order;
+  std::shared_ptr<Handler> handler;
+  bool wants_parameter;
+};
+using Handlers = std::vector<Handling>;
+
 class EventWaitBase;
 
 /// The handlers and the waiters of an App's events.
@@ -174,9 +186,8 @@ class Signals final : public SignalHub {
   inline bool is_heard(std::string_view event) const override;
   inline std::unique_ptr<SignalHub> copy_for(Loop& loop) const override;
   Loop& loop() const noexcept { return loop_; }
-  void clear() noexcept override {
-    while (!handlers_.empty()) const auto gone = std::exchange(handlers_, {});
-  }
+  inline void report(const TaskFailure& failure) override;
+  inline void clear() noexcept override;
 
  private:
   friend class errand::detail::EventWaitBase;
@@ -185,18 +196,22 @@ class Signals final : public SignalHub {
     using is_transparent = void;
     std::size_t operator()(std::string_view name) const noexcept { return std::hash<std::string_view>()(name); }
   };
-  template <class V>
-  using Map = std::unordered_map<std::string, V, Hash, std::equal_to<>>;
-  using Handlers = std::vector<std::pair<std::uint64_t, std::shared_ptr<Handler>>>;
+  struct Event {
+    Handlers handlers;
+    WaitList waiters;
+    bool is_heard() const noexcept { return !handlers.empty() || !waiters.empty(); }
+  };
 
+  const Event* find(std::string_view key) const {
+    const auto found = events_.find(key);
+    return found == events_.end() ? nullptr : &found->second;
+  }
   void wake(const EventName& name, const std::shared_ptr<const Signal>& signal);
   List& waiters(const std::string& key);
 
   Loop& loop_;
-  Map<Handlers> handlers_;  // by event, or by pattern with `*` for the
-                            // parameter; numbered in the order added
-  Map<WaitList> waiters_;   // the same for `event`
-  std::uint64_t last_ = 0;
+  std::unordered_map<std::string, Event, Hash, std::equal_to<>> events_;  // a pattern with `*` for the parameter
+  std::uint64_t last_ = 0;  // numbers handlers and waiters in the order in which they came
   std::size_t sweep_at_ = 64;
 };
 
@@ -279,16 +294,16 @@ namespace detail {
 
 inline void Signals::add(std::string_view event, std::unique_ptr<Handler> handler) {
   const EventName name(event, EventName::Pattern::parameter);
-  handlers_[name.key()].emplace_back(++last_, std::move(handler));
+  events_[name.key()].handlers.push_back({++last_, std::move(handler), name.is_pattern()});
 }
 
 inline std::unique_ptr<SignalHub> Signals::copy_for(Loop& loop) const {
   auto copies = std::make_unique<Signals>(loop);
-  for (const auto& [key, handlers] : handlers_) {
-    for (const auto& [order, handler] : handlers) {
+  for (const auto& [key, event] : events_) {
+    for (const auto& [order, handler, wants_parameter] : event.handlers) {
       auto [copy, is_for_all] = handler->copy();
       if (copy) {
-        copies->handlers_[key].emplace_back(order, std::move(copy));
+        copies->events_[key].handlers.push_back({order, std::move(copy), wants_parameter});
       } else if (is_for_all) {
         raise<InvalidState>({"the handler of '", key, "' cannot be copied for each worker: mark it with errand::once"});
       }
@@ -299,30 +314,46 @@ inline std::unique_ptr<SignalHub> Signals::copy_for(Loop& loop) const {
 }
 
 inline bool Signals::is_heard(std::string_view event) const {
-  const std::string any = EventName(event, EventName::Pattern::none).any();
-  const auto has = [](const auto& map, std::string_view key) {
-    const auto found = map.find(key);
-    return found != map.end() && !found->second.empty();
-  };
-  return has(handlers_, event) || has(handlers_, any) || has(waiters_, event) || has(waiters_, any);
+  const EventName name(event, EventName::Pattern::none);
+  const Event* const exact = find(event);
+  const Event* const any = find(name.any());
+  return (exact && exact->is_heard()) || (any && any->is_heard());
 }
 
-/// Where waiters stand. Lists that everybody has left are dropped from time to time.
-inline List& Signals::waiters(const std::string& key) {
-  if (const auto found = waiters_.find(key); found != waiters_.end()) return found->second.list();
-  if (waiters_.size() >= sweep_at_) {
-    std::erase_if(waiters_, [](const auto& entry) { return entry.second.empty(); });
-    sweep_at_ = std::max<std::size_t>(64, 2 * waiters_.size());
+inline void Signals::report(const TaskFailure& failure) {
+  constexpr const char* event = "server.exception.report";
+  if (!is_heard(event)) return;
+  const Task<> told = dispatch(event, failure);
+  told.handle().state()->details().is_report = true;
+}
+
+inline void Signals::clear() noexcept {
+  for (Handlers gone;; gone.clear()) {
+    for (auto& [key, event] : events_) {
+      std::move(event.handlers.begin(), event.handlers.end(), std::back_inserter(gone));
+      event.handlers.clear();
+    }
+    if (gone.empty()) return;
   }
-  return waiters_.try_emplace(key).first->second.list();
+}
+
+/// Where waiters stand. Events that everybody has left are dropped from time to time.
+inline List& Signals::waiters(const std::string& key) {
+  if (const auto found = events_.find(key); found != events_.end()) return found->second.waiters.list();
+  if (events_.size() >= sweep_at_) {
+    std::erase_if(events_, [](const auto& entry) { return !entry.second.is_heard(); });
+    sweep_at_ = std::max<std::size_t>(64, 2 * events_.size());
+  }
+  return events_[key].waiters.list();
 }
 
 /// Wakes all that wait at this moment, for the event or for `*`, in the order in which they began to.
 inline void Signals::wake(const EventName& name, const std::shared_ptr<const Signal>& signal) {
-  const auto exact = waiters_.find(name.text());
-  const auto any = waiters_.find(name.any());
-  const auto first = [this](auto place) {
-    return place == waiters_.end() || place->second.empty() ? nullptr : &place->second.template first<EventWaitBase>();
+  const auto exact = events_.find(name.text());
+  const auto any = events_.find(name.any());
+  const auto first = [this](auto place) -> EventWaitBase* {
+    if (place == events_.end() || place->second.waiters.empty()) return nullptr;
+    return &place->second.waiters.template first<EventWaitBase>();
   };
   std::shared_ptr<const Signal> with_parameter;
   for (;;) {
@@ -341,9 +372,10 @@ inline void Signals::wake(const EventName& name, const std::shared_ptr<const Sig
 
 /// Runs handlers one after the other.
 inline Coro<> handle_signal(std::shared_ptr<const Signal> signal, std::shared_ptr<const Signal> with_parameter,
-                            std::vector<std::pair<std::shared_ptr<Handler>, bool>> handlers) {
-  for (const auto& [handler, wants_parameter] : handlers) {
-    co_await handler->call(wants_parameter ? *with_parameter : *signal);
+                            Handlers handlers) {
+  for (const Handling& one : handlers) {
+    const Signal& given = one.wants_parameter ? *with_parameter : *signal;
+    co_await one.handler->call(given);
   }
 }
 
@@ -351,22 +383,13 @@ inline Task<> Signals::dispatch(std::string_view event, std::any payload) {
   const EventName name(event, EventName::Pattern::none);
   const auto signal = std::make_shared<const Signal>(Signal{std::string(event), {}, std::move(payload)});
   std::shared_ptr<const Signal> with_parameter;
-  std::vector<std::pair<std::shared_ptr<Handler>, bool>> handlers;
-  const auto exact = handlers_.find(event);
-  const auto any = handlers_.find(name.any());
-  if (exact != handlers_.end() || any != handlers_.end()) {
-    Handlers found;
-    if (exact != handlers_.end()) found = exact->second;
-    const std::size_t exact_ones = found.size();
-    if (any != handlers_.end()) {
-      with_parameter = std::make_shared<const Signal>(Signal{signal->event, name.action(), signal->payload});
-      found.insert(found.end(), any->second.begin(), any->second.end());
-    }
-    std::vector<std::size_t> order(found.size());
-    for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-    std::sort(order.begin(), order.end(),
-              [&](std::size_t a, std::size_t b) { return found[a].first < found[b].first; });
-    for (const std::size_t i : order) handlers.emplace_back(found[i].second, i >= exact_ones);
+  Handlers handlers;
+  if (const Event* const exact = find(event)) handlers = exact->handlers;
+  if (const Event* const any = find(name.any()); any && !any->handlers.empty()) {
+    with_parameter = std::make_shared<const Signal>(Signal{signal->event, name.action(), signal->payload});
+    const Handlers exact = std::exchange(handlers, {});
+    std::merge(exact.begin(), exact.end(), any->handlers.begin(), any->handlers.end(), std::back_inserter(handlers),
+               [](const Handling& one, const Handling& other) { return one.order < other.order; });
   }
   TaskBase& task = make_task(loop_, handle_signal(signal, std::move(with_parameter), std::move(handlers)));
   Task<> handle{TaskHandle(task)};

@@ -48,17 +48,18 @@ ERRAND_COLD inline std::string describe(const Chain& chain) {
 ERRAND_COLD inline std::string table_of_tasks(Loop& loop, std::size_t most) {
   constexpr std::size_t columns = 5;
   std::vector<std::string> cells;  // row by row
-  for (const char* const heading : {"id", "name", "status", "age", "waits for"}) cells.emplace_back(heading);
+  for (const char* const heading : {"id", "name", "status", "age", "waits for"}) cells.push_back(heading);
   const Clock::time_point now = loop.now();
   std::size_t count = 0;
   for (Link* link = loop.pending.begin(); link != loop.pending.end(); link = link->next) {
     if (++count > most) continue;
     TaskBase& task = task_of(*link);
     const std::uint64_t id = task.identity.id();
-    for (auto& cell : {number(id), task.name(), text({task.requests > 0 ? "cancelling" : "pending"}),
-                       describe(loop.ages.age(id, now)), describe(task)}) {
-      cells.push_back(cell);
-    }
+    cells.push_back(number(id));
+    cells.push_back(task.name());
+    cells.push_back(task.requests > 0 ? "cancelling" : "pending");
+    cells.push_back(describe(loop.ages.age(id, now)));
+    cells.push_back(describe(task));
   }
   std::size_t widths[columns] = {};
   for (std::size_t i = 0; i < cells.size(); ++i) {
