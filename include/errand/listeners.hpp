@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <functional>
 #include <memory>
 #include <string>
@@ -35,10 +34,13 @@ inline const char* name_of(Phase phase) noexcept {
 }
 
 /// Work that a phase calls.
-class Listener {
+class Listener : public Link {
  public:
   explicit Listener(int its_priority) noexcept : priority(its_priority) {}
-  virtual ~Listener() = default;
+  /// Leaves its list.
+  virtual ~Listener() {
+    if (linked()) unlink();
+  }
   /// Calls it. Gives the task that runs it, where it is a coroutine that is to be awaited.
   virtual TaskHandle call(App& app, const char* phase) = 0;
   virtual WorkerCopy<Listener> copy() const = 0;
@@ -104,27 +106,33 @@ class StartTask final : public Listener {
 /// stop in reverse.
 class Listeners {
  public:
-  ERRAND_COLD void add(Phase phase, std::unique_ptr<Listener> listener) {
-    auto& all = of(phase);
-    const auto place = std::upper_bound(all.begin(), all.end(), listener->priority,
-                                        [](int priority, const auto& other) { return priority > other->priority; });
-    all.insert(place, std::move(listener));
+  Listeners() = default;
+  ~Listeners() { clear(); }
+
+  ERRAND_COLD void add(Phase phase, std::unique_ptr<Listener> listener) noexcept {
+    List& all = of(phase);
+    Link* place = all.end();
+    while (place != all.begin() && at(place->prev).priority < listener->priority) place = place->prev;
+    List::insert(*place, *listener.release());
   }
 
   /// As it is now: what is added meanwhile waits for the next run.
   ERRAND_COLD std::vector<Listener*> in_order(Phase phase) {
     std::vector<Listener*> order;
-    for (const auto& listener : of(phase)) order.push_back(listener.get());
+    for (Link* link = of(phase).begin(); link != of(phase).end(); link = link->next) order.push_back(&at(link));
     if (phase >= Phase::before_server_stop) std::reverse(order.begin(), order.end());
     return order;
   }
 
   /// Forgets the tasks that have been queued.
   ERRAND_COLD void drop_spent_tasks() noexcept {
-    std::erase_if(of(Phase::before_server_start), [](const auto& listener) {
-      const auto* task = dynamic_cast<const StartTask*>(listener.get());
-      return task && !task->task();
-    });
+    List& all = of(Phase::before_server_start);
+    for (Link* link = all.begin(); link != all.end();) {
+      Listener& listener = at(link);
+      link = link->next;
+      const auto* task = dynamic_cast<const StartTask*>(&listener);
+      if (task && !task->task()) delete &listener;
+    }
   }
 
   /// Copies for a worker what every worker runs; `copy_task` makes the copy of a task that was added before `run`, if
@@ -133,14 +141,14 @@ class Listeners {
   void copy_to(Listeners& other, CopyTask copy_task) {
     for (const Phase phase :
          {Phase::before_server_start, Phase::after_server_start, Phase::before_server_stop, Phase::after_server_stop}) {
-      for (const auto& listener : of(phase)) {
-        if (const auto* task = dynamic_cast<const StartTask*>(listener.get())) {
-          if (auto copy = copy_task(*task->task())) other.of(phase).push_back(std::move(copy));
+      for (Link* link = of(phase).begin(); link != of(phase).end(); link = link->next) {
+        if (const auto* task = dynamic_cast<const StartTask*>(&at(link))) {
+          if (auto copy = copy_task(*task->task())) other.of(phase).push_back(*copy.release());
           continue;
         }
-        auto [copy, is_for_all] = listener->copy();
+        auto [copy, is_for_all] = at(link).copy();
         if (copy) {
-          other.of(phase).push_back(std::move(copy));
+          other.of(phase).push_back(*copy.release());
         } else if (is_for_all) {
           raise<InvalidState>(
               {"a ", name_of(phase), " listener cannot be copied for each worker: mark it with errand::once"});
@@ -151,15 +159,16 @@ class Listeners {
 
   /// A listener that is destroyed may add others.
   ERRAND_COLD void clear() noexcept {
-    for (auto& all : phases_) {
-      while (!all.empty()) const auto gone = std::exchange(all, {});
+    for (List& all : phases_) {
+      while (!all.empty()) delete &at(&all.front());
     }
   }
 
  private:
-  std::vector<std::unique_ptr<Listener>>& of(Phase phase) noexcept { return phases_[static_cast<unsigned>(phase)]; }
+  List& of(Phase phase) noexcept { return phases_[static_cast<unsigned>(phase)]; }
+  static Listener& at(Link* link) noexcept { return static_cast<Listener&>(*link); }
 
-  std::array<std::vector<std::unique_ptr<Listener>>, 6> phases_;
+  List phases_[6];
 };
 
 }  // namespace detail
