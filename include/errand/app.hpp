@@ -417,7 +417,7 @@ inline void App::introduce(detail::TaskBase& task, std::string_view name, NameTa
   try {
     if (!name.empty()) register_task(task, name, taken);
     if (before_start) {
-      life_.listeners.add(Phase::before_server_start, std::make_unique<detail::StartTask>(detail::TaskHandle(task)));
+      life_.listeners.add(Phase::before_server_start, *new detail::StartTask(detail::TaskHandle(task)));
     }
   } catch (...) {
     task.end_standing();
@@ -668,9 +668,8 @@ class App::OtherWorkers final : public detail::OtherWorkers {
   void copy_to(App& worker) {
     if (first_.signals_) worker.signals_ = first_.signals_->copy_for(*worker.loop_);
     first_.life_.listeners.copy_to(worker.life_.listeners, [&worker](const detail::TaskBase& task) {
-      std::unique_ptr<detail::Listener> start;
       detail::TaskBase* const copy = task.done() ? nullptr : task.copy_for(*worker.loop_);
-      if (!copy) return start;
+      if (!copy) return static_cast<detail::StartTask*>(nullptr);
       copy->identity.set_id(++worker.loop_->last_id);
       copy->join(worker.loop_->pending);
       if (task.is_registered()) {
@@ -678,8 +677,7 @@ class App::OtherWorkers final : public detail::OtherWorkers {
       } else if (task.has_name()) {
         copy->details().name = task.name();
       }
-      start = std::make_unique<detail::StartTask>(detail::TaskHandle(copy));
-      return start;
+      return new detail::StartTask(detail::TaskHandle(copy));
     });
   }
 
@@ -784,7 +782,7 @@ CallHandle App::call(Clock::time_point when, F&& f) {
 template <class F>
 void App::add_listener(Phase phase, F&& f, int priority) {
   loop_->check_thread();
-  life_.listeners.add(phase, std::make_unique<detail::ListenerOf<std::decay_t<F>>>(std::forward<F>(f), priority));
+  life_.listeners.add(phase, *new detail::ListenerOf<std::decay_t<F>>(std::forward<F>(f), priority));
 }
 
 template <class Work>
@@ -816,7 +814,7 @@ void App::add_signal(std::string_view event, F&& handler) {
 }
 
 inline detail::Signals& App::signals() {
-  if (!signals_) signals_ = std::make_unique<detail::Signals>(*loop_);
+  if (!signals_) signals_.reset(new detail::Signals(*loop_));
   return static_cast<detail::Signals&>(*signals_);
 }
 
@@ -837,8 +835,7 @@ ERRAND_COLD inline void App::report(detail::TaskBase* task, std::exception_ptr e
 }
 
 ERRAND_COLD inline void App::tell(const TaskFailure& failure) noexcept {
-  std::unique_lock<std::recursive_mutex> lock;
-  if (group_) lock = std::unique_lock(group_->report_mutex());
+  const detail::WorkerGroup::Reporting alone(group_.get());
   try {
     if (!config_.on_failure) {
       std::cerr << detail::text({"errand: '", failure.name(), "' failed: ", failure.what(), "\n"});
@@ -856,8 +853,7 @@ ERRAND_COLD inline void App::slow_step(detail::TaskBase* task, std::chrono::nano
   try {
     const SlowStep step(task ? task->name() : "callback", took,
                         file ? detail::text({file, ":", detail::number(line)}) : std::string());
-    std::unique_lock<std::recursive_mutex> lock;
-    if (group_) lock = std::unique_lock(group_->report_mutex());
+    const detail::WorkerGroup::Reporting alone(group_.get());
     if (config_.on_slow_step) {
       config_.on_slow_step(step);
     } else {

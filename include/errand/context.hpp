@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <memory>
 #include <string_view>
 #include <type_traits>
 #include <typeinfo>
 #include <utility>
-#include <vector>
 
 #include <errand/detail/compiler.hpp>
+#include <errand/detail/list.hpp>
 #include <errand/errors.hpp>
 
 namespace errand {
@@ -29,10 +28,9 @@ class Context {
   template <class T, class... Args>
   T& emplace(Args&&... args) {
     if (find<T>()) fail("already has an", typeid(T));
-    auto made = std::make_unique<Holder<T>>(std::forward<Args>(args)...);
-    T& object = made->object;
-    objects_.push_back(std::move(made));
-    return object;
+    auto* made = new Holder<T>(std::forward<Args>(args)...);
+    objects_.push_back(*made);
+    return made->object;
   }
   /// The object of type `T`. Throws `InvalidState` where there is none.
   template <class T>
@@ -43,8 +41,9 @@ class Context {
   /// The object of type `T`, null where there is none.
   template <class T>
   T* find() noexcept {
-    for (const auto& holder : objects_) {
-      if (*holder->type == typeid(T)) return &static_cast<Holder<T>&>(*holder).object;
+    for (detail::Link* link = objects_.begin(); link != objects_.end(); link = link->next) {
+      auto& holder = static_cast<HolderBase&>(*link);
+      if (*holder.type == typeid(T)) return &static_cast<Holder<T>&>(holder).object;
     }
     return nullptr;
   }
@@ -52,8 +51,9 @@ class Context {
   /// For the library.
   void clear() noexcept {
     while (!objects_.empty()) {
-      const std::unique_ptr<HolderBase> last = std::move(objects_.back());
-      objects_.pop_back();
+      auto& last = static_cast<HolderBase&>(objects_.back());
+      last.unlink();  // while it is being destroyed nobody finds it
+      delete &last;
     }
   }
 
@@ -62,7 +62,7 @@ class Context {
     detail::raise<InvalidState>({"the context ", what, " object of type ", detail::type_name(type)});
   }
 
-  struct HolderBase {
+  struct HolderBase : detail::Link {
     explicit HolderBase(const std::type_info& of) noexcept : type(&of) {}
     virtual ~HolderBase() = default;
     const std::type_info* type;
@@ -77,7 +77,7 @@ class Context {
     T object;
   };
 
-  std::vector<std::unique_ptr<HolderBase>> objects_;
+  detail::List objects_;
 };
 
 }  // namespace errand

@@ -109,11 +109,12 @@ class Listeners {
   Listeners() = default;
   ~Listeners() { clear(); }
 
-  ERRAND_COLD void add(Phase phase, std::unique_ptr<Listener> listener) noexcept {
+  /// It is theirs from now on.
+  ERRAND_COLD void add(Phase phase, Listener& listener) noexcept {
     List& all = of(phase);
     Link* place = all.end();
-    while (place != all.begin() && at(place->prev).priority < listener->priority) place = place->prev;
-    List::insert(*place, *listener.release());
+    while (place != all.begin() && at(place->prev).priority < listener.priority) place = place->prev;
+    List::insert(*place, listener);
   }
 
   /// As it is now: what is added meanwhile waits for the next run.
@@ -135,15 +136,15 @@ class Listeners {
     }
   }
 
-  /// Copies for a worker what every worker runs; `copy_task` makes the copy of a task that was added before `run`, if
-  /// there is to be one. Throws `InvalidState` where a listener cannot be copied.
+  /// Copies for a worker what every worker runs; `copy_task` makes the copy of a task that was added before `run`, null
+  /// where there is to be none. Throws `InvalidState` where a listener cannot be copied.
   template <class CopyTask>
   void copy_to(Listeners& other, CopyTask copy_task) {
     for (const Phase phase :
          {Phase::before_server_start, Phase::after_server_start, Phase::before_server_stop, Phase::after_server_stop}) {
       for (Link* link = of(phase).begin(); link != of(phase).end(); link = link->next) {
         if (const auto* task = dynamic_cast<const StartTask*>(&at(link))) {
-          if (auto copy = copy_task(*task->task())) other.of(phase).push_back(*copy.release());
+          if (Listener* const copy = copy_task(*task->task())) other.of(phase).push_back(*copy);
           continue;
         }
         auto [copy, is_for_all] = at(link).copy();

@@ -298,19 +298,20 @@ inline void Signals::add(std::string_view event, std::unique_ptr<Handler> handle
 }
 
 inline std::unique_ptr<SignalHub> Signals::copy_for(Loop& loop) const {
-  auto copies = std::make_unique<Signals>(loop);
+  std::unique_ptr<SignalHub> made(new Signals(loop));
+  Signals& copies = static_cast<Signals&>(*made);
   for (const auto& [key, event] : events_) {
     for (const auto& [order, handler, wants_parameter] : event.handlers) {
       auto [copy, is_for_all] = handler->copy();
       if (copy) {
-        copies->events_[key].handlers.push_back({order, std::move(copy), wants_parameter});
+        copies.events_[key].handlers.push_back({order, std::move(copy), wants_parameter});
       } else if (is_for_all) {
         raise<InvalidState>({"the handler of '", key, "' cannot be copied for each worker: mark it with errand::once"});
       }
     }
   }
-  copies->last_ = last_;
-  return copies;
+  copies.last_ = last_;
+  return made;
 }
 
 inline bool Signals::is_heard(std::string_view event) const {

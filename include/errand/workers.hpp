@@ -77,8 +77,20 @@ class WorkerGroup final : public StopGroup, public std::enable_shared_from_this<
     return ended_;
   }
 
-  /// Held while one of them reports.
-  std::recursive_mutex& report_mutex() noexcept { return report_mutex_; }
+  /// One of them reports; the others wait. Null where there is only one.
+  class Reporting {
+   public:
+    explicit Reporting(WorkerGroup* group) : group_(group) {
+      if (group_) group_->report_mutex_.lock();
+    }
+    ~Reporting() {
+      if (group_) group_->report_mutex_.unlock();
+    }
+    Reporting(const Reporting&) = delete;
+
+   private:
+    WorkerGroup* const group_;
+  };
 
   /// The run is over: nobody stops together any more.
   void dissolve() noexcept {
