@@ -28,7 +28,9 @@ class Identity {
   Identity() noexcept = default;
   Identity(const Identity&) = delete;
   /// Instead of a destructor.
-  ERRAND_NOINLINE void clear() noexcept { delete details(); }
+  void clear() noexcept {
+    if (details()) delete_details();
+  }
 
   void set_id(std::uint64_t id) noexcept { word_ = id << 1 | 1; }
   std::uint64_t id() const noexcept {
@@ -40,13 +42,18 @@ class Identity {
   }
   TaskDetails& make_details() {
     if (TaskDetails* has = details()) return *has;
+    return new_details();
+  }
+
+ private:
+  ERRAND_NOINLINE TaskDetails& new_details() {
     auto* made = new TaskDetails;
     made->id = id();
     word_ = reinterpret_cast<std::uintptr_t>(made);
     return *made;
   }
+  ERRAND_NOINLINE void delete_details() noexcept { delete details(); }
 
- private:
   std::uint64_t word_ = 1;
 };
 
