@@ -128,7 +128,7 @@ struct Host {
 /// Counted, since handles to tasks outlive the App; `app` is null from then on.
 class Loop {
  public:
-  Loop(App* its_app, Host* its_host, ClockSource* clock, Reactor* reactor, Nanoseconds slow_step)
+  ERRAND_COLD Loop(App* its_app, Host* its_host, ClockSource* clock, Reactor* reactor, Nanoseconds slow_step)
       : app(its_app),
         host(its_host),
         inbox(std::make_shared<Inbox>(reactor)),
@@ -245,16 +245,14 @@ class Loop {
   void take_due();
   void run(Node& node) noexcept;
   void run_timed(Node& node) noexcept;
-  ERRAND_NOINLINE void destroy() noexcept { delete this; }
-  ERRAND_NOINLINE void check_owner() const {
+  ERRAND_COLD void destroy() noexcept { delete this; }
+  ERRAND_COLD void check_owner() const {
     const ThreadState* owner = owner_.load(std::memory_order_relaxed);
     if (owner && owner != &this_thread()) {
       throw WrongThread("this belongs to the thread that is inside the App's run or poll");
     }
   }
-  [[noreturn]] ERRAND_NOINLINE static void app_is_gone() {
-    throw InvalidState("the App that this belongs to has ended");
-  }
+  [[noreturn]] ERRAND_COLD static void app_is_gone() { throw InvalidState("the App that this belongs to has ended"); }
 
   struct LateReport {
     TaskBase* task;

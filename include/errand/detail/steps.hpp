@@ -45,7 +45,7 @@ ERRAND_NOINLINE inline void Loop::check_drains() noexcept {
   }
 }
 
-inline void Loop::report_later(TaskBase& task, std::exception_ptr error) noexcept {
+ERRAND_COLD inline void Loop::report_later(TaskBase& task, std::exception_ptr error) noexcept {
   task.retain();
   try {
     late_reports_.push_back({&task, error});
@@ -55,7 +55,7 @@ inline void Loop::report_later(TaskBase& task, std::exception_ptr error) noexcep
   }
 }
 
-inline void Loop::report_now() noexcept {
+ERRAND_COLD inline void Loop::report_now() noexcept {
   while (!late_reports_.empty()) {
     const std::vector<LateReport> reports = std::exchange(late_reports_, {});
     for (const LateReport& report : reports) {
@@ -85,7 +85,7 @@ inline void Chain::run() noexcept {
   }
 }
 
-inline void Loop::run_timed(Node& node) noexcept {
+ERRAND_COLD inline void Loop::run_timed(Node& node) noexcept {
   TaskBase* task = nullptr;
   const char* file = nullptr;
   unsigned line = 0;
