@@ -244,7 +244,8 @@ ERRAND_COLD inline Coro<> Lifecycle::stop(Phase phase, const char* signal) {
   for (std::size_t i = 0; i <= order.size(); ++i) {
     std::exception_ptr error = step(order, i, phase, signal);
     if (listener_.state()) {
-      const bool in_time = co_await Limited<TaskEnd>(std::max(until, loop_.deadline(Nanoseconds(1))), listener_);
+      Limit limit(loop_, std::max(until, loop_.deadline(Nanoseconds(1))));
+      const bool in_time = co_await Limited<TaskEnd>(limit, listener_);
       if (in_time) {
         error = failure(expired_);
       } else {
@@ -261,7 +262,8 @@ ERRAND_COLD inline Coro<> Lifecycle::end_tasks() {
   bool ended = co_await drain(loop_, nullptr, loop_.deadline(graceful_timeout_));
   if (!ended) {
     abort_tasks(true);  // those that tell of it are still to run
-    ended = co_await Limited<Drained>(loop_.deadline(graceful_timeout_), loop_, nullptr);
+    Limit limit(loop_, loop_.deadline(graceful_timeout_));
+    ended = co_await Limited<Drained>(limit, loop_, nullptr);
     if (!ended) abort_tasks(false);
   }
   if (!expired_) co_await ThreadsEnded(loop_);

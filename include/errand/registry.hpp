@@ -2,13 +2,11 @@
 #pragma once
 
 #include <cstddef>
-#include <functional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
-#include <utility>
 #include <vector>
 
+#include <errand/detail/names.hpp>
 #include <errand/task.hpp>
 
 namespace errand {
@@ -38,17 +36,16 @@ class Registry {
 
   /// The task of this name; null where there is none.
   TaskBase* find(std::string_view name) const noexcept {
-    const auto found = entries_.find(name);
-    return found == entries_.end() ? nullptr : found->second.task;
+    const Names::Entry* const found = names_.find(name);
+    return found ? static_cast<const Entry*>(found)->task : nullptr;
   }
 
   /// Gives the task a name, which is taken from the task that has it. Throws `std::bad_alloc`; nothing is changed then.
   void add(std::string_view name, TaskBase& task) {
     TaskDetails& details = task.details();
-    auto [place, is_new] = entries_.try_emplace(std::string(name));
-    Entry& entry = place->second;
-    TaskBase* const old = is_new ? nullptr : leave(entry);
-    entry.name = &place->first;
+    Names::Entry* const found = names_.find(name);
+    TaskBase* const old = found ? leave(static_cast<Entry&>(*found)) : nullptr;
+    Entry& entry = found ? static_cast<Entry&>(*found) : make(name);
     entry.task = &task;
     order_.push_back(static_cast<OrderLink&>(entry));
     if (task.done()) done_.push_back(static_cast<DoneLink&>(entry));
@@ -84,7 +81,7 @@ class Registry {
 
   std::vector<Task<>> tasks() const {
     std::vector<Task<>> all;
-    all.reserve(entries_.size());
+    all.reserve(names_.size());
     for (const Link* link = order_.begin(); link != order_.end(); link = link->next) {
       all.push_back(Task<>(TaskHandle(static_cast<const Entry&>(static_cast<const OrderLink&>(*link)).task)));
     }
@@ -95,15 +92,17 @@ class Registry {
   struct OrderLink : Link {};  // among all
   struct DoneLink : Link {};   // among those whose task is done
   struct NameLink : Link {};   // among the names of its task
-  struct Entry : OrderLink, DoneLink, NameLink {
-    const std::string* name = nullptr;
+  struct Entry : Names::Entry, OrderLink, DoneLink, NameLink, Pooled {
+    using Names::Entry::Entry;
     TaskBase* task = nullptr;
   };
-  struct Hash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view name) const noexcept { return std::hash<std::string_view>()(name); }
-  };
 
+  Entry& make(std::string_view name) {
+    names_.reserve();
+    auto* entry = new Entry(std::string(name));
+    names_.add(*entry);
+    return *entry;
+  }
   /// Takes the entry out of all lists; its task is still to be told.
   static TaskBase* leave(Entry& entry) noexcept {
     entry.OrderLink::unlink();
@@ -112,11 +111,13 @@ class Registry {
     return entry.task;
   }
   void erase(Entry& entry) noexcept {
-    const auto node = entries_.extract(entries_.find(*entry.name));
-    leave(entry)->unregistered();  // may destroy a result, and so run code of the user's
+    names_.remove(entry);
+    TaskBase* const task = leave(entry);
+    delete &entry;
+    task->unregistered();  // may destroy a result, and so run code of the user's
   }
 
-  std::unordered_map<std::string, Entry, Hash, std::equal_to<>> entries_;
+  Names names_;
   List order_;
   List done_;
 };

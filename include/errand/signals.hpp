@@ -14,11 +14,11 @@
 #include <string>
 #include <string_view>
 #include <typeinfo>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include <errand/create_task.hpp>
+#include <errand/detail/names.hpp>
 #include <errand/detail/worker_copy.hpp>
 #include <errand/failure.hpp>
 
@@ -192,25 +192,34 @@ class Signals final : public SignalHub {
  private:
   friend class errand::detail::EventWaitBase;
 
-  struct Hash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view name) const noexcept { return std::hash<std::string_view>()(name); }
-  };
-  struct Event {
+  struct Event : Names::Entry, Link {
+    using Names::Entry::Entry;
     Handlers handlers;
     WaitList waiters;
     bool is_heard() const noexcept { return !handlers.empty() || !waiters.empty(); }
   };
 
-  const Event* find(std::string_view key) const {
-    const auto found = events_.find(key);
-    return found == events_.end() ? nullptr : &found->second;
+  /// Owns them. (GCC 12 would emit the class everywhere for a destructor of its own.)
+  struct Events : List {
+    ~Events() {
+      while (!empty()) delete &at(pop_front());
+    }
+  };
+
+  static Event& at(Link& link) noexcept { return static_cast<Event&>(link); }
+  Event* find(std::string_view key) const noexcept { return static_cast<Event*>(names_.find(key)); }
+  Event& make(const std::string& key);
+  void drop(Event& event) noexcept {
+    names_.remove(event);
+    event.unlink();
+    delete &event;
   }
   void wake(const EventName& name, const std::shared_ptr<const Signal>& signal);
   List& waiters(const std::string& key);
 
   Loop& loop_;
-  std::unordered_map<std::string, Event, Hash, std::equal_to<>> events_;  // a pattern with `*` for the parameter
+  Names names_;  // a pattern with `*` for the parameter
+  Events events_;
   std::uint64_t last_ = 0;  // numbers handlers and waiters in the order in which they came
   std::size_t sweep_at_ = 64;
 };
@@ -294,19 +303,31 @@ namespace detail {
 
 inline void Signals::add(std::string_view event, std::unique_ptr<Handler> handler) {
   const EventName name(event, EventName::Pattern::parameter);
-  events_[name.key()].handlers.push_back({++last_, std::move(handler), name.is_pattern()});
+  make(name.key()).handlers.push_back({++last_, std::move(handler), name.is_pattern()});
+}
+
+/// The event of this name, made where there is none.
+inline Signals::Event& Signals::make(const std::string& key) {
+  if (Event* const found = find(key)) return *found;
+  names_.reserve();
+  auto* made = new Event(key);
+  names_.add(*made);
+  events_.push_back(*made);
+  return *made;
 }
 
 inline std::unique_ptr<SignalHub> Signals::copy_for(Loop& loop) const {
   std::unique_ptr<SignalHub> made(new Signals(loop));
   Signals& copies = static_cast<Signals&>(*made);
-  for (const auto& [key, event] : events_) {
+  for (const Link* link = events_.begin(); link != events_.end(); link = link->next) {
+    const Event& event = static_cast<const Event&>(*link);
     for (const auto& [order, handler, wants_parameter] : event.handlers) {
       auto [copy, is_for_all] = handler->copy();
       if (copy) {
-        copies.events_[key].handlers.push_back({order, std::move(copy), wants_parameter});
+        copies.make(event.name).handlers.push_back({order, std::move(copy), wants_parameter});
       } else if (is_for_all) {
-        raise<InvalidState>({"the handler of '", key, "' cannot be copied for each worker: mark it with errand::once"});
+        raise<InvalidState>(
+            {"the handler of '", event.name, "' cannot be copied for each worker: mark it with errand::once"});
       }
     }
   }
@@ -330,7 +351,8 @@ inline void Signals::report(const TaskFailure& failure) {
 
 inline void Signals::clear() noexcept {
   for (Handlers gone;; gone.clear()) {
-    for (auto& [key, event] : events_) {
+    for (Link* link = events_.begin(); link != events_.end(); link = link->next) {
+      Event& event = at(*link);
       std::move(event.handlers.begin(), event.handlers.end(), std::back_inserter(gone));
       event.handlers.clear();
     }
@@ -340,21 +362,23 @@ inline void Signals::clear() noexcept {
 
 /// Where waiters stand. Events that everybody has left are dropped from time to time.
 inline List& Signals::waiters(const std::string& key) {
-  if (const auto found = events_.find(key); found != events_.end()) return found->second.waiters.list();
-  if (events_.size() >= sweep_at_) {
-    std::erase_if(events_, [](const auto& entry) { return !entry.second.is_heard(); });
-    sweep_at_ = std::max<std::size_t>(64, 2 * events_.size());
+  if (names_.size() >= sweep_at_ && !find(key)) {
+    for (Link* link = events_.begin(); link != events_.end();) {
+      Event& event = at(*link);
+      link = link->next;
+      if (!event.is_heard()) drop(event);
+    }
+    sweep_at_ = std::max<std::size_t>(64, 2 * names_.size());
   }
-  return events_[key].waiters.list();
+  return make(key).waiters.list();
 }
 
 /// Wakes all that wait at this moment, for the event or for `*`, in the order in which they began to.
 inline void Signals::wake(const EventName& name, const std::shared_ptr<const Signal>& signal) {
-  const auto exact = events_.find(name.text());
-  const auto any = events_.find(name.any());
-  const auto first = [this](auto place) -> EventWaitBase* {
-    if (place == events_.end() || place->second.waiters.empty()) return nullptr;
-    return &place->second.waiters.template first<EventWaitBase>();
+  Event* const exact = find(name.text());
+  Event* const any = find(name.any());
+  const auto first = [](Event* event) {
+    return event && !event->waiters.empty() ? &event->waiters.first<EventWaitBase>() : nullptr;
   };
   std::shared_ptr<const Signal> with_parameter;
   for (;;) {

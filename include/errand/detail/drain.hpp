@@ -9,36 +9,55 @@
 
 namespace errand::detail {
 
-/// A wait that is given up at a deadline. Gives whether it came to its end.
+/// A time-out, of one wait after the other.
+class Limit {
+ public:
+  Limit(Loop& loop, Clock::time_point until) { deadline_.arm(loop, until); }
+
+ private:
+  template <class>
+  friend class Limited;
+
+  static void come(void* self) noexcept {
+    Limit& limit = *static_cast<Limit*>(self);
+    limit.is_over_ = true;
+    if (limit.waiter_ && limit.waiter_->linked()) {
+      limit.has_ended_wait_ = true;
+      limit.waiter_->wake();
+    }
+  }
+
+  Waiter* waiter_ = nullptr;
+  bool is_over_ = false;
+  bool has_ended_wait_ = false;
+  Deadline deadline_{&come, this};
+};
+
+/// A wait under a time-out. Gives whether it came to its end.
 template <class Wait>
 class Limited final : public Wait {
  public:
   template <class... Args>
-  explicit Limited(Clock::time_point until, Args&&... args) : Wait(std::forward<Args>(args)...), until_(until) {}
+  explicit Limited(Limit& limit, Args&&... args) : Wait(std::forward<Args>(args)...), limit_(limit) {}
+  Limited(const Limited&) = delete;
+  ~Limited() { limit_.waiter_ = nullptr; }
 
   template <class P>
   bool await_suspend(std::coroutine_handle<P> awaiting) {
-    deadline_.arm(*awaiting.promise().chain->loop, until_);
-    return Wait::await_suspend(awaiting);
+    this->chain_ = awaiting.promise().chain;
+    limit_.waiter_ = this;
+    limit_.has_ended_wait_ = limit_.is_over_;
+    return !limit_.is_over_ && Wait::await_suspend(awaiting);
   }
   bool await_resume() {
-    deadline_.disarm();
-    if (given_up_ && !this->chain_->may_suspend()) given_up_ = false;  // a request in the same turn comes first
+    const bool in_time =
+        !limit_.has_ended_wait_ || !this->chain_->may_suspend();  // a request of the same turn is first
     Wait::await_resume();
-    return !given_up_;
+    return in_time;
   }
 
  private:
-  static void give_up(void* self) noexcept {
-    Limited& wait = *static_cast<Limited*>(self);
-    if (!wait.linked()) return;
-    wait.given_up_ = true;
-    wait.wake();
-  }
-
-  const Clock::time_point until_;
-  bool given_up_ = false;
-  Deadline deadline_{&give_up, this};
+  Limit& limit_;
 };
 
 /// Waits until no task is pending whose id is at most `upto`, but for one.
@@ -60,6 +79,7 @@ class Drained : public Drain {
 /// Asks all tasks but one to end that have not been asked, and waits for their end; then those that were added
 /// meanwhile, until none is left. False where some are when the time is over.
 ERRAND_COLD inline Coro<bool> drain(Loop& loop, TaskBase* except, Clock::time_point until) {
+  Limit limit(loop, until);
   for (;;) {
     bool any = false;
     for (Link* link = loop.pending.begin(); link != loop.pending.end(); link = link->next) {
@@ -71,7 +91,7 @@ ERRAND_COLD inline Coro<bool> drain(Loop& loop, TaskBase* except, Clock::time_po
       if (task.state == Chain::State::created && !task.Node::linked()) loop.make_ready(static_cast<Chain&>(task));
     }
     if (!any) co_return true;
-    const bool drained = co_await Limited<Drained>(until, loop, except);
+    const bool drained = co_await Limited<Drained>(limit, loop, except);
     if (!drained) co_return false;
   }
 }
