@@ -43,11 +43,11 @@ class Limited final : public Wait {
   ~Limited() { limit_.waiter_ = nullptr; }
 
   template <class P>
-  bool await_suspend(std::coroutine_handle<P> awaiting) {
+  void await_suspend(std::coroutine_handle<P> awaiting) {
     this->chain_ = awaiting.promise().chain;
     limit_.waiter_ = this;
     limit_.has_ended_wait_ = limit_.is_over_;
-    return !limit_.is_over_ && Wait::await_suspend(awaiting);
+    if (!limit_.is_over_) Wait::await_suspend(awaiting);
   }
   bool await_resume() {
     const bool in_time =
