@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: MIT
+// Small programs that together use all of the library, each ended after every turn, and starved of memory at every
+// allocation. Nothing may leak, be destroyed twice or in another thread, and no App may be left unfit for work.
+//
+//   check [short | CASE | SCENARIO [ALLOCATION [HOW_MANY]]]
+//
+// Build it with -DERRAND_KEEP_BLOCKS=0, so that every block of the library is an allocation, and with sanitizers.
+#include <algorithm>
+#include <cstring>
+#include <iostream>
+#include <limits>
+#include <streambuf>
+
+#include "cases.hpp"
+#include "lifecycle.hpp"
+#include "many.hpp"
+#include "primitives.hpp"
+#include "tasks.hpp"
+#include "threads.hpp"
+
+namespace scenarios {
+namespace {
+
+constexpr long to_the_end = std::numeric_limits<long>::max();
+
+/// What stands on std::cerr when there is nowhere else to tell of an error.
+class CountedLines : public std::streambuf {
+ public:
+  int lines = 0;
+
+ protected:
+  int_type overflow(int_type c) override {
+    lines += c == '\n';
+    return traits_type::not_eof(c);
+  }
+  std::streamsize xsputn(const char* text, std::streamsize n) override {
+    lines += static_cast<int>(std::count(text, text + n, '\n'));
+    return n;
+  }
+};
+CountedLines told;
+
+// What a pass is about, for the last words of a program that must not end here.
+const char* scenario = "";
+const char* kind = "";
+long where = 0, until = 0;
+
+void say_where() { std::printf("FAILED %s: %s %ld .. %ld\n", scenario, kind, where, until); }
+
+struct Figures {
+  int cases = 0;
+  int scenarios = 0;
+  long steps = 0, allocations = 0, refused = 0;
+  bool failed = false;
+} figures;
+
+/// Who goes first at the end.
+enum class Order { app, kept };
+
+/// One pass over a scenario: nothing of it may be left afterwards.
+template <class Pass>
+void pass(const char* what, const Scenario& of, long from, long to, Order order, Pass its_pass) {
+  kind = what;
+  where = from;
+  until = to;
+  complaints = 0;
+  told.lines = 0;
+  Tracked::count = 0;
+  const long blocks = memory::live;
+  {
+    World world(of.options.has_threads);
+    its_pass(world);
+    if (order == Order::kept) world.end_kept();
+    world.end_app();
+    world.end_kept();
+    memory::refuse_none();
+  }
+  if (Tracked::count != 0) complain("objects are left, or were destroyed too often");
+  if (memory::live != blocks) complain("memory is left");
+  if (complaints == 0) return;
+  figures.failed = true;
+  say_where();
+}
+
+/// Whether the scenario may, and the App may, end in this order.
+std::vector<Order> orders(const Scenario& of) {
+  if (of.options.ends == Ends::app) return {Order::app};
+  if (of.options.ends == Ends::kept) return {Order::kept};
+  return {Order::app, Order::kept};
+}
+
+/// Turns of a host, until the run is over or throws, no more than so many; how many.
+long turns(const Scenario& of, World& world, long most) {
+  for (long n = 0; n < most; ++n) {
+    try {
+      if (!world.app().poll()) return n;
+    } catch (const std::exception&) {
+      world.saw();
+      return n;
+    }
+    if (n == 300 && !of.options.has_threads) world.app().stop();
+    if (of.options.has_threads) std::this_thread::sleep_for(50us);
+    if (n == 2000) {
+      complain("it never ends");
+      return n;
+    }
+  }
+  return most;
+}
+
+/// Ends the App after every number of turns; with memory, and without any.
+void tear_down(const Scenario& of) {
+  for (const Order order : orders(of)) {
+    for (const bool starved : {false, true}) {
+      bool is_over = false;
+      for (long n = 0; !is_over; ++n) {
+        pass(starved ? "torn down without memory after turn" : "torn down after turn", of, n, n, order,
+             [&](World& world) {
+               world.make_app();
+               of.build(world);
+               is_over = turns(of, world, n) < n || n > 400;
+               if (starved) memory::refuse(1, to_the_end);
+             });
+        ++figures.steps;
+      }
+    }
+  }
+}
+
+Coro<int> probe(App& app) {
+  const Tracked local;
+  const auto task = app.add_task(give({}, 7, 0s), "probe");
+  co_return co_await task;
+}
+
+/// After a lack of memory: names that were given are those of tasks, and the App works.
+void check_fit(const Scenario& of, World& world) {
+  App& app = world.app();
+  for (const char* name : names) {
+    if (const auto task = app.find_task(name)) {
+      (void)task.status();
+      if (task.name().empty()) complain("a task has lost its name");
+    }
+  }
+  for (const Task<>& task : app.tasks()) {
+    bool found = false;
+    for (const char* name : names) found |= app.find_task(name) == task;
+    if (!found) complain("a task is registered under no name");
+  }
+  try {
+    if (app.run(probe(app)) != 7) complain("the App does not work any more");
+  } catch (const std::exception& error) {
+    if (of.options.fails) return;
+    complain("the App does not run any more:");
+    complain(error.what());
+  }
+  if (!app.all_tasks().empty()) complain("tasks are left after a run");
+}
+
+/// Refuses allocations, from one to another. False where none was asked for.
+bool starve(const Scenario& of, long from, long to, bool by_host, Order order) {
+  bool refused = false;
+  pass(by_host ? "polled, without allocations" : "without allocations", of, from, to, order, [&](World& world) {
+    bool built = false;
+    memory::refuse(from, to);
+    try {
+      world.make_app();
+      of.build(world);
+      built = true;
+    } catch (const std::bad_alloc&) {
+      world.saw();
+    }
+    if (built) {
+      try {
+        if (by_host) {
+          turns(of, world, to_the_end);
+        } else if (of.options.run) {
+          of.options.run(world);
+        } else {
+          world.app().run();
+        }
+      } catch (const std::exception&) {
+        world.saw();
+      }
+    }
+    refused = memory::refused > 0;
+    figures.refused += memory::refused;
+    if (world.began && !world.app().all_tasks().empty()) complain("tasks are left after the run");
+    if (to == to_the_end) return;  // the App ends without memory
+    memory::refuse_none();
+    if (!world.has_app()) return;
+    check_fit(of, world);
+    if (order == Order::kept) world.end_kept();
+    world.end_app();  // reports what nobody has looked at
+    if (refused && to == from && world.out_of_memory == 0 && told.lines == 0) {
+      if (!of.options.may_be_quiet) complain("nobody was told of the lack of memory");
+    }
+  });
+  return refused;
+}
+
+void starve_all(const Scenario& of, bool complete) {
+  const long windows[] = {1, 2, 5, to_the_end};
+  for (const Order order : orders(of)) {
+    for (const bool by_host : {false, true}) {
+      if (by_host && of.options.run) continue;
+      for (const long window : windows) {
+        if (!complete && (by_host || order != orders(of).front()) && window != 1) continue;
+        long k = 1;
+        while (starve(of, k, window == to_the_end ? to_the_end : k + window - 1, by_host, order)) ++k;
+        if (window == 1 && !by_host && order == orders(of).front()) figures.allocations += k - 1;
+      }
+    }
+  }
+}
+
+const Scenario all[] = {
+    {"kinds_of_work", &kinds_of_work},
+    {"taken_names", &taken_names},
+    {"cancelled_tasks", &cancelled_tasks, {.may_be_quiet = true}},
+    {"aborted_tasks", &aborted_tasks},
+    {"failures", &failures},
+    {"callbacks", &callbacks},
+    {"results", &results},
+    {"nested", &nested, {.may_be_quiet = true}},
+    {"shut_down", &shut_down},
+    {"looked_at", &looked_at, {.may_be_quiet = true}},
+    {"listeners", &listeners},
+    {"failing_start", &failing_start, {.fails = true}},
+    {"failing_stop", &failing_stop, {.fails = true}},
+    {"standing", &standing},
+    {"deadlocked", &deadlocked, {.fails = true, .run = &run_to_deadlock}},
+    {"has_main", &has_main, {.run = &run_main}},
+    {"signals", &signals},
+    {"failing_handler", &failing_handler},
+    {"gathers", &gathers, {.may_be_quiet = true}},
+    {"settled", &settled, {.may_be_quiet = true}},
+    {"races", &races, {.ends = Ends::either, .may_be_quiet = true}},
+    {"observers", &observers, {.may_be_quiet = true}},
+    {"groups", &groups},
+    {"cancelled_groups", &cancelled_groups, {.may_be_quiet = true}},
+    {"cleanups", &cleanups, {.may_be_quiet = true}},
+    {"timeouts", &timeouts, {.ends = Ends::either}},
+    {"generators", &generators, {.may_be_quiet = true}},
+    {"meetings", &meetings, {.ends = Ends::either, .may_be_quiet = true}},
+    {"permits", &permits, {.may_be_quiet = true}},
+    {"bounded_queue", &bounded_queue, {.ends = Ends::either}},
+    {"unbounded_queue", &unbounded_queue, {.ends = Ends::either}},
+    {"futures", &futures, {.ends = Ends::either}},
+    {"times", &times},
+    {"foreign", &foreign, {.has_threads = true, .ends = Ends::either, .may_be_quiet = true}},
+    {"thread_calls", &thread_calls, {.has_threads = true, .may_be_quiet = true}},
+    {"submitted", &submitted, {.has_threads = true, .ends = Ends::kept, .may_be_quiet = true}},
+    {"shared_future", &shared_future, {.has_threads = true, .ends = Ends::either}},
+    {"workers", &workers, {.has_threads = true, .run = &run_workers}},
+};
+
+/// The cases, each with an App of its own; where a name is given, those that it begins.
+void check_cases(const char* only) {
+  static const Scenario none = {"", nullptr};
+  for (const Case& one : cases) {
+    if (only && std::strncmp(only, one.name, std::strlen(only)) != 0) continue;
+    scenario = one.name;
+    pass("case", none, 0, 0, Order::app, [&one](World& world) {
+      world.make_app();
+      one.check(world.app(), world);
+    });
+    ++figures.cases;
+  }
+}
+
+int check(int argc, char** argv) {
+  const bool is_short = argc > 1 && std::strcmp(argv[1], "short") == 0;
+  const char* const only = argc > 1 && !is_short ? argv[1] : nullptr;
+  std::cerr.rdbuf(&told);
+  std::set_terminate([] {
+    say_where();
+    std::fflush(stdout);
+    std::abort();
+  });
+  check_cases(only);
+  for (const Scenario& of : all) {
+    if (only && std::strcmp(only, of.name) != 0) continue;
+    ++figures.scenarios;
+    scenario = of.name;
+    if (argc > 2) {
+      const long from = std::atol(argv[2]), count = argc > 3 ? std::atol(argv[3]) : 1;
+      starve(of, from, count > 0 ? from + count - 1 : to_the_end, argc > 4, orders(of).front());
+      continue;
+    }
+    tear_down(of);
+    starve_all(of, !is_short);
+  }
+  std::printf("%d cases; %d scenarios: torn down at %ld steps, starved at each of %ld allocations, %ld times in all\n",
+              figures.cases, figures.scenarios, figures.steps, figures.allocations, figures.refused);
+  return figures.failed ? 1 : 0;
+}
+
+}  // namespace
+}  // namespace scenarios
+
+int main(int argc, char** argv) { return scenarios::check(argc, argv); }

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <coroutine>
+
+#include "world.hpp"
+
+namespace scenarios {
+
+/// Tasks that wait for each other.
+inline void meetings(World& world) {
+  App& app = world.app();
+  auto& event = world.keep<errand::Event>();
+  auto& condition = world.keep<errand::Condition>();
+  auto& barrier = world.keep<errand::Barrier>(3u);
+  auto& ready = world.keep<int>(0);
+  const auto work = [&event, &condition, &barrier, &ready, held = Tracked()]() -> Coro<> {
+    const Tracked local;
+    co_await event.wait();
+    co_await barrier.wait();
+    ++ready;
+    condition.notify_one();
+    const auto all = [&ready] { return ready == 3; };
+    co_await condition.wait(all);
+    condition.notify_all();
+    held.use();
+  };
+  for (int i = 0; i < 3; ++i) app.add_task(work);
+  auto cancelled = app.add_task([&condition, held = Tracked()]() -> Coro<> { co_await condition.wait(); });
+  auto aborted = app.add_task([&event, held = Tracked()]() -> Coro<> { co_await event.wait(); });
+  app.call_later(1ms, [cancelled, aborted, &event, held = Tracked()]() mutable {
+    cancelled.cancel(why);
+    event.set();
+    aborted.abort();
+  });
+}
+
+/// Guards and permits, held, handed on, and left.
+inline void permits(World& world) {
+  App& app = world.app();
+  auto& lock = world.keep<errand::Lock>();
+  auto& semaphore = world.keep<errand::Semaphore>(1u);
+  const auto work = [&lock, &semaphore, held = Tracked()](nanoseconds delay) -> Coro<> {
+    auto guard = co_await lock.acquire();
+    const Tracked local;
+    co_await errand::sleep(delay);
+    const auto permit = co_await semaphore.acquire();
+    guard.release();
+    co_await errand::sleep(delay);
+    held.use();
+  };
+  auto& works = world.keep<std::decay_t<decltype(work)>>(work);
+  std::vector<Task<>> tasks;
+  for (int i = 0; i < 5; ++i) tasks.push_back(app.add_task(works(2ms)));
+  app.call_later(1ms, [aborted = tasks[0], cancelled = tasks[2]]() mutable {
+    cancelled.cancel();
+    aborted.abort();
+  });
+  app.call_later(4ms, [cancelled = tasks[3]]() mutable { cancelled.cancel(why); });
+}
+
+/// A queue with room for two, of items whose move can fail, closed in the end.
+inline void bounded_queue(World& world) {
+  App& app = world.app();
+  auto& queue = world.keep<errand::Queue<Heavy>>(2u);
+  const auto put = [&world, &queue, held = Tracked()](int n) -> Coro<> {
+    try {
+      for (int i = 0; i < n; ++i) co_await queue.put(Heavy());
+    } catch (const std::exception&) {
+      world.saw();
+    }
+    held.use();
+  };
+  const auto get = [&world, &queue, held = Tracked()]() -> Coro<> {
+    try {
+      for (;;) {
+        const Heavy item = co_await queue.get();
+        co_await errand::sleep(1ms);
+        queue.task_done();
+      }
+    } catch (const std::exception&) {
+      world.saw();
+    }
+    held.use();
+  };
+  auto& puts = world.keep<std::decay_t<decltype(put)>>(put);
+  app.add_task(puts(4));
+  app.add_task(puts(3));
+  app.add_task(get);
+  auto cancelled = app.add_task(puts(9));
+  app.call_later(2ms, [cancelled]() mutable { cancelled.cancel(); });
+  auto joiner = app.add_task([&queue, held = Tracked()]() -> Coro<> { co_await queue.join(); });
+  app.call_later(20ms, [&queue, joiner, held = Tracked()]() mutable {
+    queue.close();
+    joiner.cancel();
+  });
+}
+
+/// A queue without a bound, whose getters are aborted while an item is on its way to them.
+inline void unbounded_queue(World& world) {
+  App& app = world.app();
+  auto& queue = world.keep<errand::Queue<Tracked>>();
+  auto& heavy = world.keep<errand::Queue<Heavy>>();
+  std::vector<Task<>> getters;
+  for (int i = 0; i < 3; ++i) {
+    getters.push_back(app.add_task([&queue, &heavy, held = Tracked()]() -> Coro<> {
+      for (int n = 0; n < 3; ++n) {
+        (co_await queue.get()).use();
+        co_await heavy.get();
+      }
+    }));
+  }
+  app.call_later(1ms, [&queue, &heavy, getters, held = Tracked()]() mutable {
+    for (int i = 0; i < 6; ++i) {
+      queue.try_put(held);
+      heavy.try_put(Heavy());
+    }
+    getters[0].abort();
+    getters[1].cancel();
+  });
+  app.call_later(2ms, [&queue, &heavy, held = Tracked()] {
+    queue.close();
+    heavy.close();
+  });
+}
+
+/// Futures that are set, fail, are cancelled, and end while they are awaited.
+inline void futures(World& world) {
+  App& app = world.app();
+  auto& value = world.keep<errand::Future<Heavy>>();
+  auto& error = world.keep<errand::Future<>>();
+  auto& cancelled = world.keep<errand::Future<int>>();
+  auto& ended = world.keep<std::optional<errand::Future<>>>(std::in_place);
+  for (int i = 0; i < 2; ++i) {
+    app.add_task([&world, &value, &error, &cancelled, &ended, held = Tracked()]() -> Coro<> {
+      expect((co_await value).value() == 1, "futures: a wrong value");
+      try {
+        co_await error;
+      } catch (const std::exception&) {
+        world.saw();
+      }
+      try {
+        co_await cancelled;
+      } catch (const std::exception&) {
+        world.saw();
+      }
+      try {
+        if (ended) co_await *ended;
+      } catch (const std::exception&) {
+        world.saw();
+      }
+      held.use();
+    });
+  }
+  app.add_task([&value, &cancelled, &ended, &error, held = Tracked()]() -> Coro<> {
+    co_await errand::sleep(1ms);
+    value.set_result(Heavy());
+    co_await errand::sleep(1ms);
+    error.set_exception(std::runtime_error("an error of a future, told at some length"));
+    co_await errand::sleep(1ms);
+    cancelled.cancel(why);
+    co_await errand::sleep(1ms);
+    ended.reset();
+  });
+}
+
+/// Time, in all its forms.
+inline void times(World& world) {
+  App& app = world.app();
+  app.add_task([held = Tracked()]() -> Coro<> {
+    auto interval = errand::every(2ms, errand::MissedTick::burst);
+    for (int i = 0; i < 3; ++i) {
+      co_await interval.tick();
+      co_await errand::sleep(3ms);
+    }
+    co_await errand::sleep_until(errand::Clock::time_point(50ms));
+    co_await errand::sleep(-1s);
+    held.use();
+  });
+  std::vector<Task<>> sleepers;
+  for (int i = 0; i < 40; ++i) sleepers.push_back(app.add_task(hold({}, std::chrono::milliseconds(i % 7))));
+  app.call_later(3ms, [sleepers, held = Tracked()]() mutable {
+    for (std::size_t i = 0; i < sleepers.size(); i += 3) sleepers[i].cancel();
+  });
+}
+
+/// An awaitable that is not the library's: who calls `resume` ends its await.
+class Foreign {
+ public:
+  Foreign() = default;
+  Foreign(const Foreign&) = delete;
+  ~Foreign() { resume(); }
+
+  class Wait {
+   public:
+    explicit Wait(Foreign& foreign) : foreign_(foreign) {}
+    bool await_ready() const noexcept { return false; }
+    void await_suspend(std::coroutine_handle<> handle) {
+      held_.use();
+      foreign_.waiting_.push_back(handle);
+    }
+    Heavy await_resume() const {
+      held_.use();
+      return Heavy();
+    }
+
+   private:
+    Foreign& foreign_;
+    Tracked held_;
+  };
+  Wait wait() { return Wait(*this); }
+  void resume() {
+    while (!waiting_.empty()) {
+      const auto handle = waiting_.back();
+      waiting_.pop_back();
+      handle.resume();
+    }
+  }
+
+ private:
+  std::vector<std::coroutine_handle<>> waiting_;
+};
+inline void foreign(World& world) {
+  App& app = world.app();
+  auto& other = world.keep<Foreign>();
+  const auto work = [&other, held = Tracked()]() -> Coro<> {
+    const Tracked local;
+    expect((co_await other.wait()).value() == 1, "foreign: a wrong value");
+    held.use();
+  };
+  auto& tasks = world.keep<std::vector<Task<>>>();
+  app.call_later(1ms, [&tasks] {
+    if (tasks.size() < 3) return;
+    tasks[1].abort();
+    tasks[2].cancel(why);
+  });
+  app.call_later(3ms, [&other, held = Tracked()] {
+    other.resume();
+    held.use();
+  });
+  for (int i = 0; i < 3; ++i) tasks.push_back(app.add_task(work));
+}
+
+}  // namespace scenarios

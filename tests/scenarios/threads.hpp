@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <future>
+#include <stop_token>
+#include <thread>
+
+#include "world.hpp"
+
+namespace scenarios {
+
+/// A thread that is waited for.
+class Joined {
+ public:
+  template <class F>
+  explicit Joined(F&& f) : thread_(std::forward<F>(f)) {}
+  ~Joined() { thread_.join(); }
+
+ private:
+  std::thread thread_;
+};
+
+/// Calls on threads: with results, with errors, left alone.
+inline void thread_calls(World& world) {
+  App& app = world.app();
+  app.add_task([&world, held = Tracked()]() -> Coro<> {
+    const Tracked travels(Tracked::anywhere);
+    const auto call = [travels](Tracked argument) {
+      argument.use();
+      return argument.value();
+    };
+    expect(co_await errand::to_thread(call, travels) == 1, "thread_calls: a wrong result");
+    const auto fails = [held]() -> Heavy {
+      held.use();
+      throw std::runtime_error("an error of a thread");
+    };
+    co_await settle(world, errand::to_thread(fails));
+    held.use();
+  });
+  auto left = app.add_task([held = Tracked()]() -> Coro<> {
+    const auto slow = [held] {
+      std::this_thread::sleep_for(2ms);
+      held.use();
+    };
+    co_await errand::to_thread(slow);
+  });
+  app.call_later(1ms, [left]() mutable { left.cancel(why); });
+}
+
+/// Work that another thread submits and posts, while a KeepAlive holds the App.
+inline void submitted(World& world) {
+  App& app = world.app();
+  auto& alive = world.keep<errand::KeepAlive>(app.keep_alive());
+  world.keep<Joined>([&app, &alive, &world] {
+    try {
+      auto future = app.submit(
+          [held = Tracked(Tracked::anywhere)]() -> Coro<int> {
+            co_await errand::yield();
+            held.use();
+            co_return 1;
+          },
+          names[0]);
+      app.submit(give(Tracked(Tracked::anywhere), 2, 1h), names[1]);
+      app.post([held = Tracked(Tracked::anywhere)] { held.use(); });
+    } catch (...) {
+      world.saw();
+    }
+    alive.release();
+  });
+  app.call_later(5ms, [&app] { app.stop(); });
+}
+
+/// A future that another thread sets.
+inline void shared_future(World& world) {
+  App& app = world.app();
+  const auto future = errand::Future<Heavy>::shared();
+  const auto never = errand::Future<>::shared();
+  auto& thread = world.keep<std::optional<Joined>>();
+  app.add_task([&world, &thread, future, never, held = Tracked()]() -> Coro<> {
+    thread.emplace([&world, future] {
+      try {
+        expect(future.set_result(Heavy()), "shared_future: done already");
+      } catch (...) {
+        world.saw();
+        future.cancel();
+      }
+    });
+    co_await settle(world, future);
+    co_await settle(world, errand::wait_for(never, 1ms));
+    held.use();
+  });
+}
+
+/// Two workers, with a listener, a handler and a task that are copied for each.
+inline void workers(World& world) {
+  App& app = world.app();
+  app.before_server_start([held = Tracked(Tracked::anywhere)] { held.use(); });
+  app.add_signal("a.b.c", [held = Tracked(Tracked::anywhere)] { held.use(); });
+  app.before_server_stop(errand::once([held = Tracked()] { held.use(); }));
+  app.add_task(
+      [held = Tracked(Tracked::anywhere)](App& its_app) -> Coro<> {
+        const Tracked local;
+        its_app.dispatch("a.b.c");
+        co_await errand::sleep(1ms);
+        held.use();
+        its_app.stop();
+      },
+      names[0]);
+}
+inline void run_workers(World& world) { world.app().run({.workers = 2}); }
+
+}  // namespace scenarios
