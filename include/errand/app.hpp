@@ -547,14 +547,19 @@ ERRAND_COLD inline void App::begin(detail::TaskHandle main, RunOptions options, 
     detail::raise<InvalidState>(
         {"App '", name_, "' has a Reactor or a ManualClock, and so can run with one worker only"});
   }
+  if (options.handle_signals) interrupts_.emplace();
+  try {
+    life_.begin(std::move(main), worker_ == 0, options.workers > 1 ? others : nullptr);
+  } catch (...) {
+    interrupts_.reset();
+    throw;
+  }
   options_ = options;
   interrupts_seen_ = 0;
-  if (options.handle_signals) interrupts_.emplace();
   detail::Inbox& inbox = *loop_->inbox;
   stop_after_turn_ = worker_ == 0 && inbox.take_stop() && !has_run_;
   has_run_ = true;
   inbox.open();
-  life_.begin(std::move(main), worker_ == 0, options.workers > 1 ? others : nullptr);
 }
 
 inline bool App::turn(bool is_polled) {

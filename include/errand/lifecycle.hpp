@@ -55,16 +55,17 @@ class Lifecycle {
   bool has_ended() const noexcept { return stage_ == Stage::ended || task_.state()->done(); }
   bool in_run() const noexcept { return stage_ != Stage::idle; }
 
-  /// Begins a run. `main` is queued once everything has started. The other workers, if any, are the first one's.
+  /// Begins a run. `main` is queued once everything has started. The other workers, if any, are the first one's. Throws
+  /// `std::bad_alloc`; nothing has begun then.
   ERRAND_COLD void begin(TaskHandle main, bool is_first_worker, OtherWorkers* others) {
     is_first_worker_ = is_first_worker;
     others_ = others;
+    task_ = start_hidden(loop_, live(), "the App's lifecycle");
     stage_ = Stage::starting;
     loop_.open = stop_ = expired_ = false;
     error_ = nullptr;
     main_ = std::move(main);
     proceed_.clear();
-    task_ = start_hidden(loop_, live(), "the App's lifecycle");
   }
 
   /// Ends the start, or the time in between, and goes on with the stop.

@@ -54,7 +54,12 @@ ERRAND_COLD TaskHandle start_hidden(Loop& loop, Coro<T> coro, const char* name) 
   auto* task = new TaskState<T>(loop, *coro.release());
   task->join(loop.hidden);
   TaskHandle handle(task);
-  task->details().name = name;
+  try {
+    task->details().name = name;
+  } catch (...) {
+    task->end_standing();
+    throw;
+  }
   if (loop.closing) {
     task->end_standing();
   } else {
