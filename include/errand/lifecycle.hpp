@@ -283,8 +283,14 @@ ERRAND_COLD inline void Lifecycle::abort_tasks(bool report) noexcept {
 }
 
 ERRAND_COLD inline void Lifecycle::report_standing(TaskBase& task) noexcept {
-  const std::string message = text({"task '", task.name(), "' was still standing at the end of the graceful timeout"});
-  loop_.host->report(&task, std::make_exception_ptr(TimeoutError(message)));
+  std::exception_ptr error;
+  try {
+    error = std::make_exception_ptr(
+        TimeoutError(text({"task '", task.name(), "' was still standing at the end of the graceful timeout"})));
+  } catch (...) {  // no memory
+    error = std::current_exception();
+  }
+  loop_.host->report(&task, std::move(error));
 }
 
 }  // namespace detail
