@@ -155,7 +155,7 @@ ERRAND_NOINLINE inline void Chain::throw_interruption() {
 }
 
 /// The request has reached its task, or a branch of it; gives its reason.
-inline std::string Chain::take_request() {
+inline std::string Chain::take_request() noexcept {
   const std::uint8_t taken = flags & asked;
   flags &= static_cast<std::uint8_t>(~(asked | interrupted));
   for (Chain* chain = this; chain->flags & is_branch;) {
@@ -164,7 +164,12 @@ inline std::string Chain::take_request() {
     branch->owner->unthrown_ &= static_cast<std::uint8_t>(~taken);
     chain = &branch->above();
   }
-  return taken & asked_by_task ? root().request_reason() : std::string();
+  if (!(taken & asked_by_task)) return {};
+  try {
+    return root().request_reason();
+  } catch (...) {  // no memory: it goes without the reason
+    return {};
+  }
 }
 
 /// Visits this chain and, where `visit` says so, what its wait is for: the members, if they are to be visited too, then

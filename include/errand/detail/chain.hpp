@@ -164,7 +164,7 @@ class Chain : public Node {
   /// Whether it does not wait for branches or members.
   bool stands_alone() const noexcept;
   ~Chain() = default;
-  std::string take_request();
+  std::string take_request() noexcept;
 
  private:
   template <bool with_members, class Visit>
