@@ -798,10 +798,12 @@ std::future<typename detail::WorkTraits<Work&&>::Value> App::submit(Work&& work,
   std::future<T> future = submission.future();
   auto begin = [this, work = std::decay_t<Work>(std::forward<Work>(work)), name, submission]() mutable {
     if (life_.stage() >= detail::Lifecycle::Stage::stopping) return;
+    Task<T> task;
     try {
-      Task<T> task = add_task(std::move(work), name);
+      task = add_task(std::move(work), name);
       task.add_done_callback([submission](Task<T> done) mutable { submission.set(std::move(done)); });
     } catch (...) {
+      if (task) task.abort();
       submission.fail(std::current_exception());
     }
   };

@@ -42,7 +42,12 @@ class Submission {
   struct Shared {
     explicit Shared(std::string its_name) : name(std::move(its_name)) {}
     ~Shared() {
-      if (!is_set) promise.set_exception(std::make_exception_ptr(TaskCancelled(name)));
+      if (is_set) return;
+      try {
+        promise.set_exception(std::make_exception_ptr(TaskCancelled(name)));
+      } catch (...) {  // no memory
+        promise.set_exception(std::current_exception());
+      }
     }
     std::promise<T> promise;
     std::string name;
