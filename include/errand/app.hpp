@@ -619,11 +619,19 @@ inline void App::make_turns() {
 }
 
 ERRAND_COLD inline void App::finish() {
-  while (!loop_->inbox->close_if_empty()) loop_->turn();
-  std::exception_ptr error = life_.finish();
-  loop_->turn();  // who waited for what was destroyed
+  const auto turn = [this] {
+    try {
+      loop_->turn();
+    } catch (...) {  // the clock's
+      life_.fail(std::current_exception());
+    }
+  };
+  while (!loop_->inbox->close_if_empty()) turn();
+  life_.finish();
+  turn();  // who waited for what was destroyed
+  std::exception_ptr error = life_.take_error();
   if (group_ && worker_ == 0) {
-    group_->dissolve();
+    group_->end();
     if (!error) {
       error = group_->error();
     } else if (group_->error() && group_->error() != error) {

@@ -96,19 +96,22 @@ class Lifecycle {
     loop_.wake_all(loop_.thread_waiters);
   }
 
-  /// After the end: gives what `run` is to throw, if anything.
-  ERRAND_COLD std::exception_ptr finish() noexcept {
+  /// After the end, wherever that came.
+  ERRAND_COLD void finish() noexcept {
     if (task_.state() && task_.state()->status == TaskStatus::failed) {
       task_.state()->look();
       fail(task_.state()->error());
     }
     task_ = {};
     main_ = {};
+    listener_ = {};
+    while (!loop_.hidden.empty()) task_of(loop_.hidden.back()).end_standing();
     while (!loop_.pending.empty()) abort_tasks(false);
     stage_ = Stage::idle;
     loop_.open = false;
-    return std::exchange(error_, nullptr);
   }
+  /// What `run` is to throw, if anything.
+  std::exception_ptr take_error() noexcept { return std::exchange(error_, nullptr); }
 
   /// The App is being destroyed.
   ERRAND_COLD void clear() noexcept {

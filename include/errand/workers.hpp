@@ -15,10 +15,6 @@ namespace errand::detail {
 /// The workers of one run: they are stopped together, and the first error of any of them is the run's.
 class WorkerGroup final : public StopGroup, public std::enable_shared_from_this<WorkerGroup> {
  public:
-  ~WorkerGroup() {
-    for (std::thread& thread : threads_) thread.join();
-  }
-
   void add(const std::shared_ptr<Inbox>& inbox) {
     std::lock_guard lock(mutex_);
     inboxes_.push_back(inbox);
@@ -92,8 +88,11 @@ class WorkerGroup final : public StopGroup, public std::enable_shared_from_this<
     WorkerGroup* const group_;
   };
 
-  /// The run is over: nobody stops together any more.
-  void dissolve() noexcept {
+  /// The run is over, for worker 0: waits for the others, and nobody stops together any more.
+  void end() noexcept {
+    stop();
+    for (std::thread& thread : threads_) thread.join();
+    threads_.clear();
     std::lock_guard lock(mutex_);
     for (const auto& inbox : inboxes_) inbox->set_group(nullptr);
     inboxes_.clear();

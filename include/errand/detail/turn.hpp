@@ -47,6 +47,7 @@ inline void Loop::turns() {
 }
 
 ERRAND_NOINLINE inline void Loop::take_due() {
+  current = nullptr;  // the clock may throw
   const Clock::time_point reading = now();
   while (!timers.empty() && timers.next() <= reading) {
     TimerNode& due = timers.pop();
