@@ -65,10 +65,15 @@ class Hold {
 };
 
 template <class W>
+inline constexpr bool is_plain_part = !is_coro<std::remove_cvref_t<std::invoke_result_t<W&>>>;
+template <class T>
+inline constexpr bool is_plain_part<Coro<T>> = false;
+
+template <class W>
 Coro<PartResult<W>> begin_part(W& work) {
   if constexpr (is_coro<W>) {
     return std::move(work);
-  } else if constexpr (is_coro<std::remove_cvref_t<std::invoke_result_t<W&>>>) {
+  } else if constexpr (!is_plain_part<W>) {
     return std::invoke(work);
   } else {
     return [](W& plain) -> Coro<PartResult<W>> { co_return std::invoke(plain); }(work);
@@ -94,7 +99,11 @@ Coro<T> finally(Body body, Cleanup cleanup) {
   std::exception_ptr cleanup_error;
   try {
     const Hold hold(chain);
-    co_await begin_part(cleanup);
+    if constexpr (is_plain_part<Cleanup>) {
+      std::invoke(cleanup);  // which takes no memory for a coroutine
+    } else {
+      co_await begin_part(cleanup);
+    }
   } catch (...) {
     cleanup_error = std::current_exception();
   }
