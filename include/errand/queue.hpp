@@ -26,7 +26,7 @@ template <class T>
 class Queue {
  public:
   /// For so many items; 0: unbounded.
-  explicit Queue(std::size_t capacity = 0) noexcept
+  explicit Queue(std::size_t capacity = 0) noexcept(std::is_nothrow_move_constructible_v<T>)
       : capacity_(capacity > 0 ? capacity : std::numeric_limits<std::size_t>::max()) {}
   Queue(const Queue&) = delete;
   Queue& operator=(const Queue&) = delete;
