@@ -415,10 +415,10 @@ ERRAND_NOINLINE TaskOf<Work&&> App::add_specially(Work&& work, std::string_view 
 inline void App::introduce(detail::TaskBase& task, std::string_view name, NameTaken taken) {
   const bool before_start = !loop_->open && !loop_->closing;
   try {
-    if (!name.empty()) register_task(task, name, taken);
     if (before_start) {
       life_.listeners.add(Phase::before_server_start, *new detail::StartTask(detail::TaskHandle(task)));
     }
+    if (!name.empty()) register_task(task, name, taken);  // last: where it throws, nobody has lost the name
   } catch (...) {
     task.end_standing();
     throw;
@@ -436,8 +436,9 @@ inline detail::TaskBase* App::check_name(std::string_view name, NameTaken taken,
 
 inline void App::register_task(detail::TaskBase& task, std::string_view name, NameTaken taken) {
   const detail::TaskHandle old(registry_.find(name));
-  if (!task.has_name() && !task.is_registered()) task.details().name = name;
+  std::string own = name;
   registry_.add(name, task);
+  if (!task.has_name() && task.details().registrations == 1) task.details().name = std::move(own);
   if (old.state() && taken == NameTaken::cancel) old.state()->cancel({});
 }
 
