@@ -381,14 +381,13 @@ inline void Signals::wake(const EventName& name, const std::shared_ptr<const Sig
     return event && !event->waiters.empty() ? &event->waiters.first<EventWaitBase>() : nullptr;
   };
   std::shared_ptr<const Signal> with_parameter;
+  if (first(any))
+    with_parameter = std::make_shared<const Signal>(Signal{signal->event, name.action(), signal->payload});
   for (;;) {
     EventWaitBase* const one = first(exact);
     EventWaitBase* const other = first(any);
     EventWaitBase* const next = one && (!other || one->order_ < other->order_) ? one : other;
     if (!next) return;
-    if (next == other && !with_parameter) {
-      with_parameter = std::make_shared<const Signal>(Signal{signal->event, name.action(), signal->payload});
-    }
     next->signal_ = next == other ? with_parameter : signal;
     next->deadline_.disarm();
     next->wake();
