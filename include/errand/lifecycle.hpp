@@ -256,6 +256,7 @@ ERRAND_COLD inline Coro<> Lifecycle::stop(Phase phase, const char* signal) {
         listener_.state()->end_standing();
         report_standing(*listener_.state());
       }
+      if (listener_.state()) listener_.state()->end_standing();  // it could not be waited for: no memory, or no clock
     }
     if (error) fail(std::move(error));
     listener_ = {};
