@@ -44,6 +44,10 @@ namespace errand {
 /// Everything but `stop`, `post` and `submit` belongs to the App's thread: the one inside `run` or `poll`, and at other
 /// times whichever single thread uses it; called elsewhere it throws `WrongThread` where that can be seen.
 ///
+/// Callables and arguments are copied or moved in. What that throws, and `std::bad_alloc`, comes out of the call, and
+/// nothing has been added then. Where the App itself lacks memory for a step of a run, `run` ends where it stands and
+/// throws that; the next one works. A destructor of what the App was given, or of a local of its tasks, must not throw.
+///
 /// The destructor ends what still runs: whatever is suspended is destroyed where it stands, without running further. It
 /// must not run inside the App's own `run` or `poll`, and terminates the program there. What was got from an App may
 /// outlive it; what would need the App then throws `InvalidState`.
@@ -72,7 +76,7 @@ class App : private detail::Host {
   ///
   /// Throws `TaskNameInUse` where the name belongs to a task that is pending, unless `taken` says otherwise;
   /// `TaskTypeMismatch` where the task to keep is of another type; `WrongThread`; `std::bad_alloc`. The work is
-  /// destroyed unrun then.
+  /// destroyed unrun then, and a name stays whose it was.
   ///
   ///     errand::Task<int> task = app.add_task(count("a.txt"), "count:a.txt");
   template <class Work>
@@ -204,7 +208,8 @@ class App : private detail::Host {
   void add_signal(std::string_view event, F&& handler);
   /// Wakes everyone who is waiting for the event at this moment, and then runs its handlers, one after the other, in
   /// the task that it returns. A handler that throws fails that task, and the handlers after it don't run. Nobody
-  /// listening is no error; an event is not remembered. Throws `InvalidEvent`.
+  /// listening is no error; an event is not remembered. Throws `InvalidEvent`, and what a copy of the payload throws;
+  /// nobody is woken then.
   Task<> dispatch(std::string_view event, std::any payload = {});
   /// `co_await app.event("my.custom.event")` gives the next signal of that event, one that is dispatched after the
   /// await began; the last part may be `*`. Throws `InvalidEvent`.

@@ -16,7 +16,9 @@ class Loop;
 
 /// Where an App takes its time from, `std::chrono::steady_clock` unless `AppConfig::clock` names another.
 struct ClockSource {
-  /// Never goes back. Called on the App's thread.
+  /// Never goes back. Called on the App's thread. What it throws comes out of the call or the await that needs the
+  /// time; where the loop needs it, `run` ends where it stands and throws that, and so does the `poll` that is under
+  /// way, after which the next one goes on.
   virtual Clock::time_point now() = 0;
   virtual ~ClockSource() = default;
 };

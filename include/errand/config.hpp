@@ -9,7 +9,7 @@
 
 namespace errand {
 
-/// How an App is made.
+/// How an App is made. What `on_failure` and `on_slow_step` throw is swallowed, with a line on `std::cerr`.
 struct AppConfig {
   ClockSource* clock = nullptr;  ///< null: `std::chrono::steady_clock`; must outlive the App
   Reactor* reactor = nullptr;    ///< null: a condition variable; must outlive the App

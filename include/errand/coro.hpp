@@ -16,9 +16,9 @@ namespace errand {
 ///     }
 ///     int n = co_await twice(21);
 ///
-/// `co_await` starts it at once, gives its result, and throws what it throws. It is part of the task that awaits it:
-/// when that is cancelled, `Cancelled` is thrown out of the innermost await. It may be made on any thread, and then
-/// moved to the App's.
+/// `co_await` starts it at once, gives its result, and throws what it throws, or what the move of the result throws. It
+/// is part of the task that awaits it: when that is cancelled, `Cancelled` is thrown out of the innermost await. It may
+/// be made on any thread, and then moved to the App's.
 ///
 /// Dropping a Coro destroys the coroutine and its arguments; no line of its body runs. Coros that hold each other as
 /// arguments are dropped in constant stack: from a depth of 32 on the inner ones go behind the outer ones.

@@ -33,7 +33,8 @@ using PartResult = typename PartWork<std::decay_t<W>>::type;
 
 /// Awaits `body`, then `cleanup`, whatever happens: `body` returns, throws, or is cancelled. The clean-up runs once,
 /// may await, and holds back requests to end meanwhile: they are thrown out of the next await that suspends after it.
-/// Each of the two is a Coro, or a callable that gives one; a clean-up may be a plain function too.
+/// Each of the two is a Coro, or a callable that gives one; a clean-up may be a plain function too, which runs also
+/// where there is no memory for a coroutine.
 ///
 /// Gives what `body` gives, and throws what it throws. An error of the clean-up comes out instead; an error of the body
 /// is reported then. `abort`, and the end of the App, destroy both where they stand.

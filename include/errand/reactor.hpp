@@ -12,7 +12,7 @@ namespace errand {
 struct Reactor {
   /// Returns at the latest at `until`, a time of the App's clock, or after `wake`, also one that came before the call.
   /// An empty `until` sets no limit; one that has passed asks for a look at the I/O without sleeping. Called on the
-  /// App's thread.
+  /// App's thread. What it throws ends `run` where it stands, which throws that.
   virtual void wait(std::optional<Clock::time_point> until) = 0;
 
   /// Ends the `wait` that is under way, or the next one. Called from any thread, also when the first call is put into

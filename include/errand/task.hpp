@@ -63,6 +63,9 @@ class TaskAwaiter;
 /// it.
 ///
 /// A default-constructed handle is empty: all but `operator bool`, `==` and assignment throw `InvalidState` then.
+/// A task whose result cannot be moved to where it is kept has failed, with what the move threw. Where a copy or a move
+/// on the way out throws, the result stays.
+///
 /// Everything here belongs to the App's thread; called from another one while the App runs, it throws `WrongThread`
 /// where that can be seen.
 ///

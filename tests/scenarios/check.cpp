@@ -272,7 +272,7 @@ void check_cases(const char* only) {
 int check(int argc, char** argv) {
   const bool is_short = argc > 1 && std::strcmp(argv[1], "short") == 0;
   const char* const only = argc > 1 && !is_short ? argv[1] : nullptr;
-  std::cerr.rdbuf(&told);
+  std::streambuf* const shown = std::cerr.rdbuf(&told);
   std::set_terminate([] {
     say_where();
     std::fflush(stdout);
@@ -291,6 +291,7 @@ int check(int argc, char** argv) {
     tear_down(of);
     starve_all(of, !is_short);
   }
+  std::cerr.rdbuf(shown);
   std::printf("%d cases; %d scenarios: torn down at %ld steps, starved at each of %ld allocations, %ld times in all\n",
               figures.cases, figures.scenarios, figures.steps, figures.allocations, figures.refused);
   return figures.failed ? 1 : 0;

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+// Programs that have to end at once, with a message where the library has one to give: ends CASE.
+#include <cstdio>
+#include <cstring>
+#include <errand/errand.hpp>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <thread>
+
+using namespace std::chrono_literals;
+using errand::App;
+using errand::Coro;
+
+namespace {
+
+void destroyed_by_a_task() {
+  auto app = std::make_unique<App>("mine");
+  app->add_task([&app]() -> Coro<> {
+    co_await errand::yield();
+    app = nullptr;
+  });
+  app->run();
+}
+
+void destroyed_by_a_callback_in_poll() {
+  auto app = std::make_unique<App>("mine");
+  app->call_soon([&app] { app = nullptr; });
+  while (app->poll()) {
+  }
+}
+
+void destroyed_by_another_thread() {
+  auto app = std::make_unique<App>("mine");
+  std::thread thread([&app] { app->run({.keep_alive = true}); });
+  while (!app->running()) std::this_thread::sleep_for(1ms);
+  app = nullptr;
+  thread.join();
+}
+
+std::optional<errand::AsyncGenerator<int>> generator;
+errand::AsyncGenerator<int> ends_itself() {
+  generator.reset();
+  co_yield 1;
+}
+void generator_destroyed_by_itself() {
+  App app("mine");
+  generator.emplace(ends_itself());
+  app.run([]() -> Coro<> { co_await generator->next(); }());
+}
+
+errand::AsyncGenerator<int> ends_in_a_branch() {
+  const auto branch = []() -> Coro<> {
+    co_await errand::yield();
+    generator.reset();
+  };
+  co_await errand::gather(branch(), branch());
+  co_yield 1;
+}
+void generator_destroyed_by_its_branch() {
+  App app("mine");
+  generator.emplace(ends_in_a_branch());
+  app.run([]() -> Coro<> { co_await generator->next(); }());
+}
+
+struct Throws {
+  ~Throws() noexcept(false) {
+    if (armed) throw std::runtime_error("a destructor that throws");
+  }
+  bool armed = false;
+};
+void destructor_of_a_callable_throws() {
+  App app("mine");
+  app.call_soon([throws = std::make_unique<Throws>()] { throws->armed = true; });
+  app.run();
+}
+constexpr struct {
+  const char* name;
+  void (*run)();
+} all[] = {
+    {"destroyed_by_a_task", &destroyed_by_a_task},
+    {"destroyed_by_a_callback_in_poll", &destroyed_by_a_callback_in_poll},
+    {"destroyed_by_another_thread", &destroyed_by_another_thread},
+    {"generator_destroyed_by_itself", &generator_destroyed_by_itself},
+    {"generator_destroyed_by_its_branch", &generator_destroyed_by_its_branch},
+    {"destructor_of_a_callable_throws", &destructor_of_a_callable_throws},
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  for (const auto& one : all) {
+    if (argc > 1 && std::strcmp(argv[1], one.name) == 0) one.run();
+  }
+  std::puts("went on");
+}

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Programs that have to end at once, by std::terminate, and what they say before.
+#
+#   tests/programs/ends.sh
+#
+# CXX is the compiler, CXXFLAGS are further flags.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+read -ra more <<<"${CXXFLAGS:-}"
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+"${CXX:-g++}" -std=c++20 -I include -Wall -Wextra -Wpedantic -Wshadow -Werror ${more[@]+"${more[@]}"} tests/programs/ends.cpp \
+  -o "$out/ends" -pthread
+ulimit -c 0
+
+# try CASE MESSAGE
+try() {
+  local code
+  code=$({ timeout 20 "$out/ends" "$1" >"$out/log" 2>&1; echo $?; } 2>/dev/null)
+  if [ "$code" != 134 ] || ! grep -qF "$2" "$out/log"; then  # SIGABRT
+    echo "FAILED $1: exit code $code" && cat "$out/log" && exit 1
+  fi
+  echo "ok $1"
+}
+
+inside="errand: App 'mine' is destroyed inside its own run or poll"
+by_itself="errand: an AsyncGenerator is destroyed by its own coroutine"
+try destroyed_by_a_task "$inside"
+try destroyed_by_a_callback_in_poll "$inside"
+try destroyed_by_another_thread "$inside"
+try generator_destroyed_by_itself "$by_itself"
+try generator_destroyed_by_its_branch "$by_itself"
+try destructor_of_a_callable_throws ""
