@@ -441,7 +441,7 @@ inline detail::TaskBase* App::check_name(std::string_view name, NameTaken taken,
 
 inline void App::register_task(detail::TaskBase& task, std::string_view name, NameTaken taken) {
   const detail::TaskHandle old(registry_.find(name));
-  std::string own = name;
+  std::string own(name);
   registry_.add(name, task);
   if (!task.has_name() && task.details().registrations == 1) task.details().name = std::move(own);
   if (old.state() && taken == NameTaken::cancel) old.state()->cancel({});
