@@ -105,7 +105,7 @@ class Lifecycle {
     task_ = {};
     main_ = {};
     listener_ = {};
-    while (!loop_.hidden.empty()) task_of(loop_.hidden.back()).end_standing();
+    while (!loop_.hidden.empty()) task_of(loop_.hidden.back()).end_standing();  // where the run ended in its middle
     while (!loop_.pending.empty()) abort_tasks(false);
     stage_ = Stage::idle;
     loop_.open = false;
