@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT
+// The App as a guest of somebody else's loop: of a game's, and of a GUI's.
+#include <algorithm>
+#include <condition_variable>
+#include <deque>
+#include <errand/errand.hpp>
+#include <functional>
+#include <iostream>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+
+using namespace std::chrono_literals;
+using errand::Clock;
+
+namespace {
+
+// A game
+
+errand::Coro<> spawn_enemies() {
+  auto interval = errand::every(10ms);
+  for (int wave = 1; wave <= 3; ++wave) {
+    co_await interval.tick();
+    std::cout << "wave " << wave << '\n';
+  }
+}
+
+void draw() {}
+
+void game() {
+  // [frames]
+  errand::App app("game");
+  app.add_task(spawn_enemies, "spawn_enemies");
+  for (bool runs = true; runs;) {
+    const auto next_frame = Clock::now() + 16ms;
+    draw();
+    do {  // what is left of the frame is for the tasks
+      runs = app.poll();
+      std::this_thread::sleep_until(std::min(app.next_deadline().value_or(next_frame), next_frame));
+    } while (runs && Clock::now() < next_frame);
+  }
+  // [frames]
+}
+
+// A GUI
+
+/// What a toolkit has to offer: events, which any thread may post, and a timer.
+class Toolkit {
+ public:
+  using Function = std::function<void()>;
+
+  void post(Function event) {
+    const std::lock_guard lock(mutex_);
+    events_.push_back(std::move(event));
+    posted_.notify_one();
+  }
+  /// Replaces the timer that was set before.
+  void set_timer(std::optional<Clock::time_point> when, Function f) {
+    when_ = when;
+    timer_ = std::move(f);
+  }
+  void exec() {
+    while (!quit_) take()();
+  }
+  void quit() { quit_ = true; }
+
+ private:
+  Function take() {
+    std::unique_lock lock(mutex_);
+    const auto is_posted = [this] { return !events_.empty(); };
+    if (!when_) posted_.wait(lock, is_posted);
+    if (when_ && !posted_.wait_until(lock, *when_, is_posted)) {
+      when_.reset();
+      return timer_;
+    }
+    Function event = std::move(events_.front());
+    events_.pop_front();
+    return event;
+  }
+
+  std::mutex mutex_;
+  std::condition_variable posted_;
+  std::deque<Function> events_;
+  Function timer_;
+  std::optional<Clock::time_point> when_;
+  bool quit_ = false;
+};
+
+// [gui]
+class Guest : public errand::Reactor {
+ public:
+  explicit Guest(Toolkit& toolkit) : toolkit_(toolkit) {}
+
+  errand::App app{"gui", {.reactor = this}};
+
+  /// One turn of the App, the first of which starts it. The next one comes when it is due, when another thread has
+  /// posted, or when a callback of the toolkit calls this because it has used the App.
+  void turn() {
+    if (app.poll()) {
+      toolkit_.set_timer(app.next_deadline(), [this] { turn(); });
+    } else {
+      toolkit_.quit();
+    }
+  }
+
+  void wake() noexcept override {
+    toolkit_.post([this] { turn(); });
+  }
+  void wait(std::optional<Clock::time_point>) override {}  // is for run(); poll() leaves the waiting to the toolkit
+
+ private:
+  Toolkit& toolkit_;
+};
+// [gui]
+
+void gui() {
+  Toolkit toolkit;
+  Guest guest(toolkit);
+  errand::Event clicked;
+
+  guest.app.add_task([&]() -> errand::Coro<> {
+    co_await clicked.wait();
+    std::cout << "clicked\n";
+    const std::string text = co_await errand::to_thread([] { return std::string("the text of the file"); });
+    std::cout << text << '\n';
+    co_await errand::sleep(1ms);
+    std::cout << "closed\n";
+  });
+  toolkit.post([&] { guest.turn(); });
+  // [click]
+  const auto on_click = [&] {
+    clicked.set();
+    guest.turn();  // a callback of the toolkit that has used the App
+  };
+  // [click]
+  toolkit.post(on_click);
+  toolkit.exec();
+}
+
+}  // namespace
+
+int main() {
+  game();
+  gui();
+}
