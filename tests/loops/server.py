@@ -5,7 +5,9 @@ import re
 import resource
 import signal
 import subprocess
+import tempfile
 import time
+import urllib.request
 
 
 def raise_descriptor_limit():
@@ -16,16 +18,19 @@ def raise_descriptor_limit():
     return limit
 
 
+def text_of(file):
+    return os.pread(file.fileno(), 1 << 24, 0).decode(errors="replace")
+
+
 class Server:
-    """Runs the program, which prints the port that it listens on, and checks that SIGTERM ends it well."""
+    """Runs the program, which prints the port that it listens on. SIGTERM must end it well, and it must report nothing:
+    no failure of a task, no leak, nothing that a sanitizer finds."""
 
     def __init__(self, program):
-        self.process = subprocess.Popen([program], stdout=subprocess.PIPE, text=True)
-        line = self.process.stdout.readline()
-        found = re.search(r"127\.0\.0\.1:(\d+)", line)
-        if not found:
-            raise SystemExit(f"{program} does not say where it listens: {line!r}")
-        self.port = int(found.group(1))
+        self.stdout, self.stderr = tempfile.TemporaryFile(), tempfile.TemporaryFile()
+        self.process = subprocess.Popen([program], stdout=self.stdout, stderr=self.stderr)
+        settles(lambda: "127.0.0.1:" in self.output(), True)
+        self.port = int(re.search(r"127\.0\.0\.1:(\d+)", self.output()).group(1))
 
     def __enter__(self):
         return self
@@ -33,19 +38,52 @@ class Server:
     def __exit__(self, error, *_):
         if error:
             self.process.kill()
-        self.stop()
+            self.process.wait()
+            print(text_of(self.stderr)[:4000])
+        elif self.process.returncode is None:
+            self.stop()
+
+    def output(self):
+        """What it has printed."""
+        return text_of(self.stdout)
 
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
     def stop(self):
-        """Gives what it printed. With the sanitizers, a leak or an error makes it end with another code than 0."""
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-        output, _ = self.process.communicate(timeout=30)
-        self.output = output
-        if self.process.returncode not in (0, -signal.SIGKILL):
-            raise SystemExit(f"the server ended with {self.process.returncode}")
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(timeout=30)
+        if errors := text_of(self.stderr):
+            raise SystemExit(f"the server reports\n{errors[:4000]}")
+        if code != 0:
+            raise SystemExit(f"the server ended with {code}")
+
+
+class FeedServer(Server):
+    """examples/asio_websocket_feed."""
+
+    def __init__(self, program):
+        super().__init__(program)
+        self.url = f"http://127.0.0.1:{self.port}"
+        settles(self.tasks, ["accept", "tick"])
+        time.sleep(0.3)  # the last of these connections is closed
+        self.descriptors_at_rest = self.descriptors()
+
+    def get(self, path, body=None):
+        with urllib.request.urlopen(self.url + path, body, timeout=30) as response:
+            return response.read().decode()
+
+    def tasks(self):
+        """Their names, without that of the connection which asks."""
+        rows = self.get("/tasks").splitlines()[1:]
+        return [row.split()[1] for row in rows if " running " not in row]
+
+    def dispatch(self, message):
+        assert self.get("/dispatch", message.encode()) == "dispatched\n"
+
+    def check_rest(self):
+        settles(self.tasks, ["accept", "tick"])
+        settles(self.descriptors, self.descriptors_at_rest)
 
 
 def settles(look, wanted, seconds=10):

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: MIT
+// A feed over websockets, with Boost.Beast: the last example on Sanic's page of background tasks, for real browsers.
+// It prints the port that it listens on, or takes it as an argument: open it in a browser, and end it with ^C.
+//
+//     GET /            a page that shows the feed, and the tasks
+//     GET /feed        a websocket: what is dispatched as my.custom.event
+//     GET /tasks       the table of the tasks
+//     POST /dispatch   dispatches my.custom.event, with the body as its payload
+//
+// The io_context runs inside the App, as its Reactor, and not the App inside the io_context by `poll`: what an
+// operation completes then goes on in the App's next turn by itself, while a guest of the io_context would have to
+// arrange for a `poll` after each handler; and the App has `run`, with its signals and its stop.
+#include "asio_errand.hpp"
+
+#include <boost/beast/http.hpp>
+#include <boost/beast/websocket.hpp>
+#include <cstdlib>
+#include <iostream>
+#include <sstream>
+#include <string>
+
+#include "asio_websocket_feed_page.hpp"
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = beast::http;
+using asio::ip::tcp;
+using WebSocket = beast::websocket::stream<tcp::socket>;
+using Request = http::request<http::string_body>;
+using Response = http::response<http::string_body>;
+using namespace std::chrono_literals;
+
+namespace {
+
+// The feed
+
+errand::Coro<std::string> receive(WebSocket& ws) {
+  beast::flat_buffer buffer;
+  co_await ws.async_read(buffer, use_errand(ws));
+  co_return beast::buffers_to_string(buffer.data());
+}
+
+errand::Coro<> send(WebSocket& ws, std::string message) {
+  co_await ws.async_write(asio::buffer(message), use_errand(ws));
+}
+
+/// Until the client has gone.
+errand::Coro<> receiver(WebSocket& ws) {
+  try {
+    while (true) {
+      const std::string message = co_await receive(ws);
+      std::cout << "Received: " << message << std::endl;
+    }
+  } catch (const boost::system::system_error&) {
+  }
+}
+
+/// Until the client has gone.
+errand::Coro<> send_feed(errand::App& app, WebSocket& ws) {
+  try {
+    while (true) {
+      const errand::Signal signal = co_await app.event("my.custom.event");
+      co_await send(ws, signal.get<std::string>());
+    }
+  } catch (const boost::system::system_error&) {
+  }
+}
+
+errand::Coro<> feed(errand::App& app, int id, WebSocket& ws) {
+  const std::string task_name = "receiver:" + std::to_string(id);
+  const errand::Task<> receiving = app.add_task(receiver(ws), task_name);
+  co_await errand::finally(
+      [&]() -> errand::Coro<> {
+        co_await errand::race(send_feed(app, ws), receiving);  // until one of the two sees that the client has gone
+      },
+      [&]() -> errand::Coro<> {
+        // One that has ended may have been purged by another connection.
+        if (app.find_task(task_name)) co_await app.cancel_task(task_name);
+        app.purge_tasks();
+      });
+}
+
+/// Something happens every second.
+errand::Coro<> tick(errand::App& app) {
+  auto interval = errand::every(1s);
+  for (int count = 1;; ++count) {
+    co_await interval.tick();
+    app.dispatch("my.custom.event", "tick " + std::to_string(count));
+  }
+}
+
+// The server
+
+Response answer(errand::App& app, const Request& request) {
+  Response response(http::status::ok, request.version());
+  response.keep_alive(request.keep_alive());
+  response.set(http::field::content_type, "text/plain; charset=utf-8");
+  if (request.method() == http::verb::get && request.target() == "/") {
+    response.set(http::field::content_type, "text/html; charset=utf-8");
+    response.body() = page;
+  } else if (request.method() == http::verb::get && request.target() == "/tasks") {
+    std::ostringstream table;
+    app.dump_tasks(table);
+    response.body() = table.str();
+  } else if (request.method() == http::verb::post && request.target() == "/dispatch") {
+    app.dispatch("my.custom.event", request.body());
+    response.body() = "dispatched\n";
+  } else {
+    response.result(http::status::not_found);
+    response.body() = "not found\n";
+  }
+  response.prepare_payload();
+  return response;
+}
+
+errand::Coro<> serve(errand::App& app, int id, tcp::socket socket) {
+  beast::flat_buffer buffer;
+  while (true) {
+    Request request;
+    co_await errand::wait_for(http::async_read(socket, buffer, request, use_errand(socket)), 30s);
+    if (request.target() == "/feed" && beast::websocket::is_upgrade(request)) {
+      WebSocket ws(std::move(socket));
+      ws.read_message_max(64 * 1024);
+      co_await ws.async_accept(request, use_errand(ws));
+      co_await feed(app, id, ws);
+      break;
+    }
+    Response response = answer(app, request);
+    co_await http::async_write(socket, response, use_errand(socket));
+    if (!response.keep_alive()) break;
+  }
+}
+
+errand::Coro<> connection(errand::App& app, int id, tcp::socket socket) {
+  try {
+    co_await serve(app, id, std::move(socket));
+  } catch (const boost::system::system_error&) {  // the client has gone
+  } catch (const errand::TimeoutError&) {         // it has asked for nothing for a while
+  }
+}
+
+errand::Coro<> accept(errand::App& app, tcp::acceptor& acceptor) {
+  for (int id = 1;; ++id) {
+    try {
+      tcp::socket socket = co_await acceptor.async_accept(use_errand(acceptor));
+      errand::create_task(connection(app, id, std::move(socket)), "connection:" + std::to_string(id));
+      continue;
+    } catch (const boost::system::system_error& error) {
+      std::cerr << "accept: " << error.what() << '\n';
+    }
+    co_await errand::sleep(100ms);  // there may be no descriptor left
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const auto port = static_cast<unsigned short>(argc > 1 ? std::atoi(argv[1]) : 0);
+  asio::io_context io(1);
+  tcp::acceptor acceptor(io, tcp::endpoint(asio::ip::address_v4::loopback(), port));
+  std::cout << "listening on http://127.0.0.1:" << acceptor.local_endpoint().port() << "/" << std::endl;
+
+  AsioReactor reactor(io);
+  errand::App app("feed", {.reactor = &reactor});
+  app.add_task(accept(app, acceptor), "accept");
+  app.add_task(tick(app), "tick");
+  app.run({.handle_signals = true});
+}

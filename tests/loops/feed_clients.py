@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: MIT
+"""Websocket clients of examples/asio_websocket_feed, which come and go at random; no task and no descriptor is left.
+
+    python3 tests/loops/feed_clients.py PROGRAM [COUNT]
+"""
+import asyncio
+import random
+import socket
+import struct
+import sys
+
+import websockets
+
+from server import FeedServer, raise_descriptor_limit, settles
+
+ROUNDS = 3
+
+
+async def connect(server):
+    return await websockets.connect(server.url.replace("http", "ws") + "/feed", open_timeout=30, ping_interval=None)
+
+
+async def hear(ws, message):
+    while await asyncio.wait_for(ws.recv(), 30) != message:
+        pass
+
+
+async def closes(ws):
+    await ws.close()
+
+
+async def speaks_and_closes(ws):
+    await ws.send("bye")
+    await ws.close()
+
+
+async def is_killed(ws):
+    """A reset instead of an orderly end."""
+    tcp = ws.transport.get_extra_info("socket")
+    tcp.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    ws.transport.abort()
+
+
+async def hangs_up(ws):
+    """An end of the stream without a websocket's close."""
+    ws.transport.abort()
+
+
+async def is_killed_in_a_message(ws):
+    ws.transport.write(b"\x81\xfe\x10\x00half")
+    await asyncio.sleep(0)
+    await is_killed(ws)
+
+
+async def breaks_the_protocol(ws):
+    ws.transport.write(b"\xff" * 64)
+    await asyncio.sleep(random.random() / 10)
+    await hangs_up(ws)
+
+
+WAYS = [closes, speaks_and_closes, is_killed, hangs_up, is_killed_in_a_message, breaks_the_protocol]
+
+
+async def fails_to_shake_hands(server):
+    """Opens a connection, says nothing or half a request, and goes."""
+    _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(b"GET /feed HTTP/1.1\r\nUpgr" * random.randrange(2))
+    await asyncio.sleep(random.random() / 10)
+    writer.transport.abort()
+
+
+async def come_and_go(server):
+    for _ in range(ROUNDS):
+        await asyncio.sleep(random.random())
+        if random.randrange(8) == 0:
+            await fails_to_shake_hands(server)
+        else:
+            ws = await connect(server)
+            await asyncio.sleep(random.random())
+            await random.choice(WAYS)(ws)
+
+
+async def scenario(server, count):
+    clients = await asyncio.gather(*(connect(server) for _ in range(count)))
+    table = await asyncio.to_thread(server.tasks)
+    assert sum(name.startswith("receiver:") for name in table) == count, table
+    assert len(table) == 2 * count + 2, table  # and their connections
+    assert server.descriptors() >= server.descriptors_at_rest + count
+    await asyncio.to_thread(server.dispatch, "for all")
+    await asyncio.gather(*(hear(ws, "for all") for ws in clients))
+    await asyncio.gather(*(random.choice(WAYS)(ws) for ws in clients))
+    await asyncio.to_thread(server.check_rest)
+
+    await asyncio.gather(*(come_and_go(server) for _ in range(count)))
+    await asyncio.to_thread(server.check_rest)
+
+    clients = await asyncio.gather(*(connect(server) for _ in range(10)))
+    await clients[0].send("the last")
+    await asyncio.to_thread(settles, lambda: len(server.tasks()), 22)
+    await asyncio.to_thread(server.stop)
+    for ws in clients:
+        await asyncio.wait_for(ws.wait_closed(), 10)
+    assert "Received: bye\n" in server.output() and "Received: the last\n" in server.output()
+
+
+def main():
+    count = min(int(sys.argv[2]) if len(sys.argv) > 2 else 200, raise_descriptor_limit() // 2 - 50)
+    seed = random.randrange(1 << 32)
+    random.seed(seed)
+    print(f"{count} websockets, seed {seed}", flush=True)
+    with FeedServer(sys.argv[1]) as server:
+        asyncio.run(scenario(server, count))
+    print("no task and no descriptor is left")
+
+
+main()

@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# The websocket example with real clients: websockets that come and go, 200 of them, or 500 with CI_FULL=1; and its page
+# in headless Chromium. Installs what is missing where that is possible, and says what it leaves out where it is not.
+#
+#   tests/loops/run.sh BUILD_DIRECTORY
+#
+# The build directory has been configured, with the flags to build the example with.
+set -euo pipefail
+build=$(cd "$1" && pwd)
+cd "$(dirname "$0")/../.."
+
+has_boost() { compgen -G "/usr/lib/*/cmake/Boost-*" >/dev/null || compgen -G "/usr/local/lib/cmake/Boost-*" >/dev/null; }
+has_browser() { command -v chromedriver >/dev/null; }
+find_python() {  # one that has the module; the system's may not be the first
+  for python in python3 /usr/bin/python3; do
+    "$python" -c "import websockets" 2>/dev/null && return
+  done
+  return 1
+}
+install() {
+  echo "installing $*"
+  command -v apt-get >/dev/null && [ "$(id -u)" = 0 ] || return 0
+  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null; } ||
+    echo "they cannot be installed"
+}
+has_boost || install libboost-dev
+find_python || install python3-websockets
+has_browser || install chromium chromium-driver
+
+if ! has_boost; then
+  echo "skipped: there is no Boost here"
+  exit
+fi
+cmake "$build" >/dev/null
+cmake --build "$build" --target asio_websocket_feed
+program=$build/examples/asio_websocket_feed
+
+if find_python; then
+  count=200
+  [ "${CI_FULL:-}" != 1 ] || count=500
+  "$python" tests/loops/feed_clients.py "$program" "$count"
+else
+  echo "skipped: the clients, without Python's websockets"
+fi
+if has_browser; then
+  python3 tests/loops/feed_page.py "$program"
+else
+  echo "skipped: the page, without Chromium"
+fi
