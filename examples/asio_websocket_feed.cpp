@@ -6,6 +6,7 @@
 //     GET /feed        a websocket: what is dispatched as my.custom.event
 //     GET /tasks       the table of the tasks
 //     POST /dispatch   dispatches my.custom.event, with the body as its payload
+//     POST /cancel     cancels the task whose name is the body: receiver:7 disconnects that client
 //
 // The io_context runs inside the App, as its Reactor, and not the App inside the io_context by `poll`: what an
 // operation completes then goes on in the App's next turn by itself, while a guest of the io_context would have to
@@ -91,7 +92,7 @@ errand::Coro<> tick(errand::App& app) {
 
 // The server
 
-Response answer(errand::App& app, const Request& request) {
+errand::Coro<Response> answer(errand::App& app, const Request& request) {
   Response response(http::status::ok, request.version());
   response.keep_alive(request.keep_alive());
   response.set(http::field::content_type, "text/plain; charset=utf-8");
@@ -105,12 +106,15 @@ Response answer(errand::App& app, const Request& request) {
   } else if (request.method() == http::verb::post && request.target() == "/dispatch") {
     app.dispatch("my.custom.event", request.body());
     response.body() = "dispatched\n";
+  } else if (request.method() == http::verb::post && request.target() == "/cancel" && app.find_task(request.body())) {
+    const bool cancelled = co_await app.cancel_task(request.body());
+    response.body() = cancelled ? "cancelled\n" : "it was done\n";
   } else {
     response.result(http::status::not_found);
     response.body() = "not found\n";
   }
   response.prepare_payload();
-  return response;
+  co_return response;
 }
 
 errand::Coro<> serve(errand::App& app, int id, tcp::socket socket) {
@@ -125,7 +129,7 @@ errand::Coro<> serve(errand::App& app, int id, tcp::socket socket) {
       co_await feed(app, id, ws);
       break;
     }
-    Response response = answer(app, request);
+    Response response = co_await answer(app, request);
     co_await http::async_write(socket, response, use_errand(socket));
     if (!response.keep_alive()) break;
   }
@@ -136,6 +140,7 @@ errand::Coro<> connection(errand::App& app, int id, tcp::socket socket) {
     co_await serve(app, id, std::move(socket));
   } catch (const boost::system::system_error&) {  // the client has gone
   } catch (const errand::TimeoutError&) {         // it has asked for nothing for a while
+  } catch (const errand::TaskCancelled&) {        // its receiver was cancelled
   }
 }
 

@@ -11,18 +11,18 @@ inline constexpr const char* page = R"html(<!doctype html>
   body { font: 16px/1.5 sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #223 }
   h1 small { font-size: 1rem; font-weight: normal; color: #282 }
   h1 small.closed { color: #a22 }
-  pre, ul { background: #f4f5f8; border-radius: 6px; padding: 1rem; min-height: 3rem; overflow: auto }
+  pre, ul { margin: .5rem 0 2rem; background: #f4f5f8; border-radius: 6px; padding: 1rem; min-height: 3rem; overflow: auto }
   ul { list-style: none }
 </style>
 <h1>A feed <small id="state">connecting</small></h1>
-<form id="form"><input id="text" value="hello"> <button>dispatch</button></form>
 <h2>my.custom.event</h2>
+<form data-path="/dispatch"><input value="hello"> <button>dispatch</button></form>
 <ul id="feed"></ul>
 <h2>Tasks</h2>
+<form data-path="/cancel"><input value="tick"> <button>cancel</button></form>
 <pre id="tasks"></pre>
 <script>
-  const [state, form, text, feed, tasks] = ['state', 'form', 'text', 'feed', 'tasks'].map(
-    (id) => document.getElementById(id));
+  const [state, feed, tasks] = ['state', 'feed', 'tasks'].map((id) => document.getElementById(id));
 
   const ws = new WebSocket(`ws://${location.host}/feed`);
   ws.onopen = () => { state.textContent = 'open'; ws.send('hello from the page'); };
@@ -34,10 +34,12 @@ inline constexpr const char* page = R"html(<!doctype html>
     while (feed.children.length > 8) feed.lastChild.remove();
   };
 
-  form.onsubmit = (event) => {
-    event.preventDefault();
-    fetch('/dispatch', {method: 'POST', body: text.value});
-  };
+  for (const form of document.forms) {
+    form.onsubmit = (event) => {
+      event.preventDefault();
+      fetch(form.dataset.path, {method: 'POST', body: form.querySelector('input').value});
+    };
+  }
 
   const showTasks = async () => { tasks.textContent = await (await fetch('/tasks')).text(); };
   showTasks();

@@ -97,9 +97,14 @@ async def scenario(server, count):
     clients = await asyncio.gather(*(connect(server) for _ in range(10)))
     await clients[0].send("the last")
     await asyncio.to_thread(settles, lambda: len(server.tasks()), 22)
+    for name in random.sample([name for name in server.tasks() if name.startswith("receiver:")], 5):
+        await asyncio.to_thread(server.cancel, name)
+    await asyncio.to_thread(settles, lambda: len(server.tasks()), 12)
+    closed = [asyncio.create_task(ws.wait_closed()) for ws in clients]
+    done, left = await asyncio.wait(closed, timeout=1)
+    assert (len(done), len(left)) == (5, 5)
     await asyncio.to_thread(server.stop)
-    for ws in clients:
-        await asyncio.wait_for(ws.wait_closed(), 10)
+    await asyncio.wait_for(asyncio.gather(*left), 10)
     assert "Received: bye\n" in server.output() and "Received: the last\n" in server.output()
 
 

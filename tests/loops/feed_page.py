@@ -51,6 +51,10 @@ class Browser:
         """Gives what the script returns."""
         return self.send("/execute/sync", {"script": script, "args": []})
 
+    def submit(self, form, value):
+        self.run(f"const form = document.forms[{form}]; form.querySelector('input').value = {json.dumps(value)};"
+                 "form.querySelector('button').click()")
+
     def text(self, element):
         return self.run(f"return document.getElementById('{element}').innerText")
 
@@ -67,12 +71,14 @@ def main():
             settles(lambda: "tick" in browser.text("feed"), True)
             server.dispatch("from elsewhere <b>")
             settles(lambda: "from elsewhere <b>" in browser.text("feed"), True)
-            browser.run("text.value = 'from the form'; document.querySelector('button').click()")
+            browser.submit(0, "from the form")
             settles(lambda: "from the form" in browser.text("feed"), True)
             settles(lambda: "receiver:" in browser.text("tasks"), True)
             settles(lambda: "Received: hello from the page" in server.output(), True)
             if len(sys.argv) > 2:
                 browser.screenshot(sys.argv[2])
+            browser.submit(1, next(name for name in server.tasks() if name.startswith("receiver:")))
+            settles(lambda: browser.text("state"), "closed")
         server.check_rest()
 
         with Browser(profile) as browser:

@@ -76,10 +76,13 @@ class FeedServer(Server):
     def tasks(self):
         """Their names, without that of the connection which asks."""
         rows = self.get("/tasks").splitlines()[1:]
-        return [row.split()[1] for row in rows if " running " not in row]
+        return [row.split()[1] for row in rows if "  running" not in row]
 
     def dispatch(self, message):
         assert self.get("/dispatch", message.encode()) == "dispatched\n"
+
+    def cancel(self, name):
+        assert self.get("/cancel", name.encode()) == "cancelled\n"
 
     def check_rest(self):
         settles(self.tasks, ["accept", "tick"])
