@@ -128,12 +128,14 @@ class App : private detail::Host {
   }
   template <class T>
   T run(Coro<T> main, RunOptions options);
-  /// For a host loop: makes one turn without blocking. The first call starts what `run` would start; once no work is
-  /// left, or after `stop`, the next calls make the stop sequence. False once that is over. Throws what a listener
-  /// threw.
+  /// For a host loop, such as a game's or a GUI's: makes one turn without blocking. The first call starts what `run`
+  /// would start; once no work is left, or after `stop`, the next calls make the stop sequence. False once that is
+  /// over. Throws what a listener threw, and `InvalidState` inside any `run` or `poll` of this thread; never
+  /// `Deadlock`.
   bool poll();
   /// When `poll` should be called again: now where something is ready, empty where only something from outside can
-  /// help.
+  /// help. It is to be asked again after each `poll`, and when the host has used the App between two of them. What
+  /// other threads do meanwhile is told by `Reactor::wake`.
   std::optional<Clock::time_point> next_deadline() const;
   /// Ends `run`. Any thread, any time, more than once. Before the first `run` it lets that make one turn.
   void stop() noexcept { loop_->inbox->request_stop(); }

@@ -101,7 +101,7 @@ async def scenario(server, count):
         await asyncio.to_thread(server.cancel, name)
     await asyncio.to_thread(settles, lambda: len(server.tasks()), 12)
     closed = [asyncio.create_task(ws.wait_closed()) for ws in clients]
-    done, left = await asyncio.wait(closed, timeout=1)
+    done, left = await asyncio.wait(closed, timeout=2)
     assert (len(done), len(left)) == (5, 5)
     await asyncio.to_thread(server.stop)
     await asyncio.wait_for(asyncio.gather(*left), 10)
