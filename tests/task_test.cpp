@@ -71,3 +71,16 @@ PLAIN_TEST("handles that are assigned to themselves stay as they are, and copies
   CHECK_FALSE(other_call.cancel());
   expect("called");
 }
+
+APP_TEST("a table of tasks tells the line of the user's await, where a combinator of the library waits for it") {
+  errand::Event event;
+  const int line = __LINE__ + 1;
+  const auto wait = [&]() -> Coro<> { co_await errand::race(event.wait(), errand::sleep(1s)); };
+  add(wait, "waiter");
+  co_await errand::yield();
+  co_await errand::yield();
+  std::ostringstream table;
+  app.dump_tasks(table);
+  CHECK(table.str().find("branches at task_test.cpp:" + std::to_string(line) + "\n") != std::string::npos);
+  event.set();
+}

@@ -29,6 +29,17 @@ ERRAND_COLD inline std::string describe(Nanoseconds duration) {
   return text({number(static_cast<std::uint64_t>(std::max<std::int64_t>(duration.count(), 0) / 1'000'000)), " ms"});
 }
 
+/// The innermost coroutine of the user's own, where it awaits something; else null.
+ERRAND_COLD inline const PromiseBase* place_of(const Chain& chain) {
+  const std::string_view here = __FILE__;
+  const std::string_view ours = here.substr(0, here.rfind("detail"));  // or the one header that holds them all
+  for (PromiseBase::Handle frame = chain.leaf; frame; frame = frame.promise().parent) {
+    const PromiseBase& promise = frame.promise();
+    if (promise.line > 0 && !std::string_view(promise.file).starts_with(ours)) return &promise;
+  }
+  return nullptr;
+}
+
 /// Where a chain stands: what it waits for, and the file and the line of the await.
 ERRAND_COLD inline std::string describe(const Chain& chain) {
   const char* where = "ready";
@@ -39,9 +50,10 @@ ERRAND_COLD inline std::string describe(const Chain& chain) {
     case Chain::State::yielding: where = "yield"; break;
     default: break;
   }
-  if (!chain.leaf || chain.leaf.promise().line == 0) return where;
-  const std::string_view file = chain.leaf.promise().file;
-  return text({where, " at ", file.substr(file.find_last_of("/\\") + 1), ":", number(chain.leaf.promise().line)});
+  const PromiseBase* const place = place_of(chain);
+  if (!place) return where;
+  const std::string_view file = place->file;
+  return text({where, " at ", file.substr(file.find_last_of("/\\") + 1), ":", number(place->line)});
 }
 
 /// The pending tasks as a table for people.
