@@ -261,7 +261,10 @@ class Loop {
   std::vector<LateReport> late_reports_;
   Queue ready_;                // first in, first out
   Node* last_ = ready_.end();  // during a turn: what stands behind it waits for the next; the end, where it has run
-  EndNode nothing_;
+  struct Nothing final : Call {
+    void run() noexcept override {}
+    void drop() noexcept override {}
+  } nothing_;
   ClockSource* const clock_;
   ManualClock* const manual_;
   const Nanoseconds slow_step_;

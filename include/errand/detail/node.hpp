@@ -27,9 +27,8 @@ struct Node : LinkOf<Node> {
   ~Node() = default;
 };
 
-/// The end of a queue. As an item of one it does nothing.
 struct EndNode final : Node {
-  EndNode() noexcept : Node(Step::call) {}
+  EndNode() noexcept : Node(Step::none) {}
   void run() noexcept override {}
 };
 using Queue = ListOf<Node, EndNode>;
