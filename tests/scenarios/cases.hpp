@@ -80,11 +80,11 @@ inline const Case cases[] = {
        app.before_server_start([held = Tracked()] { held.use(); });
        const auto run = [&app] {
          const NoMemory none;
-         app.run();
+         app.run({.handle_signals = true});
        };
        expect_throw<std::bad_alloc>(run, "run should have thrown");
        demand(!app.running(), "it still runs");
-       demand(app.run(give({}, 7, 1ms)) == 7, "the next run");
+       demand(app.run(give({}, 7, 1ms), {.handle_signals = true}) == 7, "the next run");
      }},
     {"a task that stands at the end of the graceful timeout is reported without memory for a message",
      [](App& app, World& world) {

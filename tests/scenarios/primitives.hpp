@@ -184,6 +184,42 @@ inline void times(World& world) {
   });
 }
 
+/// Who needs the 33rd timer: room for 32 is there from the start.
+enum class Crowd { sleep, callback, wait_for, event, wait_any, interval };
+template <Crowd last>
+void crowded(World& world) {
+  App& app = world.app();
+  std::vector<Task<>> tasks;
+  const auto sleep = []() -> Coro<> { co_await errand::sleep(1h); };
+  for (int i = 0; i < 32; ++i) tasks.push_back(app.add_task(sleep()));
+  app.add_task([tasks, held = Tracked()](App& its_app) mutable -> Coro<> {
+    const Tracked local;
+    if constexpr (last == Crowd::sleep) {
+      co_await errand::sleep(1ms);
+    } else if constexpr (last == Crowd::callback) {
+      its_app.call_later(1ms, [held] { held.use(); });
+    } else if constexpr (last == Crowd::wait_for) {
+      errand::Event never;
+      try {
+        co_await errand::wait_for(never.wait(), 1ms);
+      } catch (const errand::TimeoutError&) {
+      }
+    } else if constexpr (last == Crowd::event) {
+      try {
+        co_await its_app.event("a.b.c", 1ms);
+      } catch (const errand::TimeoutError&) {
+      }
+    } else if constexpr (last == Crowd::wait_any) {
+      co_await errand::wait_any(tasks, 1ms);
+    } else {
+      auto interval = errand::every(1ms);
+      co_await interval.tick();
+      co_await interval.tick();
+    }
+    for (Task<>& task : tasks) task.cancel();
+  });
+}
+
 /// An awaitable that is not the library's: who calls `resume` ends its await.
 class Foreign {
  public:
