@@ -162,6 +162,7 @@ bool starve(const Scenario& of, long from, long to, bool by_host, Order order) {
   bool refused = false;
   pass(by_host ? "polled, without allocations" : "without allocations", of, from, to, order, [&](World& world) {
     bool built = false;
+    world.is_watched = by_host;
     memory::refuse(from, to);
     try {
       world.make_app();

@@ -112,6 +112,11 @@ class World {
     if (!on_real_clock_) config.clock = &clock;
     config.graceful_timeout = on_real_clock_ ? 5s : 1s;
     config.on_failure = [this](const errand::TaskFailure& failure) { saw(failure.exception()); };
+    if (is_watched) {
+      config.slow_step = 1ns;
+      config.on_slow_step = [](const errand::SlowStep&) {};
+      config.purge_when_done = true;
+    }
     app_.emplace("the App of a scenario, under a long name", std::move(config));
     app_->main_process_start([this] { began = true; }, 1000);
   }
@@ -143,7 +148,8 @@ class World {
   void saw() { saw(std::current_exception()); }
 
   errand::ManualClock clock;
-  bool began = false;  // the run
+  bool began = false;       // the run
+  bool is_watched = false;  // every step is reported as slow, and done tasks are forgotten at once
   std::atomic<int> out_of_memory = 0;
 
  private:
