@@ -241,10 +241,13 @@ PLAIN_TEST("on_slow_step that throws is swallowed, with a line on std::cerr") {
 
 TEST_CASE("a clock that throws at an await throws there; in the loop it ends the run, and the next one works") {
   BrokenClock clock;
+  support::Log log;
   errand::AppConfig config;
   config.clock = &clock;
+  config.on_failure = [](const errand::TaskFailure& failure) {
+    CHECK(failure.what() == "clock");
+  };  // those after the first
   App app("app", config);
-  support::Log log;
   app.run([](BrokenClock& its_clock, support::Log& its_log) -> Coro<> {
     its_clock.is_broken = true;
     co_await tell(errand::sleep(1s), its_log);
