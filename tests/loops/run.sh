@@ -19,10 +19,9 @@ find_python() {  # one that has the module; the system's may not be the first
   return 1
 }
 install() {
-  echo "installing $*"
   command -v apt-get >/dev/null && [ "$(id -u)" = 0 ] || return 0
   { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null; } ||
-    echo "they cannot be installed"
+    echo "cannot be installed: $*"
 }
 has_boost || install libboost-dev
 find_python || install python3-websockets

@@ -29,13 +29,14 @@ ERRAND_COLD inline std::string describe(Nanoseconds duration) {
   return text({number(static_cast<std::uint64_t>(std::max<std::int64_t>(duration.count(), 0) / 1'000'000)), " ms"});
 }
 
-/// The innermost coroutine of the user's own, where it awaits something; else null.
+/// The innermost coroutine of the user's own; null where there is none, or where it runs and has awaited nothing yet.
 ERRAND_COLD inline const PromiseBase* place_of(const Chain& chain) {
   const std::string_view here = __FILE__;
   const std::string_view ours = here.substr(0, here.rfind("detail"));  // or the one header that holds them all
   for (PromiseBase::Handle frame = chain.leaf; frame; frame = frame.promise().parent) {
     const PromiseBase& promise = frame.promise();
-    if (promise.line > 0 && !std::string_view(promise.file).starts_with(ours)) return &promise;
+    if (promise.line == 0) break;
+    if (!std::string_view(promise.file).starts_with(ours)) return &promise;
   }
   return nullptr;
 }
