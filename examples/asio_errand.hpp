@@ -3,6 +3,7 @@
 // sleep, and a completion token that makes an Asio operation a Coro.
 #pragma once
 
+#include <chrono>
 #include <errand/errand.hpp>
 #include <memory>
 #include <optional>
@@ -84,11 +85,14 @@ class boost::asio::async_result<UseErrand<Object>, void(boost::system::error_cod
           operation->has_ended.set();
         },
         std::move(args)...);
-    co_await errand::finally([&]() -> errand::Coro<> { co_await operation->has_ended.wait(); },
-                             [&]() -> errand::Coro<> {
-                               if (!operation->has_ended.is_set()) token.cancel();
-                               co_await operation->has_ended.wait();
-                             });
+    errand::Event& has_ended = operation->has_ended;
+    const auto end = [&]() -> errand::Coro<> {
+      while (!has_ended.is_set()) {
+        token.cancel();  // and again, where this found the operation between two of its steps
+        co_await errand::race(has_ended.wait(), errand::sleep(std::chrono::milliseconds(10)));
+      }
+    };
+    co_await errand::finally([&]() -> errand::Coro<> { co_await has_ended.wait(); }, end);
     if (operation->error) throw boost::system::system_error(operation->error);
     if constexpr (!std::is_void_v<Result>) co_return std::get<0>(std::move(*operation->results));
   }

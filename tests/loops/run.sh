@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# The websocket example with real clients: websockets that come and go, 200 of them, or 500 with CI_FULL=1; and its page
-# in headless Chromium. Installs what is missing where that is possible, and says what it leaves out where it is not.
+# Boost.Asio under an App: its operations are cancelled with their tasks; and the websocket example has real clients,
+# websockets that come and go, 200 of them, or 500 with CI_FULL=1, and its page in headless Chromium. Installs what is
+# missing where that is possible, and says what it leaves out where it is not.
 #
 #   tests/loops/run.sh BUILD_DIRECTORY
 #
-# The build directory has been configured, with the flags to build the example with.
+# The build directory has been configured, with the flags to build with.
 set -euo pipefail
 build=$(cd "$1" && pwd)
 cd "$(dirname "$0")/../.."
@@ -32,7 +33,8 @@ if ! has_boost; then
   exit
 fi
 cmake "$build" >/dev/null
-cmake --build "$build" --target asio_websocket_feed
+cmake --build "$build" -j "$(nproc)" --target asio
+"$build/examples/asio_cancel"
 program=$build/examples/asio_websocket_feed
 
 if find_python; then
