@@ -469,3 +469,43 @@ APP_TEST("an awaiter that was awaited by a task which has ended can be awaited b
   log("again");
   expect("again");
 }
+
+APP_TEST("a callable cannot abort its own task, nor what is around it, while it is called") {
+  const auto text = std::make_shared<std::string>("kept");
+  const auto abort_itself = [&log = log, text] {
+    try {
+      current_task().abort();
+    } catch (const InvalidState& e) {
+      log(e.what());
+    }
+    log(*text);
+    return 1;
+  };
+  const auto abort_itself_first = [&log = log, abort_itself]() -> Coro<int> {
+    return Fixture::after(1s, abort_itself());
+  };
+  const auto plain = add(abort_itself, "plain");
+  const auto coro = add(abort_itself_first, "coro");
+  log(co_await plain, co_await coro);
+  expect("task 'plain' cannot be aborted from inside ; kept ; task 'coro' cannot be aborted from inside ; kept ; 1 1");
+}
+
+APP_TEST("a callable that asks its own task to end is called once") {
+  int calls = 0;
+  const auto task = add([&] {
+    ++calls;
+    current_task().cancel("own");
+    return [](Fixture& test) -> Coro<> {
+      try {
+        co_await errand::sleep(1s);
+      } catch (const Cancelled& cancelled) {
+        test.log(cancelled.reason());
+      }
+      co_await errand::sleep(1s);
+      test.log("end");
+    }(*this);
+  });
+  co_await task;
+  log(calls);
+  expect("own ; end ; 1");
+}

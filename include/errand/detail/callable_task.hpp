@@ -83,6 +83,7 @@ class CallableTask final : public TaskState<T> {
 
   bool begin() noexcept override {
     if (this->flags & Chain::asked) return TaskBase::begin();
+    this->state = Chain::State::running;
     try {
       using R = typename WorkResult<F>::type;
       if constexpr (is_coro<std::remove_cvref_t<R>>) {

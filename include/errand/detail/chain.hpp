@@ -107,7 +107,7 @@ class Chain : public Node {
 
   explicit Chain(Loop* its_loop) noexcept : Node(Step::chain), loop(its_loop) {}
 
-  inline void run() noexcept final;
+  void run() noexcept final { loop->run_chain(*this); }
   /// Before the first step of what was asked to end, or `has_work`. False where there is no step to make.
   virtual bool begin() noexcept = 0;
   /// The outermost coroutine has come to its end, and is gone.

@@ -160,6 +160,8 @@ class Loop {
 
   /// One turn: what was posted, then what is due, joins the ready queue; then what is in the queue at that moment runs.
   void turn();
+  /// The step of a chain that may be its first.
+  void run_chain(Chain& chain) noexcept;
   /// Lets a chain go on to its next wait, or its end.
   void resume(Chain& chain) noexcept;
   /// Turns, as long as there is something ready and nobody has to be asked.

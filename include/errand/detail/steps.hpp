@@ -75,13 +75,13 @@ ERRAND_NOINLINE inline void Loop::run(Node& node) noexcept {
   }
 }
 
-inline void Chain::run() noexcept {
-  Loop& its_loop = *loop;
-  its_loop.current = this;
-  if (std::exchange(step, Step::chain) == Step::chain || !(flags & (asked | has_work)) || begin()) {
-    its_loop.resume(*this);
+inline void Loop::run_chain(Chain& chain) noexcept {
+  current = &chain;
+  const bool is_first = std::exchange(chain.step, Step::chain) == Step::first;
+  if (is_first && (chain.flags & (Chain::asked | Chain::has_work)) && !chain.begin()) {
+    report_now();
   } else {
-    its_loop.report_now();
+    resume(chain);
   }
 }
 
