@@ -17,6 +17,8 @@ namespace errand::detail {
 /// leaves at once. Equal deadlines come out in the order in which they were armed.
 class Timers {
  public:
+  Timers() { grow(); }
+
   bool empty() const noexcept { return size_ == 0; }
   std::size_t size() const noexcept { return size_; }
   /// The earliest deadline. There must be one.
