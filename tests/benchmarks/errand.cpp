@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The workloads on errand.
 #include <errand/errand.hpp>
-#include <string>
 #include <string_view>
 #include <thread>
 #include <vector>
@@ -170,14 +169,6 @@ Coro<long> memory_of_sleepers(App& app, long n, bench::Memory& memory) {
   co_return n;
 }
 
-/// Names: n tasks are added under names, looked up, and forgotten once they are done.
-Coro<long> names(App& app, long n) {
-  const auto name = [](long i) { return "task " + std::to_string(i); };
-  for (long i = 0; i < n; ++i) app.add_task(give(i), name(i));
-  for (long i = 0; i < n; ++i) co_await app.get_task<long>(name(i));
-  co_return static_cast<long>(app.purge_tasks());
-}
-
 }  // namespace
 
 long bench::run(std::string_view workload, long n, Memory& memory) {
@@ -195,6 +186,5 @@ long bench::run(std::string_view workload, long n, Memory& memory) {
   if (workload == "W7b") return app.run(stream(app, n));
   if (workload == "W8") return posts(app, n);
   if (workload == "W9") return app.run(memory_of_sleepers(app, n, memory));
-  if (workload == "names") return app.run(names(app, n));
   return unknown;
 }
