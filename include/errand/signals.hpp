@@ -234,7 +234,7 @@ class EventWaitBase : public Waiter {
         key_(EventName(event, EventName::Pattern::any).key()),
         timeout_(timeout) {}
   EventWaitBase(EventWaitBase&& other) noexcept
-      : Waiter(std::move(other)),
+      : Waiter(static_cast<Waiter&&>(other)),
         signals_(other.signals_),
         loop_(other.loop_),
         key_(std::move(other.key_)),

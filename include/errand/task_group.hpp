@@ -70,15 +70,15 @@ class TaskGroup : private detail::Branches {
 class TaskGroup::Member final : public detail::Observer, public detail::Pooled {
  public:
   Member(TaskGroup& group, detail::TaskBase& task) noexcept : group_(group), task_(task) {
-    place_.member = this;
+    entry_.member = this;
     ++task.loop->members;
   }
   ~Member() {
     --task_.loop->members;
-    place_.unlink();
+    entry_.unlink();
   }
 
-  struct Place : detail::Link {
+  struct Entry : detail::Link {
     Member* member;
   };
 
@@ -86,7 +86,7 @@ class TaskGroup::Member final : public detail::Observer, public detail::Pooled {
   friend TaskGroup;
   detail::Branches* group() const noexcept override { return &group_; }
   detail::Chain* next_member() const noexcept override {
-    return place_.next == group_.members_.end() ? nullptr : &of(*place_.next).task_;
+    return entry_.next == group_.members_.end() ? nullptr : &of(*entry_.next).task_;
   }
   void task_ended(detail::TaskBase& task) noexcept override { group_.member_ended(*this, task); }
 
@@ -96,11 +96,11 @@ class TaskGroup::Member final : public detail::Observer, public detail::Pooled {
     task_.requested_by_group();
     task_.request(detail::Chain::asked_by_task);
   }
-  static Member& of(detail::Link& place) noexcept { return *static_cast<Place&>(place).member; }
+  static Member& of(detail::Link& entry) noexcept { return *static_cast<Entry&>(entry).member; }
 
   TaskGroup& group_;
   detail::TaskBase& task_;
-  Place place_;  // among the members, in the order added
+  Entry entry_;  // among the members, in the order added
 };
 
 inline TaskGroup::~TaskGroup() {
@@ -117,7 +117,7 @@ typename detail::WorkTraits<Work&&>::Handle TaskGroup::add(Work&& work, std::str
   try {
     if (!name.empty()) task.details().name = std::move(name);
     auto* member = new Member(*this, task);
-    members_.push_back(member->place_);
+    members_.push_back(member->entry_);
     task.awaiters.push_front(*member);
   } catch (...) {
     task.end_standing();

@@ -147,7 +147,7 @@ Coro<BranchResult<A>> as_coro(A&& awaitable) {
   } else if constexpr (!std::is_move_constructible_v<Plain>) {
     return take_there<Plain>(awaitable);
   } else {
-    return await_here<Plain>(std::move(awaitable));
+    return await_here<Plain>(std::forward<A>(awaitable));
   }
 }
 
