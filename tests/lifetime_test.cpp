@@ -481,7 +481,7 @@ APP_TEST("a callable cannot abort its own task, nor what is around it, while it 
     log(*text);
     return 1;
   };
-  const auto abort_itself_first = [&log = log, abort_itself]() -> Coro<int> {
+  const auto abort_itself_first = [abort_itself]() -> Coro<int> {
     return Fixture::after(1s, abort_itself());
   };
   const auto plain = add(abort_itself, "plain");
