@@ -4,7 +4,6 @@
 #include <cstring>
 #include <errand/errand.hpp>
 #include <memory>
-#include <optional>
 #include <stdexcept>
 #include <thread>
 
@@ -38,31 +37,6 @@ void destroyed_by_another_thread() {
   thread.join();
 }
 
-std::optional<errand::AsyncGenerator<int>> generator;
-errand::AsyncGenerator<int> ends_itself() {
-  generator.reset();
-  co_yield 1;
-}
-void generator_destroyed_by_itself() {
-  App app("mine");
-  generator.emplace(ends_itself());
-  app.run([]() -> Coro<> { co_await generator->next(); }());
-}
-
-errand::AsyncGenerator<int> ends_in_a_branch() {
-  const auto branch = []() -> Coro<> {
-    co_await errand::yield();
-    generator.reset();
-  };
-  co_await errand::gather(branch(), branch());
-  co_yield 1;
-}
-void generator_destroyed_by_its_branch() {
-  App app("mine");
-  generator.emplace(ends_in_a_branch());
-  app.run([]() -> Coro<> { co_await generator->next(); }());
-}
-
 struct Throws {
   ~Throws() noexcept(false) {
     if (armed) throw std::runtime_error("a destructor that throws");
@@ -81,8 +55,6 @@ constexpr struct {
     {"destroyed_by_a_task", &destroyed_by_a_task},
     {"destroyed_by_a_callback_in_poll", &destroyed_by_a_callback_in_poll},
     {"destroyed_by_another_thread", &destroyed_by_another_thread},
-    {"generator_destroyed_by_itself", &generator_destroyed_by_itself},
-    {"generator_destroyed_by_its_branch", &generator_destroyed_by_its_branch},
     {"destructor_of_a_callable_throws", &destructor_of_a_callable_throws},
 };
 

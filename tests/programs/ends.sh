@@ -26,10 +26,7 @@ try() {
 }
 
 inside="errand: App 'mine' is destroyed inside its own run or poll"
-by_itself="errand: an AsyncGenerator is destroyed by its own coroutine"
 try destroyed_by_a_task "$inside"
 try destroyed_by_a_callback_in_poll "$inside"
 try destroyed_by_another_thread "$inside"
-try generator_destroyed_by_itself "$by_itself"
-try generator_destroyed_by_its_branch "$by_itself"
 try destructor_of_a_callable_throws ""
