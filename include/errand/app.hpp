@@ -859,15 +859,14 @@ ERRAND_COLD inline void App::report(detail::TaskBase* task, std::exception_ptr e
 
 ERRAND_COLD inline void App::tell(const TaskFailure& failure) noexcept {
   const detail::WorkerGroup::Reporting alone(group_.get());
+  const auto say = [&failure](std::string_view before, std::string_view after) {  // also without memory
+    std::cerr << before << failure.name() << after << failure.what() << '\n';
+  };
+  if (!config_.on_failure) return say("errand: '", "' failed: ");
   try {
-    if (!config_.on_failure) {
-      std::cerr << detail::text({"errand: '", failure.name(), "' failed: ", failure.what(), "\n"});
-      return;
-    }
     config_.on_failure(failure);
   } catch (...) {
-    std::cerr << detail::text(
-        {"errand: on_failure threw while it was told of '", failure.name(), "': ", failure.what(), "\n"});
+    say("errand: on_failure threw while it was told of '", "': ");
   }
 }
 

@@ -349,14 +349,14 @@ inline void Signals::report(const TaskFailure& failure) {
   told.handle().state()->details().is_report = true;
 }
 
+/// A handler that is destroyed may add others.
 inline void Signals::clear() noexcept {
-  for (Handlers gone;; gone.clear()) {
+  for (bool any = true; any;) {
+    any = false;
     for (Link* link = events_.begin(); link != events_.end(); link = link->next) {
-      Event& event = at(*link);
-      std::move(event.handlers.begin(), event.handlers.end(), std::back_inserter(gone));
-      event.handlers.clear();
+      const Handlers gone = std::exchange(at(*link).handlers, Handlers());
+      any |= !gone.empty();
     }
-    if (gone.empty()) return;
   }
 }
 
