@@ -509,3 +509,48 @@ APP_TEST("a callable that asks its own task to end is called once") {
   log(calls);
   expect("own ; end ; 1");
 }
+
+namespace {
+
+/// Where the task has ended when this goes: logs how, and looks at its error.
+class Looks {
+ public:
+  Looks(support::Log& log, Task<>& task) : log_(&log), task_(task) {}
+  Looks(Looks&& other) noexcept : log_(std::exchange(other.log_, nullptr)), task_(other.task_) {}
+  ~Looks() {
+    if (!log_ || !task_ || !task_.done()) return;
+    try {
+      (*log_)(task_.status());
+      task_.result();
+    } catch (const TaskCancelled& e) {
+      (*log_)(e);
+    } catch (const std::exception& e) {
+      (*log_)(e.what());
+    }
+  }
+
+ private:
+  support::Log* log_;
+  Task<>& task_;
+};
+
+}  // namespace
+
+APP_TEST("what goes at the end of a task may look at how it ended, and that is not reported then") {
+  Task<> task;
+  const auto ends = [](Looks, bool cancelled) -> Coro<> {
+    co_await errand::yield();
+    if (cancelled) throw Cancelled("why");
+    throw runtime_error("coroutine");
+  };
+  const auto no_task = [] { return 0; };
+  for (const bool cancelled : {false, true}) {
+    task = add(ends(Looks(log, task), cancelled));
+    co_await errand::sleep(1ms);
+  }
+  task = add([looks = Looks(log, task)] { throw runtime_error("callable"); });
+  co_await errand::sleep(1ms);
+  task = add(no_task);
+  co_await errand::sleep(1ms);
+  expect("failed ; coroutine ; cancelled ; TaskCancelled why ; failed ; callable");
+}

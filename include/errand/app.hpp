@@ -357,8 +357,9 @@ ERRAND_COLD inline App::~App() {
     if (signals_) signals_->clear();
     registry_.clear();
     ctx_.clear();
-    while (!loop.unseen.empty()) {
-      auto& task = detail::task_of(loop.unseen.front());
+    while (!loop.failed.empty()) {
+      auto& task = detail::task_of(loop.failed.pop_front());
+      if (task.seen) continue;
       task.look();
       report(&task, task.error());
     }

@@ -110,6 +110,8 @@ class Chain : public Node {
   void run() noexcept final { loop->run_chain(*this); }
   /// Before the first step of what was asked to end, or `has_work`. False where there is no step to make.
   virtual bool begin() noexcept = 0;
+  /// The outermost coroutine has come to its end by an exception, which is where its result was to be.
+  virtual void threw(TaskStatus) noexcept {}
   /// The outermost coroutine has come to its end, and is gone.
   virtual void ended() noexcept = 0;
   /// The chain of the task that this is, or is a branch of.

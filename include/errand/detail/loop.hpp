@@ -216,8 +216,7 @@ class Loop {
   const std::shared_ptr<Inbox> inbox;
   List pending;         // the tasks of the user that have not ended, in the order added
   List hidden;          // the App's own tasks, such as listeners
-  List unseen;          // tasks that failed while somebody held a handle, and at whose
-                        // error nobody has looked
+  List failed;          // tasks that have, until they are destroyed
   List drains;          // who waits for the end of all tasks
   List thread_waiters;  // who waits for the end of all thread calls
   Timers timers;

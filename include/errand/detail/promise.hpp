@@ -75,7 +75,11 @@ struct CoroPromise : AwaitingPromise<> {
     if (status == TaskStatus::succeeded) result->destroy_value();  // a local's destructor has thrown after co_return
     result->set_error(std::current_exception());
     status = handling<Cancelled>() ? TaskStatus::cancelled : TaskStatus::failed;
-    if (parent) static_cast<AwaitedResult<T>*>(result)->has_failed = true;
+    if (parent) {
+      static_cast<AwaitedResult<T>*>(result)->has_failed = true;
+    } else {
+      chain->threw(status);
+    }
   }
   template <class... Args>
   void succeed(Args&&... args) {

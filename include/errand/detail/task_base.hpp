@@ -74,11 +74,7 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   }
 
   /// Somebody looks at how it ended: a failure need not be reported any more.
-  void look() noexcept {
-    if (seen) return;
-    seen = true;
-    if (status == TaskStatus::failed && TaskLink::linked()) TaskLink::unlink();
-  }
+  void look() noexcept { seen = true; }
   /// What it failed with, or was cancelled by, if anything was thrown.
   virtual std::exception_ptr error() const noexcept = 0;
   /// The reason of the `Cancelled` that ended it.
@@ -101,6 +97,10 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   inline void ended_by_group() noexcept override;
 
   inline bool begin() noexcept override;
+  void threw(TaskStatus how) noexcept final {
+    has_error = true;
+    is_special |= how == TaskStatus::failed;
+  }
   inline void ended() noexcept final;
   /// A task of the same work for another worker; null where there can be none.
   virtual TaskBase* copy_for(Loop&) const { return nullptr; }
@@ -122,8 +122,10 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   /// Nobody refers to it any more: destroys its result, calls `part`, and frees it.
   virtual void dispose() noexcept = 0;
   void part() noexcept {
-    if (is_special) [[unlikely]]
+    if (is_special) [[unlikely]] {
       identity.clear();
+      if (TaskLink::linked()) TaskLink::unlink();
+    }
     loop->release();
   }
   /// Destroys the callable that it was made from, if there is one.
@@ -290,16 +292,12 @@ ERRAND_NOINLINE inline void TaskBase::release_last() noexcept {
 ERRAND_NOINLINE inline void TaskBase::tell() noexcept {
   if (is_registered()) loop->host->registered_ended(*this);
   if (status == TaskStatus::failed) {
-    loop->unseen.push_back(static_cast<TaskLink&>(*this));
-    if (references_ == 1 && awaiters.empty() && loop->app) report();
+    loop->failed.push_back(static_cast<TaskLink&>(*this));
+    if (!seen && references_ == 1 && awaiters.empty() && loop->app) report();
   }
 }
 
 inline void TaskBase::ended() noexcept {
-  if (status != TaskStatus::succeeded) [[unlikely]] {
-    has_error = true;
-    is_special |= status == TaskStatus::failed;
-  }
   if (flags & has_work) destroy_work();
   loop->current = nullptr;
   end();
