@@ -554,3 +554,48 @@ APP_TEST("what goes at the end of a task may look at how it ended, and that is n
   co_await errand::sleep(1ms);
   expect("failed ; coroutine ; cancelled ; TaskCancelled why ; failed ; callable");
 }
+
+TEST_CASE("on_failure may abort the task of a branch whose error comes late") {
+  support::Log log;
+  errand::ManualClock clock;
+  errand::AppConfig config;
+  config.clock = &clock;
+  config.on_failure = [&log](const errand::TaskFailure& failure) {
+    Task<> of = failure.task();
+    const bool aborted = of.abort();
+    log(failure.what(), aborted, static_cast<bool>(current_task()));
+  };
+  App app("app", config);
+  const auto fails_late = []() -> Coro<> {
+    try {
+      co_await errand::sleep(1h);
+    } catch (const Cancelled&) {
+    }
+    throw runtime_error("late");
+  };
+  const auto both = [&]() -> Coro<> { co_await errand::gather(support::Fixture::bad(1s, "first"), fails_late()); };
+  const auto task = app.add_task(both);
+  app.run();
+  CHECK(log.text() == "late true false");
+  CHECK(task.cancelled());
+}
+
+TEST_CASE("on_slow_step may abort the task of a branch") {
+  support::Log log;
+  errand::AppConfig config;
+  config.slow_step = 1ms;
+  Task<> task;
+  config.on_slow_step = [&](const errand::SlowStep&) {
+    const bool aborted = task.abort();
+    log(aborted, static_cast<bool>(current_task()));
+  };
+  App app("app", config);
+  const auto slow = []() -> Coro<> {
+    std::this_thread::sleep_for(5ms);
+    co_await errand::sleep(1h);
+  };
+  const auto both = [&]() -> Coro<> { co_await errand::gather(slow(), support::Fixture::after(1h)); };
+  task = app.add_task(both);
+  app.run();
+  CHECK(log.text() == "true false");
+}

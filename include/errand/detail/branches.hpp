@@ -292,6 +292,7 @@ inline void Branches::start(PromiseBase& promise) noexcept {
 
 inline void Branches::ended(BranchBase& branch) noexcept {
   branch.sibling.unlink();
+  branch.loop->current = nullptr;  // what reports it may destroy it
   branch_ended(branch);
   check_over();
 }

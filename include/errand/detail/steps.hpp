@@ -102,6 +102,7 @@ ERRAND_COLD inline void Loop::run_timed(Node& node) noexcept {
   current = nullptr;
   node.run();
   const Nanoseconds took = Clock::now() - begun;
+  current = nullptr;
   if (took > slow_step_) host->slow_step(task, took, file, line);
   if (task) task->release();
 }
