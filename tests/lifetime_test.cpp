@@ -599,3 +599,51 @@ TEST_CASE("on_slow_step may abort the task of a branch") {
   app.run();
   CHECK(log.text() == "true false");
 }
+
+namespace {
+
+/// Throws when it goes.
+struct ThrowsAtEnd {
+  ThrowsAtEnd() = default;
+  ~ThrowsAtEnd() noexcept(false) { throw runtime_error("at the end"); }
+};
+
+using Counted = std::shared_ptr<int>;
+
+Coro<Counted> gives_twice(Counted first, Counted second) {
+  try {
+    const ThrowsAtEnd at_end;
+    co_return first;
+  } catch (const runtime_error&) {
+  }
+  co_await errand::sleep(1s);
+  co_return second;
+}
+
+}  // namespace
+
+APP_TEST("a result that a destructor's exception made void is destroyed, whatever comes after") {
+  const auto first = std::make_shared<int>(1), second = std::make_shared<int>(2);
+  const auto counts = [&] { log(first.use_count(), second.use_count()); };
+  const auto inner = [&]() -> Coro<> { co_await gives_twice(first, second); };
+  {
+    const Counted given = co_await gives_twice(first, second);
+    log(*given);
+  }
+  counts();
+  {
+    auto given = add(gives_twice(first, second));
+    log(*co_await std::move(given));
+  }
+  counts();
+  co_await errand::gather(gives_twice(first, second), gives_twice(first, second));
+  counts();
+  for (auto task : {Task<>(add(gives_twice(first, second))), Task<>(add(inner))}) {
+    co_await errand::yield();
+    co_await errand::yield();
+    task.abort();
+  }
+  co_await errand::yield();
+  counts();
+  expect("2 ; 1 1 ; 2 ; 1 1 ; 1 1 ; 1 1");
+}

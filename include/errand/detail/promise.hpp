@@ -66,13 +66,16 @@ template <class T>
 struct CoroPromise : AwaitingPromise<> {
   Storage<T>* result;  // from its start on: an `AwaitedResult` where it has a parent
 
+  ~CoroPromise() { take_back(); }
+
   std::suspend_always initial_suspend() const noexcept { return {}; }
   std::suspend_never final_suspend() noexcept {
     leave();
+    if constexpr (has_to_take_back) status = TaskStatus::pending;
     return {};
   }
   ERRAND_NOINLINE void unhandled_exception() noexcept {
-    if (status == TaskStatus::succeeded) result->destroy_value();  // a local's destructor has thrown after co_return
+    take_back();
     result->set_error(std::current_exception());
     status = handling<Cancelled>() ? TaskStatus::cancelled : TaskStatus::failed;
     if (parent) {
@@ -83,8 +86,19 @@ struct CoroPromise : AwaitingPromise<> {
   }
   template <class... Args>
   void succeed(Args&&... args) {
+    take_back();
     result->set_value(std::forward<Args>(args)...);
     status = TaskStatus::succeeded;
+  }
+
+ private:
+  static constexpr bool has_to_take_back = !std::is_trivially_destructible_v<typename Storage<T>::Value>;
+
+  /// Where a local's destructor has thrown after `co_return`, its value is not the result.
+  void take_back() noexcept {
+    if constexpr (has_to_take_back) {
+      if (std::exchange(status, TaskStatus::pending) == TaskStatus::succeeded) result->destroy_value();
+    }
   }
 };
 
