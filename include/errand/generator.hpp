@@ -74,7 +74,11 @@ class GeneratorPromise final : public AwaitingPromise<GeneratorBase> {
  public:
   using Value = typename Outcome<T>::value_type;
 
-  AsyncGenerator<T> get_return_object() noexcept { return AsyncGenerator<T>(*this); }
+  AsyncGenerator<T> get_return_object() noexcept {
+    static_assert(alignof(GeneratorPromise) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__,
+                  "the alignment of a generator's values may not be above the default one: give a std::unique_ptr");
+    return AsyncGenerator<T>(*this);
+  }
   std::suspend_always initial_suspend() const noexcept { return {}; }
   auto final_suspend() noexcept { return Pass(); }
   template <class U = T>
