@@ -647,3 +647,65 @@ APP_TEST("a result that a destructor's exception made void is destroyed, whateve
   counts();
   expect("2 ; 1 1 ; 2 ; 1 1 ; 1 1 ; 1 1");
 }
+
+namespace {
+
+template <class Wait>
+Coro<> wait_for_lvalue(Wait& wait) {
+  co_await wait;
+}
+
+}  // namespace
+
+APP_TEST("a wait that stands outside of its task ends with it, and may be awaited again") {
+  errand::Event event;
+  Queue<int> queue;
+  auto future = Future<int>::shared();
+  auto event_wait = event.wait();
+  auto get = queue.get();
+  auto future_wait = future.operator co_await();
+  {
+    const Task<> tasks[] = {add(wait_for_lvalue(event_wait)), add(wait_for_lvalue(get)),
+                            add(wait_for_lvalue(future_wait))};
+    co_await errand::yield();
+    for (Task<> task : tasks) task.abort();
+  }
+  event.set();
+  queue.try_put(7);
+  future.set_result(8);
+  co_await errand::sleep(1ms);
+  co_await event_wait;
+  log(co_await get, co_await future_wait);
+  expect("7 8");
+}
+
+TEST_CASE("a thread call or a shared future that stands outside of its task does not wake it once it is gone") {
+  auto future = Future<int>::shared();
+  std::promise<void> go;
+  {
+    App app;
+    auto call = to_thread([&go] { go.get_future().wait(); });
+    auto wait = future.operator co_await();
+    const auto cancelled_first = [&]() -> Coro<> {
+      try {
+        co_await wait;
+      } catch (const Cancelled&) {
+      }
+      co_await wait;
+    };
+    app.run([](App& its_app, Coro<> waits, auto& its_call, std::promise<void>& may_go, auto& value) -> Coro<> {
+      auto calls = its_app.add_task(wait_for_lvalue(its_call));
+      auto again = its_app.add_task(std::move(waits));
+      co_await errand::sleep(1ms);
+      calls.abort();
+      again.cancel();
+      co_await errand::sleep(1ms);
+      again.abort();
+      calls = {};
+      again = {};
+      value.set_result(1);
+      may_go.set_value();
+      co_await errand::sleep(10ms);
+    }(app, cancelled_first(), call, go, future));
+  }
+}

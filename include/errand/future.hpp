@@ -266,15 +266,16 @@ class SharedWait : public PlainWait {
   explicit SharedWait(std::shared_ptr<SharedState<T>> state) noexcept
       : PlainWait(Kind::future), state_(std::move(state)) {}
   SharedWait(SharedWait&& other) noexcept : PlainWait(std::move(other)), state_(std::move(other.state_)) {}
-  ~SharedWait() {
-    if (!notice_) return;
-    if (state_->remove(*notice_)) notice_->release();
-    notice_->detach();
+  ~SharedWait() { leave(); }
+  void forsake() noexcept {
+    leave();
+    PlainWait::forsake();
   }
 
   bool await_ready() const noexcept { return state_->done(); }
   template <class P>
   bool await_suspend(std::coroutine_handle<P> awaiting) {
+    if (notice_) throw_reuse();
     PromiseBase& promise = awaiting.promise();
     auto notice = std::make_unique<SharedNotice>();
     if (!promise.chain->may_suspend()) return suspend(promise);
@@ -286,6 +287,7 @@ class SharedWait : public PlainWait {
     return true;
   }
   decltype(auto) await_resume() {
+    leave();
     resumed();
     if constexpr (std::is_void_v<T> || std::is_reference_v<T>) {
       return state_->get();
@@ -295,6 +297,12 @@ class SharedWait : public PlainWait {
   }
 
  private:
+  void leave() noexcept {
+    if (!notice_) return;
+    if (state_->remove(*notice_)) notice_->release();
+    std::exchange(notice_, nullptr)->detach();
+  }
+
   std::shared_ptr<SharedState<T>> state_;
   SharedNotice* notice_ = nullptr;
 };

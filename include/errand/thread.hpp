@@ -130,6 +130,11 @@ class [[nodiscard("co_await it")]] ThreadWait : public PlainWait {
     call_->detach();
   }
 
+  void forsake() noexcept {
+    call_->request_stop();
+    call_->forget();
+    PlainWait::forsake();
+  }
   bool await_ready() const {
     if (started_) throw InvalidState("this thread call has been awaited already");
     return false;
@@ -146,6 +151,7 @@ class [[nodiscard("co_await it")]] ThreadWait : public PlainWait {
     return true;
   }
   typename Call::T await_resume() {
+    call_->forget();
     resumed();
     return call_->take();
   }

@@ -31,6 +31,40 @@ class AwaiterRef {
   A& awaiter_;
 };
 
+/// A wait that may outlive the coroutine that awaits it.
+template <class A>
+concept CanBeForsaken = requires(A& awaiter) { awaiter.forsake(); };
+
+/// One that may stand outside of the coroutine. Where the coroutine is destroyed while it waits, the wait ends, and the
+/// awaiter knows the coroutine's chain no longer.
+template <class A>
+class OutsideRef : public AwaiterRef<A> {
+ public:
+  explicit OutsideRef(A& awaiter) noexcept : AwaiterRef<A>(awaiter), awaiter_(awaiter) {}
+  OutsideRef(const OutsideRef&) = delete;
+  ~OutsideRef() {
+    if (waits_) awaiter_.forsake();
+  }
+
+  template <class P>
+  auto await_suspend(std::coroutine_handle<P> awaiting) {
+    if constexpr (std::is_void_v<decltype(awaiter_.await_suspend(awaiting))>) {
+      awaiter_.await_suspend(awaiting);
+      waits_ = true;
+    } else {
+      return waits_ = awaiter_.await_suspend(awaiting);
+    }
+  }
+  decltype(auto) await_resume() {
+    waits_ = false;
+    return awaiter_.await_resume();
+  }
+
+ private:
+  A& awaiter_;
+  bool waits_ = false;
+};
+
 /// A promise whose coroutine may await. The default arguments of `await_transform` note the place of each await.
 template <class Base = PromiseBase>
 struct AwaitingPromise : Base, Pooled {
@@ -49,6 +83,8 @@ struct AwaitingPromise : Base, Pooled {
     if constexpr (LibraryAwaitable<A>) {
       if constexpr (std::is_reference_v<Awaiter<A>> && std::is_trivially_copyable_v<Plain>) {
         return Plain(awaitable);
+      } else if constexpr (std::is_lvalue_reference_v<Awaiter<A>> && CanBeForsaken<Plain>) {
+        return OutsideRef<Plain>(awaitable);
       } else if constexpr (std::is_reference_v<Awaiter<A>>) {
         return AwaiterRef<std::remove_reference_t<Awaiter<A>>>(awaitable);
       } else {

@@ -22,8 +22,12 @@ class RemoteWake : public Call {
   }
   /// On the App's thread: the task does not wait any more, or never did.
   void detach() noexcept {
-    if (Suspension* waiter = std::exchange(waiter_, nullptr)) --waiter->chain()->loop->outside;
+    forget();
     release();
+  }
+  /// The same, but it stays the task's.
+  void forget() noexcept {
+    if (Suspension* waiter = std::exchange(waiter_, nullptr)) --waiter->chain()->loop->outside;
   }
   /// From any thread, once: wakes the task, if it still waits.
   void post() noexcept {

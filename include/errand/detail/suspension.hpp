@@ -21,6 +21,11 @@ class Suspension : public TimerNode, public OwnAwaitable {
 
   /// Leaves without an end of the wait.
   void leave() noexcept;
+  /// The same where what awaits it is being destroyed, and it may not be.
+  void forsake() noexcept {
+    leave();
+    chain_ = nullptr;
+  }
   Chain* chain() const noexcept { return chain_; }
 
   const Kind kind;
