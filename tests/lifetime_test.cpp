@@ -709,3 +709,25 @@ TEST_CASE("a thread call or a shared future that stands outside of its task does
     }(app, cancelled_first(), call, go, future));
   }
 }
+
+APP_TEST("a wait for an event that was cancelled may be awaited again, with its time-out from the start") {
+  auto wait = std::make_unique<errand::EventWait>(app.event("a.b.c", 2s));
+  const auto task = add([](Fixture& test, auto& event) -> Coro<> {
+    for (int i = 0; i < 2; ++i) {
+      try {
+        co_await *event;
+        test.log("signal");
+      } catch (const Cancelled&) {
+        test.log("cancelled", test.now());
+      } catch (const TimeoutError&) {
+        test.log("timeout", test.now());
+      }
+    }
+    event = nullptr;
+    co_await errand::sleep(10s);
+  }(*this, wait));
+  co_await errand::sleep(1s);
+  Task<>(task).cancel();
+  co_await task;
+  expect("cancelled 1 ; timeout 3");
+}

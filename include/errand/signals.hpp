@@ -243,6 +243,8 @@ class EventWaitBase : public Waiter {
   bool await_ready() const noexcept { return false; }
   template <class P>
   bool await_suspend(std::coroutine_handle<P> awaiting) {
+    if (linked()) throw_reuse();
+    deadline_.disarm();  // that of an earlier await may stand
     PromiseBase& promise = awaiting.promise();
     Loop& loop = loop_.get();
     if (!loop.app || promise.chain->loop != &loop) raise<InvalidState>({"'", key_, "' is an event of another App"});
