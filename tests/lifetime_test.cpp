@@ -481,9 +481,7 @@ APP_TEST("a callable cannot abort its own task, nor what is around it, while it 
     log(*text);
     return 1;
   };
-  const auto abort_itself_first = [&log = log, abort_itself]() -> Coro<int> {
-    return Fixture::after(1s, abort_itself());
-  };
+  const auto abort_itself_first = [abort_itself]() -> Coro<int> { return Fixture::after(1s, abort_itself()); };
   const auto plain = add(abort_itself, "plain");
   const auto coro = add(abort_itself_first, "coro");
   log(co_await plain, co_await coro);
