@@ -106,7 +106,8 @@ class FailingReactor : public errand::Reactor {
   int waits_ = 0;
 };
 
-const std::string standing = "task 'stuck' was still standing at the end of the graceful timeout";
+const std::string standing =
+    "task 'stuck' was still standing at the end of the graceful timeout: sleep at lifetime_test.cpp:31";
 
 }  // namespace
 

@@ -81,6 +81,6 @@ APP_TEST("a table of tasks tells the line of the user's await, where a combinato
   co_await errand::yield();
   std::ostringstream table;
   app.dump_tasks(table);
-  CHECK(table.str().find("branches at task_test.cpp:" + std::to_string(line) + "\n") != std::string::npos);
+  CHECK(table.str().find("race at task_test.cpp:" + std::to_string(line) + "\n") != std::string::npos);
   event.set();
 }

@@ -743,7 +743,10 @@ inline bool App::poll() {
   Inside::check(*this);
   const Inside inside(*this);
   if (!life_.in_run()) begin({}, {}, nullptr);
-  if (!loop_->has_work()) loop_->jump();
+  if (!loop_->has_work()) {
+    loop_->note_ages();
+    loop_->jump();
+  }
   if (turn(true)) return true;
   finish();
   return false;

@@ -64,6 +64,7 @@ class All : public Branches {
   }
 
  private:
+  const char* name() const noexcept override { return "gather"; }
   void branch_ended(BranchBase& branch) noexcept override {
     if (branch.status == TaskStatus::succeeded) return;
     const bool is_first = !failed_ && !cancelled_;
@@ -98,6 +99,7 @@ class Settled : public Branches {
   }
 
  private:
+  const char* name() const noexcept override { return "gather_settled"; }
   void branch_ended(BranchBase& ended) noexcept override {
     if (ended.status == TaskStatus::failed && !ended.observed_cancelled) failed_.push_back(ended.sibling);
     if (ended.status == TaskStatus::cancelled && !cancelled_) cancelled_ = &ended;

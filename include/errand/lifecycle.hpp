@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <errand/detail/drain.hpp>
+#include <errand/detail/table.hpp>
 #include <errand/event.hpp>
 #include <errand/listeners.hpp>
 #include <errand/signals.hpp>
@@ -89,8 +90,7 @@ class Lifecycle {
     expired_ = true;
     if (listener_.state() && !listener_.state()->done()) {
       const TaskHandle kept = listener_;
-      kept.state()->end_standing();
-      report_standing(*kept.state());
+      end_and_report(*kept.state());
     }
     abort_tasks(true);
     loop_.wake_all(loop_.thread_waiters);
@@ -132,7 +132,8 @@ class Lifecycle {
   Coro<> end_tasks();
   /// Destroys the tasks that are left where they stand.
   void abort_tasks(bool report) noexcept;
-  void report_standing(TaskBase& task) noexcept;
+  /// Destroys it where it stands, and reports that, and where.
+  void end_and_report(TaskBase& task) noexcept;
 
   App& app_;
   const std::unique_ptr<SignalHub>& signals_;
@@ -253,8 +254,7 @@ ERRAND_COLD inline Coro<> Lifecycle::stop(Phase phase, const char* signal) {
       if (in_time) {
         error = failure(expired_);
       } else {
-        listener_.state()->end_standing();
-        report_standing(*listener_.state());
+        end_and_report(*listener_.state());
       }
       if (listener_.state()) listener_.state()->end_standing();  // it could not be waited for: no memory, or no clock
     }
@@ -281,19 +281,23 @@ ERRAND_COLD inline void Lifecycle::abort_tasks(bool report) noexcept {
   while (!standing.empty()) {
     TaskBase& task = task_of(standing.back());
     const TaskHandle kept(&task);
-    task.end_standing();
-    if (report) report_standing(task);
+    if (report) {
+      end_and_report(task);
+    } else {
+      task.end_standing();
+    }
   }
 }
 
-ERRAND_COLD inline void Lifecycle::report_standing(TaskBase& task) noexcept {
+ERRAND_COLD inline void Lifecycle::end_and_report(TaskBase& task) noexcept {
   std::exception_ptr error;
   try {
-    error = std::make_exception_ptr(
-        TimeoutError(text({"task '", task.name(), "' was still standing at the end of the graceful timeout"})));
+    const char* const what = "' was still standing at the end of the graceful timeout: ";
+    error = std::make_exception_ptr(TimeoutError(text({"task '", task.name(), what, line_of_task(task)})));
   } catch (...) {  // no memory
     error = std::current_exception();
   }
+  task.end_standing();
   loop_.host->report(&task, std::move(error));
 }
 

@@ -77,6 +77,7 @@ class First : public Branches {
   }
 
  private:
+  const char* name() const noexcept override { return "race"; }
   void branch_ended(BranchBase& branch) noexcept override {
     decided(branch);
     if (&branch == winner_ || branch.status != TaskStatus::failed) return;

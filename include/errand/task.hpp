@@ -232,9 +232,9 @@ class TaskWait : public Waiter {
     if (linked()) throw_reuse();
     wait(*awaiting.promise().chain);
   }
+  TaskBase& task() const noexcept { return *task_.state(); }
 
  protected:
-  TaskBase& task() const noexcept { return *task_.state(); }
   void wait(Chain& chain) {
     TaskBase& its_task = task();
     constexpr auto special = Chain::asked | Chain::held | Chain::is_branch;

@@ -47,6 +47,7 @@ class TaskGroup : private detail::Branches {
   template <class F>
   static Coro<BodyResult<F>> run_body(F body);
 
+  const char* name() const noexcept override { return "TaskGroup"; }
   inline void branch_ended(detail::BranchBase& body) noexcept override;
   void asked_to_end(detail::Chain::Flag) noexcept override { is_ending_ = true; }
   void over() noexcept override { is_ending_ = true; }

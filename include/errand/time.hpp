@@ -143,6 +143,7 @@ class TimeLimit final : public Branches {
   bool timed_out() const noexcept { return over_ && !was_asked(); }
 
  private:
+  const char* name() const noexcept override { return "wait_for"; }
   void branch_ended(BranchBase&) noexcept override { deadline_.disarm(); }
   static void ask(void* self) noexcept {
     TimeLimit& limit = *static_cast<TimeLimit*>(self);

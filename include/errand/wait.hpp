@@ -66,7 +66,8 @@ inline void check_observable(const TaskBase& task) {
 /// Waits until so many tasks have ended, or a deadline has come.
 class Watch : public TimedWait {
  public:
-  Watch(std::size_t needed, Nanoseconds timeout) noexcept : TimedWait(Kind::task), needed_(needed), timeout_(timeout) {}
+  Watch(std::size_t needed, Nanoseconds timeout) noexcept
+      : TimedWait(Kind::tasks), needed_(needed), timeout_(timeout) {}
   Watch(Watch&&) = delete;
 
   /// A task that is pending.

@@ -88,11 +88,9 @@ inline const Case cases[] = {
      }},
     {"a task that stands at the end of the graceful timeout is reported without memory for a message",
      [](App& app, World& world) {
-       app.add_task([]() -> Coro<> {
-         const AtEnd at_end([] { memory::refuse(1, 1); });
-         co_await stubborn(Tracked());
-       });
+       app.add_task(stubborn(Tracked()));
        app.call_later(1ms, [&app] { app.stop(); });
+       app.call_later(1001ms, [] { memory::refuse(1, 1); });  // just before the timeout
        app.run();
        memory::refuse_none();
        demand(world.out_of_memory == 1, "the report");

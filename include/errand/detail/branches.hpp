@@ -66,6 +66,8 @@ class Branches : public PlainWait {
     if (chain_ && !chain_->may_suspend()) chain_->check_resumed();
   }
 
+  /// Of the combinator.
+  virtual const char* name() const noexcept = 0;
   /// A branch, no longer among `live`, has ended.
   virtual void branch_ended(BranchBase&) noexcept {}
   /// The wait of a branch that `decides_on_wake` has ended.

@@ -83,8 +83,9 @@ class Ages {
  public:
   Ages() { notes_.reserve(most); }
 
+  bool knows(std::uint64_t last_id) const noexcept { return !notes_.empty() && notes_.back().id == last_id; }
   void note(std::uint64_t last_id, Clock::time_point now) noexcept {
-    if (!notes_.empty() && notes_.back().id == last_id) return;
+    if (knows(last_id)) return;
     if (notes_.size() == most) thin_out();
     notes_.push_back({last_id, now});
   }
@@ -183,6 +184,10 @@ class Loop {
 
   /// Sleeps until there may be something to do, at the latest for `limit`. A ManualClock jumps instead, where it may.
   void wait(Nanoseconds limit);
+  /// Before a sleep of whoever polls.
+  void note_ages() {
+    if (!ages.knows(last_id)) ages.note(last_id, now());
+  }
   /// Lets a ManualClock jump to the next deadline. False where there is none that may.
   bool jump();
 

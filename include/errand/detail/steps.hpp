@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include <errand/detail/place.hpp>
 #include <errand/detail/task_base.hpp>
 
 namespace errand::detail {
@@ -17,7 +18,7 @@ class Drain : public Waiter {
 
  protected:
   Drain(Drain&&) noexcept = default;
-  Drain(TaskBase* except, std::uint64_t upto) noexcept : Waiter(Kind::task), except_(except), upto_(upto) {}
+  Drain(TaskBase* except, std::uint64_t upto) noexcept : Waiter(Kind::tasks), except_(except), upto_(upto) {}
   ~Drain() = default;
 
  private:
@@ -94,9 +95,9 @@ ERRAND_COLD inline void Loop::run_timed(Node& node) noexcept {
     Chain& chain = static_cast<Chain&>(node);
     task = &static_cast<TaskBase&>(chain.root());
     task->retain();
-    if (chain.leaf && chain.leaf.promise().line > 0) {
-      file = chain.leaf.promise().file;
-      line = chain.leaf.promise().line;
+    if (const PromiseBase* const place = place_of(chain.leaf)) {
+      file = place->file;
+      line = place->line;
     }
   }
   current = nullptr;
