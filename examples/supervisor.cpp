@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A console that starts, lists and cancels background tasks, while they run. It reads standard input on a thread of its
-// own, so that waiting for a line keeps no task waiting.
+// own, so that waiting for a line keeps no task waiting. On a terminal the tasks stand above it, and are drawn anew all
+// the time.
 #include <errand/errand.hpp>
 #include <iostream>
 #include <optional>
@@ -9,6 +10,8 @@
 #include <string>
 
 #include "terminal.hpp"
+
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -117,6 +120,28 @@ errand::Coro<bool> execute(errand::App& app, std::istringstream line) {
   co_return true;
 }
 
+/// The tasks at the top of the terminal; what the console says scrolls below them.
+errand::Coro<> top(errand::App& app) {
+  constexpr int height = 14;
+  const auto draw = [&app]() -> errand::Coro<> {
+    auto interval = errand::every(500ms);
+    while (true) {
+      std::stringstream table;
+      app.dump_tasks(table);
+      std::cout << "\0337\033[?7l\033[H\033[7m";  // keeps the cursor; no line wraps; from the top, reversed
+      std::string line;
+      for (int i = 1; i < height; ++i) {
+        if (!std::getline(table, line)) line.clear();
+        std::cout << (i == height - 1 && table ? "..." : line) << "\033[K\033[m\n";
+      }
+      std::cout << "\033[?7h\0338" << std::flush;
+      co_await interval.tick();
+    }
+  };
+  std::cout << "\033[2J\033[" << height << "r\033[" << height << "H";  // clears; only what is below the tasks scrolls
+  co_await errand::finally(draw, [] { std::cout << "\033[r\033[999H"; });
+}
+
 errand::Coro<> console(errand::App& app) {
   const bool for_people = is_terminal(stdin);
   if (for_people) std::cout << usage;
@@ -138,6 +163,7 @@ errand::Coro<> console(errand::App& app) {
 
 int main() {
   errand::App app("supervisor");
+  if (is_terminal(stdout)) app.add_task(top, "top");
   app.add_task(console, "console");
   app.add_task(watch, "watch");
   app.after_server_stop([] { std::cout << "all tasks have ended\n"; });
