@@ -53,11 +53,13 @@ namespace errand {
 /// outlive it; what would need the App then throws `InvalidState`.
 class App : private detail::Host {
  public:
+  /// Nothing runs before `run` or `poll`. The clock and the Reactor of the configuration must outlive the App.
   explicit App(std::string name = "app", AppConfig config = {});
   inline virtual ~App();
   App(const App&) = delete;
   App& operator=(const App&) = delete;
 
+  /// As given; its workers have the same.
   const std::string& name() const noexcept { return name_; }
   /// The App whose loop runs on this thread. Throws `InvalidState` where there is none.
   static App& current();
@@ -81,6 +83,7 @@ class App : private detail::Host {
   ///     errand::Task<int> task = app.add_task(count("a.txt"), "count:a.txt");
   template <class Work>
   TaskOf<Work&&> add_task(Work&& work);
+  /// The same with a name; an empty one is none.
   template <class Work>
   TaskOf<Work&&> add_task(Work&& work, std::string name, NameTaken taken = NameTaken::fail);
 
@@ -119,6 +122,8 @@ class App : private detail::Host {
   /// Throws what a listener threw; `Deadlock` where tasks are left and nothing can ever wake them; `InvalidState`
   /// inside any `run` or `poll` of this thread.
   void run() { run_with({}, nullptr); }
+  /// The same with options: several workers, SIGINT and SIGTERM, or until `stop` alone. Throws `InvalidState` for
+  /// several workers with a Reactor or a ManualClock, and where another App handles signals already.
   void run(RunOptions options);
   /// Runs until `main` ends; then cancels the rest, waits for it, and returns the result of `main`. Throws what `main`
   /// throws, and `TaskCancelled` where it ended cancelled because of `stop` or a signal.
@@ -126,6 +131,7 @@ class App : private detail::Host {
   T run(Coro<T> main) {
     return run_main(std::move(main), {}, nullptr);
   }
+  /// The same with options; `main` runs on worker 0, and its end stops all.
   template <class T>
   T run(Coro<T> main, RunOptions options);
   /// For a host loop, such as a game's or a GUI's: makes one turn without blocking. The first call starts what `run`
@@ -174,28 +180,36 @@ class App : private detail::Host {
   // Listeners: f(App&) or f(), a plain function or a coroutine, each awaited before the next. Higher priority first,
   // then the order added; the *_stop ones in reverse
 
+  /// Calls `f` in this phase of every run; `errand::once(f)` on worker 0 alone. Of a `*_start` phase, what it throws
+  /// ends the run, which rethrows it after the stop sequence; of a `*_stop` phase, the others still run.
   template <class F>
   void add_listener(Phase phase, F&& f, int priority = 0);
+  /// Once, before any worker starts; none does where it throws.
   template <class F>
   void main_process_start(F&& f, int priority = 0) {
     add_listener(Phase::main_process_start, std::forward<F>(f), priority);
   }
+  /// On every worker, before its tasks run; those that were added before `run` start among these.
   template <class F>
   void before_server_start(F&& f, int priority = 0) {
     add_listener(Phase::before_server_start, std::forward<F>(f), priority);
   }
+  /// On every worker, when the tasks that were added before `run` have been queued.
   template <class F>
   void after_server_start(F&& f, int priority = 0) {
     add_listener(Phase::after_server_start, std::forward<F>(f), priority);
   }
+  /// On every worker, while its tasks still run: to drain them.
   template <class F>
   void before_server_stop(F&& f, int priority = 0) {
     add_listener(Phase::before_server_stop, std::forward<F>(f), priority);
   }
+  /// On every worker, when its tasks have ended.
   template <class F>
   void after_server_stop(F&& f, int priority = 0) {
     add_listener(Phase::after_server_stop, std::forward<F>(f), priority);
   }
+  /// Once, after all workers.
   template <class F>
   void main_process_stop(F&& f, int priority = 0) {
     add_listener(Phase::main_process_stop, std::forward<F>(f), priority);
@@ -226,7 +240,9 @@ class App : private detail::Host {
   Context& ctx() noexcept { return ctx_; }
   /// Which worker this is, from 0.
   unsigned worker() const noexcept { return worker_; }
-  /// Writes a table for people: id, name, status, age, and where it waits.
+  /// Writes a table for people: of each pending task the id, the name, the status, the age, what it waits for, and the
+  /// place of that await. Below it, indented, stand the awaits around that one, and one step further what the branches
+  /// of a combinator wait for; long lists are cut short. Throws `WrongThread`.
   void dump_tasks(std::ostream& out) const;
 
  private:

@@ -13,8 +13,10 @@ namespace errand {
 /// already. Throws `Cancelled` where the caller itself is cancelled meanwhile; the task then ends on its own.
 class CancelTask : public detail::TaskWait {
  public:
+  /// For the library.
   explicit CancelTask(detail::TaskHandle asked) noexcept : TaskWait(std::move(asked)), was_done_(task().done()) {}
 
+  /// What `co_await` gives: whether the task ended cancelled.
   bool await_resume() {
     resumed();
     if (task().status == TaskStatus::failed && !was_done_) task().throw_failure();

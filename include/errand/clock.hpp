@@ -8,6 +8,7 @@
 
 namespace errand {
 
+/// What times are taken from, where no other clock is given.
 using Clock = std::chrono::steady_clock;
 
 namespace detail {
@@ -34,8 +35,10 @@ struct ClockSource {
 ///     app.run([]() -> errand::Coro<> { co_await errand::sleep(24h); }());   // returns at once
 class ManualClock : public ClockSource {
  public:
+  /// How time moves: by itself to the next deadline, or on `advance` alone.
   enum Mode { jumping, held };
 
+  /// At `Clock::time_point()`, which is 0.
   explicit ManualClock(Mode mode = jumping) noexcept : mode_(mode) {}
 
   Clock::time_point now() override { return now_; }

@@ -31,12 +31,16 @@ class [[nodiscard("a Coro does nothing until it is awaited, or given to add_task
                 "object type that can be moved");
 
  public:
+  /// For the library.
   using promise_type = detail::Promise<T>;
+  /// The type of its result.
   using value_type = T;
 
   /// Empty: awaiting it throws `InvalidState`.
   Coro() noexcept = default;
+  /// The other one is empty afterwards.
   Coro(Coro&& other) noexcept : promise_(std::exchange(other.promise_, nullptr)) {}
+  /// Drops the coroutine that was here.
   Coro& operator=(Coro&& other) noexcept {
     Coro old(std::move(*this));
     promise_ = std::exchange(other.promise_, nullptr);
@@ -47,6 +51,7 @@ class [[nodiscard("a Coro does nothing until it is awaited, or given to add_task
       promise_->drop();
   }
 
+  /// Whether it holds a coroutine: it was neither moved from, nor awaited, nor given away.
   explicit operator bool() const noexcept { return promise_ != nullptr; }
 
   class Awaiter;

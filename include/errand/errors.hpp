@@ -20,8 +20,10 @@ class Error : public std::runtime_error {
 /// No task is registered under this name.
 class TaskNotFound : public Error {
  public:
+  /// About this name.
   ERRAND_COLD explicit TaskNotFound(std::string name)
       : Error(detail::text({"no task is named '", name, "'"})), name_(std::move(name)) {}
+  /// The name that was asked for.
   const std::string& name() const noexcept { return name_; }
 
  private:
@@ -31,9 +33,11 @@ class TaskNotFound : public Error {
 /// The name belongs to a task that is still pending.
 class TaskNameInUse : public Error {
  public:
+  /// About this name.
   ERRAND_COLD explicit TaskNameInUse(std::string name)
       : Error(detail::text({"the name '", name, "' is in use by a task that is still pending"})),
         name_(std::move(name)) {}
+  /// The name that was asked for.
   const std::string& name() const noexcept { return name_; }
 
  private:
@@ -43,8 +47,10 @@ class TaskNameInUse : public Error {
 /// The task of this name gives a result of another type than the one asked for.
 class TaskTypeMismatch : public Error {
  public:
+  /// About this name.
   ERRAND_COLD explicit TaskTypeMismatch(std::string name)
       : Error(detail::text({"the task named '", name, "' has a result of another type"})), name_(std::move(name)) {}
+  /// The name that was asked for.
   const std::string& name() const noexcept { return name_; }
 
  private:
@@ -54,11 +60,14 @@ class TaskTypeMismatch : public Error {
 /// The task, or the future, that you awaited was cancelled. You are not: see `Cancelled` for that.
 class TaskCancelled : public Error {
  public:
+  /// About the task of this name, which was asked to end for this reason.
   ERRAND_COLD explicit TaskCancelled(std::string name, std::string reason = {})
       : Error(detail::text({"'", name, "' was cancelled", reason.empty() ? "" : ": ", reason})),
         name_(std::move(name)),
         reason_(std::move(reason)) {}
+  /// That of the task, or "future".
   const std::string& name() const noexcept { return name_; }
+  /// That of the `Cancelled` which ended it; empty where none was given.
   const std::string& reason() const noexcept { return reason_; }
 
  private:
@@ -83,8 +92,10 @@ class QueueClosed : public Error {
 /// The name of an event is malformed, or stands in the reserved namespace `server` and is not one of the library's.
 class InvalidEvent : public Error {
  public:
+  /// About this name, and what is wrong with it.
   ERRAND_COLD InvalidEvent(std::string event, std::string_view why)
       : Error(detail::text({"'", event, "' is not the name of an event: ", why})), event_(std::move(event)) {}
+  /// The name that was given.
   const std::string& event() const noexcept { return event_; }
 
  private:
@@ -123,7 +134,9 @@ class WrongThread : public std::logic_error {
 class Cancelled final {
  public:
   Cancelled() = default;
+  /// With a reason, which those who await the task get in `TaskCancelled::reason`.
   explicit Cancelled(std::string reason) : reason_(std::move(reason)) {}
+  /// That of the request, as `Task::cancel` was given it; empty where none was.
   const std::string& reason() const noexcept { return reason_; }
 
  private:

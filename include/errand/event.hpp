@@ -18,6 +18,7 @@ class Event {
   Event(const Event&) = delete;
   Event& operator=(const Event&) = delete;
 
+  /// Whether `wait` would return at once.
   bool is_set() const noexcept { return set_; }
   /// Wakes all that are waiting, in the order in which they began to; none of them runs before this returns.
   void set() noexcept;

@@ -122,9 +122,12 @@ class Future {
     waiters_.hand_over_all();
     return true;
   }
+  /// Whether it has a value or an error, or is cancelled.
   bool done() const noexcept { return state_.done(); }
 
+  /// Gives the value where it stands: `T&`.
   auto operator co_await() & noexcept { return Wait<false>(*this); }
+  /// Gives the value away: `T`, moved out.
   auto operator co_await() && noexcept { return Wait<true>(*this); }
 
   /// A future that is a counted, copyable handle, and whose setters any thread may call.
@@ -146,6 +149,7 @@ class Future {
 template <class T>
 class Future<T>::Shared {
  public:
+  /// A new one, which nobody has set.
   Shared() : state_(std::make_shared<detail::SharedState<T>>()) {}
 
   /// As those of `Future`, from any thread.
@@ -154,6 +158,7 @@ class Future<T>::Shared {
   bool set_result(Args&&... value) const {
     return state_->set([&](auto& state) { state.set_value(std::forward<Args>(value)...); });
   }
+  /// The same.
   template <class E>
   bool set_exception(E&& error) const {
     return state_->set([&](auto& state) {
@@ -164,9 +169,11 @@ class Future<T>::Shared {
       }
     });
   }
+  /// The same.
   bool cancel(std::string_view reason = {}) const {
     return state_->set([&](auto& state) { state.cancel(std::string(reason)); });
   }
+  /// The same.
   bool done() const noexcept { return state_->done(); }
 
   /// Gives the value where it stands, which is as long as a handle lives.

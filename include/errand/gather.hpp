@@ -37,6 +37,7 @@ using Element = typename Outcome<T>::value_type;
 template <class... As>
   requires(detail::Branchable<As> && ...)
 Coro<std::tuple<detail::Part<detail::BranchResult<As>>...>> gather(As&&... awaitables);
+/// The same of a vector; returns at once for an empty one.
 template <class A>
   requires detail::Branchable<A>
 Coro<std::vector<detail::Element<detail::BranchResult<A>>>> gather(std::vector<A> awaitables);
@@ -46,6 +47,7 @@ Coro<std::vector<detail::Element<detail::BranchResult<A>>>> gather(std::vector<A
 template <class... As>
   requires(detail::Branchable<As> && ...)
 Coro<std::tuple<Outcome<detail::BranchResult<As>>...>> gather_settled(As&&... awaitables);
+/// The same of a vector.
 template <class A>
   requires detail::Branchable<A>
 Coro<std::vector<Outcome<detail::BranchResult<A>>>> gather_settled(std::vector<A> awaitables);

@@ -33,11 +33,15 @@ class GeneratorPromise;
 template <class T>
 class [[nodiscard("a generator does nothing until next() is awaited")]] AsyncGenerator {
  public:
+  /// For the library.
   using promise_type = detail::GeneratorPromise<T>;
+  /// What `next` gives an optional of.
   using value_type = typename Outcome<T>::value_type;
 
   AsyncGenerator() noexcept = default;
+  /// The other one is empty afterwards.
   AsyncGenerator(AsyncGenerator&& other) noexcept { take(other); }
+  /// Drops the coroutine that was here.
   AsyncGenerator& operator=(AsyncGenerator&& other) noexcept {
     AsyncGenerator old(std::move(*this));
     take(other);

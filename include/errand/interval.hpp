@@ -18,6 +18,7 @@ enum class MissedTick {
 /// Ticks at a regular pace; see `every`.
 class Interval {
  public:
+  /// As `every`. Throws `InvalidState` for a period that is not above zero.
   Interval(std::chrono::nanoseconds period, MissedTick missed);
 
   class Tick;

@@ -13,7 +13,9 @@ namespace errand {
 class [[nodiscard("dropping it lets run() end")]] KeepAlive {
  public:
   KeepAlive() noexcept = default;
+  /// The other one is empty afterwards.
   KeepAlive(KeepAlive&&) noexcept = default;
+  /// Lets go of what it held before.
   KeepAlive& operator=(KeepAlive&& other) noexcept {
     KeepAlive taken(std::move(other));
     std::swap(inbox_, taken.inbox_);

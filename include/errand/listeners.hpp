@@ -19,10 +19,10 @@ enum class Phase {
   main_process_start,   ///< before any worker starts
   before_server_start,  ///< the tasks added before `run` start among these, in
                         ///< their place
-  after_server_start,
-  before_server_stop,  ///< the tasks still run
-  after_server_stop,   ///< they have ended
-  main_process_stop,   ///< after all workers
+  after_server_start,   ///< the tasks that were added before `run` are queued
+  before_server_stop,   ///< the tasks still run
+  after_server_stop,    ///< they have ended
+  main_process_stop,    ///< after all workers
 };
 
 namespace detail {

@@ -34,6 +34,7 @@ class Lock {
     if (!permits_.try_take()) return std::nullopt;
     return Guard(permits_);
   }
+  /// Whether somebody holds it.
   bool locked() const noexcept { return permits_.free() == 0; }
 
  private:

@@ -17,14 +17,10 @@ namespace errand {
 template <class T>
 class Outcome {
  public:
+  /// `T`, or what stands for it in a container.
   using value_type = std::conditional_t<
       std::is_void_v<T>, std::monostate,
       std::conditional_t<std::is_reference_v<T>, std::reference_wrapper<std::remove_reference_t<T>>, T>>;
-
-  Outcome(Outcome&&) = default;
-  Outcome& operator=(Outcome&&) = default;
-  Outcome(const Outcome&) = default;
-  Outcome& operator=(const Outcome&) = default;
 
   /// Whether it ended with a value.
   bool has_value() const noexcept { return result_.index() == 0; }
@@ -35,10 +31,12 @@ class Outcome {
     if (!has_value()) std::rethrow_exception(std::get<1>(result_));
     return std::get<0>(result_);
   }
+  /// The same, to be changed.
   value_type& value() & {
     if (!has_value()) std::rethrow_exception(std::get<1>(result_));
     return std::get<0>(result_);
   }
+  /// The same, to be moved from.
   value_type&& value() && { return std::move(value()); }
   /// What it failed with, or was cancelled by; null where it has a value.
   std::exception_ptr exception() const noexcept { return has_value() ? nullptr : std::get<1>(result_); }
@@ -46,6 +44,7 @@ class Outcome {
   /// For the library.
   template <class... Args>
   explicit Outcome(std::in_place_t, Args&&... args) : result_(std::in_place_index<0>, std::forward<Args>(args)...) {}
+  /// For the library.
   Outcome(std::exception_ptr error, bool cancelled) noexcept
       : result_(std::in_place_index<1>, std::move(error)), cancelled_(cancelled) {}
 

@@ -48,7 +48,9 @@ class Queue {
 
   /// The items that are waiting to be taken.
   std::size_t size() const noexcept { return items_.size(); }
+  /// Whether no item is waiting to be taken.
   bool empty() const noexcept { return items_.empty(); }
+  /// Whether `close` was called.
   bool closed() const noexcept { return capacity_ == 0; }
   /// Takes no more items: later puts and those that wait get `QueueClosed`, as do the getters once it is empty.
   void close() noexcept;

@@ -20,9 +20,13 @@ namespace errand {
 template <class V>
 class Race {
  public:
+  /// The place of the one that decided among the arguments, from 0.
   std::size_t index() const noexcept { return index_; }
+  /// Its result.
   const V& value() const& noexcept { return value_; }
+  /// The same, to be changed.
   V& value() & noexcept { return value_; }
+  /// The same, to be moved from.
   V&& value() && noexcept { return std::move(value_); }
 
   /// For the library.
@@ -46,6 +50,7 @@ class Race {
 template <class... As>
   requires(sizeof...(As) > 0 && (detail::Branchable<As> && ...))
 Coro<Race<std::variant<typename Outcome<detail::BranchResult<As>>::value_type...>>> race(As&&... awaitables);
+/// The same of a vector.
 template <class A>
   requires detail::Branchable<A>
 Coro<Race<typename Outcome<detail::BranchResult<A>>::value_type>> race(std::vector<A> awaitables);

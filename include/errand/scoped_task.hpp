@@ -15,8 +15,11 @@ template <class T>
 class ScopedTask {
  public:
   ScopedTask() noexcept = default;
+  /// Cancels this task at the end of the scope.
   explicit ScopedTask(Task<T> task) noexcept : task_(std::move(task)) {}
+  /// The other one is empty afterwards.
   ScopedTask(ScopedTask&& other) noexcept : task_(std::exchange(other.task_, {})) {}
+  /// Cancels the task that was here.
   ScopedTask& operator=(ScopedTask&& other) noexcept {
     ScopedTask old(std::move(*this));
     task_ = std::exchange(other.task_, {});
@@ -30,8 +33,11 @@ class ScopedTask {
     }
   }
 
+  /// The task, an empty handle where there is none.
   const Task<T>& get() const noexcept { return task_; }
+  /// For its members.
   const Task<T>* operator->() const noexcept { return &task_; }
+  /// The same.
   Task<T>* operator->() noexcept { return &task_; }
   /// Lets the task run on: gives the handle, and is empty afterwards.
   Task<T> detach() noexcept { return std::exchange(task_, {}); }

@@ -24,6 +24,7 @@ class Semaphore {
     using Grant::Grant;
   };
 
+  /// With so many permits that are free.
   explicit Semaphore(std::size_t permits) noexcept : permits_(permits) {}
 
   /// `co_await semaphore.acquire()` gives a Permit, once there is one for this task. Throws `Cancelled` where the task

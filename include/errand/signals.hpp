@@ -29,6 +29,7 @@ struct Signal {
   std::string event;      ///< its name, as dispatched
   std::string parameter;  ///< what the last part was, where a handler has
                           ///< `<name>` there or a waiter `*`
+  /// What was dispatched with it; see `get`.
   std::any payload;
 
   /// The payload. Throws `PayloadTypeMismatch` where it is of another type, or there is none.

@@ -74,6 +74,7 @@ class TaskAwaiter;
 template <class T>
 class Task {
  public:
+  /// The type of its result.
   using value_type = T;
 
   Task() noexcept = default;
@@ -81,6 +82,7 @@ class Task {
   template <class U>
     requires(std::is_void_v<T> && !std::is_void_v<U>)
   Task(const Task<U>& other) noexcept : handle_(other.handle()) {}
+  /// The same; the other handle is empty afterwards.
   template <class U>
     requires(std::is_void_v<T> && !std::is_void_v<U>)
   Task(Task<U>&& other) noexcept : handle_(std::move(other).handle()) {}
@@ -97,6 +99,7 @@ class Task {
   std::uint64_t id() const { return handle_.get().identity.id(); }
   /// As given, else "Task-<id>".
   std::string name() const { return handle_.get().name(); }
+  /// How it ended, or `TaskStatus::pending`.
   TaskStatus status() const { return handle_.get().status; }
   /// Whether it is no longer pending.
   bool done() const { return handle_.get().done(); }
@@ -177,7 +180,9 @@ class Task {
 
   /// For the library.
   explicit Task(detail::TaskHandle handle) noexcept : handle_(std::move(handle)) {}
+  /// For the library.
   const detail::TaskHandle& handle() const& noexcept { return handle_; }
+  /// For the library.
   detail::TaskHandle handle() && noexcept { return std::move(handle_); }
 
  private:

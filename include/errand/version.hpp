@@ -8,3 +8,6 @@
 
 /// As one number: 1.2.3 is 10203.
 #define ERRAND_VERSION (ERRAND_VERSION_MAJOR * 10000 + ERRAND_VERSION_MINOR * 100 + ERRAND_VERSION_PATCH)
+
+/// Background tasks for C++20: `App` runs them, `Task` is a handle to one, `Coro` is what a coroutine function returns.
+namespace errand {}

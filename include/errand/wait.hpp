@@ -19,8 +19,8 @@ namespace errand {
 /// Which tasks were done, and which were not, when the awaiter of `wait_any` or `wait_all` resumed; in the order given.
 template <class T>
 struct Waited {
-  std::vector<Task<T>> done;
-  std::vector<Task<T>> pending;
+  std::vector<Task<T>> done;     ///< in the order given
+  std::vector<Task<T>> pending;  ///< likewise
 };
 
 /// Waits until one of the tasks is done. It only observes them: whatever happens, they go on; a failed or cancelled one
@@ -32,6 +32,7 @@ struct Waited {
 ///     auto [done, pending] = co_await errand::wait_any(a, b);
 template <class T, class... Ts>
 auto wait_any(const Task<T>& first, const Task<Ts>&... rest);
+/// The same of a vector.
 template <class T>
 Coro<Waited<T>> wait_any(std::vector<Task<T>> tasks);
 /// No longer than `timeout`; nothing need be done then.
@@ -41,8 +42,10 @@ Coro<Waited<T>> wait_any(std::vector<Task<T>> tasks, std::chrono::duration<Rep, 
 /// The same until all of the tasks are done; returns at once where there is none.
 template <class... Ts>
 auto wait_all(const Task<Ts>&... tasks);
+/// The same of a vector.
 template <class T>
 Coro<Waited<T>> wait_all(std::vector<Task<T>> tasks);
+/// No longer than `timeout`.
 template <class T, class Rep, class Period>
 Coro<Waited<T>> wait_all(std::vector<Task<T>> tasks, std::chrono::duration<Rep, Period> timeout);
 

@@ -132,11 +132,15 @@ namespace errand {
 class CallHandle {
  public:
   CallHandle() noexcept = default;
+  /// Of the same callback.
   CallHandle(const CallHandle& other) noexcept : callback_(other.callback_) {
     if (callback_) callback_->retain();
   }
+  /// The other one is empty afterwards.
   CallHandle(CallHandle&& other) noexcept : callback_(std::exchange(other.callback_, nullptr)) {}
+  /// Of the same callback; the one that it was of before goes on.
   CallHandle& operator=(const CallHandle& other) noexcept { return *this = CallHandle(other); }
+  /// Likewise; the other one is empty afterwards.
   CallHandle& operator=(CallHandle&& other) noexcept {
     CallHandle taken(std::move(other));
     std::swap(callback_, taken.callback_);

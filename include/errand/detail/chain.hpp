@@ -13,6 +13,7 @@
 
 namespace errand {
 
+/// Whether a task has ended, and how.
 enum class TaskStatus : std::uint8_t { pending, succeeded, failed, cancelled };
 
 }  // namespace errand
