@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # Each C++ block of README.md follows a comment, <!-- snippet: file.cpp name -->, and must be what stands between the
 # markers `// [name]` in examples/readme/file.cpp, without the indentation; several such places are joined by an empty
-# line. So does each CMake block, and a shell block may, for `# [name]` in a file of tests/consumer.
+# line. So does each CMake block, and a shell block may, for `# [name]` in a file of tests/consumer. A block after
+# <!-- expected: file.txt --> must stand in examples/expected/file.txt, but for ages, lines and the width of columns.
 #
 #   tests/readme.sh
 set -euo pipefail
@@ -36,6 +37,38 @@ awk '
     return first ? "" : text
   }
 
+  function masked(text) {
+    gsub(/\.cpp:[0-9]+/, ".cpp:LINE", text)
+    gsub(/ +/, " ", text)
+    gsub(/ [0-9.]+ m?s /, " AGE ", text)
+    return text
+  }
+  function content(path,    line, text) {
+    while ((getline line < path) > 0) text = text line "\n"
+    close(path)
+    return text
+  }
+
+  in_output && /^```$/ {
+    in_output = 0
+    if (!index(masked(content(path)), masked(block))) fail(start, "this does not stand in " path)
+    previous = $0
+    next
+  }
+  in_output {
+    block = block $0 "\n"
+    next
+  }
+  /^```$/ && previous ~ /^<!-- expected: [^ ]+ -->$/ {
+    ++blocks
+    split(previous, words, " ")
+    path = "examples/expected/" words[3]
+    start = FNR
+    block = ""
+    in_output = 1
+    next
+  }
+
   in_block && /^```$/ {
     in_block = 0
     expected = snippet(path, name)
@@ -66,7 +99,7 @@ awk '
   { previous = $0 }
 
   END {
-    if (blocks == 0 || in_block) fail(FNR, "there is no block to check, or no end of the last one")
+    if (blocks == 0 || in_block || in_output) fail(FNR, "there is no block to check, or no end of the last one")
     printf "%d snippets, %d failures\n", blocks, failures
     exit failures > 0
   }

@@ -82,6 +82,10 @@ builds "add_subdirectory" add_subdirectory
 quietly cmake --install "$last_build" --prefix "$work/nothing"
 [ ! -e "$work/nothing" ] || fail "a subproject was installed unasked"
 
+cp -r "$sources" "$consumer/quick_start/errand"
+cp "$consumer/main.cpp" "$consumer/quick_start"
+builds "the README's quick start" quick_start
+
 tar -czf "$work/errand.tar.gz" -C "$work" errand
 builds "FetchContent, an archive" fetch_content -DERRAND_ARCHIVE="$work/errand.tar.gz"
 builds "FetchContent, a directory" fetch_content -DERRAND_ARCHIVE=none \

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+// What a program can say of itself while it runs.
+#include <errand/errand.hpp>
+#include <iostream>
+#include <string>
+#include <thread>
+
+using namespace std::chrono_literals;
+
+namespace {
+
+// [dump_tasks]
+errand::Coro<std::string> reply(errand::Queue<std::string>& replies) { co_return co_await replies.get(); }
+
+errand::Coro<> update(errand::Queue<std::string>& replies) {
+  co_await errand::gather(reply(replies), errand::sleep(10min));
+}
+
+errand::Coro<> keep_updated(errand::Queue<std::string>& replies) {
+  while (true) co_await update(replies);
+}
+
+errand::Coro<> watch(errand::App& app) { co_await app.get_task("updates"); }
+// [dump_tasks]
+
+void dump_tasks() {
+  errand::ManualClock clock;
+  errand::Queue<std::string> replies;
+  errand::App app("MyApp", {.clock = &clock});
+  app.call_later(2min, [&app] {
+    app.dump_tasks(std::cout);
+    app.stop();
+  });
+  // [dump_tasks]
+  app.add_task(keep_updated(replies), "updates");
+  app.add_task(watch, "watch");
+  // [dump_tasks]
+  app.run();
+}
+
+void hash_all() { std::this_thread::sleep_for(30ms); }
+
+void slow_step() {
+  // [slow_step]
+  errand::App app("MyApp", {.slow_step = 10ms, .on_slow_step = [](const errand::SlowStep& step) {
+                              std::cout << "'" << step.name() << "' kept the others waiting\n";  // duration(), place()
+                            }});
+  app.add_task(hash_all, "hash");
+  app.run();
+  // [slow_step]
+}
+
+}  // namespace
+
+int main() {
+  dump_tasks();
+  slow_step();
+}
