@@ -76,7 +76,8 @@ class FeedServer(Server):
     def tasks(self):
         """Their names, without that of the connection which asks."""
         rows = self.get("/tasks").splitlines()[1:]
-        return [row.split()[1] for row in rows if "  running" not in row]
+        # What begins with a blank is about the task above.
+        return [row.split()[1] for row in rows if row[:1].isdigit() and "  running" not in row]
 
     def dispatch(self, message):
         assert self.get("/dispatch", message.encode()) == "dispatched\n"
