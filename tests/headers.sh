@@ -1,22 +1,29 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Every header compiles alone, without a warning, and to no code: nobody pays for what he does not use. CXX is the
-# compiler, CXXFLAGS are further flags.
+# Every header compiles alone, without a warning, and to no code: nobody pays for what he does not use. What becomes of
+# them in two programs that use most of them converts no number by itself either. CXX is the compiler, CXXFLAGS are
+# further flags, STANDARD is another than c++20.
 set -uo pipefail
 cd "$(dirname "$0")/.."
-export OBJECTS
+export OBJECTS WARNINGS="-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Werror"
 OBJECTS=$(mktemp -d) && trap 'rm -rf "$OBJECTS"' EXIT
 
 check() {
   read -ra more <<<"${CXXFLAGS:-}"
   object=$OBJECTS/${1//\//+}.o
   echo "#include <${1#include/}>" |
-    "${CXX:-g++}" -std=c++20 -O1 -I include -Wall -Wextra -Wpedantic -Wshadow -Werror ${more[@]+"${more[@]}"} \
-      -c -x c++ - -o "$object" ||
+    "${CXX:-g++}" -std="${STANDARD:-c++20}" -O1 -I include $WARNINGS ${more[@]+"${more[@]}"} -c -x c++ - -o "$object" ||
     { echo "FAILED $1 does not compile alone"; exit 1; }
   # A class whose first virtual function becomes inline only below is emitted everywhere, with all that it reaches.
   ! nm -C "$object" | grep errand:: || { echo "FAILED $1 leaves code in a program that does not use it"; exit 1; }
 }
-export -f check
-find include -name '*.hpp' | sort | xargs -P "$(nproc 2>/dev/null || echo 2)" -I{} bash -c 'check {}' &&
-  echo "every header compiles alone"
+check_use() {
+  read -ra more <<<"${CXXFLAGS:-}"
+  "${CXX:-g++}" -std="${STANDARD:-c++20}" -fsyntax-only -I include -I tests $WARNINGS ${more[@]+"${more[@]}"} "$1" ||
+    { echo "FAILED $1 has warnings"; exit 1; }
+}
+export -f check check_use
+jobs=$(nproc 2>/dev/null || echo 2)
+printf '%s\n' tests/model/check.cpp examples/readme/toolbox.cpp | xargs -P "$jobs" -I{} bash -c 'check_use {}' &&
+  find include -name '*.hpp' | sort | xargs -P "$jobs" -I{} bash -c 'check {}' &&
+  echo "every header compiles alone: ${CXX:-g++} ${STANDARD:-c++20} ${CXXFLAGS:-}"

@@ -60,7 +60,8 @@ inline void Model::await_op(Chain& chain, const Op& op) {
     Task* const tasks[] = {slots_[a], slots_[b]};
     if (!tasks[0] || !tasks[1]) return skip();
     if ((tasks[0] == chain.task || tasks[1] == chain.task)) return complete(chain, {{Thrown::invalid}});
-    const std::size_t left = (tasks[0]->status == pending) + (tasks[1]->status == pending);
+    const auto left =
+        static_cast<std::size_t>(std::count_if(tasks, tasks + 2, [](Task* t) { return t->status == pending; }));
     for (Task* task : tasks) retain(task);
     chain.awaited = {tasks[0], tasks[1]};
     if (all ? left == 0 : left < 2) {

@@ -164,7 +164,8 @@ inline Log Real::run() {
     log(0, 0, Entry::ended, value, thrown);
     for (std::size_t i = 0; i < slots_.size(); ++i) {
       if (slots_[i]) {
-        log(0, static_cast<int>(i), Entry::ended, static_cast<int>(slots_[i].status()) * 1000 + slots_[i].cancelling());
+        log(0, static_cast<int>(i), Entry::ended,
+            static_cast<Value>(slots_[i].status()) * 1000 + slots_[i].cancelling());
       }
       slots_[i] = {};
     }

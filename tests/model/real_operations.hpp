@@ -57,11 +57,11 @@ inline Real::Coro<Value> Real::await_op(const Op& op) {
       if (!both()) co_return skipped;
       std::vector<Task> tasks{slots_[a], slots_[b]};
       const auto race = co_await errand::race(std::move(tasks));
-      co_return race.index() * 100'000 + encode({}, race.value());
+      co_return static_cast<Value>(race.index()) * 100'000 + encode({}, race.value());
     }
     case Kind::race_raw: {
       const auto race = co_await errand::race(queues_[a].get(), errand::sleep(Seconds(b)));
-      co_return race.index() * 100'000 + encode({}, race.index() ? 0 : std::get<0>(race.value()));
+      co_return static_cast<Value>(race.index()) * 100'000 + encode({}, race.index() ? 0 : std::get<0>(race.value()));
     }
     case Kind::get_for: co_return co_await errand::wait_for(queues_[a].get(), limit_of(b));
     case Kind::cancel_task:
@@ -101,7 +101,7 @@ inline Real::Coro<Value> Real::nest_op(Place place, const Op& op) {
     case Kind::race: {
       const auto race = co_await errand::race(inner(0), inner(1), inner(2));
       const auto value = [](Value of_winner) { return of_winner; };
-      co_return race.index() * 100'000 + encode({}, std::visit(value, race.value()));
+      co_return static_cast<Value>(race.index()) * 100'000 + encode({}, std::visit(value, race.value()));
     }
     case Kind::group: {
       const auto group_body = [this, place, &op](errand::TaskGroup& group) {
@@ -207,7 +207,7 @@ inline std::optional<Value> Real::plain(Place place, const Op& op) {
     case Kind::cancel: return slots_[a].cancel(reason(op.id));
     case Kind::abort: return slots_[a].abort(reason(op.id));
     case Kind::uncancel: return slots_[a].uncancel();
-    case Kind::inspect: return static_cast<int>(slots_[a].status()) * 1000 + slots_[a].cancelling();
+    case Kind::inspect: return static_cast<Value>(slots_[a].status()) * 1000 + slots_[a].cancelling();
     case Kind::result: return slots_[a].result();
     case Kind::drop: slots_[a] = {}; return 0;
     case Kind::add_name:
