@@ -607,7 +607,7 @@ inline bool App::turn(bool is_polled) {
   if (stop_after_turn_ && stage == Stage::running) {
     stop_after_turn_ = false;
     stop();
-  } else if (!loop_->has_work() && is_idle()) {
+  } else if (is_idle() && !loop_->has_work()) {  // in this order: what came before the last KeepAlive went is seen
     life_.stop();
   }
   return true;
@@ -631,6 +631,8 @@ inline void App::make_turns() {
     }
     if (interrupts_ && interrupts_->seen() != interrupts_seen_) continue;
     if (!can_wake()) {
+      // The last KeepAlive may have gone since the turn, after its holder had posted something, or with no work left.
+      if (loop_->has_work() || (life_.stage() == Stage::running && is_idle())) continue;
       if (life_.stage() == Stage::stopping) {
         life_.expire();
       } else {

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Programs that need a build of their own: depth and scale at every optimisation level, exact allocation counts, and with "threads"
-# those with threads.
+# those with threads; "races" are for so many seconds.
 #
-#   tests/programs/run.sh [threads]
+#   tests/programs/run.sh [threads | races [SECONDS [SEED]]]
 #
 # CXX is the compiler, CXXFLAGS are further flags.
 set -euo pipefail
@@ -25,10 +25,24 @@ try() {
 arguments=()
 stack=1024
 
+# Delays stand around all that threads share: see delays.cpp. GCC's alone, whose ThreadSanitizer is a shared library.
+races() {
+  local wrapped=(pthread_mutex_{lock,unlock} __tsan_atomic{8,32,64}_{load,store,exchange,fetch_add,fetch_sub})
+  g++ -std=c++20 -O1 "${warnings[@]}" -c tests/programs/delays.cpp -o "$out/delays.o"
+  local cxx=g++ more=() arguments=("$@") stack
+  stack=$(ulimit -s)
+  try races -O1 -g -fsanitize=thread "$out/delays.o" "${wrapped[@]/#/-Wl,--wrap=}"
+}
+
+if [ "${1:-}" = races ]; then
+  races "${@:2}"
+  exit
+fi
 if [ "${1:-}" = threads ]; then
   tests/programs/interrupts.sh
   stack=$(ulimit -s)
   arguments=(1000) && try workers_loop -O1 -g -fsanitize=thread
+  races 10
   arguments=(10) && try soak -O1 -g -fsanitize=address,undefined -DERRAND_KEEP_BLOCKS=0
   exit
 fi
