@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+// What happens seldom: handles and awaitables that are left unused, lists that are swept, requests at odd moments.
+#include <thread>
+
+#include "real_fixture.hpp"
+
+namespace {
+
+/// The setter of a future, as an error of the user's own class and as a pointer to one.
+struct Broken : std::runtime_error {
+  Broken() : runtime_error("broken") {}
+};
+
+}  // namespace
+
+APP_TEST("a future takes an error as an object and as a pointer, and gives the same error") {
+  errand::Future<int> by_object, by_pointer;
+  by_object.set_exception(Broken());
+  by_pointer.set_exception(std::make_exception_ptr(Broken()));
+  const auto shared_by_object = errand::Future<int>::shared(), shared_by_pointer = errand::Future<int>::shared();
+  shared_by_object.set_exception(Broken());
+  shared_by_pointer.set_exception(std::make_exception_ptr(Broken()));
+  const auto look = [this](auto& future) -> Coro<> {
+    try {
+      co_await future;
+    } catch (const Broken& error) {
+      log(error.what());
+    }
+  };
+  co_await look(by_object);
+  co_await look(by_pointer);
+  co_await look(shared_by_object);
+  co_await look(shared_by_pointer);
+  expect("broken ; broken ; broken ; broken");
+}
+
+APP_TEST("an empty ScopedTask cancels nothing, and one takes a task later") {
+  errand::ScopedTask<int> scoped;
+  const Task<int> task = add(nap("task", 1s));
+  {
+    errand::ScopedTask<int> owner(task);
+    scoped = std::move(owner);
+  }
+  co_await errand::yield();
+  CHECK_FALSE(task.done());
+  scoped = {};
+  co_await errand::yield();
+  co_await errand::yield();
+  expect("task start ; task cancelled");
+}
+
+APP_TEST("a ScopedTask that is destroyed on another thread while its App runs asks nothing") {
+  const Task<int> task = add(nap("task", 1s));
+  auto scoped = std::make_unique<errand::ScopedTask<int>>(task);
+  co_await errand::yield();
+  std::thread([&scoped] { scoped.reset(); }).join();
+  CHECK(task.cancelling() == 0);
+  co_await task;
+  expect("task start ; task end");
+}
+
+APP_TEST("events that everybody has left are forgotten, those with a waiter or a handler are not") {
+  int handled = 0;
+  app.add_signal("edge.kept.handler", [&handled] { ++handled; });
+  const auto waiter = add([this]() -> Coro<int> {
+    co_await app.event("edge.kept.waiter");
+    co_return 1;
+  });
+  co_await errand::yield();
+  for (int i = 0; i < 300; ++i) {
+    try {
+      co_await app.event("edge.left.n" + std::to_string(i), 0s);
+    } catch (const TimeoutError&) {
+    }
+  }
+  co_await app.dispatch("edge.kept.handler");
+  app.dispatch("edge.kept.waiter");
+  const int woken = co_await waiter;
+  CHECK(woken == 1);
+  CHECK(handled == 1);
+}
+
+APP_TEST("a call for a thread that is never awaited is never made") {
+  bool called = false;
+  {
+    [[maybe_unused]] const auto unused = errand::to_thread([&called] { called = true; });
+  }
+  co_await errand::yield();
+  CHECK_FALSE(called);
+}
+
+APP_TEST("wait_any and wait_all with a time limit of nothing look, and yield") {
+  const std::vector<Task<int>> tasks{add(nap("a", 1s)), add(nap("b", 2s))};
+  const auto first = co_await errand::wait_any(tasks, 0s);
+  CHECK(first.done.empty());
+  const auto all = co_await errand::wait_all(tasks, 0s);
+  CHECK(all.pending.size() == 2);
+  co_await errand::wait_all(tasks);
+  const auto late = co_await errand::wait_all(tasks, 0s);
+  CHECK(late.done.size() == 2);
+}
+
+APP_TEST("an awaitable that one task awaits cannot be awaited by another meanwhile") {
+  errand::Event event;
+  auto wait = event.wait();
+  const auto use = [this](auto& awaitable) -> Coro<> {
+    try {
+      co_await awaitable;
+      log("woken");
+    } catch (const InvalidState&) {
+      log("in use");
+    }
+  };
+  add(use(wait));
+  co_await errand::yield();
+  co_await use(wait);
+  event.set();
+  co_await errand::yield();
+  expect("in use ; woken");
+}
+
+APP_TEST("of a race whose losers all fail, the result comes out, and every error is reported") {
+  const auto fails_at_end = [](std::string what) -> Coro<int> {
+    bool asked = false;
+    try {
+      co_await errand::sleep(1h);
+    } catch (const Cancelled&) {
+      asked = true;
+    }
+    if (asked) throw runtime_error(what);
+    co_return 0;
+  };
+  const auto race = co_await errand::race(after(1s, 7), fails_at_end("first"), fails_at_end("second"));
+  CHECK(race.index() == 0);
+  std::sort(reports.begin(), reports.end());
+  expect("", {"first", "second"});
+}
+
+PLAIN_TEST("a stop listener that nothing can wake is ended at once, and reported") {
+  errand::Event never;
+  app.before_server_stop([this, &never]() -> Coro<> {
+    const support::Says end(log, "listener gone");
+    co_await never.wait();
+  });
+  app.after_server_stop([this] { log("stopped at", now()); });
+  app.run();
+  CHECK(reports.size() == 1);
+  expect("listener gone ; stopped at 0", reports);
+}
