@@ -17,7 +17,7 @@ struct Waiters : waiting::Subject {
   static std::size_t serves(std::size_t began, std::size_t left) { return began + 1 - left; }
   static bool next_is_served(bool first_had_left, bool) { return !first_had_left; }
   bool settled(std::size_t) {  // each index is given once, in the order in which they came
-    return std::is_sorted(indices.begin(), indices.end(), std::less_equal<>());
+    return std::adjacent_find(indices.begin(), indices.end(), std::greater_equal<>()) == indices.end();
   }
 
   Barrier barrier;

@@ -69,7 +69,7 @@ APP_TEST("events that everybody has left are forgotten, those with a waiter or a
   co_await errand::yield();
   for (int i = 0; i < 300; ++i) {
     try {
-      co_await app.event("edge.left.n" + std::to_string(i), 0s);
+      co_await app.event("edge.left.n" + std::to_string(i), 1ms);
     } catch (const TimeoutError&) {
     }
   }
@@ -146,4 +146,39 @@ PLAIN_TEST("a stop listener that nothing can wake is ended at once, and reported
   app.run();
   CHECK(reports.size() == 1);
   expect("listener gone ; stopped at 0", reports);
+}
+
+APP_TEST("to sleep until a time that has passed is to yield") {
+  add([this] { log("other"); });
+  co_await errand::sleep_until(clock.now() - 1s);
+  log("goes on at", now());
+  expect("other ; goes on at 0");
+}
+
+TEST_CASE("a callback that is asked for while the App is being destroyed is destroyed at once, and never runs") {
+  support::Log log;
+  bool ran = false;
+  {
+    struct Asks {
+      ~Asks() {
+        const auto kept = std::make_shared<int>(1);
+        const auto soon = app.call_soon([kept, &ran = ran] { ran = true; });
+        const auto later = app.call_later(1ms, [kept, &ran = ran] { ran = true; });
+        log(kept.use_count() == 1 ? "destroyed" : "kept", soon.cancelled(), later.cancelled());
+      }
+      App& app;
+      bool& ran;
+      support::Log& log;
+    };
+    App app("app");
+    const auto work = [](App& own, bool& its_ran, support::Log& its_log) -> Coro<> {
+      const Asks asks{own, its_ran, its_log};
+      co_await errand::sleep(1h);
+    };
+    app.add_task(work(app, ran, log));
+    app.poll();
+    app.poll();
+  }
+  CHECK_FALSE(ran);
+  CHECK(log.text().starts_with("destroyed"));
 }

@@ -42,7 +42,7 @@ struct Putters : waiting::OneByOne {
   static bool next_is_served(bool first_had_left, bool) { return first_had_left; }
   bool settled(std::size_t serves) {
     return taken.size() == serves && queue.size() <= 1 &&
-           std::is_sorted(taken.begin(), taken.end(), std::less_equal<>());
+           std::adjacent_find(taken.begin(), taken.end(), std::greater_equal<>()) == taken.end();
   }
 
   Queue<int> queue{1};

@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# The tests with other compilers, standards, levels and checks: one line for each cell, with the tests that passed and
+# the seconds that it took. Fails where a cell fails; one whose compiler is not here is skipped, with a line.
+#
+#   tests/matrix.sh [CELL...]
+#
+# A cell is COMPILER:STANDARD:LEVEL:CHECK, as in g++-12:20:O2:plain or clang++-19/libc++:23:O1:address. The checks are
+# plain, address (AddressSanitizer and UndefinedBehaviorSanitizer), thread (ThreadSanitizer, for the tests with
+# threads), debug (libstdc++'s own) and memcheck (valgrind, with the pools on). Without any, those at the end of this
+# file. FILTER takes the test files that match it, in every cell.
+#
+# GCC 11, which errand is not for, is not among them: it crashes over the tests' own coroutines.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+threads="thread|worker|remote|reactor"
+some="conformance/(run|registry|results|cancellation|many)|lifetime|task_test|queue|generator|finally"
+
+cell() {
+  local compiler standard level check
+  IFS=: read -r compiler standard level check <<<"$1"
+  local cxx=${compiler%/*} flags="-$level" filter=${FILTER:-} run=() begun=$SECONDS
+  local build=build/matrix/${1//[:\/+]/-}
+  command -v "$cxx" >/dev/null || { printf '%-36s skipped: no %s\n' "$1" "$cxx" && return; }
+  [[ $compiler != */* ]] || flags+=" -stdlib=${compiler#*/}"
+  case $check in
+    plain) ;;
+    address)
+      flags+=" -g1 -fsanitize=address,undefined -fno-sanitize-recover=all"
+      # Clang 14 takes the address of a coroutine's resume function for one of another type.
+      [[ $cxx != clang++-14 ]] || flags+=" -fno-sanitize=function"
+      ;;
+    thread) flags+=" -g1 -fsanitize=thread" filter=${filter:-$threads} ;;
+    debug) flags+=" -D_GLIBCXX_ASSERTIONS -D_GLIBCXX_DEBUG" ;;
+    memcheck)
+      flags+=" -g1" filter=${filter:-$some}
+      run=(valgrind --quiet --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite)
+      ;;
+    *) echo "no such check: $check" && return 1 ;;
+  esac
+  # CMake before 3.20 does not know C++23, and Clang 14 knows it by its other name.
+  [ "$standard" = 20 ] || flags+=" -std=c++2b"
+  rm -rf "$build"
+  if CXX=$cxx CXXFLAGS=$flags cmake -S . -B "$build" -DERRAND_BUILD_TESTS=ON -DERRAND_BUILD_EXAMPLES=OFF \
+    -DCMAKE_BUILD_TYPE=None -DERRAND_TEST_FILTER="$filter" >"$build.log" 2>&1 &&
+    cmake --build "$build" -j "${JOBS:-$(nproc 2>/dev/null || echo 2)}" >>"$build.log" 2>&1 &&
+    timeout 900 ${run[@]+"${run[@]}"} "$build/tests/errand_tests" >"$build.out" 2>&1; then
+    printf '%-36s %5s tests %5d s\n' "$1" "$(sed -n 's/.* in \([0-9]*\) test cases*)$/\1/p' "$build.out")" \
+      $((SECONDS - begun))
+    rm -rf "$build"
+  else
+    tail -n 40 "$build.log" "$build.out" 2>/dev/null
+    printf '%-36s FAILED\n' "$1"
+    return 1
+  fi
+}
+
+cells=("$@")
+[ $# -gt 0 ] || cells=(
+  g++-12:20:O0:address g++-12:20:O2:plain g++-12:20:O3:plain g++-12:23:O1:plain g++-12:20:O1:debug
+  g++-12:23:O1:address g++-12:20:O2:thread g++-12:20:O1:memcheck
+  clang++-14:20:O1:plain clang++-14:20:O1:address clang++-14:20:O3:plain
+  clang++-16:20:O2:plain clang++-16:20:O1:address clang++-16:20:O1:debug
+  clang++-19:20:O0:plain clang++-19:20:O2:address clang++-19:20:O3:plain clang++-19:23:O1:plain clang++-19:20:O1:thread
+  clang++-19/libc++:20:O1:plain clang++-19/libc++:20:O3:plain clang++-19/libc++:23:O2:address
+  clang++-19/libc++:20:O1:thread
+)
+mkdir -p build/matrix
+failed=0
+for each in "${cells[@]}"; do cell "$each" || failed=1; done
+exit "$failed"
