@@ -63,8 +63,9 @@ for name in sorted(lines):
     count = collections.Counter()
     for number, runs in sorted(lines[name].items()):
         key = name, text[number - 1].strip()
+        if key in excused:
+            excused[key] = True  # there is such a line still
         if runs == 0 and key in excused:
-            excused[key] = True
             count["excused"] += 1
             continue
         count["lines"] += 1
@@ -82,7 +83,7 @@ for name, number, text in not_run:
     print(f"not run: {name}:{number}: {text}")
 for (name, text), used in excused.items():
     if not used:
-        print(f"no longer to be left out: {name}: {text}")
+        print(f"there is no such line to leave out: {name}: {text}")
 print(f"coverage: {percent:.1f} % of {total['lines']} lines, {100 * total['taken'] / total['branches']:.1f} % of "
       f"{total['branches']} branches; {total['excused']} lines left out")
 if percent < least or not all(excused.values()):

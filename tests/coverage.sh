@@ -17,7 +17,7 @@ ctest --test-dir "$build" -j "$(nproc 2>/dev/null || echo 2)" --output-on-failur
   { cat "$build/log" && exit 1; }
 program() {
   # shellcheck disable=SC2086
-  g++ -std=c++20 $flags -I include -I tests "tests/$1/check.cpp" -o "$build/$1" -pthread
+  g++ -std=c++20 $flags -DERRAND_KEEP_BLOCKS=0 -I include -I tests "tests/$1/check.cpp" -o "$build/$1" -pthread
   "$build/$1" "$2"
 }
 program scenarios short
