@@ -94,21 +94,24 @@ class Call {
   Counts* counts_;
 };
 
+/// A thread that posts so many calls, and keeps the App alive meanwhile.
+void add_poster(Threads& threads, App& app, Counts& counts, unsigned each) {
+  threads.add([&app, &counts, each, alive = app.keep_alive()](Random& own) mutable {
+    for (unsigned n = 0; n < each; ++n) {
+      counts.taken += app.post(Call(counts));
+      pause(own);
+    }
+    alive.release();
+  });
+}
+
 /// Nobody stops the App: with the last KeepAlive the loop ends, and everything posted before has run.
 void posts(Random& random) {
   Counts counts;
   App app("posts", quiet());
   Threads threads;
   const unsigned each = 1 + random.below(40);
-  for (int i = 0; i < 3; ++i) {
-    threads.add([&app, &counts, each, alive = app.keep_alive()](Random& own) mutable {
-      for (unsigned n = 0; n < each; ++n) {
-        counts.taken += app.post(Call(counts));
-        pause(own);
-      }
-      alive.release();
-    });
-  }
+  for (int i = 0; i < 3; ++i) add_poster(threads, app, counts, each);
   threads.begin();
   app.run();
   expect(counts.taken == static_cast<int>(3 * each), "a call was refused");
@@ -314,15 +317,7 @@ void polls(Random& random) {
   App app("polls", std::move(config));
   Threads threads;
   const unsigned each = 1 + random.below(30);
-  for (int i = 0; i < 2; ++i) {
-    threads.add([&app, &counts, each, alive = app.keep_alive()](Random& own) mutable {
-      for (unsigned n = 0; n < each; ++n) {
-        counts.taken += app.post(Call(counts));
-        pause(own);
-      }
-      alive.release();
-    });
-  }
+  for (int i = 0; i < 2; ++i) add_poster(threads, app, counts, each);
   threads.begin();
   for (unsigned seen = bell.rings; app.poll(); seen = bell.rings) {
     if (!app.next_deadline()) bell.rings.wait(seen);
