@@ -65,6 +65,7 @@ class Queue {
   bool put_now(T& item);
   bool put_specially(T& item);
   void hand_over(T&& item);
+  T& next();
   T take();
   void let_in();
   [[noreturn]] ERRAND_COLD static void throw_closed() { throw QueueClosed(); }
@@ -205,12 +206,18 @@ void Queue<T>::hand_over(T&& item) {
   getters_.hand_over(first);
 }
 
-/// There is an item. The first putter comes in before it is taken: where its item cannot be moved, nothing is changed.
+/// The item that is about to be taken. The first putter comes in before: where its item cannot be moved, nothing is
+/// changed.
 template <class T>
-inline T Queue<T>::take() {
+inline T& Queue<T>::next() {
   if (putters_may_wait_) [[unlikely]]
     let_in();
-  T item(std::move(items_.front()));
+  return items_.front();
+}
+
+template <class T>
+inline T Queue<T>::take() {
+  T item(std::move(next()));
   items_.pop_front();
   return item;
 }
@@ -235,8 +242,7 @@ template <class T>
 std::optional<T> Queue<T>::try_get() {
   std::optional<T> item;  // the only one returned, so that it is not moved on the way out
   if (!items_.empty()) {
-    if (putters_may_wait_) let_in();
-    item.emplace(std::move(items_.front()));
+    item.emplace(std::move(next()));
     items_.pop_front();
   }
   return item;

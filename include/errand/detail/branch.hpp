@@ -17,10 +17,7 @@ class Branch final : public BranchBase {
  public:
   explicit Branch(Coro<T> coro) {
     if (!coro) throw_empty_coro();
-    Promise<T>& promise = *coro.release();
-    promise.parent = nullptr;
-    promise.result = &storage_;
-    leaf = promise.handle();
+    leaf = coro.release()->begin_chain(storage_);
   }
   std::exception_ptr error() const noexcept override { return has_error() ? storage_.error : nullptr; }
 

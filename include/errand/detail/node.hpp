@@ -12,7 +12,7 @@ enum class Step : std::uint8_t {
   chain,  // it goes on with a coroutine
   first,  // the same, but there is something to do before its first step
   call,
-  none,  // no node has this
+  none,  // no node that can be ready has this
 };
 
 /// Something that can stand in the ready queue.

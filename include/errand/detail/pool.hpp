@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <new>
 
 #include <errand/detail/compiler.hpp>
@@ -232,7 +233,7 @@ struct Pool {
   void close() noexcept {
     is_closed = true;
     for (Kept& list : kept) {
-      all_slabs.give_back(list.first, most);
+      all_slabs.give_back(list.first, std::numeric_limits<std::int32_t>::max());
       list = Kept();
     }
   }

@@ -104,6 +104,13 @@ struct CoroPromise : AwaitingPromise<> {
 
   ~CoroPromise() { take_back(); }
 
+  /// It is the outermost of a chain, which keeps its result there.
+  PromiseBase::Handle begin_chain(Storage<T>& its_result) noexcept {
+    parent = nullptr;
+    result = &its_result;
+    return handle();
+  }
+
   std::suspend_always initial_suspend() const noexcept { return {}; }
   std::suspend_never final_suspend() noexcept {
     leave();

@@ -38,7 +38,8 @@ class Suspension : public TimerNode, public OwnAwaitable {
   Suspension(Suspension&& other) noexcept : Suspension(other.kind, other.place_) {}
   ~Suspension() = default;
 
-  /// False where a request is pending: the await does not suspend then, and `resumed` throws it.
+  /// False where a request is pending: the await does not suspend then, and `resumed` throws it. (An `await_suspend`
+  /// that gives nothing may ignore that: the chain is still running, and so goes on at once.)
   bool suspend(PromiseBase& promise) noexcept {
     chain_ = promise.chain;
     if (!chain_->may_suspend()) return false;

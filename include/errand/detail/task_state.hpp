@@ -61,10 +61,8 @@ class TaskState : public TaskBase {
   }
 
   void adopt(Promise<T>& promise) noexcept {
-    leaf = promise.handle();
+    leaf = promise.begin_chain(storage_);
     promise.chain = this;
-    promise.parent = nullptr;
-    promise.result = &storage_;
   }
   template <class... Args>
   void succeed(Args&&... args) {
