@@ -391,15 +391,12 @@ ERRAND_COLD inline App& App::current() {
 }
 
 template <class Work>
-TaskOf<Work&&> App::add_task(Work&& work) {
+ERRAND_INLINE TaskOf<Work&&> App::add_task(Work&& work) {
   detail::Loop& loop = *loop_;
   loop.check_thread();
   if constexpr (!detail::is_task_handle<std::remove_cvref_t<Work>>) {
-    if (loop.open) [[likely]] {
-      detail::TaskBase& task = detail::make_task(loop, std::forward<Work>(work));
-      loop.make_ready(task);
-      return TaskOf<Work&&>{detail::TaskHandle(task)};
-    }
+    if (loop.open) [[likely]]
+      return TaskOf<Work&&>{detail::TaskHandle(detail::start_work(loop, std::forward<Work>(work)))};
   }
   return add_specially(std::forward<Work>(work), {}, NameTaken::fail);
 }
@@ -600,7 +597,8 @@ inline bool App::turn(bool is_polled) {
     if (group_) group_->stop();
     life_.stop();
   }
-  loop_->attention = stage != Stage::running || stop_after_turn_ || interrupts_ || config_.reactor || is_polled;
+  loop_->notice(detail::Loop::app_waits,
+                stage != Stage::running || stop_after_turn_ || interrupts_ || config_.reactor || is_polled);
   loop_->turns();
   if (life_.has_ended()) return false;
   if (life_.stage() != Stage::running) return true;
@@ -710,7 +708,7 @@ class App::OtherWorkers final : public detail::OtherWorkers {
     first_.life_.listeners.copy_to(worker.life_.listeners, [&worker](const detail::TaskBase& task) {
       detail::TaskBase* const copy = task.done() ? nullptr : task.copy_for(*worker.loop_);
       if (!copy) return static_cast<detail::StartTask*>(nullptr);
-      copy->identity.set_id(++worker.loop_->last_id);
+      copy->identity.take_id(worker.loop_->ids);
       copy->join(worker.loop_->pending);
       if (task.is_registered()) {
         worker.register_task(*copy, task.name(), NameTaken::fail);

@@ -58,6 +58,8 @@ class [[nodiscard("a Coro does nothing until it is awaited, or given to add_task
   /// For the library: what `co_await` makes of it. That throws `InvalidState` where it is empty, or was awaited before.
   Awaiter awaited_by(detail::PromiseBase& promise) &&;
 
+  /// For the library: the coroutine, which stays here.
+  promise_type* get() const noexcept { return promise_; }
   /// For the library: the coroutine, which is the caller's from now on.
   promise_type* release() noexcept { return std::exchange(promise_, nullptr); }
 

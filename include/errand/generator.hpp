@@ -83,7 +83,6 @@ class GeneratorPromise final : public AwaitingPromise<GeneratorBase> {
                   "the alignment of a generator's values may not be above the default one: give a std::unique_ptr");
     return AsyncGenerator<T>(*this);
   }
-  std::suspend_always initial_suspend() const noexcept { return {}; }
   auto final_suspend() noexcept { return Pass(); }
   template <class U = T>
   auto yield_value(U&& given) {

@@ -64,7 +64,8 @@ class Queue {
  private:
   bool put_now(T& item);
   bool put_specially(T& item);
-  void hand_over(T&& item);
+  bool put_further(T& item);
+  Get& give_to_first(T&& item);
   T& next();
   T take();
   void let_in();
@@ -146,7 +147,7 @@ class [[nodiscard("co_await it")]] Queue<T>::Get : public detail::Waiter {
       if (queue_.getters_.empty()) {
         queue_.items_.push_front(std::move(*item_));
       } else {
-        queue_.hand_over(std::move(*item_));
+        queue_.getters_.hand_over(queue_.give_to_first(std::move(*item_)));
       }
     } catch (...) {  // it cannot be moved, or there is no memory: it goes with the getter
     }
@@ -184,9 +185,16 @@ inline bool Queue<T>::put_now(T& item) {
 
 template <class T>
 ERRAND_NOINLINE bool Queue<T>::put_specially(T& item) {
-  if (!getters_.empty()) {
-    hand_over(std::move(item));
-  } else if (items_.size() < capacity_) {
+  if (getters_.empty()) return put_further(item);
+  Get& getter = give_to_first(std::move(item));
+  ++unfinished_;
+  getters_.hand_over(getter);
+  return true;
+}
+
+template <class T>
+ERRAND_NOINLINE bool Queue<T>::put_further(T& item) {
+  if (items_.size() < capacity_) {
     items_.push_back(std::move(item));
     put_limit_ = std::min(capacity_, items_.room());
   } else if (closed()) {
@@ -198,12 +206,12 @@ ERRAND_NOINLINE bool Queue<T>::put_specially(T& item) {
   return true;
 }
 
-/// To the getter that has waited longest.
+/// The getter that has waited longest, with the item.
 template <class T>
-void Queue<T>::hand_over(T&& item) {
+typename Queue<T>::Get& Queue<T>::give_to_first(T&& item) {
   Get& first = getters_.template first<Get>();
   first.item_.emplace(std::move(item));
-  getters_.hand_over(first);
+  return first;
 }
 
 /// The item that is about to be taken. The first putter comes in before: where its item cannot be moved, nothing is

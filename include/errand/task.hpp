@@ -36,7 +36,7 @@ class TaskHandle {
     std::swap(state_, taken.state_);
     return *this;
   }
-  ~TaskHandle() {
+  ERRAND_INLINE ~TaskHandle() {
     if (state_) state_->release();
   }
 
@@ -230,6 +230,7 @@ class TaskWait : public Waiter {
  public:
   explicit TaskWait(TaskHandle task) noexcept : Waiter(Kind::task), task_(std::move(task)) {}
   TaskWait(TaskWait&&) noexcept = default;
+  ERRAND_INLINE ~TaskWait() = default;
 
   bool await_ready() const { return task_.get().done(); }
   template <class P>
@@ -240,7 +241,7 @@ class TaskWait : public Waiter {
   TaskBase& task() const noexcept { return *task_.state(); }
 
  protected:
-  void wait(Chain& chain) {
+  ERRAND_INLINE void wait(Chain& chain) {
     TaskBase& its_task = task();
     constexpr auto special = Chain::asked | Chain::held | Chain::is_branch;
     if (its_task.loop != chain.loop || &its_task == &chain || (chain.flags & special)) [[unlikely]] {

@@ -6,7 +6,7 @@
 #include <type_traits>
 #include <utility>
 
-#include <errand/detail/turn.hpp>
+#include <errand/detail/destruction.hpp>
 
 namespace errand {
 template <class T>

@@ -103,19 +103,13 @@ class CallableTask final : public TaskState<T> {
       this->fail(std::current_exception(), handling<Cancelled>());
     }
     this->state = Chain::State::ended;
-    destroy_work();
-    this->loop->current = nullptr;
-    this->end();
+    this->ended();
     return false;
   }
 
  private:
   ~CallableTask() {}
-  void dispose() noexcept override {
-    this->destroy_result();
-    this->part();
-    CallableTask::operator delete(this, sizeof(CallableTask));
-  }
+  void dispose() noexcept override { this->template dispose_of<sizeof(CallableTask)>(); }
   void destroy_work() noexcept override {
     if (this->flags & Chain::has_work) std::destroy_at(std::addressof(work_));
     this->flags &= static_cast<std::uint8_t>(~Chain::has_work);

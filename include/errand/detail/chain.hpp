@@ -27,12 +27,15 @@ class Suspension;
 struct PromiseBase {
   using Handle = std::coroutine_handle<PromiseBase>;
 
-  Chain* chain;      // from its start on, as the next
-  Handle parent;     // whose await goes on when this one ends; null for the outermost
-  const char* file;  // where it awaits, where `line` is not 0
-  std::uint32_t line = 0;
+  Chain* chain;  // from its start on, as the next
+  union {
+    Handle parent;  // from then on: whose await goes on when this one ends; null for the outermost
+  };
+  const char* file;                         // where it stands
+  std::uint32_t line = 0;                   // where it awaits; 0 until then
   TaskStatus status = TaskStatus::pending;  // how it is about to end
   bool is_generator = false;
+  std::uint16_t spare = 0;  // so that what stands here from `line` on is set in one step
 
   PromiseBase() noexcept {}
   PromiseBase(const PromiseBase&) = delete;

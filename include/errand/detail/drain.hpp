@@ -63,11 +63,12 @@ class Limited final : public Wait {
 /// Waits until no task is pending whose id is at most `upto`, but for one.
 class Drained : public Drain {
  public:
-  Drained(Loop& loop, TaskBase* except) noexcept : Drain(except, loop.last_id), loop_(loop) {}
+  Drained(Loop& loop, TaskBase* except) noexcept : Drain(except, loop.ids.last()), loop_(loop) {}
 
   bool await_ready() const noexcept { return is_over(loop_.pending); }
   template <class P>
   void await_suspend(std::coroutine_handle<P> awaiting) {
+    loop_.notice(Loop::drains_wait);
     suspend(awaiting.promise(), loop_.drains);
   }
   void await_resume() { resumed(); }

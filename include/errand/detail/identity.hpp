@@ -21,6 +21,17 @@ struct TaskDetails {
   bool is_report = false;  // it dispatches a failure: its own is not dispatched again
 };
 
+/// Gives the ids, which count from 1: each as the word of an `Identity`.
+class Ids {
+ public:
+  std::uint64_t next() noexcept { return word_ += 2; }
+  /// The id that was given last; 0 before the first.
+  std::uint64_t last() const noexcept { return word_ >> 1; }
+
+ private:
+  std::uint64_t word_ = 1;
+};
+
 /// The id of a task and its details, in one word: the id, shifted, with the lowest bit set, or the address of the
 /// details, which have the id then.
 class Identity {
@@ -32,7 +43,8 @@ class Identity {
     if (details()) delete_details();
   }
 
-  void set_id(std::uint64_t id) noexcept { word_ = id << 1 | 1; }
+  /// The next.
+  void take_id(Ids& ids) noexcept { word_ = ids.next(); }
   std::uint64_t id() const noexcept {
     const TaskDetails* const has = details();
     return has ? has->id : word_ >> 1;

@@ -11,6 +11,7 @@
 
 #include <errand/clock.hpp>
 #include <errand/detail/compiler.hpp>
+#include <errand/detail/identity.hpp>
 #include <errand/detail/inbox.hpp>
 #include <errand/detail/node.hpp>
 #include <errand/detail/timers.hpp>
@@ -143,6 +144,13 @@ class Loop {
     if (--references_ == 0) [[unlikely]]
       destroy();
   }
+  /// The same, unless it is the last.
+  bool release_one_of_many() noexcept {
+    if (--references_ > 0) [[likely]]
+      return true;
+    ++references_;
+    return false;
+  }
 
   /// Throws `WrongThread` where another thread is inside the App, and `InvalidState` where the App is gone.
   void check() const {
@@ -186,7 +194,7 @@ class Loop {
   void wait(Nanoseconds limit);
   /// Before a sleep of whoever polls.
   void note_ages() {
-    if (!ages.knows(last_id)) ages.note(last_id, now());
+    if (!ages.knows(ids.last())) ages.note(ids.last(), now());
   }
   /// Lets a ManualClock jump to the next deadline. False where there is none that may.
   bool jump();
@@ -200,11 +208,11 @@ class Loop {
 
   /// Runs it at once behind the step that is under way, before anything that is in the queue.
   void run_next(Node& node) noexcept {
+    if (last_ == ready_.end()) add_to_turn(node);
     ready_.push_front(node);
-    if (last_ == ready_.end()) last_ = &node;
   }
   void run_next(Queue& nodes) noexcept {
-    if (last_ == ready_.end() && !nodes.empty()) last_ = &nodes.back();
+    if (last_ == ready_.end() && !nodes.empty()) add_to_turn(nodes.back());
     nodes.splice_back(ready_);
     ready_.splice_back(nodes);
   }
@@ -237,10 +245,20 @@ class Loop {
   std::size_t thread_calls = 0;  // how many
   unsigned max_threads = 32;
   std::shared_ptr<void> thread_pool;  // made by the first call
-  std::uint64_t last_id = 0;
-  bool attention = true;  // the App looks after each turn
-  bool open = false;      // what is added is queued at once, and not kept for the start
-  bool closing = false;   // the App is being destroyed: work given to it is destroyed unrun
+  Ids ids;                            // of its tasks
+  /// What there is to do apart from what is ready.
+  enum Notice : std::uint8_t {
+    drains_wait = 1,   // when a task has ended: for those who wait for the end of all
+    reports_wait = 2,  // after the step
+    rest_waits = 4,    // after the last step of a turn: that has put something before all else
+    app_waits = 8,     // after the turn: the App looks
+  };
+  std::uint8_t notices = app_waits;
+  void notice(Notice what, bool is_there = true) noexcept {
+    notices = static_cast<std::uint8_t>(is_there ? notices | what : notices & ~what);
+  }
+  bool open = false;     // what is added is queued at once, and not kept for the start
+  bool closing = false;  // the App is being destroyed: work given to it is destroyed unrun
 
   /// A task has ended.
   void check_drains() noexcept;
@@ -248,7 +266,13 @@ class Loop {
   static void wake_all(List& list) noexcept;
 
  private:
+  void add_to_turn(Node& node) noexcept {
+    last_ = &node;
+    notice(rest_waits);
+  }
+  void look_around() noexcept;
   void take_due();
+  void run_rest();
   void run(Node& node) noexcept;
   void run_timed(Node& node) noexcept;
   ERRAND_COLD void destroy() noexcept { delete this; }
@@ -322,14 +346,14 @@ class Deadline final : public Call {
 
 inline bool Loop::jump() {
   if (!manual_ || is_held() || timers.empty() || is_outside()) return false;
-  ages.note(last_id, manual_->now_);
+  ages.note(ids.last(), manual_->now_);
   if (timers.next() > manual_->now_) manual_->now_ = timers.next();
   return true;
 }
 
 inline void Loop::wait(Nanoseconds limit) {
   if (jump()) return;
-  ages.note(last_id, now());
+  ages.note(ids.last(), now());
   std::optional<Clock::time_point> until;
   if (!timers.empty() && !manual_) until = timers.next();
   if (limit != Nanoseconds::max()) {

@@ -16,6 +16,9 @@ namespace errand::detail {
 /// thread, and handed out again from there. What the lists cannot hold goes, many at a time, back to the slabs that the
 /// blocks were cut from, which all threads share. A block may be given back on another thread than it came from.
 void* allocate(std::size_t size);
+/// One that was kept; null where there is none. What needs no other can do without the slow way, and a frame for that.
+void* allocate_kept(std::size_t size) noexcept;
+void* allocate_anew(std::size_t size);
 void deallocate(void* block, std::size_t size) noexcept;
 
 /// Gives a class the pool's `operator new` and `operator delete`.
@@ -269,7 +272,7 @@ ERRAND_NOINLINE inline void* allocate_anew(std::size_t size) {
   return block;
 }
 
-ERRAND_READS_THREAD_LOCAL inline void* allocate(std::size_t size) {
+ERRAND_READS_THREAD_LOCAL inline void* allocate_kept(std::size_t size) noexcept {
   const std::size_t i = Pool::index(size);
   if (i < Slabs::classes) [[likely]] {
     Pool::Kept& list = thread_pool.kept[i];
@@ -279,7 +282,12 @@ ERRAND_READS_THREAD_LOCAL inline void* allocate(std::size_t size) {
       return block;
     }
   }
-  return allocate_anew(size);
+  return nullptr;
+}
+
+ERRAND_READS_THREAD_LOCAL inline void* allocate(std::size_t size) {
+  void* const block = allocate_kept(size);
+  return block ? block : allocate_anew(size);
 }
 
 /// The list is full, and half of it goes; or there is none.
@@ -316,7 +324,9 @@ ERRAND_READS_THREAD_LOCAL inline void deallocate(void* block, std::size_t size) 
 
 #else
 
-inline void* allocate(std::size_t size) { return ::operator new(size); }
+inline void* allocate_kept(std::size_t) noexcept { return nullptr; }
+inline void* allocate_anew(std::size_t size) { return ::operator new(size); }
+inline void* allocate(std::size_t size) { return allocate_anew(size); }
 inline void deallocate(void* block, std::size_t size) noexcept { free_sized(block, size); }
 
 #endif

@@ -65,12 +65,16 @@ class OutsideRef : public AwaiterRef<A> {
   bool waits_ = false;
 };
 
-/// A promise whose coroutine may await. The default arguments of `await_transform` note the place of each await.
+/// A promise whose coroutine may await. The default arguments note where it stands, and the place of each await.
 template <class Base = PromiseBase>
 struct AwaitingPromise : Base, Pooled {
+  std::suspend_always initial_suspend(const char* in_file = __builtin_FILE()) noexcept {
+    this->file = in_file;
+    return {};
+  }
+
   template <class A>
-  auto await_transform(A&& awaitable, const char* at_file = __builtin_FILE(),
-                       std::uint32_t at_line = __builtin_LINE()) {
+  auto await_transform(A&& awaitable, std::uint32_t at_line = __builtin_LINE()) {
     using Plain = std::remove_cvref_t<A>;
     static_assert(!(is_coro<Plain> && std::is_lvalue_reference_v<A>),
                   "a Coro runs once: write co_await std::move(coro)");
@@ -78,7 +82,6 @@ struct AwaitingPromise : Base, Pooled {
                   "this cannot be awaited: it is no Coro, no Task, no "
                   "awaitable of errand, and no awaitable whose "
                   "await_suspend takes a std::coroutine_handle<>");
-    this->file = at_file;
     this->line = at_line;
     if constexpr (LibraryAwaitable<A>) {
       if constexpr (std::is_reference_v<Awaiter<A>> && std::is_trivially_copyable_v<Plain>) {
@@ -111,7 +114,6 @@ struct CoroPromise : AwaitingPromise<> {
     return handle();
   }
 
-  std::suspend_always initial_suspend() const noexcept { return {}; }
   std::suspend_never final_suspend() noexcept {
     leave();
     if constexpr (has_to_take_back) status = TaskStatus::pending;

@@ -5,7 +5,7 @@
 #include <memory>
 #include <utility>
 
-#include <errand/detail/turn.hpp>
+#include <errand/detail/suspension.hpp>
 
 namespace errand::detail {
 

@@ -48,13 +48,49 @@ struct WorkTraits<Work> {
   using Handle = Task<Value>;
 };
 
+/// Gives a new task its id, and its place among those of the loop.
+inline void enter_task(Loop& loop, TaskBase& task) noexcept {
+  task.identity.take_id(loop.ids);
+  task.join(loop.pending);
+}
+
 /// A task of the loop that is not queued yet. Throws `std::bad_alloc`; the work is destroyed then.
 template <class Work>
 inline TaskState<typename WorkTraits<Work&&>::Value>& make_task(Loop& loop, Work&& work) {
   auto* task = WorkTraits<Work&&>::make(loop, std::forward<Work>(work));
-  task->identity.set_id(++loop.last_id);
-  task->join(loop.pending);
+  enter_task(loop, *task);
   return *task;
+}
+
+/// The same of a coroutine, queued, in this memory.
+template <class T>
+ERRAND_INLINE TaskBase& start_coroutine_at(void* place, Loop& loop, Promise<T>& promise) noexcept {
+  auto* task = ::new (place) TaskState<T>(loop, promise);
+  enter_task(loop, *task);
+  loop.make_ready(*task);
+  return *task;
+}
+template <class T>
+ERRAND_NOINLINE TaskBase& start_coroutine_anew(Loop& loop, Promise<T>& promise) {
+  return start_coroutine_at(allocate_anew(sizeof(TaskState<T>)), loop, promise);
+}
+template <class T>
+ERRAND_NOINLINE TaskBase& start_coroutine(Loop& loop, Promise<T>& promise) {
+  void* const kept = allocate_kept(sizeof(TaskState<T>));
+  return kept ? start_coroutine_at(kept, loop, promise) : start_coroutine_anew(loop, promise);
+}
+template <class Work>
+inline TaskBase& start_work(Loop& loop, Work&& work) {
+  TaskBase& task = make_task(loop, std::forward<Work>(work));
+  loop.make_ready(task);
+  return task;
+}
+template <class T>
+inline TaskBase& start_work(Loop& loop, Coro<T>&& coro) {
+  if (!coro) throw_empty_coro();
+  TaskBase& task = start_coroutine(loop, *coro.get());
+  coro.release();
+  return task;
 }
 
 /// Queues it, but for an App that is being destroyed: there it ends unrun.

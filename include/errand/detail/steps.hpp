@@ -44,12 +44,14 @@ ERRAND_NOINLINE inline void Loop::check_drains() noexcept {
     link = link->next;
     if (drain.is_over(pending)) drain.wake();
   }
+  notice(drains_wait, !drains.empty());
 }
 
 ERRAND_COLD inline void Loop::report_later(TaskBase& task, std::exception_ptr error) noexcept {
   task.retain();
   try {
     late_reports_.push_back({&task, error});
+    notice(reports_wait);
   } catch (...) {
     host->report(&task, std::move(error));
     task.release();
@@ -64,6 +66,7 @@ ERRAND_COLD inline void Loop::report_now() noexcept {
       report.task->release();
     }
   }
+  notice(reports_wait, false);
 }
 
 /// What is no plain step, or is timed.
@@ -74,6 +77,30 @@ ERRAND_NOINLINE inline void Loop::run(Node& node) noexcept {
     current = nullptr;
     node.run();
   }
+}
+
+/// Behind the end of a chain, and the callbacks that it may have made.
+ERRAND_COLD inline void Loop::look_around() noexcept {
+  if (notices & drains_wait) check_drains();
+  if (notices & reports_wait) report_now();
+}
+
+inline void Loop::resume(Chain& chain) noexcept {
+  current = &chain;
+  chain.state = Chain::State::running;
+  for (;;) {
+    chain.leaf.resume();
+    if (chain.state > Chain::State::ended) [[likely]]
+      return;
+    if (chain.state == Chain::State::ended) break;
+  }
+  if (chain.flags & (Chain::is_branch | Chain::has_work)) {
+    chain.ended();
+  } else {
+    static_cast<TaskBase&>(chain).end_step(*this);  // as most do
+  }
+  if (notices & (drains_wait | reports_wait)) [[unlikely]]
+    look_around();
 }
 
 inline void Loop::run_chain(Chain& chain) noexcept {

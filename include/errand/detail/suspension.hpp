@@ -120,7 +120,7 @@ class Waiter : public Link, public Suspension {
   ~Waiter() { leave(); }
 
   /// As the one without a list. Throws `InvalidState` where it is being awaited already.
-  bool suspend(PromiseBase& promise, List& list) {
+  ERRAND_INLINE bool suspend(PromiseBase& promise, List& list) {
     Chain& chain = *promise.chain;
     if (linked() || (chain.flags & (Chain::asked | Chain::held))) [[unlikely]]
       return suspend_specially(promise, list);
@@ -212,8 +212,9 @@ class WaitList {
   }
   /// Wakes a waiter that was given something. Until it resumes, it is known here.
   void hand_over(Waiter& to) noexcept {
-    to.wake();
+    to.unlink();
     handed_.push_back(to);
+    to.chain()->woken();
   }
   void hand_over_all() noexcept {
     while (!empty()) hand_over(first<Waiter>());

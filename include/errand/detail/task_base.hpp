@@ -40,7 +40,7 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
 
   void retain() noexcept { ++references_; }
   /// Gives a reference back. A failure at which nobody can look any more is reported.
-  void release() noexcept {
+  ERRAND_INLINE void release() noexcept {
     if (--references_ == 0) [[unlikely]]
       release_last();
   }
@@ -97,11 +97,10 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   inline void ended_by_group() noexcept override;
 
   inline bool begin() noexcept override;
-  void threw(TaskStatus how) noexcept final {
-    has_error = true;
-    is_special |= how == TaskStatus::failed;
-  }
-  inline void ended() noexcept final;
+  void threw(TaskStatus) noexcept final { has_error = is_special = true; }
+  void ended() noexcept final;
+  /// The same of a task whose coroutine was all that it had, but for those who wait for the end of all tasks.
+  ERRAND_INLINE void end_step(Loop& its_loop) noexcept;
   /// A task of the same work for another worker; null where there can be none.
   virtual TaskBase* copy_for(Loop&) const { return nullptr; }
 
@@ -115,23 +114,25 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   bool seen = false;   // somebody has looked at its failure
   bool taken = false;  // its result was moved out
   bool has_error = false;
-  bool is_special = false;  // it has details, or has failed
+  bool is_special = false;  // it has details, or an error
 
  protected:
   ~TaskBase() = default;
-  /// Nobody refers to it any more: destroys its result, calls `part`, and frees it.
+  ERRAND_NOINLINE void release_last() noexcept { dispose(); }
+  /// Nobody refers to it any more: frees it, with its result, unless it `stays`.
   virtual void dispose() noexcept = 0;
+  /// Of what is special: whether somebody has to do with it still.
+  bool stays() noexcept;
+  /// Of what is not: parts from all but its result.
   void part() noexcept {
-    if (is_special) [[unlikely]] {
-      identity.clear();
-      if (TaskLink::linked()) TaskLink::unlink();
-    }
+    identity.clear();
+    if (TaskLink::linked()) TaskLink::unlink();
     loop->release();
   }
   /// Destroys the callable that it was made from, if there is one.
   virtual void destroy_work() noexcept {}
   /// The frames are gone and the status is set: tells everyone.
-  void end() noexcept;
+  ERRAND_INLINE void end() noexcept;
 
   /// Whether this is the only reference, so that the result may be moved out.
   bool is_last_reference() const noexcept { return references_ == 1 && !is_registered(); }
@@ -139,13 +140,15 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
  private:
   friend PutOff;
   const Observer* membership() const noexcept;
+  void end_pending() noexcept;
   void end_cancelled() noexcept;
   void note_reason(std::string_view reason);
-  /// Of its end, those who are seldom there.
+  /// Those who wait for this task.
+  ERRAND_INLINE void tell_end() noexcept;
+  /// Of them, those who are seldom there.
   void tell() noexcept;
   /// Reports its failure, at which nobody can look any more.
   void report() noexcept;
-  void release_last() noexcept;
 };
 
 /// The task that has this place in a list of tasks.
@@ -217,12 +220,15 @@ inline bool TaskBase::abort(std::string_view reason) {
   if ((state <= State::ended || !stands_alone()) && is_around_step()) [[unlikely]]
     raise<InvalidState>({"task '", name(), "' cannot be aborted from inside"});
   if (is_special || !reason.empty()) details().end_reason = reason;
-  end_standing();
+  end_pending();
   return true;
 }
 
 inline void TaskBase::end_standing() noexcept {
-  if (done()) return;
+  if (!done()) end_pending();
+}
+
+inline void TaskBase::end_pending() noexcept {
   status = TaskStatus::cancelled;
   if (Destruction::is_inside(*this)) [[unlikely]] {
     loop->put_off.add(*this);
@@ -277,16 +283,13 @@ ERRAND_NOINLINE inline void TaskBase::report() noexcept {
   loop->host->report(this, error());
 }
 
-ERRAND_NOINLINE inline void TaskBase::release_last() noexcept {
-  if (is_special) [[unlikely]] {
-    if (status == TaskStatus::failed && !seen && loop->app) {
-      ++references_;
-      report();
-      if (--references_ > 0) return;
-    }
-    if (is_registered()) return;
+ERRAND_NOINLINE inline bool TaskBase::stays() noexcept {
+  if (status == TaskStatus::failed && !seen && loop->app) {
+    ++references_;
+    report();
+    if (--references_ > 0) return true;
   }
-  dispose();
+  return is_registered();
 }
 
 ERRAND_NOINLINE inline void TaskBase::tell() noexcept {
@@ -297,13 +300,25 @@ ERRAND_NOINLINE inline void TaskBase::tell() noexcept {
   }
 }
 
-inline void TaskBase::ended() noexcept {
+ERRAND_NOINLINE inline void TaskBase::ended() noexcept {
   if (flags & has_work) destroy_work();
   loop->current = nullptr;
   end();
 }
 
-inline void TaskBase::end() noexcept {
+ERRAND_INLINE void TaskBase::end_step(Loop& its_loop) noexcept {
+  its_loop.current = nullptr;
+  tell_end();
+}
+
+ERRAND_INLINE void TaskBase::end() noexcept {
+  Loop& its_loop = *loop;
+  tell_end();
+  if (its_loop.notices & Loop::drains_wait) [[unlikely]]
+    its_loop.check_drains();
+}
+
+ERRAND_INLINE void TaskBase::tell_end() noexcept {
   TaskLink::unlink();
   if (is_special) [[unlikely]]
     tell();
@@ -316,8 +331,6 @@ inline void TaskBase::end() noexcept {
       static_cast<Observer&>(waiter).task_ended(*this);
     }
   }
-  if (!loop->drains.empty()) [[unlikely]]
-    loop->check_drains();  // behind the done-callbacks, which may add tasks
   release();
 }
 

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstddef>
 #include <exception>
 #include <type_traits>
 #include <utility>
 
-#include <errand/detail/steps.hpp>
+#include <errand/detail/turn.hpp>
 
 namespace errand::detail {
 
@@ -23,17 +24,17 @@ class TaskState : public TaskBase {
 
   /// The result where it stands. Of a task that has succeeded.
   decltype(auto) value() {
-    if (taken) throw_taken();
+    check_not_taken();
     return storage_.get();
   }
 
   /// The result for a handle that is given up: moved out where no other handle is left, or where it cannot be copied.
   T take() {
-    if (taken) throw_taken();
+    check_not_taken();
     if constexpr (std::is_lvalue_reference_v<T>) {
       return storage_.get();
     } else if constexpr (!std::is_void_v<T>) {
-      if constexpr (!std::is_copy_constructible_v<T>) {
+      if constexpr (can_be_taken) {
         taken = true;
         return std::move(storage_.get());
       } else {
@@ -47,17 +48,14 @@ class TaskState : public TaskBase {
   explicit TaskState(Loop& its_loop) noexcept : TaskBase(its_loop) {}
   ~TaskState() = default;
 
-  void dispose() noexcept override {
-    destroy_result();
-    part();
-    operator delete(this, sizeof(TaskState));
-  }
-  void destroy_result() noexcept {
-    if (has_error) {
-      storage_.destroy_error();
-    } else if (status == TaskStatus::succeeded) {
-      storage_.destroy_value();
-    }
+  void dispose() noexcept override { dispose_of<sizeof(TaskState)>(); }
+  /// The same of a task of that size.
+  template <std::size_t size>
+  ERRAND_INLINE void dispose_of() noexcept {
+    if (is_special || !loop->release_one_of_many()) [[unlikely]]
+      return dispose_specially<size>();
+    if (status == TaskStatus::succeeded) storage_.destroy_value();
+    operator delete(this, size);
   }
 
   void adopt(Promise<T>& promise) noexcept {
@@ -76,6 +74,22 @@ class TaskState : public TaskBase {
   }
 
  private:
+  static constexpr bool can_be_taken = std::is_object_v<T> && !std::is_copy_constructible_v<T>;
+
+  void check_not_taken() const {
+    if constexpr (can_be_taken) {
+      if (taken) throw_taken();
+    }
+  }
+  template <std::size_t size>
+  ERRAND_NOINLINE void dispose_specially() noexcept {
+    if (is_special && stays()) return;
+    if (has_error) storage_.destroy_error();
+    if (status == TaskStatus::succeeded) storage_.destroy_value();
+    part();
+    operator delete(this, size);
+  }
+
   Storage<T> storage_;
 };
 

@@ -35,7 +35,7 @@ class Timers {
   void disarm(TimerNode& node) noexcept {
     const std::size_t hole = node.timer;
     node.timer = TimerNode::unarmed;
-    if (hole != --size_) rise(sink(hole), heap_[size_]);
+    if (hole != --size_) fill(hole);
   }
 
   /// Takes out the earliest node. There must be one.
@@ -55,6 +55,9 @@ class Timers {
       return when != other.when ? when < other.when : sequence < other.sequence;
     }
   };
+
+  /// With the entry behind the last.
+  ERRAND_NOINLINE void fill(std::size_t hole) noexcept { rise(sink(hole), heap_[size_]); }
 
   static std::size_t parent(std::size_t i) noexcept { return (i - 1) / 4; }
 

@@ -3,7 +3,7 @@
 
 #include <utility>
 
-#include <errand/detail/destruction.hpp>
+#include <errand/detail/steps.hpp>
 
 namespace errand::detail {
 
@@ -14,36 +14,57 @@ inline void Loop::wake_all(List& list) noexcept {
 }
 
 inline void Loop::turn() {
-  const bool was = std::exchange(attention, true);
+  const bool did_wait = notices & app_waits;
+  notice(app_waits);
   turns();
-  attention = was;
+  notice(app_waits, did_wait);
 }
 
 inline void Loop::turns() {
   const Inbox& others = *inbox;
   const Step plain = timed_ ? Step::none : Step::chain;  // what needs no `run`
+  const auto make_step = [this, plain](Node& node) {
+    if (node.step == plain) [[likely]] {
+      resume(static_cast<Chain&>(node));
+    } else {
+      run(node);
+    }
+  };
   if (others.pending()) [[unlikely]]
     inbox->take(ready_);
+  last_ = ready_.end();
   do {
     if (!timers.empty()) take_due();
-    last_ = &ready_.back();
-    const auto make_step = [this, plain](Node& node) {
-      if (node.step == plain) [[likely]] {
-        resume(static_cast<Chain&>(node));
-      } else {
-        run(node);
-      }
-    };
-    while (last_ != ready_.end()) {
-      Node* node = &ready_.pop_front();
-      for (; node != last_; node = &ready_.pop_front()) make_step(*node);
+    Node* node = &ready_.front();
+    if (node != &ready_.back()) {
+      last_ = &ready_.back();
+      do {
+        make_step(ready_.pop_front());
+        node = &ready_.front();
+      } while (node != last_);
       last_ = ready_.end();
-      make_step(*node);
+    } else if (node == ready_.end()) {
+      break;
     }
-  } while (!attention && !ready_.empty() && !others.pending());
+    make_step(ready_.pop_front());
+    if (notices & (rest_waits | app_waits)) [[unlikely]] {
+      if (notices & rest_waits) run_rest();
+      if (notices & app_waits) break;
+    }
+  } while (!others.pending());
   current = nullptr;
-  if (!late_reports_.empty()) [[unlikely]]
+  if (notices & reports_wait) [[unlikely]]
     report_now();
+}
+
+/// What the last step of a turn has put before everything else.
+ERRAND_NOINLINE inline void Loop::run_rest() {
+  while (last_ != ready_.end()) {
+    Node& node = ready_.pop_front();
+    if (&node == last_) last_ = ready_.end();
+    run(node);
+  }
+  notice(rest_waits, false);
 }
 
 ERRAND_NOINLINE inline void Loop::take_due() {
@@ -57,20 +78,6 @@ ERRAND_NOINLINE inline void Loop::take_due() {
       static_cast<Suspension&>(due).chain()->woken();
     }
   }
-}
-
-inline void Loop::resume(Chain& chain) noexcept {
-  current = &chain;
-  chain.state = Chain::State::running;
-  for (;;) {
-    chain.leaf.resume();
-    if (chain.state > Chain::State::ended) [[likely]]
-      return;
-    if (chain.state == Chain::State::ended) break;
-  }
-  chain.ended();
-  if (!late_reports_.empty()) [[unlikely]]
-    report_now();
 }
 
 }  // namespace errand::detail
