@@ -14,9 +14,9 @@ inline void Loop::wake_all(List& list) noexcept {
 }
 
 inline void Loop::turn() {
-  const bool was = std::exchange(attention, true);
+  const unsigned were = std::exchange(turns_left, 1);
   turns();
-  attention = was;
+  turns_left = were;
 }
 
 inline void Loop::turns() {
@@ -40,7 +40,7 @@ inline void Loop::turns() {
       last_ = ready_.end();
       make_step(*node);
     }
-  } while (!attention && !ready_.empty() && !others.pending());
+  } while (--turns_left > 0 && !ready_.empty() && !others.pending());
   current = nullptr;
   if (!late_reports_.empty()) [[unlikely]]
     report_now();
