@@ -124,7 +124,9 @@ class App : private detail::Host {
   /// inside any `run` or `poll` of this thread.
   void run() { run_with({}, nullptr); }
   /// The same with options: several workers, SIGINT and SIGTERM, or until `stop` alone. Throws `InvalidState` for no
-  /// worker, for several with a Reactor or a ManualClock, and where another App handles signals already.
+  /// worker; for several with a Reactor or a ManualClock, or with a listener or a signal handler that cannot be copied
+  /// and is not marked by `errand::once`; and where another App handles signals already. Throws `std::system_error`
+  /// where a worker can have no thread.
   void run(RunOptions options);
   /// Runs until `main` ends; then cancels the rest, waits for it, and returns the result of `main`. Throws what `main`
   /// throws, and `TaskCancelled` where it ended cancelled because of `stop` or a signal.
@@ -232,7 +234,7 @@ class App : private detail::Host {
   /// `co_await app.event("my.custom.event")` gives the next signal of that event, one that is dispatched after the
   /// await began; the last part may be `*`. Throws `InvalidEvent`.
   EventWait event(std::string_view event) { return wait_for_event(event, std::chrono::nanoseconds::max()); }
-  /// The same, but throws `TimeoutError` when none comes in time.
+  /// The same, but throws `TimeoutError` when none comes in time, which is at once where that is not above zero.
   template <class Rep, class Period>
   EventWait event(std::string_view event, std::chrono::duration<Rep, Period> timeout) {
     return wait_for_event(event, detail::to_nanoseconds(timeout));
