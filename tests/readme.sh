@@ -3,7 +3,8 @@
 # Each C++ block of README.md follows a comment, <!-- snippet: file.cpp name -->, and must be what stands between the
 # markers `// [name]` in examples/readme/file.cpp, without the indentation; several such places are joined by an empty
 # line. So does each CMake block, and a shell block may, for `# [name]` in a file of tests/consumer. A block after
-# <!-- expected: file.txt --> must stand in examples/expected/file.txt, but for ages, lines and the width of columns.
+# <!-- expected: file.txt --> must stand in examples/expected/file.txt, but for ages, lines and the width of columns; a
+# line that it names must have an await.
 #
 #   tests/readme.sh
 set -euo pipefail
@@ -49,8 +50,22 @@ awk '
     return text
   }
 
+  # Each place that it tells of must be one of an await.
+  function check_places(text,    place, path, line, i) {
+    while (match(text, /[a-z_]+\.cpp:[0-9]+/)) {
+      split(substr(text, RSTART, RLENGTH), place, ":")
+      text = substr(text, RSTART + RLENGTH)
+      path = "examples/readme/" place[1]
+      line = ""
+      for (i = 0; i < place[2] && (getline line < path) > 0; ++i) continue
+      close(path)
+      if (i < place[2] || line !~ /co_await/) fail(start, "nothing is awaited at " place[1] ":" place[2])
+    }
+  }
+
   in_output && /^```$/ {
     in_output = 0
+    check_places(block)
     if (!index(masked(content(path)), masked(block))) fail(start, "this does not stand in " path)
     previous = $0
     next

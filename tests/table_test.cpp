@@ -109,6 +109,60 @@ TEST_CASE_METHOD(Table, "a table has a row a task: its id, its name, its status,
             "5   Task-5     pending     0 ms    not started\n");
 }
 
+TEST_CASE("ages are right in an App that is never idle, whether it runs or is polled") {
+  errand::ManualClock time(errand::ManualClock::held);
+  App app("busy", {.clock = &time});
+  Event event;
+  std::ostringstream table;
+  constexpr int line = __LINE__ + 5;
+  const auto busy = [&]() -> Coro<> {
+    for (int turn = 0; turn < 2000; ++turn) co_await errand::yield();
+    time.advance(90s);
+    app.add_task(rest(), "new");
+    for (int turn = 0; turn < 2000; ++turn) co_await errand::yield();
+    time.advance(30s);
+    app.dump_tasks(table);
+    event.set();
+    app.stop();
+  };
+  app.add_task(wait_for_it(event), "old");
+  SECTION("run") {
+    app.add_task(busy, "busy");
+    app.run();
+  }
+  SECTION("poll") {
+    app.add_task(busy, "busy");
+    while (app.poll()) {
+    }
+  }
+  CHECK(table.str() ==
+        "id  name  status   age    waits for\n"
+        "1   old   pending  2 min  event at " +
+            place(wait_line) +
+            "\n"
+            "2   busy  pending  2 min  running after " +
+            place(line) + "\n" + "3   new   pending  30 s   sleep at " + place(rest_line) + "\n");
+}
+
+TEST_CASE("ages hardly change where many tasks come after: the first stays exact, the others within an eighth") {
+  errand::detail::Ages ages;
+  errand::Clock::time_point now;
+  std::vector<errand::Clock::time_point> added;
+  for (std::uint64_t id = 1; id <= 200'000; ++id) {
+    now += std::chrono::microseconds(100 + id % 50 * 1000 * (id % 3));
+    added.push_back(now);
+    ages.note(id, now);
+  }
+  CHECK((ages.age(1, now) == now - added[0]));
+  std::size_t wrong = 0;
+  for (std::uint64_t id = 1; id <= added.size(); ++id) {
+    const auto real = now - added[id - 1];
+    const auto told = ages.age(id, now);
+    wrong += told > real || told + told / 7 + 1ms < real;
+  }
+  CHECK(wrong == 0);
+}
+
 TEST_CASE_METHOD(Table, "what branches wait for stands below their combinator, one step further in") {
   add(around(event));
   turns();

@@ -88,14 +88,6 @@ void failures() {
   // [failures]
 }
 
-errand::Coro<> shutdown(errand::App& app) {
-  app.add_task(slow_work);
-  // [shutdown]
-  const std::size_t left = co_await app.shutdown_tasks(5s);  // returns as soon as the last one has ended
-  // [shutdown]
-  std::cout << "left " << left << '\n';
-}
-
 void deadlock() {
   errand::App app("MyApp");
   // [deadlock]
@@ -124,7 +116,7 @@ void manual_clock() {
 int main() {
   errand::ManualClock clock;
   name_before_run();
-  for (const auto part : {name_taken, all_tasks, own_cancellation, cancelled_task, shutdown}) {
+  for (const auto part : {name_taken, all_tasks, own_cancellation, cancelled_task}) {
     errand::App app("MyApp", {.clock = &clock});
     app.run(part(app));
   }

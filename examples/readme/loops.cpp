@@ -33,12 +33,12 @@ void game() {
   errand::App app("game");
   app.add_task(spawn_enemies, "spawn_enemies");
   for (bool runs = true; runs;) {
-    const auto next_frame = Clock::now() + 16ms;
+    const auto next_frame = errand::Clock::now() + 16ms;
     draw();
     do {  // what is left of the frame is for the tasks
       runs = app.poll();
       std::this_thread::sleep_until(std::min(app.next_deadline().value_or(next_frame), next_frame));
-    } while (runs && Clock::now() < next_frame);
+    } while (runs && errand::Clock::now() < next_frame);
   }
   // [frames]
 }
@@ -107,7 +107,7 @@ class Guest : public errand::Reactor {
   void wake() noexcept override {
     toolkit_.post([this] { turn(); });
   }
-  void wait(std::optional<Clock::time_point>) override {}  // is for run(); poll() leaves the waiting to the toolkit
+  void wait(std::optional<errand::Clock::time_point>) override {}  // for run(); here the toolkit does the waiting
 
  private:
   Toolkit& toolkit_;

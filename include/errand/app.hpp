@@ -107,8 +107,9 @@ class App : private detail::Host {
   std::vector<Task<>> tasks() const;
   /// Every pending task, named or not, in the order added.
   std::vector<Task<>> all_tasks() const;
-  /// Asks all tasks but the caller's to end, those that were added meanwhile too, and waits for them, no longer than
-  /// `timeout`; how many are left.
+  /// `co_await app.shutdown_tasks(5s)` asks all tasks but the caller's to end, those that were added meanwhile too, and
+  /// waits for them, no longer than `timeout`; gives how many are left. Throws `Cancelled` where the caller is asked to
+  /// end meanwhile, and `InvalidState` where that is no task of this App.
   template <class Rep, class Period>
   Coro<std::size_t> shutdown_tasks(std::chrono::duration<Rep, Period> timeout) {
     return shutdown_all(detail::LoopRef(*loop_), detail::to_nanoseconds(timeout));
@@ -122,8 +123,10 @@ class App : private detail::Host {
   /// Throws what a listener threw; `Deadlock` where tasks are left and nothing can ever wake them; `InvalidState`
   /// inside any `run` or `poll` of this thread.
   void run() { run_with({}, nullptr); }
-  /// The same with options: several workers, SIGINT and SIGTERM, or until `stop` alone. Throws `InvalidState` for
-  /// several workers with a Reactor or a ManualClock, and where another App handles signals already.
+  /// The same with options: several workers, SIGINT and SIGTERM, or until `stop` alone. Throws `InvalidState` for no
+  /// worker; for several with a Reactor or a ManualClock, or with a listener or a signal handler that cannot be copied
+  /// and is not marked by `errand::once`; and where another App handles signals already. Throws `std::system_error`
+  /// where a worker can have no thread.
   void run(RunOptions options);
   /// Runs until `main` ends; then cancels the rest, waits for it, and returns the result of `main`. Throws what `main`
   /// throws, and `TaskCancelled` where it ended cancelled because of `stop` or a signal.
@@ -145,7 +148,8 @@ class App : private detail::Host {
   std::optional<Clock::time_point> next_deadline() const;
   /// Ends `run`. Any thread, any time, more than once. Before the first `run` it lets that make one turn.
   void stop() noexcept { loop_->inbox->request_stop(); }
-  /// Keeps `run` waiting for more work. Who posts from other threads holds one.
+  /// Keeps `run` waiting for more work while it lives. Who posts from other threads holds one, which the App's thread
+  /// makes and hands on.
   [[nodiscard]] KeepAlive keep_alive() { return KeepAlive(loop_->inbox); }
 
   // From other threads
@@ -230,19 +234,20 @@ class App : private detail::Host {
   /// `co_await app.event("my.custom.event")` gives the next signal of that event, one that is dispatched after the
   /// await began; the last part may be `*`. Throws `InvalidEvent`.
   EventWait event(std::string_view event) { return wait_for_event(event, std::chrono::nanoseconds::max()); }
-  /// The same, but throws `TimeoutError` when none comes in time.
+  /// The same, but throws `TimeoutError` when none comes in time, which is at once where that is not above zero.
   template <class Rep, class Period>
   EventWait event(std::string_view event, std::chrono::duration<Rep, Period> timeout) {
     return wait_for_event(event, detail::to_nanoseconds(timeout));
   }
 
-  /// What the parts of the program share: one object a type.
+  /// What the parts of the program share: one object a type. Each worker has its own.
   Context& ctx() noexcept { return ctx_; }
   /// Which worker this is, from 0.
   unsigned worker() const noexcept { return worker_; }
   /// Writes a table for people: of each pending task the id, the name, the status, the age, what it waits for, and the
   /// place of that await. Below it, indented, stand the awaits around that one, and one step further what the branches
-  /// of a combinator wait for; long lists are cut short. Throws `WrongThread`.
+  /// of a combinator wait for; long lists are cut short. An age is by the App's clock, and may be an eighth too small.
+  /// Throws `WrongThread`.
   void dump_tasks(std::ostream& out) const;
 
  private:
@@ -597,9 +602,10 @@ inline bool App::turn(bool is_polled) {
     if (group_) group_->stop();
     life_.stop();
   }
-  loop_->notice(detail::Loop::app_waits,
-                stage != Stage::running || stop_after_turn_ || interrupts_ || config_.reactor || is_polled);
+  const bool looks = stage != Stage::running || stop_after_turn_ || interrupts_ || config_.reactor || is_polled;
+  loop_->turns_left = looks ? 1 : 1024;  // one that is never idle notes ages all the same
   loop_->turns();
+  loop_->note_ages();
   if (life_.has_ended()) return false;
   if (life_.stage() != Stage::running) return true;
   if (stop_after_turn_ && stage == Stage::running) {

@@ -25,7 +25,7 @@ class Condition {
   /// `co_await condition.wait()` returns after the next notification that is this task's. Throws `Cancelled` where the
   /// task is asked to end.
   Wait wait() noexcept;
-  /// Waits until `predicate()` is true; does not wait where it is.
+  /// Waits until `predicate()` is true; does not wait where it is. Throws what that throws, and `Cancelled` likewise.
   template <class Predicate>
   Coro<> wait(Predicate&& predicate);
 

@@ -16,7 +16,7 @@ struct AppConfig {
   std::chrono::nanoseconds graceful_timeout = std::chrono::seconds(15);  ///< for each phase of the stop
   std::chrono::nanoseconds slow_step = {};  ///< above zero: every step that keeps the loop longer is reported
   bool purge_when_done = false;             ///< forget a named task as soon as it is done
-  unsigned max_threads = 32;                ///< of `to_thread`
+  unsigned max_threads = 32;                ///< of `to_thread`; 0 counts as 1
   std::function<void(const TaskFailure&)> on_failure = {};  ///< empty: one line on `std::cerr`
   std::function<void(const SlowStep&)> on_slow_step = {};   ///< empty: one line on `std::cerr`
 };

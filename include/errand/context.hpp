@@ -13,7 +13,7 @@
 namespace errand {
 
 /// What the parts of a program share through their App: one object a type. They live as long as the App, and are
-/// destroyed in reverse of the order in which they were emplaced.
+/// destroyed in reverse of the order in which they were emplaced. It is for the App's thread: nothing here is locked.
 ///
 ///     app.ctx().emplace<Database>("localhost");
 ///     app.ctx().get<Database>().query("…");

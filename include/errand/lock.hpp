@@ -22,6 +22,10 @@ class Lock {
     template <class>
     friend class detail::Acquire;
     using Grant::Grant;
+
+   public:
+    /// Releases the lock before the end of the scope. Once: later calls do nothing.
+    void release() noexcept { Grant::release(); }
   };
 
   Lock() noexcept = default;

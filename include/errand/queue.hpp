@@ -58,7 +58,8 @@ class Queue {
   /// Says that an item that was taken has been dealt with. Throws `InvalidState` where that is more often than items
   /// were put.
   void task_done();
-  /// `co_await queue.join()` returns once `task_done` was called for every item that was put.
+  /// `co_await queue.join()` returns once `task_done` was called for every item that was put. Throws `Cancelled` where
+  /// the task is asked to end.
   Join join() noexcept { return Join(*this); }
 
  private:

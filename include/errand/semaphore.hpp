@@ -22,6 +22,10 @@ class Semaphore {
     template <class>
     friend class detail::Acquire;
     using Grant::Grant;
+
+   public:
+    /// Gives it back before the end of the scope. Once: later calls do nothing.
+    void release() noexcept { Grant::release(); }
   };
 
   /// With so many permits that are free.

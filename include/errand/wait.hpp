@@ -49,7 +49,8 @@ Coro<Waited<T>> wait_all(std::vector<Task<T>> tasks);
 template <class T, class Rep, class Period>
 Coro<Waited<T>> wait_all(std::vector<Task<T>> tasks, std::chrono::duration<Rep, Period> timeout);
 
-/// Gives the tasks in the order in which they end, each when it is done. Cancelling who asks leaves them running.
+/// Gives the tasks in the order in which they end, each when it is done. Cancelling who asks leaves them running. The
+/// first `next` throws `InvalidState` for an empty handle, and for tasks of another App.
 ///
 ///     auto done = errand::as_completed(tasks);
 ///     while (auto task = co_await done.next()) show(co_await *task);

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include <errand/clock.hpp>
@@ -78,8 +81,8 @@ class PutOff final : public Call {
   bool is_settling_ = false;
 };
 
-/// When tasks were added, told from their ids, which are given in the order of time: a note of the clock before each
-/// sleep tells when all ids up to there had been given.
+/// When tasks were added, told from their ids, which are given in the order of time: a note of the clock, now and then
+/// and before each sleep, tells when all ids up to there had been given.
 class Ages {
  public:
   Ages() { notes_.reserve(most); }
@@ -87,9 +90,10 @@ class Ages {
   bool knows(std::uint64_t last_id) const noexcept { return !notes_.empty() && notes_.back().id == last_id; }
   void note(std::uint64_t last_id, Clock::time_point now) noexcept {
     if (knows(last_id)) return;
-    if (notes_.size() == most) thin_out();
+    if (notes_.size() == most) thin_out(now);
     notes_.push_back({last_id, now});
   }
+  /// Never too much, and too little by an eighth at most, or by what one note is apart from the next.
   Nanoseconds age(std::uint64_t id, Clock::time_point now) const noexcept {
     for (const Note& note : notes_) {
       if (note.id >= id) return now - note.time;
@@ -98,16 +102,23 @@ class Ages {
   }
 
  private:
-  static constexpr std::size_t most = 256;
+  static constexpr std::size_t most = 512;
   struct Note {
     std::uint64_t id;
     Clock::time_point time;
   };
 
-  /// The older, the coarser: every other note goes.
-  void thin_out() noexcept {
-    for (std::size_t i = 0; i < most / 2; ++i) notes_[i] = notes_[2 * i + 1];
-    notes_.resize(most / 2);
+  /// The older, the coarser; but the first one stays, which is that of the tasks a program begins with. In three
+  /// hundred years, which is all that the clock has, no more than 440 are left.
+  ERRAND_COLD void thin_out(Clock::time_point now) noexcept {
+    std::size_t kept = 1;
+    for (std::size_t i = 1; i + 1 < most; ++i) {
+      const Clock::time_point next = notes_[i + 1].time;
+      const Nanoseconds allowed = std::max<Nanoseconds>(std::chrono::milliseconds(1), (now - next) / 7);
+      if (next - notes_[kept - 1].time > allowed) notes_[kept++] = notes_[i];
+    }
+    notes_[kept++] = notes_.back();
+    notes_.resize(kept);
   }
 
   std::vector<Note> notes_;
@@ -192,7 +203,7 @@ class Loop {
 
   /// Sleeps until there may be something to do, at the latest for `limit`. A ManualClock jumps instead, where it may.
   void wait(Nanoseconds limit);
-  /// Before a sleep of whoever polls.
+  /// Reads the clock only where tasks were added since.
   void note_ages() {
     if (!ages.knows(ids.last())) ages.note(ids.last(), now());
   }
@@ -246,19 +257,18 @@ class Loop {
   unsigned max_threads = 32;
   std::shared_ptr<void> thread_pool;  // made by the first call
   Ids ids;                            // of its tasks
-  /// What there is to do apart from what is ready.
+  /// What there is to do when a chain has ended.
   enum Notice : std::uint8_t {
-    drains_wait = 1,   // when a task has ended: for those who wait for the end of all
-    reports_wait = 2,  // after the step
-    rest_waits = 4,    // after the last step of a turn: that has put something before all else
-    app_waits = 8,     // after the turn: the App looks
+    drains_wait = 1,   // for those who wait for the end of all tasks
+    reports_wait = 2,  // of failures, which could not be made at once
   };
-  std::uint8_t notices = app_waits;
+  std::uint8_t notices = 0;
   void notice(Notice what, bool is_there = true) noexcept {
     notices = static_cast<std::uint8_t>(is_there ? notices | what : notices & ~what);
   }
-  bool open = false;     // what is added is queued at once, and not kept for the start
-  bool closing = false;  // the App is being destroyed: work given to it is destroyed unrun
+  unsigned turns_left = 1;  // until the App looks
+  bool open = false;        // what is added is queued at once, and not kept for the start
+  bool closing = false;     // the App is being destroyed: work given to it is destroyed unrun
 
   /// A task has ended.
   void check_drains() noexcept;
@@ -268,7 +278,7 @@ class Loop {
  private:
   void add_to_turn(Node& node) noexcept {
     last_ = &node;
-    notice(rest_waits);
+    turns_behind_ = std::exchange(turns_left, 1);
   }
   void look_around() noexcept;
   void take_due();
@@ -291,6 +301,7 @@ class Loop {
   std::vector<LateReport> late_reports_;
   Queue ready_;                // first in, first out
   Node* last_ = ready_.end();  // during a turn: what stands behind it waits for the next; the end, where it has run
+  unsigned turns_behind_ = 0;  // where the last step has put something before all else: those that were left
   struct Nothing final : Call {
     void run() noexcept override {}
     void drop() noexcept override {}
@@ -353,7 +364,7 @@ inline bool Loop::jump() {
 
 inline void Loop::wait(Nanoseconds limit) {
   if (jump()) return;
-  ages.note(ids.last(), now());
+  note_ages();
   std::optional<Clock::time_point> until;
   if (!timers.empty() && !manual_) until = timers.next();
   if (limit != Nanoseconds::max()) {

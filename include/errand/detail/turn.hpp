@@ -14,10 +14,9 @@ inline void Loop::wake_all(List& list) noexcept {
 }
 
 inline void Loop::turn() {
-  const bool did_wait = notices & app_waits;
-  notice(app_waits);
+  const unsigned were = std::exchange(turns_left, 1);
   turns();
-  notice(app_waits, did_wait);
+  turns_left = were;
 }
 
 inline void Loop::turns() {
@@ -47,9 +46,9 @@ inline void Loop::turns() {
       break;
     }
     make_step(ready_.pop_front());
-    if (notices & (rest_waits | app_waits)) [[unlikely]] {
-      if (notices & rest_waits) run_rest();
-      if (notices & app_waits) break;
+    if (--turns_left == 0) [[unlikely]] {
+      if (last_ != ready_.end()) run_rest();
+      if (turns_left == 0) break;
     }
   } while (!others.pending());
   current = nullptr;
@@ -59,12 +58,13 @@ inline void Loop::turns() {
 
 /// What the last step of a turn has put before everything else.
 ERRAND_NOINLINE inline void Loop::run_rest() {
+  const unsigned turns_behind = turns_behind_;
   while (last_ != ready_.end()) {
     Node& node = ready_.pop_front();
     if (&node == last_) last_ = ready_.end();
     run(node);
   }
-  notice(rest_waits, false);
+  turns_left = turns_behind - 1;
 }
 
 ERRAND_NOINLINE inline void Loop::take_due() {
