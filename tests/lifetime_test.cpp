@@ -709,6 +709,52 @@ TEST_CASE("a thread call or a shared future that stands outside of its task does
   }
 }
 
+namespace {
+
+/// Awaits what stands outside, and then something else.
+template <class Wait>
+Coro<> wait_outside(Wait& wait, support::Log& log) {
+  try {
+    co_await wait;
+  } catch (const InvalidState& error) {
+    log(error.what());
+  }
+  co_await errand::yield();
+}
+
+/// It goes while a task waits for it; then again, and the task with it.
+template <class Wait>
+Coro<> lose_outside(Wait first, Wait second, support::Log& log) {
+  auto waits = std::make_unique<Wait>(std::move(first));
+  auto goes_on = errand::create_task(wait_outside(*waits, log));
+  co_await errand::yield();
+  waits = nullptr;
+  co_await goes_on;
+  waits = std::make_unique<Wait>(std::move(second));
+  auto aborted = errand::create_task(wait_outside(*waits, log));
+  co_await errand::yield();
+  waits = nullptr;
+  aborted.abort();
+}
+
+}  // namespace
+
+APP_TEST("an awaiter that stands outside of its task and goes first makes the await throw") {
+  errand::Event event;
+  Queue<int> queue;
+  auto future = Future<int>::shared();
+  co_await lose_outside(event.wait(), event.wait(), log);
+  co_await lose_outside(queue.get(), queue.get(), log);
+  co_await lose_outside(future.operator co_await(), future.operator co_await(), log);
+  co_await lose_outside(app.event("a.b.c", 1h), app.event("a.b.c"), log);
+  queue.try_put(1);
+  event.set();
+  future.set_result(2);
+  log(co_await queue.get(), co_await future);
+  const std::string lost = "the generator or awaiter that was waited for has been destroyed ; ";
+  expect(lost + lost + lost + lost + "1 2");
+}
+
 APP_TEST("a wait for an event that was cancelled may be awaited again, with its time-out from the start") {
   auto wait = std::make_unique<errand::EventWait>(app.event("a.b.c", 2s));
   const auto task = add([](Fixture& test, auto& event) -> Coro<> {

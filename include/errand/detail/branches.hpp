@@ -135,6 +135,13 @@ inline void Chain::woken() noexcept {
     static_cast<BranchBase*>(this)->owner->decided(static_cast<BranchBase&>(*this));
 }
 
+inline void Chain::lose(const Suspension& awaiter) noexcept {
+  if (state != State::waiting || waiting != &awaiter) return;
+  waiting = nullptr;
+  flags |= broken;
+  woken();
+}
+
 ERRAND_NOINLINE inline bool Chain::may_suspend_if_asked() noexcept {
   if (flags & held) return true;
   flags |= interrupted;
@@ -151,7 +158,7 @@ ERRAND_NOINLINE inline bool Chain::yield_specially() noexcept {
 ERRAND_NOINLINE inline void Chain::throw_interruption() {
   if (flags & broken) {
     flags &= static_cast<std::uint8_t>(~broken);
-    const char* what = waiting ? name_of(waiting->kind) : "generator";
+    const char* what = waiting ? name_of(waiting->kind) : "generator or awaiter";
     raise<InvalidState>({"the ", what, " that was waited for has been destroyed"});
   }
   throw Cancelled(take_request());

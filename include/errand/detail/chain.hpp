@@ -132,6 +132,8 @@ class Chain : public Node {
   virtual void ended_by_group() noexcept {}
 
   void woken() noexcept;
+  /// An awaiter is being destroyed. Where this waits at it, which then stood outside, the await throws `InvalidState`.
+  void lose(const Suspension& awaiter) noexcept;
   /// Lets all others that are ready run first. False where a request is pending.
   bool yield() noexcept {
     if (flags & (asked | held)) [[unlikely]]

@@ -36,33 +36,37 @@ template <class A>
 concept CanBeForsaken = requires(A& awaiter) { awaiter.forsake(); };
 
 /// One that may stand outside of the coroutine. Where the coroutine is destroyed while it waits, the wait ends, and the
-/// awaiter knows the coroutine's chain no longer.
+/// awaiter knows the coroutine's chain no longer; where the awaiter is destroyed first, nobody looks at it any more.
 template <class A>
 class OutsideRef : public AwaiterRef<A> {
  public:
   explicit OutsideRef(A& awaiter) noexcept : AwaiterRef<A>(awaiter), awaiter_(awaiter) {}
   OutsideRef(const OutsideRef&) = delete;
   ~OutsideRef() {
-    if (waits_) awaiter_.forsake();
+    if (chain_ && chain_->waiting) awaiter_.forsake();
   }
 
   template <class P>
   auto await_suspend(std::coroutine_handle<P> awaiting) {
+    Chain* const chain = awaiting.promise().chain;
     if constexpr (std::is_void_v<decltype(awaiter_.await_suspend(awaiting))>) {
       awaiter_.await_suspend(awaiting);
-      waits_ = true;
+      chain_ = chain;
     } else {
-      return waits_ = awaiter_.await_suspend(awaiting);
+      const bool suspends = awaiter_.await_suspend(awaiting);
+      if (suspends) chain_ = chain;
+      return suspends;
     }
   }
   decltype(auto) await_resume() {
-    waits_ = false;
+    Chain* const chain = std::exchange(chain_, nullptr);
+    if (chain && !chain->waiting) chain->check_resumed();
     return awaiter_.await_resume();
   }
 
  private:
   A& awaiter_;
-  bool waits_ = false;
+  Chain* chain_ = nullptr;  // while it waits
 };
 
 /// A promise whose coroutine may await. The default arguments note where it stands, and the place of each await.

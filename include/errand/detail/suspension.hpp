@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <utility>
 
 #include <errand/detail/chain.hpp>
 
@@ -48,7 +49,11 @@ class Suspension : public TimerNode, public OwnAwaitable {
   }
   /// Throws `Cancelled` where the wait was interrupted by a request, `InvalidState` where it was abandoned.
   void resumed() {
-    if (chain_) chain_->check_resumed();
+    if (Chain* const chain = std::exchange(chain_, nullptr)) chain->check_resumed();
+  }
+  /// The awaiter is being destroyed, and does not wait in a list.
+  void lost() noexcept {
+    if (chain_) chain_->lose(*this);
   }
   void begin() noexcept {
     chain_->waiting = this;
@@ -64,6 +69,8 @@ class Suspension : public TimerNode, public OwnAwaitable {
 class PlainWait : public Suspension {
  protected:
   explicit PlainWait(Kind of) noexcept : Suspension(of, Place::nowhere) {}
+  PlainWait(PlainWait&&) noexcept = default;
+  ~PlainWait() { lost(); }
 };
 
 /// A wait in the timer queue.
@@ -117,7 +124,10 @@ class Waiter : public Link, public Suspension {
  protected:
   explicit Waiter(Kind of, Place place = Place::list) noexcept : Suspension(of, place) {}
   Waiter(Waiter&& other) noexcept : Link(), Suspension(std::move(other)) {}
-  ~Waiter() { leave(); }
+  ~Waiter() {
+    if (linked()) [[unlikely]]
+      leave_for_good();
+  }
 
   /// As the one without a list. Throws `InvalidState` where it is being awaited already.
   ERRAND_INLINE bool suspend(PromiseBase& promise, List& list) {
@@ -136,11 +146,15 @@ class Waiter : public Link, public Suspension {
   /// Whether the await has suspended, or was to; before `resumed`.
   bool has_waited() const noexcept { return chain_ != nullptr; }
   void resumed() {
-    if (Chain* const chain = std::exchange(chain_, nullptr)) chain->check_resumed();
+    Suspension::resumed();
     leave();  // the list where it is known that something was handed over
   }
 
  private:
+  ERRAND_NOINLINE void leave_for_good() noexcept {
+    unlink();
+    lost();
+  }
   ERRAND_NOINLINE bool suspend_specially(PromiseBase& promise, List& list) {
     if (linked()) throw_reuse();
     if (!Suspension::suspend(promise)) return false;
