@@ -261,6 +261,57 @@ PLAIN_TEST("a Deadlock shuts down, and shows the tasks") {
   expect("astop 0");
 }
 
+TEST_CASE("what an advance of a held clock made due in the last step of a turn runs: that is no Deadlock") {
+  support::Log log;
+  errand::ManualClock clock(errand::ManualClock::held);
+  App app("app", {.clock = &clock});
+  const auto sleep = [&](std::string_view name) -> Coro<> {
+    app.call_soon([&] { clock.advance(1s); });
+    co_await errand::sleep(1s);
+    log(name, clock.now().time_since_epoch());
+  };
+  app.before_server_start([&] { return sleep("start"); });
+  app.after_server_stop([&] { return sleep("stop"); });
+  app.add_task([&]() -> Coro<> {
+    co_await sleep("task");
+    app.stop();
+    try {
+      co_await errand::sleep(1h);
+    } catch (const Cancelled&) {
+    }
+    co_await sleep("clean-up");
+  });
+  app.run();
+  CHECK(log.text() == "start 1 ; task 2 ; clean-up 3 ; stop 4");
+}
+
+TEST_CASE("what is added in the turn in which the stop sequence ends does not start, however busy the App was before") {
+  support::Log log;
+  errand::ManualClock clock;
+  errand::AppConfig config;
+  config.clock = &clock;
+  config.graceful_timeout = 1s;
+  config.on_failure = [&](const errand::TaskFailure& failure) { log("left", failure.name()); };
+  App app("app", config);
+  Task<> late;
+  const auto busy = [&]() -> Coro<> {
+    app.stop();
+    try {
+      co_await errand::sleep(1h);
+    } catch (const Cancelled&) {
+    }
+    app.call_later(1s, [&] { app.call_soon([&] { late = app.add_task([&] { log("started"); }); }); });
+    for (;;) {
+      clock.advance(100ms);
+      co_await errand::yield();
+    }
+  };
+  app.add_task(busy, "busy");
+  app.run();
+  log(late.cancelled());
+  CHECK(log.text() == "left busy ; true");
+}
+
 PLAIN_TEST("poll makes one turn a call and the stop sequence at the end, and throws no Deadlock") {
   errand::Event event;
   app.before_server_start([this] { log("bstart"); });

@@ -715,9 +715,11 @@ namespace {
 template <class Wait>
 Coro<> wait_outside(Wait& wait, support::Log& log) {
   try {
-    co_await wait;
+    static_cast<void>(co_await wait);
   } catch (const InvalidState& error) {
     log(error.what());
+  } catch (const Cancelled&) {
+    log("Cancelled");
   }
   co_await errand::yield();
 }
@@ -737,6 +739,24 @@ Coro<> lose_outside(Wait first, Wait second, support::Log& log) {
   aborted.abort();
 }
 
+/// It goes when its wait has ended, and the task has not resumed yet: with the task alive, with it, and behind it.
+template <class Make, class End>
+Coro<> lose_woken(Make make, End end, support::Log& log) {
+  using Wait = decltype(make());
+  for (int i = 0; i < 3; ++i) {
+    auto waits = std::make_unique<Wait>(make());
+    auto task = errand::create_task(wait_outside(*waits, log));
+    co_await errand::yield();
+    end(task);
+    if (i == 2) task.abort();
+    waits = nullptr;
+    if (i == 1) task.abort();
+    while (!task.done()) co_await errand::yield();
+  }
+}
+
+const std::string lost = "the generator or awaiter that was waited for has been destroyed";
+
 }  // namespace
 
 APP_TEST("an awaiter that stands outside of its task and goes first makes the await throw") {
@@ -747,12 +767,97 @@ APP_TEST("an awaiter that stands outside of its task and goes first makes the aw
   co_await lose_outside(queue.get(), queue.get(), log);
   co_await lose_outside(future.operator co_await(), future.operator co_await(), log);
   co_await lose_outside(app.event("a.b.c", 1h), app.event("a.b.c"), log);
+  errand::Barrier barrier(2);
+  co_await lose_outside(barrier.wait(), barrier.wait(), log);
+  errand::Interval interval = errand::every(1s);
+  co_await interval.tick();
+  co_await lose_outside(interval.tick(), interval.tick(), log);
+  co_await errand::gather(barrier.wait(), barrier.wait());
   queue.try_put(1);
   event.set();
   future.set_result(2);
   log(co_await queue.get(), co_await future);
-  const std::string lost = "the generator or awaiter that was waited for has been destroyed ; ";
-  expect(lost + lost + lost + lost + "1 2");
+  const std::string each = lost + " ; ";
+  expect(each + each + each + each + each + each + "1 2");
+}
+
+APP_TEST("an awaiter outside that goes when its wait has ended, and before its task resumes, makes the await throw") {
+  errand::Event event;
+  Queue<int> queue;
+  errand::Lock lock;
+  errand::Condition condition;
+  std::optional<errand::Event> gone;
+  std::optional<errand::Lock::Guard> guard;
+  const auto wait = [&] {
+    event.clear();
+    return event.wait();
+  };
+  const auto get = [&] {
+    queue.try_get();
+    return queue.get();
+  };
+  const auto acquire = [&] {
+    guard = lock.try_acquire();
+    return lock.acquire();
+  };
+  co_await lose_woken(wait, [&](auto&) { event.set(); }, log);
+  co_await lose_woken(get, [&](auto&) { CHECK(queue.try_put(1)); }, log);
+  co_await lose_woken(acquire, [&](auto&) { guard.reset(); }, log);
+  co_await lose_woken([&] { return condition.wait(); }, [&](auto&) { condition.notify_one(); }, log);
+  co_await lose_woken([&] { return gone.emplace().wait(); }, [&](auto&) { gone.reset(); }, log);
+  log(queue.size(), lock.locked());
+  const std::string each = lost + " ; ";
+  expect(each + each + each + each + each + "1 false");
+}
+
+APP_TEST("an awaiter outside whose task was asked to end may go before that resumes") {
+  errand::Event event;
+  co_await lose_woken([&] { return event.wait(); }, [](auto& task) { task.cancel(); }, log);
+  expect("Cancelled");
+}
+
+APP_TEST("a tick that stands outside, is late, and so only yields, may go before its task resumes") {
+  errand::Interval interval = errand::every(1s);
+  co_await interval.tick();
+  for (const bool cancels : {false, true}) {
+    co_await errand::sleep(5s);
+    std::optional<errand::Interval::Tick> tick(interval.tick());
+    auto task = add(wait_outside(*tick, log));
+    app.call_soon([&] {
+      tick.reset();
+      if (cancels) task.cancel();
+      if (cancels) task.uncancel();
+    });
+    co_await task;
+  }
+  expect(lost + " ; " + lost);
+}
+
+APP_TEST(
+    "what was handed to an awaiter outside whose task was aborted is the next one's, and it may be awaited again") {
+  Queue<int> queue;
+  errand::Lock lock;
+  errand::Condition condition;
+  auto get = queue.get();
+  auto acquire = lock.acquire();
+  auto wait = condition.wait();
+  auto guard = lock.try_acquire();
+  Task<> tasks[] = {add(wait_outside(get, log)), add(wait_outside(acquire, log)), add(wait_outside(wait, log))};
+  const auto next = add([](auto& its_condition) -> Coro<> { co_await its_condition.wait(); }(condition));
+  co_await errand::yield();
+  CHECK(queue.try_put(1));
+  guard.reset();
+  condition.notify_one();
+  for (Task<>& task : tasks) task.abort();
+  log(queue.size(), lock.locked());
+  co_await next;
+  log(co_await get);
+  {
+    const auto own = co_await acquire;
+    log(lock.locked());
+  }
+  log(queue.size(), lock.locked());
+  expect("1 false ; 1 ; true ; 0 false");
 }
 
 APP_TEST("a wait for an event that was cancelled may be awaited again, with its time-out from the start") {

@@ -34,6 +34,16 @@ class BrokenClock : public errand::ClockSource {
   bool is_broken = false;
 };
 
+/// A clock that does something at a reading.
+class BusyClock : public errand::ClockSource {
+ public:
+  errand::Clock::time_point now() override {
+    if (const auto act = std::exchange(at_reading, nullptr)) act();
+    return errand::Clock::now();
+  }
+  std::function<void()> at_reading;
+};
+
 /// A reactor that throws at its third wait.
 class BrokenReactor : public errand::Reactor {
  public:
@@ -296,6 +306,27 @@ TEST_CASE("a clock that throws in a poll throws there; the next poll goes on") {
   while (app.poll()) {
   }
   CHECK(task.result() == 7);
+}
+
+TEST_CASE("a clock may end a member of a group: the group goes on at once") {
+  BusyClock clock;
+  App app("app", {.clock = &clock});
+  support::Log log;
+  Task<> member;
+  app.add_task([&]() -> Coro<> {
+    auto body = [&](errand::TaskGroup& group) -> Coro<> {
+      member = group.add(support::Fixture::after(1h));
+      co_await errand::sleep(1ms);
+    };
+    co_await errand::TaskGroup::run(body);
+    log("group");
+  });
+  app.add_task([&]() -> Coro<> {
+    co_await errand::sleep(20ms);
+    clock.at_reading = [&] { log(member.abort()); };
+  });
+  app.run();
+  CHECK(log.text() == "true ; group");
 }
 
 TEST_CASE("a Reactor that throws ends the run where it stands; the stop listeners of the next one run once") {

@@ -602,7 +602,8 @@ inline bool App::turn(bool is_polled) {
     if (group_) group_->stop();
     life_.stop();
   }
-  const bool looks = stage != Stage::running || stop_after_turn_ || interrupts_ || config_.reactor || is_polled;
+  const bool looks =
+      stage != Stage::running || life_.is_stopping() || stop_after_turn_ || interrupts_ || config_.reactor || is_polled;
   loop_->turns_left = looks ? 1 : 1024;  // one that is never idle notes ages all the same
   loop_->turns();
   loop_->note_ages();

@@ -76,6 +76,9 @@ class Lifecycle {
     proceed_.set();
   }
 
+  /// Whether the stop has been asked for; also where the loop has not been told yet.
+  bool is_stopping() const noexcept { return stop_ || loop_.inbox->is_stop_requested(); }
+
   /// Ends with this error, unless there is one already.
   ERRAND_COLD void fail(std::exception_ptr error) noexcept {
     if (!error_) {
@@ -122,8 +125,6 @@ class Lifecycle {
   }
 
  private:
-  /// Also where the loop has not been told yet.
-  bool is_stopping() const noexcept { return stop_ || loop_.inbox->is_stop_requested(); }
   Coro<> live();
   std::exception_ptr step(const std::vector<Listener*>& order, std::size_t i, Phase phase, const char* signal);
   std::exception_ptr failure(bool was_asked) const;

@@ -120,6 +120,11 @@ class [[nodiscard("co_await it")]] Queue<T>::Get : public detail::Waiter {
     if (item_) [[unlikely]]
       give_back();
   }
+  void forsake() noexcept {
+    Waiter::forsake();
+    if (item_) give_back();
+    item_.reset();
+  }
 
   bool await_ready() const {
     if (!queue_.empty()) return true;
@@ -142,7 +147,7 @@ class [[nodiscard("co_await it")]] Queue<T>::Get : public detail::Waiter {
     item_.reset();
     return item;
   }
-  ERRAND_NOINLINE void give_back() {
+  ERRAND_NOINLINE void give_back() noexcept {
     if (is_broken) return;
     try {
       if (queue_.getters_.empty()) {

@@ -16,11 +16,11 @@ inline Log Model::run() {
   for (int turns = 0; program_.polls == 0 ? !ended_ : turns < program_.polls - 1; ++turns) {
     if (std::exchange(stop_, false) && !std::exchange(stopping_, true)) push({Item::stop});
     if (program_.polls && ready_.empty()) jump();
-    const bool watches = is_stopped_ || program_.polls;
+    const bool watches = stopping_ || program_.polls;
     do {
       turn();
     } while (!watches && !ready_.empty() && !stop_);
-    if (!ready_.empty() || stop_ || ended_ || program_.polls) continue;
+    if (!ready_.empty() || is_due() || stop_ || ended_ || program_.polls) continue;
     if (can_wake()) {
       jump();
     } else if (stopping_) {
@@ -89,10 +89,7 @@ inline void Model::run(Item item) {
       waiter.timed_out = true;
       return woken(waiter);
     }
-    case Item::stop:
-      is_stopped_ = true;
-      stop_timer_ = arm(graceful_timeout, {Item::stop_limit});
-      return drain(true);
+    case Item::stop: stop_timer_ = arm(graceful_timeout, {Item::stop_limit}); return drain(true);
     case Item::drained: return drained();
     default:
       drain_late_ = true;
@@ -105,6 +102,9 @@ inline bool Model::can_wake() const {
   const std::size_t own = stop_timer_.order ? 1 : 0;
   return !program_.held && timers_.size() > own;
 }
+
+/// By a held clock, which somebody has advanced.
+inline bool Model::is_due() const { return program_.held && !timers_.empty() && timers_.begin()->first.when <= now_; }
 
 /// Time stands still while anything is ready.
 inline void Model::jump() {

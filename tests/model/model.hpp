@@ -177,6 +177,7 @@ class Model {
   void turn();
   void jump();
   bool can_wake() const;
+  bool is_due() const;
   void run(Item item);
 
   // Chains
@@ -280,7 +281,7 @@ class Model {
   std::deque<Chain*> lockers_, event_waiters_, signal_waiters_;
   std::array<Queue, 2> queues_;
   std::array<Block, 3> handlers_;  // of each signal
-  bool stop_ = false, stopping_ = false, is_stopped_ = false, ended_ = false, deadlock_ = false, closing_ = false;
+  bool stop_ = false, stopping_ = false, ended_ = false, deadlock_ = false, closing_ = false;
   // the wait for the end of all tasks
   bool draining_ = false;      // it waits
   bool drain_late_ = false;    // its time is over

@@ -136,10 +136,10 @@ inline void Chain::woken() noexcept {
 }
 
 inline void Chain::lose(const Suspension& awaiter) noexcept {
-  if (state != State::waiting || waiting != &awaiter) return;
+  if (waiting != &awaiter || state == State::ended) return;
   waiting = nullptr;
   flags |= broken;
-  woken();
+  if (state == State::waiting) woken();
 }
 
 ERRAND_NOINLINE inline bool Chain::may_suspend_if_asked() noexcept {
@@ -156,8 +156,9 @@ ERRAND_NOINLINE inline bool Chain::yield_specially() noexcept {
 }
 
 ERRAND_NOINLINE inline void Chain::throw_interruption() {
-  if (flags & broken) {
-    flags &= static_cast<std::uint8_t>(~broken);
+  const bool is_broken = flags & broken;
+  flags &= static_cast<std::uint8_t>(~broken);
+  if (is_broken && !(flags & interrupted)) {
     const char* what = waiting ? name_of(waiting->kind) : "generator or awaiter";
     raise<InvalidState>({"the ", what, " that was waited for has been destroyed"});
   }

@@ -188,7 +188,7 @@ class Loop {
   void turns();
 
   /// Whether the next turn has something to do without waiting for anything.
-  bool has_work() const noexcept { return !ready_.empty() || inbox->pending(); }
+  bool has_work() const noexcept { return !ready_.empty() || inbox->pending() || (is_held() && is_due()); }
 
   /// Puts a chain or a call at the end of the ready queue.
   void make_ready(Node& node) noexcept { ready_.push_back(node); }
@@ -216,6 +216,8 @@ class Loop {
   bool is_outside() const noexcept { return outside > 0 || thread_calls > 0; }
   bool is_held() const noexcept { return manual_ && manual_->mode_ == ManualClock::held; }
   bool is_manual() const noexcept { return manual_ != nullptr; }
+  /// By a ManualClock: one that was advanced in the last step of a turn leaves something to do.
+  bool is_due() const noexcept { return !timers.empty() && timers.next() <= manual_->now_; }
 
   /// Runs it at once behind the step that is under way, before anything that is in the queue.
   void run_next(Node& node) noexcept {

@@ -48,23 +48,30 @@ class OutsideRef : public AwaiterRef<A> {
 
   template <class P>
   auto await_suspend(std::coroutine_handle<P> awaiting) {
-    Chain* const chain = awaiting.promise().chain;
     if constexpr (std::is_void_v<decltype(awaiter_.await_suspend(awaiting))>) {
       awaiter_.await_suspend(awaiting);
-      chain_ = chain;
+      waits(awaiting.promise());
     } else {
       const bool suspends = awaiter_.await_suspend(awaiting);
-      if (suspends) chain_ = chain;
+      if (suspends) waits(awaiting.promise());
       return suspends;
     }
   }
   decltype(auto) await_resume() {
-    Chain* const chain = std::exchange(chain_, nullptr);
-    if (chain && !chain->waiting) chain->check_resumed();
+    if (Chain* const chain = std::exchange(chain_, nullptr)) {
+      if (!chain->waiting) chain->check_resumed();
+      awaiter_.is_outside = false;
+    }
     return awaiter_.await_resume();
   }
 
  private:
+  void waits(PromiseBase& promise) noexcept {
+    chain_ = promise.chain;
+    chain_->waiting = &awaiter_;  // also where it yields
+    awaiter_.is_outside = true;
+  }
+
   A& awaiter_;
   Chain* chain_ = nullptr;  // while it waits
 };

@@ -26,11 +26,13 @@ class Suspension : public TimerNode, public OwnAwaitable {
   void forsake() noexcept {
     leave();
     chain_ = nullptr;
+    is_outside = false;
   }
   Chain* chain() const noexcept { return chain_; }
 
   const Kind kind;
-  bool is_broken = false;  // what it waited for, or was handed something by, is gone
+  bool is_broken : 1 = false;   // what it waited for, or was handed something by, is gone
+  bool is_outside : 1 = false;  // it stands outside of the frames of the chain that awaits it, until that has resumed
 
  protected:
   enum class Place : std::uint8_t { nowhere, list, counted_list, timers };  // where it stands while it waits
@@ -49,11 +51,11 @@ class Suspension : public TimerNode, public OwnAwaitable {
   }
   /// Throws `Cancelled` where the wait was interrupted by a request, `InvalidState` where it was abandoned.
   void resumed() {
-    if (Chain* const chain = std::exchange(chain_, nullptr)) chain->check_resumed();
+    if (chain_) chain_->check_resumed();
   }
-  /// The awaiter is being destroyed, and does not wait in a list.
+  /// The awaiter is being destroyed.
   void lost() noexcept {
-    if (chain_) chain_->lose(*this);
+    if (is_outside) chain_->lose(*this);
   }
   void begin() noexcept {
     chain_->waiting = this;
@@ -125,7 +127,7 @@ class Waiter : public Link, public Suspension {
   explicit Waiter(Kind of, Place place = Place::list) noexcept : Suspension(of, place) {}
   Waiter(Waiter&& other) noexcept : Link(), Suspension(std::move(other)) {}
   ~Waiter() {
-    if (linked()) [[unlikely]]
+    if (linked() || chain_) [[unlikely]]
       leave_for_good();
   }
 
@@ -146,13 +148,13 @@ class Waiter : public Link, public Suspension {
   /// Whether the await has suspended, or was to; before `resumed`.
   bool has_waited() const noexcept { return chain_ != nullptr; }
   void resumed() {
-    Suspension::resumed();
+    if (Chain* const chain = std::exchange(chain_, nullptr)) chain->check_resumed();
     leave();  // the list where it is known that something was handed over
   }
 
  private:
   ERRAND_NOINLINE void leave_for_good() noexcept {
-    unlink();
+    leave();
     lost();
   }
   ERRAND_NOINLINE bool suspend_specially(PromiseBase& promise, List& list) {

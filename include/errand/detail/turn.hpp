@@ -70,6 +70,7 @@ ERRAND_NOINLINE inline void Loop::run_rest() {
 ERRAND_NOINLINE inline void Loop::take_due() {
   current = nullptr;  // the clock may throw
   const Clock::time_point reading = now();
+  last_ = ready_.end();  // a clock may have ended something, and so have put what goes on into this turn
   while (!timers.empty() && timers.next() <= reading) {
     TimerNode& due = timers.pop();
     if (due.is_call) {
