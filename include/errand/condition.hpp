@@ -48,10 +48,8 @@ class [[nodiscard("co_await it")]] Condition::Wait : public detail::Waiter {
   explicit Wait(Condition& condition) noexcept : Waiter(detail::Kind::condition), condition_(condition) {}
   Wait(Wait&&) noexcept = default;
   /// A notification of which the task did not learn, because it was aborted, is the next one's.
-  ~Wait() { pass_on(); }
-  void forsake() noexcept {
-    Waiter::forsake();
-    pass_on();
+  ~Wait() {
+    if (was_chosen_ && !is_broken) condition_.notify_one();
   }
 
   bool await_ready() const noexcept { return false; }
@@ -66,9 +64,6 @@ class [[nodiscard("co_await it")]] Condition::Wait : public detail::Waiter {
 
  private:
   friend Condition;
-  void pass_on() noexcept {
-    if (std::exchange(was_chosen_, false) && !is_broken) condition_.notify_one();
-  }
 
   Condition& condition_;
   bool was_chosen_ = false;  // by notify_one

@@ -53,8 +53,6 @@ Interval every(std::chrono::duration<Rep, Period> period, MissedTick missed = Mi
 class [[nodiscard("co_await it")]] Interval::Tick : public detail::TimedWait {
  public:
   explicit Tick(Interval& interval) noexcept : TimedWait(detail::Kind::sleep), interval_(interval) {}
-  Tick(Tick&&) noexcept = default;
-  ~Tick() { lost(); }
 
   bool await_ready() const noexcept { return false; }
   template <class P>

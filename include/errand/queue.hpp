@@ -120,11 +120,6 @@ class [[nodiscard("co_await it")]] Queue<T>::Get : public detail::Waiter {
     if (item_) [[unlikely]]
       give_back();
   }
-  void forsake() noexcept {
-    Waiter::forsake();
-    if (item_) give_back();
-    item_.reset();
-  }
 
   bool await_ready() const {
     if (!queue_.empty()) return true;
@@ -147,7 +142,7 @@ class [[nodiscard("co_await it")]] Queue<T>::Get : public detail::Waiter {
     item_.reset();
     return item;
   }
-  ERRAND_NOINLINE void give_back() noexcept {
+  ERRAND_NOINLINE void give_back() {
     if (is_broken) return;
     try {
       if (queue_.getters_.empty()) {

@@ -277,7 +277,7 @@ class TaskAwaiter : public TaskWait {
   bool await_ready() const noexcept { return task().done(); }
   void await_suspend(std::coroutine_handle<>) { wait(*chain_); }
   decltype(auto) await_resume() {
-    std::exchange(chain_, nullptr)->check_resumed();
+    chain_->check_resumed();
     if (task().status != TaskStatus::succeeded) task().throw_failure();
     if constexpr (!std::is_void_v<T>) {
       TaskState<T>& state = static_cast<TaskState<T>&>(task());

@@ -135,13 +135,6 @@ inline void Chain::woken() noexcept {
     static_cast<BranchBase*>(this)->owner->decided(static_cast<BranchBase&>(*this));
 }
 
-inline void Chain::lose(const Suspension& awaiter) noexcept {
-  if (waiting != &awaiter || state == State::ended) return;
-  waiting = nullptr;
-  flags |= broken;
-  if (state == State::waiting) woken();
-}
-
 ERRAND_NOINLINE inline bool Chain::may_suspend_if_asked() noexcept {
   if (flags & held) return true;
   flags |= interrupted;
@@ -156,10 +149,9 @@ ERRAND_NOINLINE inline bool Chain::yield_specially() noexcept {
 }
 
 ERRAND_NOINLINE inline void Chain::throw_interruption() {
-  const bool is_broken = flags & broken;
-  flags &= static_cast<std::uint8_t>(~broken);
-  if (is_broken && !(flags & interrupted)) {
-    const char* what = waiting ? name_of(waiting->kind) : "generator or awaiter";
+  if (flags & broken) {
+    flags &= static_cast<std::uint8_t>(~broken);
+    const char* what = waiting ? name_of(waiting->kind) : "generator";
     raise<InvalidState>({"the ", what, " that was waited for has been destroyed"});
   }
   throw Cancelled(take_request());

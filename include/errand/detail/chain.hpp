@@ -132,9 +132,6 @@ class Chain : public Node {
   virtual void ended_by_group() noexcept {}
 
   void woken() noexcept;
-  /// An awaiter that stands outside is being destroyed. Where this has not resumed from it, the await throws
-  /// `InvalidState`; also where it has been woken, since what it was given has gone with the awaiter.
-  void lose(const Suspension& awaiter) noexcept;
   /// Lets all others that are ready run first. False where a request is pending.
   bool yield() noexcept {
     if (flags & (asked | held)) [[unlikely]]

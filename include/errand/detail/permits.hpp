@@ -59,10 +59,8 @@ class AcquireBase : public Waiter {
   AcquireBase(Kind of, Permits& permits) noexcept : Waiter(of), permits_(permits) {}
   AcquireBase(AcquireBase&&) noexcept = default;
   /// What was handed over and not picked up, because the task was aborted, goes on to the next.
-  ~AcquireBase() { give_back(); }
-  void forsake() noexcept {
-    Waiter::forsake();
-    give_back();
+  ~AcquireBase() {
+    if (granted_ && !is_broken) permits_.give_back();
   }
 
   bool await_ready() noexcept { return granted_ = permits_.try_take(); }
@@ -80,9 +78,6 @@ class AcquireBase : public Waiter {
 
  private:
   friend Permits;
-  void give_back() noexcept {
-    if (std::exchange(granted_, false) && !is_broken) permits_.give_back();
-  }
 
   Permits& permits_;
   bool granted_ = false;

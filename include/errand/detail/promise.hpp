@@ -36,44 +36,33 @@ template <class A>
 concept CanBeForsaken = requires(A& awaiter) { awaiter.forsake(); };
 
 /// One that may stand outside of the coroutine. Where the coroutine is destroyed while it waits, the wait ends, and the
-/// awaiter knows the coroutine's chain no longer; where the awaiter is destroyed first, nobody looks at it any more.
+/// awaiter knows the coroutine's chain no longer.
 template <class A>
 class OutsideRef : public AwaiterRef<A> {
  public:
   explicit OutsideRef(A& awaiter) noexcept : AwaiterRef<A>(awaiter), awaiter_(awaiter) {}
   OutsideRef(const OutsideRef&) = delete;
   ~OutsideRef() {
-    if (chain_ && chain_->waiting) awaiter_.forsake();
+    if (waits_) awaiter_.forsake();
   }
 
   template <class P>
   auto await_suspend(std::coroutine_handle<P> awaiting) {
     if constexpr (std::is_void_v<decltype(awaiter_.await_suspend(awaiting))>) {
       awaiter_.await_suspend(awaiting);
-      waits(awaiting.promise());
+      waits_ = true;
     } else {
-      const bool suspends = awaiter_.await_suspend(awaiting);
-      if (suspends) waits(awaiting.promise());
-      return suspends;
+      return waits_ = awaiter_.await_suspend(awaiting);
     }
   }
   decltype(auto) await_resume() {
-    if (Chain* const chain = std::exchange(chain_, nullptr)) {
-      if (!chain->waiting) chain->check_resumed();
-      awaiter_.is_outside = false;
-    }
+    waits_ = false;
     return awaiter_.await_resume();
   }
 
  private:
-  void waits(PromiseBase& promise) noexcept {
-    chain_ = promise.chain;
-    chain_->waiting = &awaiter_;  // also where it yields
-    awaiter_.is_outside = true;
-  }
-
   A& awaiter_;
-  Chain* chain_ = nullptr;  // while it waits
+  bool waits_ = false;
 };
 
 /// A promise whose coroutine may await. The default arguments note where it stands, and the place of each await.

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstddef>
-#include <utility>
 
 #include <errand/detail/chain.hpp>
 
@@ -26,13 +25,11 @@ class Suspension : public TimerNode, public OwnAwaitable {
   void forsake() noexcept {
     leave();
     chain_ = nullptr;
-    is_outside = false;
   }
   Chain* chain() const noexcept { return chain_; }
 
   const Kind kind;
-  bool is_broken : 1 = false;   // what it waited for, or was handed something by, is gone
-  bool is_outside : 1 = false;  // it stands outside of the frames of the chain that awaits it, until that has resumed
+  bool is_broken = false;  // what it waited for, or was handed something by, is gone
 
  protected:
   enum class Place : std::uint8_t { nowhere, list, counted_list, timers };  // where it stands while it waits
@@ -53,10 +50,6 @@ class Suspension : public TimerNode, public OwnAwaitable {
   void resumed() {
     if (chain_) chain_->check_resumed();
   }
-  /// The awaiter is being destroyed.
-  void lost() noexcept {
-    if (is_outside) chain_->lose(*this);
-  }
   void begin() noexcept {
     chain_->waiting = this;
     chain_->state = Chain::State::waiting;
@@ -71,8 +64,6 @@ class Suspension : public TimerNode, public OwnAwaitable {
 class PlainWait : public Suspension {
  protected:
   explicit PlainWait(Kind of) noexcept : Suspension(of, Place::nowhere) {}
-  PlainWait(PlainWait&&) noexcept = default;
-  ~PlainWait() { lost(); }
 };
 
 /// A wait in the timer queue.
@@ -126,10 +117,7 @@ class Waiter : public Link, public Suspension {
  protected:
   explicit Waiter(Kind of, Place place = Place::list) noexcept : Suspension(of, place) {}
   Waiter(Waiter&& other) noexcept : Link(), Suspension(std::move(other)) {}
-  ~Waiter() {
-    if (linked() || chain_) [[unlikely]]
-      leave_for_good();
-  }
+  ~Waiter() { leave(); }
 
   /// As the one without a list. Throws `InvalidState` where it is being awaited already.
   ERRAND_INLINE bool suspend(PromiseBase& promise, List& list) {
@@ -153,10 +141,6 @@ class Waiter : public Link, public Suspension {
   }
 
  private:
-  ERRAND_NOINLINE void leave_for_good() noexcept {
-    leave();
-    lost();
-  }
   ERRAND_NOINLINE bool suspend_specially(PromiseBase& promise, List& list) {
     if (linked()) throw_reuse();
     if (!Suspension::suspend(promise)) return false;
