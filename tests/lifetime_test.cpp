@@ -356,15 +356,23 @@ APP_TEST("a wait for an event that has timed out can be awaited again") {
   expect("timed out waiting for 'a.b.c' ; done ; 0.006");
 }
 
-APP_TEST("of two tasks that await the same awaitable the second gets InvalidState, the first its event") {
+APP_TEST("two tasks may await the same awaitable, each for itself; where both take it the second gets InvalidState") {
   errand::Event e;
   auto w = e.wait();
-  const auto c = [&]() -> Coro<> { co_await w; };
-  auto first = add(c());
+  const auto shares = [&]() -> Coro<> { co_await w; };
+  const auto takes = [&]() -> Coro<> { co_await std::move(w); };
+  auto first = add(shares());
+  auto second = add(takes());
   later(5ms, [&] { e.set(); });
-  co_await outcome(add(c()), log);
+  co_await outcome(add(shares()), log);
   co_await outcome(first, log);
-  expect("this is being awaited already ; done");
+  e.clear();
+  co_await outcome(second, log);
+  second = add(takes());
+  later(5ms, [&] { e.set(); });
+  co_await outcome(add(takes()), log);
+  co_await outcome(second, log);
+  expect("done ; done ; done ; this is being awaited already ; done");
 }
 
 TEST_CASE("shutdown_tasks run after its App has ended throws InvalidState") {
@@ -707,6 +715,63 @@ TEST_CASE("a thread call or a shared future that stands outside of its task does
       co_await errand::sleep(10ms);
     }(app, cancelled_first(), call, go, future));
   }
+}
+
+namespace {
+
+/// Starts a task that awaits something with a name, which goes before the task does.
+template <class Wait>
+Coro<Task<>> start_and_lose(support::Log& log, Wait given) {
+  const auto outside = std::make_unique<Wait>(std::move(given));
+  const auto waits = [](auto& wait, support::Log& its_log) -> Coro<> {
+    if constexpr (std::is_void_v<decltype(wait.await_resume())>) {
+      co_await wait;
+    } else {
+      const auto given_there = co_await wait;
+      (void)given_there;
+    }
+    its_log("woken");
+  };
+  Task<> task = errand::create_task(waits(*outside, log));
+  co_await errand::yield();
+  co_return task;
+}
+
+}  // namespace
+
+APP_TEST("an awaitable with a name may go before the task that awaits it") {
+  errand::Event event;
+  Queue<std::unique_ptr<int>> full(1), empty;
+  full.try_put(nullptr);
+  Lock lock;
+  Condition condition;
+  errand::Barrier barrier(2);
+  auto future = Future<int>::shared();
+  auto held = std::make_optional(co_await lock.acquire());
+  std::vector<Task<>> tasks;
+  for (const bool goes_on : {true, false}) {
+    tasks.push_back(co_await start_and_lose(log, event.wait()));
+    tasks.push_back(co_await start_and_lose(log, full.put(std::make_unique<int>(1))));
+    tasks.push_back(co_await start_and_lose(log, empty.get()));
+    tasks.push_back(co_await start_and_lose(log, lock.acquire()));
+    tasks.push_back(co_await start_and_lose(log, condition.wait()));
+    if (goes_on) tasks.push_back(co_await start_and_lose(log, barrier.wait()));
+    tasks.push_back(co_await start_and_lose(log, future.operator co_await()));
+    tasks.push_back(co_await start_and_lose(log, app.event("a.b.c")));
+    if (!goes_on) {
+      for (std::size_t i = tasks.size() / 2 + 1; i < tasks.size(); ++i) tasks[i].abort();
+    }
+  }
+  event.set();
+  co_await full.get();
+  co_await empty.put(nullptr);
+  held.reset();
+  condition.notify_one();
+  co_await barrier.wait();
+  future.set_result(2);
+  app.dispatch("a.b.c");
+  for (std::size_t i = 0; i < 8; ++i) co_await tasks[i];
+  expect("woken ; woken ; woken ; woken ; woken ; woken ; woken ; woken");
 }
 
 APP_TEST("a wait for an event that was cancelled may be awaited again, with its time-out from the start") {

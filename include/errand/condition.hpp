@@ -46,7 +46,7 @@ class Condition {
 class [[nodiscard("co_await it")]] Condition::Wait : public detail::Waiter {
  public:
   explicit Wait(Condition& condition) noexcept : Waiter(detail::Kind::condition), condition_(condition) {}
-  Wait(Wait&&) noexcept = default;
+  Wait(const Wait&) noexcept = default;
   /// A notification of which the task did not learn, because it was aborted, is the next one's.
   ~Wait() {
     if (was_chosen_ && !is_broken) condition_.notify_one();

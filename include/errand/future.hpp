@@ -272,12 +272,8 @@ class SharedWait : public PlainWait {
  public:
   explicit SharedWait(std::shared_ptr<SharedState<T>> state) noexcept
       : PlainWait(Kind::future), state_(std::move(state)) {}
-  SharedWait(SharedWait&& other) noexcept : PlainWait(std::move(other)), state_(std::move(other.state_)) {}
+  SharedWait(const SharedWait& other) noexcept : PlainWait(other), state_(other.state_) {}
   ~SharedWait() { leave(); }
-  void forsake() noexcept {
-    leave();
-    PlainWait::forsake();
-  }
 
   bool await_ready() const noexcept { return state_->done(); }
   template <class P>

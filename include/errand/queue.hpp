@@ -114,7 +114,7 @@ template <class T>
 class [[nodiscard("co_await it")]] Queue<T>::Get : public detail::Waiter {
  public:
   explicit Get(Queue& queue) noexcept : Waiter(detail::Kind::queue), queue_(queue) {}
-  Get(Get&& other) noexcept : Waiter(static_cast<Waiter&&>(other)), queue_(other.queue_) {}
+  Get(const Get& other) noexcept : Waiter(other), queue_(other.queue_) {}
   /// What was handed over and not picked up, because the task was aborted, is the next one's.
   ~Get() {
     if (item_) [[unlikely]]

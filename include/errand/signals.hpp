@@ -172,12 +172,8 @@ class EventWaitBase : public Waiter {
         loop_(signals.loop()),
         key_(EventName(event, EventName::Pattern::any).key()),
         timeout_(timeout) {}
-  EventWaitBase(EventWaitBase&& other) noexcept
-      : Waiter(static_cast<Waiter&&>(other)),
-        signals_(other.signals_),
-        loop_(other.loop_),
-        key_(std::move(other.key_)),
-        timeout_(other.timeout_) {}
+  EventWaitBase(const EventWaitBase& other)
+      : Waiter(other), signals_(other.signals_), loop_(other.loop_), key_(other.key_), timeout_(other.timeout_) {}
 
   bool await_ready() const noexcept { return false; }
   template <class P>

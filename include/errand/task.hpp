@@ -229,7 +229,7 @@ namespace detail {
 class TaskWait : public Waiter {
  public:
   explicit TaskWait(TaskHandle task) noexcept : Waiter(Kind::task), task_(std::move(task)) {}
-  TaskWait(TaskWait&&) noexcept = default;
+  TaskWait(const TaskWait&) noexcept = default;
   ERRAND_INLINE ~TaskWait() = default;
 
   bool await_ready() const { return task_.get().done(); }

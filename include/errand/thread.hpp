@@ -131,13 +131,8 @@ class [[nodiscard("co_await it")]] ThreadWait : public PlainWait {
     call_->detach();
   }
 
-  void forsake() noexcept {
-    call_->request_stop();
-    call_->forget();
-    PlainWait::forsake();
-  }
   bool await_ready() const {
-    if (started_) throw InvalidState("this thread call has been awaited already");
+    if (!call_ || started_) throw InvalidState("this thread call has been awaited already");
     return false;
   }
   template <class P>

@@ -44,7 +44,6 @@ class Branches : public PlainWait {
  public:
   Branches() noexcept : PlainWait(Kind::branches) {}
   Branches(Branches&&) = delete;
-  void forsake() = delete;  // it stands in the frame that awaits it
 
   void add(BranchBase& branch) noexcept {
     branch.owner = this;

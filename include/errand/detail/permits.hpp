@@ -57,7 +57,7 @@ class Grant {
 class AcquireBase : public Waiter {
  public:
   AcquireBase(Kind of, Permits& permits) noexcept : Waiter(of), permits_(permits) {}
-  AcquireBase(AcquireBase&&) noexcept = default;
+  AcquireBase(const AcquireBase&) noexcept = default;
   /// What was handed over and not picked up, because the task was aborted, goes on to the next.
   ~AcquireBase() {
     if (granted_ && !is_broken) permits_.give_back();

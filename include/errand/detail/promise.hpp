@@ -14,7 +14,8 @@
 
 namespace errand::detail {
 
-/// An awaiter that stands elsewhere. GCC up to 12 copies an awaiter that `await_transform` returns by reference.
+/// An awaiter that stands elsewhere in the frame. GCC up to 12 copies an awaiter that `await_transform` returns by
+/// reference.
 template <class A>
 class AwaiterRef {
  public:
@@ -31,41 +32,10 @@ class AwaiterRef {
   A& awaiter_;
 };
 
-/// A wait that may outlive the coroutine that awaits it.
-template <class A>
-concept CanBeForsaken = requires(A& awaiter) { awaiter.forsake(); };
-
-/// One that may stand outside of the coroutine. Where the coroutine is destroyed while it waits, the wait ends, and the
-/// awaiter knows the coroutine's chain no longer.
-template <class A>
-class OutsideRef : public AwaiterRef<A> {
- public:
-  explicit OutsideRef(A& awaiter) noexcept : AwaiterRef<A>(awaiter), awaiter_(awaiter) {}
-  OutsideRef(const OutsideRef&) = delete;
-  ~OutsideRef() {
-    if (waits_) awaiter_.forsake();
-  }
-
-  template <class P>
-  auto await_suspend(std::coroutine_handle<P> awaiting) {
-    if constexpr (std::is_void_v<decltype(awaiter_.await_suspend(awaiting))>) {
-      awaiter_.await_suspend(awaiting);
-      waits_ = true;
-    } else {
-      return waits_ = awaiter_.await_suspend(awaiting);
-    }
-  }
-  decltype(auto) await_resume() {
-    waits_ = false;
-    return awaiter_.await_resume();
-  }
-
- private:
-  A& awaiter_;
-  bool waits_ = false;
-};
-
 /// A promise whose coroutine may await. The default arguments note where it stands, and the place of each await.
+///
+/// Every awaiter of the library stands in the frame that awaits it, and so goes with it: of one that has a name, and
+/// may stand anywhere, a copy waits, or what it is moved to.
 template <class Base = PromiseBase>
 struct AwaitingPromise : Base, Pooled {
   std::suspend_always initial_suspend(const char* in_file = __builtin_FILE()) noexcept {
@@ -84,14 +54,15 @@ struct AwaitingPromise : Base, Pooled {
                   "await_suspend takes a std::coroutine_handle<>");
     this->line = at_line;
     if constexpr (LibraryAwaitable<A>) {
-      if constexpr (std::is_reference_v<Awaiter<A>> && std::is_trivially_copyable_v<Plain>) {
-        return Plain(awaitable);
-      } else if constexpr (std::is_lvalue_reference_v<Awaiter<A>> && CanBeForsaken<Plain>) {
-        return OutsideRef<Plain>(awaitable);
-      } else if constexpr (std::is_reference_v<Awaiter<A>>) {
-        return AwaiterRef<std::remove_reference_t<Awaiter<A>>>(awaitable);
-      } else {
+      constexpr bool is_named = std::is_lvalue_reference_v<A>;
+      if constexpr (!std::is_reference_v<Awaiter<A>>) {
         return awaiter_of(static_cast<A&&>(awaitable), *this);
+      } else if constexpr (std::is_trivially_copyable_v<Plain> || (is_named && std::is_copy_constructible_v<Plain>)) {
+        return Plain(awaitable);
+      } else if constexpr (is_named && std::is_move_constructible_v<Plain>) {
+        return Plain(std::move(awaitable));
+      } else {
+        return AwaiterRef<std::remove_reference_t<Awaiter<A>>>(awaitable);
       }
     } else if constexpr (ForeignAwaitable<A>) {
       return Bridged<A>(static_cast<A&&>(awaitable));

@@ -14,18 +14,13 @@ struct OwnAwaitable {};
 /// request leaves and wakes its task. That makes cancellation, time-outs and teardown right everywhere.
 ///
 /// An awaiter derives from one of the classes below, calls `suspend` in `await_suspend` and `resumed` in
-/// `await_resume`. It can be moved until it is awaited, not after.
+/// `await_resume`. A copy is one that has not been awaited; nobody copies or moves one that has.
 class Suspension : public TimerNode, public OwnAwaitable {
  public:
   Suspension& operator=(const Suspension&) = delete;
 
   /// Leaves without an end of the wait.
   void leave() noexcept;
-  /// The same where what awaits it is being destroyed, and it may not be.
-  void forsake() noexcept {
-    leave();
-    chain_ = nullptr;
-  }
   Chain* chain() const noexcept { return chain_; }
 
   const Kind kind;
@@ -35,7 +30,7 @@ class Suspension : public TimerNode, public OwnAwaitable {
   enum class Place : std::uint8_t { nowhere, list, counted_list, timers };  // where it stands while it waits
 
   Suspension(Kind of, Place place) noexcept : TimerNode(false), kind(of), place_(place) {}
-  Suspension(Suspension&& other) noexcept : Suspension(other.kind, other.place_) {}
+  Suspension(const Suspension& other) noexcept : Suspension(other.kind, other.place_) {}
   ~Suspension() = default;
 
   /// False where a request is pending: the await does not suspend then, and `resumed` throws it. (An `await_suspend`
@@ -76,7 +71,7 @@ class TimedWait : public Suspension {
  protected:
   explicit TimedWait(Kind of) noexcept : Suspension(of, Place::timers) {}
   TimedWait(Kind of, Chain& chain) noexcept : TimedWait(of) { chain_ = &chain; }
-  TimedWait(TimedWait&&) noexcept = default;
+  TimedWait(const TimedWait&) noexcept = default;
   ~TimedWait() { leave(); }
 
   /// As `suspend`, until a deadline. Throws `InvalidState` where it is being awaited already, and `std::bad_alloc`;
@@ -116,8 +111,11 @@ class Waiter : public Link, public Suspension {
 
  protected:
   explicit Waiter(Kind of, Place place = Place::list) noexcept : Suspension(of, place) {}
-  Waiter(Waiter&& other) noexcept : Link(), Suspension(std::move(other)) {}
-  ~Waiter() { leave(); }
+  Waiter(const Waiter& other) noexcept : Link(), Suspension(other) {}
+  ~Waiter() {
+    if (linked()) [[unlikely]]
+      unlink();
+  }
 
   /// As the one without a list. Throws `InvalidState` where it is being awaited already.
   ERRAND_INLINE bool suspend(PromiseBase& promise, List& list) {
@@ -164,7 +162,7 @@ class CountedWaiter : public Waiter {
 
  protected:
   CountedWaiter(Kind of, std::size_t& count) noexcept : Waiter(of, Place::counted_list), count_(count) {}
-  CountedWaiter(CountedWaiter&&) noexcept = default;
+  CountedWaiter(const CountedWaiter&) noexcept = default;
   ~CountedWaiter() { leave(); }
 
   bool suspend(PromiseBase& promise, List& list) {
