@@ -283,6 +283,35 @@ TEST_CASE("a clock that throws at an await throws there; in the loop it ends the
   CHECK(log.text() == "clock");
 }
 
+TEST_CASE("a clock that throws when stop asks a start listener to end ends that listener, and the run") {
+  BrokenClock clock;
+  support::Log log;
+  errand::AppConfig config;
+  config.clock = &clock;
+  config.on_failure = [&log](const errand::TaskFailure& failure) {
+    log(failure.what() == "clock" ? "clock" : "standing");
+  };
+  App app("app", config);
+  bool breaks = true;
+  app.before_server_start([&]() -> Coro<> {
+    const support::Says says(log, "gone");
+    if (breaks)
+      app.call_soon([&] {
+        app.stop();
+        clock.is_broken = true;
+      });
+    co_await errand::sleep(1ms);
+    log("slept");
+  });
+  CHECK_THROWS_WITH(app.run(), "clock");
+  CHECK(log.text().starts_with("gone ; standing"));
+  CHECK(log.text().find("slept") == std::string::npos);
+  clock.is_broken = breaks = false;
+  log.clear();
+  CHECK(app.run(support::Fixture::after(1ms, 7)) == 7);
+  CHECK(log.text() == "slept ; gone");
+}
+
 TEST_CASE("a clock that throws in a poll throws there; the next poll goes on") {
   BrokenClock clock;
   errand::AppConfig config;

@@ -82,6 +82,7 @@ class Lifecycle {
     try {
       limit_.set(loop_, loop_.deadline(graceful_timeout_));
     } catch (...) {  // no memory, or no clock
+      fail(std::current_exception());
       expire();
     }
   }
