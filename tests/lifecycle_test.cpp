@@ -79,7 +79,7 @@ PLAIN_TEST("of several errors run rethrows the first and reports the others") {
   expect("", {"first", "second", "last"});
 }
 
-PLAIN_TEST("stop cancels the start listener that is under way and skips the later ones; the stop sequence runs") {
+PLAIN_TEST("stop cancels the start listener that is under way and skips the later ones, and the stop sequence runs") {
   app.before_server_start([this]() -> Coro<> {
     try {
       co_await errand::sleep(1h);

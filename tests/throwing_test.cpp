@@ -239,7 +239,7 @@ PLAIN_TEST("on_slow_step that throws is swallowed, with a line on std::cerr") {
   CHECK(captured.text().find("errand: a slow step could not be reported\n") == 0);
 }
 
-TEST_CASE("a clock that throws at an await throws there; in the loop it ends the run, and the next one works") {
+TEST_CASE("a clock that throws at an await throws there, and in the loop it ends the run, and the next one works") {
   BrokenClock clock;
   support::Log log;
   errand::AppConfig config;
@@ -312,7 +312,7 @@ TEST_CASE("a clock that throws when stop asks a start listener to end ends that 
   CHECK(log.text() == "slept ; gone");
 }
 
-TEST_CASE("a clock that throws in a poll throws there; the next poll goes on") {
+TEST_CASE("a clock that throws in a poll throws there, and the next poll goes on") {
   BrokenClock clock;
   errand::AppConfig config;
   config.clock = &clock;
@@ -327,7 +327,7 @@ TEST_CASE("a clock that throws in a poll throws there; the next poll goes on") {
   CHECK(task.result() == 7);
 }
 
-TEST_CASE("a Reactor that throws ends the run where it stands; the stop listeners of the next one run once") {
+TEST_CASE("a Reactor that throws ends the run where it stands, and the stop listeners of the next one run once") {
   BrokenReactor reactor;
   errand::AppConfig config;
   config.reactor = &reactor;
