@@ -28,7 +28,7 @@ struct Waiters : waiting::Subject {
 
 WAITING_TESTS(Waiters, "a Barrier")
 
-APP_TEST("the indices of a Barrier tell in which order the tasks came; the last one does not suspend") {
+APP_TEST("the indices of a Barrier tell in which order the tasks came, and the last one does not suspend") {
   Barrier b(4);
   const auto come = [&](std::string name) -> Coro<> {
     const std::size_t index = co_await b.wait();

@@ -58,7 +58,7 @@ APP_TEST("an awaitable that does not suspend costs no turn") {
   expect("ready");
 }
 
-APP_TEST("a cancellation is thrown when a foreign awaitable resumes; what it gives is lost") {
+APP_TEST("a cancellation is thrown when a foreign awaitable resumes, and what it gives is lost") {
   std::coroutine_handle<> place;
   auto task = add([&]() -> Coro<> {
     try {

@@ -26,7 +26,8 @@ Coro<> failure(std::string what) {
 
 }  // namespace
 
-APP_TEST("body and clean-up may be Coros, callables that give one, or plain functions; it gives what the body gives") {
+APP_TEST(
+    "body and clean-up may be Coros, callables that give one, or plain functions, and it gives what the body gives") {
   int target = 1;
   const auto reference = [&]() -> int& { return target; };
   const auto moved = []() -> Coro<std::unique_ptr<int>> { co_return std::make_unique<int>(3); };
@@ -63,7 +64,7 @@ APP_TEST("a request is held back during the clean-up, and thrown at the next awa
   expect("TimeoutError ; cleaned 5 2 ; value 5 ; Cancelled why ; done ; done");
 }
 
-APP_TEST("a clean-up that takes the request back withdraws it; one that asks its own task is not interrupted") {
+APP_TEST("a clean-up that takes the request back withdraws it, and one that asks its own task is not interrupted") {
   const auto withdraws = [this]() -> Coro<> {
     co_await errand::sleep(2s);
     log(current_task().uncancel());
@@ -85,7 +86,7 @@ APP_TEST("a clean-up that takes the request back withdraws it; one that asks its
   expect("0 ; cleaned ; TaskCancelled own ; 4");
 }
 
-APP_TEST("a body that was cancelled keeps its reason; a second request during the clean-up is thrown later") {
+APP_TEST("a body that was cancelled keeps its reason, and a second request during the clean-up is thrown later") {
   auto t = add([this]() -> Coro<> {
     co_await end_of(finally(after(1h), cleaning(*this, 2s)), log);
     co_await end_of(errand::sleep(1s), log);
@@ -116,7 +117,7 @@ APP_TEST("a clean-up that is cancelled by itself does not lose the error of the 
   CHECK((log.text() == "body" || reports == std::vector<std::string>{"body"}));
 }
 
-APP_TEST("one that is cancelled before it starts runs neither; one that starts while asked runs the clean-up") {
+APP_TEST("one that is cancelled before it starts runs neither, and one that starts while asked runs the clean-up") {
   auto t = add(finally(nap("never", 1s), cleaning(*this, 1s)));
   t.cancel("why");
   co_await end_of(t, log);
@@ -176,7 +177,7 @@ APP_TEST("an inner clean-up ends before the outer one begins, and a request in t
       "TaskCancelled why");
 }
 
-APP_TEST("a time-out that comes during the clean-up leaves the result; one before is a TimeoutError after it") {
+APP_TEST("a time-out that comes during the clean-up leaves the result, and one before is a TimeoutError after it") {
   const int n = co_await wait_for(finally(after(1s, 5), cleaning(*this, 4s)), 2s);
   log(n, now());
   co_await end_of(wait_for(finally(after(1h), cleaning(*this, 4s)), 2s), log);
@@ -185,7 +186,7 @@ APP_TEST("a time-out that comes during the clean-up leaves the result; one befor
   expect("cleanup 1 ; cleanup over ; 5 5 ; cleanup 7 ; cleanup over ; TimeoutError ; 11 ; cleanup");
 }
 
-APP_TEST("in a combinator a clean-up is awaited; a request that all members hold back is thrown after it") {
+APP_TEST("in a combinator a clean-up is awaited, and a request that all members hold back is thrown after it") {
   const auto clean = [this] { return cleaning(*this, 3s); };
   const auto work = [&](std::chrono::nanoseconds second) -> Coro<> {
     co_await errand::gather(finally(after(0s, 1), clean), finally(after(second, 2), clean));

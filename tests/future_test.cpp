@@ -82,7 +82,7 @@ struct Copied {
 WAITING_TESTS(Awaiters, "a Future")
 WAITING_TESTS(SharedAwaiters, "a shared Future")
 
-APP_TEST("the first setter of a Future wins, the later ones say false; it can be awaited again and again") {
+APP_TEST("the first setter of a Future wins, the later ones say false, and it can be awaited again and again") {
   const std::string expected =
       "1 ; 1 ; thrown ; thrown ; pointer ; pointer ; 'future' was cancelled: why ; 'future' was cancelled: why";
   co_await check_first_setter_wins([] { return Future<int>(); }, log);

@@ -172,7 +172,7 @@ APP_TEST("observed tasks that are cancelled together are no failures: one comes 
 }
 
 APP_TEST(
-    "a failure waits for the clean-up of the others; a request meanwhile goes into it, and the failure comes out") {
+    "a failure waits for the clean-up of the others, and a request meanwhile goes into it, and the failure comes out") {
   auto t = add(gather(bad(1s, "failed"), tidy(log, "a", 2s), tidy(log, "b", 4s)));
   later(4s, [&] { t.cancel("why"); });
   co_await end_of(t, log);

@@ -65,7 +65,7 @@ APP_TEST("an error of the body comes out once, behind the values before it, and 
   expect("1 ; gone ; failed ; none ; none");
 }
 
-APP_TEST("dropped while it stands at a value its locals go once; dropped before it starts its arguments do") {
+APP_TEST("dropped while it stands at a value its locals go once, and dropped before it starts its arguments do") {
   {
     auto generator = numbers(log, 5);
     co_await next_of(generator, log);
@@ -261,7 +261,7 @@ PLAIN_TEST("the end of the App destroys what is suspended in a generator, after 
   }
 }
 
-APP_TEST("a time-out ends the generator; in gather and race its next value is like any other awaitable") {
+APP_TEST("a time-out ends the generator, and in gather and race its next value is like any other awaitable") {
   auto slow = numbers(log, 5, 1h);
   try {
     co_await wait_for(slow.next(), 1s);

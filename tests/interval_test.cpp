@@ -77,7 +77,7 @@ APP_TEST("skip is the default") {
   expect("8");
 }
 
-APP_TEST("a period that is not above zero is InvalidState; any other duration will do, the largest too") {
+APP_TEST("a period that is not above zero is InvalidState, and any other duration will do, the largest too") {
   CHECK_THROWS_AS(every(0s), InvalidState);
   CHECK_THROWS_AS(every(-1ns), InvalidState);
   CHECK_THROWS_AS(every(std::chrono::duration<double>(std::numeric_limits<double>::quiet_NaN())), InvalidState);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <array>
 
-#include "support.hpp"
+#include "real_fixture.hpp"
 
 using errand::Phase;
 
@@ -79,7 +79,7 @@ PLAIN_TEST("of several errors run rethrows the first and reports the others") {
   expect("", {"first", "second", "last"});
 }
 
-PLAIN_TEST("stop cancels the start listener that is under way and skips the later ones; the stop sequence runs") {
+PLAIN_TEST("stop cancels the start listener that is under way and skips the later ones, and the stop sequence runs") {
   app.before_server_start([this]() -> Coro<> {
     try {
       co_await errand::sleep(1h);
@@ -95,6 +95,140 @@ PLAIN_TEST("stop cancels the start listener that is under way and skips the late
   later(1s, [this] { app.stop(); });
   app.run();
   expect("cancelled 1 ; bstop ; mstop");
+}
+
+PLAIN_TEST("a start listener that goes on after stop has the graceful timeout, then the stop sequence runs") {
+  for (const Phase phase : {Phase::main_process_start, Phase::before_server_start, Phase::after_server_start}) {
+    support::Fixture test;
+    auto shared = std::make_shared<int>();
+    test.app.add_listener(phase, [shared]() -> Coro<> { co_await stubborn(); });
+    test.app.add_listener(phase, [&] { test.log("skipped"); });
+    test.app.before_server_stop([&] { test.log("bstop", test.now(), shared.use_count()); });
+    test.app.main_process_stop([&] { test.log("mstop", test.now(), shared.use_count()); });
+    test.later(1s, [&] { test.app.stop(); });
+    test.later(10s, [&] { test.app.stop(); });  // which gives it no more time
+    test.app.run();
+    // Two of them are left: that of the listener, and the one here.
+    CHECK(test.log.text() == (phase == Phase::main_process_start ? "mstop 16 2" : "bstop 16 2 ; mstop 16 2"));
+    REQUIRE(test.reports.size() == 1);
+    CHECK(test.reports[0].find("was still standing at the end of the graceful timeout") != std::string::npos);
+  }
+}
+
+PLAIN_TEST("a handler of server.init.before that goes on after stop has the graceful timeout too") {
+  app.add_signal("server.init.before", [] { return stubborn(); });
+  app.before_server_stop([this] { log("bstop", now()); });
+  later(1s, [this] { app.stop(); });
+  app.run();
+  CHECK(log.text() == "bstop 16");
+  CHECK(reports.size() == 1);
+}
+
+PLAIN_TEST("a start listener that ends in time after stop leaves nothing to be waited for") {
+  add([]() -> Coro<> {
+    errand::Event never;
+    try {
+      co_await never.wait();
+    } catch (const Cancelled&) {
+    }
+    co_await never.wait();
+  });
+  app.before_server_start([this]() -> Coro<> {
+    try {
+      co_await errand::sleep(1h);
+    } catch (const Cancelled&) {
+      log("cancelled", now());
+    }
+    co_await errand::sleep(14s);
+  });
+  app.before_server_stop([this]() -> Coro<> {
+    log("bstop", now());
+    co_await errand::sleep(14s);
+  });
+  later(1s, [this] { app.stop(); });
+  app.run();
+  CHECK(now() == 29s);
+  CHECK(log.text() == "cancelled 1 ; bstop 15");
+  CHECK(reports.size() == 1);
+}
+
+PLAIN_TEST("where only the graceful timeout could wake a start listener, the wait ends at once") {
+  errand::Event never;
+  app.after_server_start([&]() -> Coro<> {
+    for (;;) {
+      try {
+        co_await never.wait();
+      } catch (const Cancelled&) {
+      }
+    }
+  });
+  app.after_server_stop([this] { log("astop", now()); });
+  later(1s, [this] { app.stop(); });
+  later(2s, [] {});
+  app.run();
+  CHECK(log.text() == "astop 2");
+  CHECK(reports.size() == 1);
+  log.clear();
+  reports.clear();
+  CHECK_THROWS_AS(app.run(), errand::Deadlock);  // where nobody calls stop
+  CHECK(log.text() == "astop 2");
+  CHECK(reports.size() == 1);
+}
+
+PLAIN_TEST("polled, a start listener that goes on after stop has the graceful timeout") {
+  app.before_server_start([] { return stubborn(); });
+  app.after_server_stop([this] { log("astop", now()); });
+  later(1s, [this] { app.stop(); });
+  int turns = 0;
+  while (turns < 1000 && app.poll()) ++turns;
+  CHECK(turns < 1000);
+  CHECK(log.text() == "astop 16");
+  CHECK(reports.size() == 1);
+}
+
+TEST_CASE("an App may be destroyed while a start listener has its graceful timeout") {
+  auto shared = std::make_shared<int>();
+  errand::ManualClock clock;
+  errand::AppConfig config;
+  config.clock = &clock;
+  std::optional<App> app(std::in_place, "app", config);
+  bool was_asked = false;
+  app->before_server_start([shared, &was_asked]() -> Coro<> {
+    try {
+      co_await errand::sleep(1h);
+    } catch (const Cancelled&) {
+      was_asked = true;
+    }
+    co_await errand::sleep(1h);
+  });
+  app->call_later(1s, [&] { app->stop(); });
+  while (!was_asked) REQUIRE(app->poll());
+  CHECK((clock.now().time_since_epoch() == 1s));
+  CHECK((app->next_deadline() == errand::Clock::time_point(16s)));
+  app.reset();
+  CHECK(shared.use_count() == 1);
+}
+
+TEST_CASE("on the real clock, a start listener that goes on after stop has the graceful timeout") {
+  errand::AppConfig config;
+  config.graceful_timeout = 50ms;
+  support::RealFixture test(config);
+  const auto begun = errand::Clock::now();
+  test.app.before_server_start([&]() -> Coro<> {
+    test.app.stop();
+    for (;;) {
+      try {
+        co_await errand::sleep(1ms);
+      } catch (const Cancelled&) {
+        test.log("asked");
+      }
+    }
+  });
+  test.app.before_server_stop([&] { test.log("bstop"); });
+  test.app.run();
+  CHECK((errand::Clock::now() - begun >= 50ms));
+  CHECK(test.log.text() == "asked ; bstop");
+  CHECK(test.reports.size() == 1);
 }
 
 PLAIN_TEST("an error that a start listener throws when it is cancelled comes out of run") {

@@ -111,7 +111,7 @@ const std::string standing =
 
 }  // namespace
 
-APP_TEST("a task cancelled after its shared future was set, and before it resumes, is cancelled; the value stays") {
+APP_TEST("a task cancelled after its shared future was set, and before it resumes, is cancelled, and the value stays") {
   auto f = Future<int>::shared();
   auto w = add([f]() -> Coro<int> { co_return co_await f; });
   co_await errand::yield();

@@ -88,7 +88,7 @@ WAITING_TESTS(Getters, "the getters of a Queue")
 WAITING_TESTS(Putters, "the putters of a Queue")
 WAITING_TESTS(Joiners, "those that join a Queue")
 
-APP_TEST("a put waits only where a bounded Queue is full; an unbounded one takes all at once") {
+APP_TEST("a put waits only where a bounded Queue is full, and an unbounded one takes all at once") {
   Queue<int> unbounded, bounded(3);
   bool has_others_run = false;
   auto other = add([&] { has_others_run = true; });
@@ -132,7 +132,7 @@ Coro<> put_and_log(Queue<std::string>& queue, std::string item, support::Log& lo
 
 }  // namespace
 
-APP_TEST("closing a Queue refuses the puts that wait and those that come; what is in it can be got") {
+APP_TEST("closing a Queue refuses the puts that wait and those that come, and what is in it can be got") {
   Queue<std::string> q(2);
   q.try_put("a");
   q.try_put("b");

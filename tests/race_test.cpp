@@ -78,7 +78,7 @@ APP_TEST("a race of nothing, of an empty Coro, or of an empty handle is InvalidS
   expect("InvalidState ; InvalidState ; InvalidState ; InvalidState ; InvalidState ; 0");
 }
 
-APP_TEST("the first to end decides, with an error too; what the others give late is destroyed, or reported") {
+APP_TEST("the first to end decides, with an error too, and what the others give late is destroyed, or reported") {
   auto result = std::make_shared<int>(1);
   const std::weak_ptr<int> watched = result;
   co_await end_of(race(late(log, std::move(result)), bad(1s, "first"), late(log, nullptr, "second")), log);
@@ -111,7 +111,8 @@ APP_TEST("a race of handles leaves the others running, and gives an error or a c
   co_await slow;
 }
 
-APP_TEST("of handles that fail in the same turn the first decides, and the other is reported; cancelled ones are not") {
+APP_TEST(
+    "of handles that fail in the same turn the first decides, and the other is reported, and cancelled ones are not") {
   co_await end_of(race(add(bad(1s, "1")), add(bad(1s, "2"))), log);
   auto a = add(after(1h));
   auto b = add(after(1h));
@@ -150,7 +151,7 @@ APP_TEST("a race of awaitables is decided at the first wake-up: nothing is hande
   expect("3 ; 0 1 false ; 4 ; 1 1 false");
 }
 
-APP_TEST("in a race of awaitables of equal deadlines the first one set decides; a time-out of an event too") {
+APP_TEST("in a race of awaitables of equal deadlines the first one set decides, and a time-out of an event too") {
   const auto first = co_await race(errand::sleep(2s), errand::sleep(1s), errand::sleep(1s), app.event("a.b.c", 1s));
   log(first.index(), now());
   co_await end_of(race(errand::sleep(2s), app.event("a.b.c", 1s)), log);

@@ -264,7 +264,7 @@ TEST_CASE("what a Reactor throws ends the tasks where they stand, and the next r
   CHECK(log.text() == "stop");
 }
 
-TEST_CASE("a ManualClock jumps instead of asking a Reactor to wait; one that is held waits without a limit") {
+TEST_CASE("a ManualClock jumps instead of asking a Reactor to wait, and one that is held waits without a limit") {
   struct Counting : errand::Reactor {
     explicit Counting(errand::ManualClock& its_clock) : clock(its_clock) {}
     void wait(Limit until) override {

@@ -69,7 +69,7 @@ APP_TEST("what is detached runs on, and a task that is done stays as it is") {
   expect("false false ; false ; 2 0 ; 1");
 }
 
-APP_TEST("it can be moved: only the last one asks; assignment asks the task that it had") {
+APP_TEST("it can be moved: only the last one asks, and assignment asks the task that it had") {
   const auto a = add(after(1h));
   const auto b = add(after(1h));
   {

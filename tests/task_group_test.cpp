@@ -150,7 +150,7 @@ APP_TEST("members may add members while one of them or the body is pending") {
 }
 
 APP_TEST(
-    "add to a group that is ending because its caller was cancelled is InvalidState; the work is destroyed unrun") {
+    "add to a group that is ending because its caller was cancelled is InvalidState, and the work is destroyed unrun") {
   const auto body = [this](TaskGroup& group) -> Coro<> {
     group.add(tidy(log, "member", 2s));
     try {
@@ -171,7 +171,7 @@ APP_TEST(
   expect("member asked why ; member cleaned ; TaskCancelled why ; InvalidState");
 }
 
-APP_TEST("a member that is aborted is no failure; one that has not started when the group fails never runs") {
+APP_TEST("a member that is aborted is no failure, and one that has not started when the group fails never runs") {
   Task<> aborted, unstarted;
   const auto body = [&](TaskGroup& group) -> Coro<> {
     aborted = group.add(nothing(1h));
@@ -272,7 +272,7 @@ APP_TEST("a time-out around asks every member, without a reason, and awaits all 
   }
 }
 
-APP_TEST("an error of a clean-up beats the cancellation, whichever member it is of; the second is reported") {
+APP_TEST("an error of a clean-up beats the cancellation, whichever member it is of, and the second is reported") {
   for (const Two two : combinators) {
     log.clear();
     reports.clear();
@@ -292,7 +292,8 @@ APP_TEST("an error of a clean-up beats the cancellation, whichever member it is 
   }
 }
 
-APP_TEST("what has ended in the turn of a request gives its results; the request is thrown at the next suspension") {
+APP_TEST(
+    "what has ended in the turn of a request gives its results, and the request is thrown at the next suspension") {
   const auto work = [this](Two two) -> Coro<> {
     co_await two(nothing(1s), nothing(1s));
     log("value");
@@ -330,7 +331,7 @@ APP_TEST("where a member fails in the turn of a request, its error comes out") {
   }
 }
 
-APP_TEST("abort destroys the members before their caller; none of them cleans up") {
+APP_TEST("abort destroys the members before their caller, and none of them cleans up") {
   for (const Two two : combinators) {
     log.clear();
     auto t = add(holder(log, two));

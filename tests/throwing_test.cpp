@@ -249,7 +249,7 @@ PLAIN_TEST("on_slow_step that throws is swallowed, with a line on std::cerr") {
   CHECK(captured.text().find("errand: a slow step could not be reported\n") == 0);
 }
 
-TEST_CASE("a clock that throws at an await throws there; in the loop it ends the run, and the next one works") {
+TEST_CASE("a clock that throws at an await throws there, and in the loop it ends the run, and the next one works") {
   BrokenClock clock;
   support::Log log;
   errand::AppConfig config;
@@ -293,7 +293,36 @@ TEST_CASE("a clock that throws at an await throws there; in the loop it ends the
   CHECK(log.text() == "clock");
 }
 
-TEST_CASE("a clock that throws in a poll throws there; the next poll goes on") {
+TEST_CASE("a clock that throws when stop asks a start listener to end ends that listener, and the run") {
+  BrokenClock clock;
+  support::Log log;
+  errand::AppConfig config;
+  config.clock = &clock;
+  config.on_failure = [&log](const errand::TaskFailure& failure) {
+    log(failure.what() == "clock" ? "clock" : "standing");
+  };
+  App app("app", config);
+  bool breaks = true;
+  app.before_server_start([&]() -> Coro<> {
+    const support::Says says(log, "gone");
+    if (breaks)
+      app.call_soon([&] {
+        app.stop();
+        clock.is_broken = true;
+      });
+    co_await errand::sleep(1ms);
+    log("slept");
+  });
+  CHECK_THROWS_WITH(app.run(), "clock");
+  CHECK(log.text().starts_with("gone ; standing"));
+  CHECK(log.text().find("slept") == std::string::npos);
+  clock.is_broken = breaks = false;
+  log.clear();
+  CHECK(app.run(support::Fixture::after(1ms, 7)) == 7);
+  CHECK(log.text() == "slept ; gone");
+}
+
+TEST_CASE("a clock that throws in a poll throws there, and the next poll goes on") {
   BrokenClock clock;
   errand::AppConfig config;
   config.clock = &clock;
@@ -329,7 +358,7 @@ TEST_CASE("a clock may end a member of a group: the group goes on at once") {
   CHECK(log.text() == "true ; group");
 }
 
-TEST_CASE("a Reactor that throws ends the run where it stands; the stop listeners of the next one run once") {
+TEST_CASE("a Reactor that throws ends the run where it stands, and the stop listeners of the next one run once") {
   BrokenReactor reactor;
   errand::AppConfig config;
   config.reactor = &reactor;

@@ -80,7 +80,7 @@ APP_TEST("the largest durations and times never end, and can be cancelled") {
   expect(one + " ; " + one + " ; " + one + " ; " + one + " ; " + one);
 }
 
-APP_TEST("sleep_until wakes at its time; a time that is not ahead is a yield") {
+APP_TEST("sleep_until wakes at its time, and a time that is not ahead is a yield") {
   co_await sleep_until(errand::Clock::time_point(2s));
   log(now());
   for (const auto when : {2s, 1s}) {
@@ -104,7 +104,7 @@ APP_TEST("a sleep counts from the clock at the await, not from the beginning of 
   expect("7");
 }
 
-APP_TEST("a request that is pending is thrown at once; one made while it yields is thrown when it resumes") {
+APP_TEST("a request that is pending is thrown at once, and one made while it yields is thrown when it resumes") {
   const auto each = [this](auto make) -> Coro<> {
     current_task().cancel("own");
     co_await end_of(make(), log);
@@ -209,7 +209,7 @@ APP_TEST("a shorter time-out inside comes out of the longer ones as the error th
   expect("2 Cancelled ; 1 TimeoutError ; 0 TimeoutError ; TimeoutError ; 1");
 }
 
-APP_TEST("a request in the turn of the time-out, before or after it, makes it a cancellation; later it does not") {
+APP_TEST("a request in the turn of the time-out, before or after it, makes it a cancellation, and later it does not") {
   const auto work = [this](errand::Event& never) -> Coro<> {
     co_await end_of(wait_for(never.wait(), 1s), log);
     co_await end_of(sleep(1s), log);

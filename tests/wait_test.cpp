@@ -46,7 +46,7 @@ constexpr Wait waits[] = {
 
 }  // namespace
 
-APP_TEST("tasks of one type give handles of that type, different ones Task<>; the order is that given") {
+APP_TEST("tasks of one type give handles of that type, different ones Task<>, and the order is that given") {
   const auto tasks = sleepers(*this, {{"a", 3s}, {"b", 1s}, {"c", 2s}});
   const auto nothing = add([] {}, "nothing");
   const auto same = co_await wait_any(tasks[0], tasks[1], tasks[2]);
@@ -80,7 +80,7 @@ APP_TEST("all that has ended until the awaiter resumes is done") {
   expect("done a c pending b");
 }
 
-APP_TEST("a time-out gives what is done by then; one that is not above zero lets the others run once") {
+APP_TEST("a time-out gives what is done by then, and one that is not above zero lets the others run once") {
   const auto tasks = sleepers(*this, {{"a", 1s}, {"b", 3s}});
   log(names(co_await wait_any(tasks, 0s)));
   log(names(co_await wait_all(tasks, -1s)), now());
@@ -157,7 +157,7 @@ APP_TEST("a waiter that is cancelled, timed out or aborted leaves the tasks and 
   }
 }
 
-APP_TEST("a request in the turn in which a task ends leaves the result; one before the end is a cancellation") {
+APP_TEST("a request in the turn in which a task ends leaves the result, and one before the end is a cancellation") {
   for (const Wait wait : waits) {
     log.clear();
     errand::Event go;

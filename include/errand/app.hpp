@@ -146,7 +146,8 @@ class App : private detail::Host {
   /// help. It is to be asked again after each `poll`, and when the host has used the App between two of them. What
   /// other threads do meanwhile is told by `Reactor::wake`.
   std::optional<Clock::time_point> next_deadline() const;
-  /// Ends `run`. Any thread, any time, more than once. Before the first `run` it lets that make one turn.
+  /// Ends `run`. Any thread, any time, more than once. Before the first `run` it lets that make one turn. A start
+  /// listener that is under way is cancelled, and has `graceful_timeout` to end; the later ones are skipped.
   void stop() noexcept { loop_->inbox->request_stop(); }
   /// Keeps `run` waiting for more work while it lives. Who posts from other threads holds one, which the App's thread
   /// makes and hands on.
@@ -638,7 +639,7 @@ inline void App::make_turns() {
     if (!can_wake()) {
       // The last KeepAlive may have gone since the turn, after its holder had posted something, or with no work left.
       if (loop_->has_work() || (life_.stage() == Stage::running && is_idle())) continue;
-      if (life_.stage() == Stage::stopping) {
+      if (life_.is_limited()) {
         life_.expire();
       } else {
         life_.fail(std::make_exception_ptr(Deadlock(detail::text({"nothing can wake these tasks:\n", table(50)}))));
@@ -758,7 +759,7 @@ inline bool App::is_idle() const noexcept {
 /// Whether a wait could end. In the stop sequence its own time-out does not count.
 inline bool App::can_wake() const noexcept {
   if (loop_->inbox->kept() || options_.handle_signals || config_.reactor) return true;
-  if (life_.stage() != detail::Lifecycle::Stage::stopping) return options_.keep_alive || loop_->can_wake();
+  if (!life_.is_limited()) return options_.keep_alive || loop_->can_wake();
   return loop_->is_outside() || (loop_->timers.size() > 1 && !loop_->is_held());
 }
 

@@ -13,7 +13,9 @@ namespace errand {
 struct AppConfig {
   ClockSource* clock = nullptr;  ///< null: `std::chrono::steady_clock`; must outlive the App
   Reactor* reactor = nullptr;    ///< null: a condition variable; must outlive the App
-  std::chrono::nanoseconds graceful_timeout = std::chrono::seconds(15);  ///< for each phase of the stop
+  /// How long each phase of the stop may take, and a start listener that `stop` has asked to end. What still stands
+  /// then is reported and destroyed.
+  std::chrono::nanoseconds graceful_timeout = std::chrono::seconds(15);
   std::chrono::nanoseconds slow_step = {};  ///< above zero: every step that keeps the loop longer is reported
   bool purge_when_done = false;             ///< forget a named task as soon as it is done
   unsigned max_threads = 32;                ///< of `to_thread`; 0 counts as 1

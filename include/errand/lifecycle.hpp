@@ -55,6 +55,8 @@ class Lifecycle {
   /// Also where the lifecycle itself could not go on.
   bool has_ended() const noexcept { return stage_ == Stage::ended || task_.state()->done(); }
   bool in_run() const noexcept { return stage_ != Stage::idle; }
+  /// What is waited for from now on is waited for no longer than the graceful timeout.
+  bool is_limited() const noexcept { return stage_ == Stage::stopping || (stage_ == Stage::starting && stop_); }
 
   /// Begins a run. `main` is queued once everything has started. The other workers, if any, are the first one's. Throws
   /// `std::bad_alloc`; nothing has begun then.
@@ -69,11 +71,20 @@ class Lifecycle {
     proceed_.clear();
   }
 
-  /// Ends the start, or the time in between, and goes on with the stop.
+  /// Ends the start, or the time in between, and goes on with the stop. A start listener that is under way is asked to
+  /// end, and has as long for it as the phases of the stop have.
   ERRAND_COLD void stop() noexcept {
-    if (!stop_ && stage_ == Stage::starting && listener_.state()) listener_.state()->request(Chain::asked_by_task);
+    const bool interrupts = !stop_ && stage_ == Stage::starting && listener_.state();
     stop_ = true;
     proceed_.set();
+    if (!interrupts) return;
+    listener_.state()->request(Chain::asked_by_task);
+    try {
+      limit_.set(loop_, loop_.deadline(graceful_timeout_));
+    } catch (...) {  // no memory, or no clock
+      fail(std::current_exception());
+      expire();
+    }
   }
 
   /// Whether the stop has been asked for; also where the loop has not been told yet.
@@ -108,6 +119,7 @@ class Lifecycle {
     task_ = {};
     main_ = {};
     listener_ = {};
+    limit_.lift();
     while (!loop_.hidden.empty()) task_of(loop_.hidden.back()).end_standing();  // where the run ended in its middle
     while (!loop_.pending.empty()) abort_tasks(false);
     stage_ = Stage::idle;
@@ -121,13 +133,14 @@ class Lifecycle {
     task_ = {};
     main_ = {};
     listener_ = {};
+    limit_.lift();
     listeners.clear();
   }
 
  private:
   Coro<> live();
   std::exception_ptr step(const std::vector<Listener*>& order, std::size_t i, Phase phase, const char* signal);
-  std::exception_ptr failure(bool was_asked) const;
+  std::exception_ptr end_of_wait(bool has_ended, bool was_asked);
   Coro<bool> start(Phase phase, const char* signal);
   Coro<> stop(Phase phase, const char* signal);
   Coro<> end_tasks();
@@ -150,6 +163,7 @@ class Lifecycle {
   TaskHandle task_;
   TaskHandle main_;
   TaskHandle listener_;  // the one that is under way
+  Limit limit_;          // of the wait for it
   std::exception_ptr error_;
 };
 
@@ -218,8 +232,14 @@ ERRAND_COLD inline std::exception_ptr Lifecycle::step(const std::vector<Listener
   return nullptr;
 }
 
-/// What the listener failed with. That it was cancelled where it had been asked to end is no failure.
-ERRAND_COLD inline std::exception_ptr Lifecycle::failure(bool was_asked) const {
+/// The listener has ended, or its time is over. Gives what it failed with: that it was cancelled where it had been
+/// asked to end is no failure.
+ERRAND_COLD inline std::exception_ptr Lifecycle::end_of_wait(bool has_ended, bool was_asked) {
+  limit_.lift();
+  if (!has_ended) {
+    end_and_report(*listener_.state());
+    return nullptr;
+  }
   const TaskStatus status = listener_.state()->status;
   if (status == TaskStatus::succeeded || (status == TaskStatus::cancelled && was_asked)) return nullptr;
   return Task<>(listener_).exception();
@@ -232,8 +252,8 @@ ERRAND_COLD inline Coro<bool> Lifecycle::start(Phase phase, const char* signal) 
     begun_ = true;
     std::exception_ptr error = step(order, i, phase, signal);
     if (listener_.state()) {
-      co_await TaskEnd(listener_);
-      error = failure(is_stopping());
+      const bool has_ended = co_await Limited<TaskEnd>(limit_, listener_);
+      error = end_of_wait(has_ended, is_stopping());
     }
     if (error) {
       fail(std::move(error));
@@ -250,14 +270,9 @@ ERRAND_COLD inline Coro<> Lifecycle::stop(Phase phase, const char* signal) {
   for (std::size_t i = 0; i <= order.size(); ++i) {
     std::exception_ptr error = step(order, i, phase, signal);
     if (listener_.state()) {
-      Limit limit(loop_, std::max(until, loop_.deadline(Nanoseconds(1))));
-      const bool in_time = co_await Limited<TaskEnd>(limit, listener_);
-      if (in_time) {
-        error = failure(expired_);
-      } else {
-        end_and_report(*listener_.state());
-      }
-      if (listener_.state()) listener_.state()->end_standing();  // it could not be waited for: no memory, or no clock
+      limit_.set(loop_, std::max(until, loop_.deadline(Nanoseconds(1))));
+      const bool has_ended = co_await Limited<TaskEnd>(limit_, listener_);
+      error = end_of_wait(has_ended, expired_);
     }
     if (error) fail(std::move(error));
     listener_ = {};

@@ -230,6 +230,7 @@ const Scenario all[] = {
     {"failing_start", &failing_start, {.fails = true}},
     {"failing_stop", &failing_stop, {.fails = true}},
     {"standing", &standing},
+    {"standing_start", &standing_start, {.fails = true}},
     {"deadlocked", &deadlocked, {.fails = true, .run = &run_to_deadlock}},
     {"has_main", &has_main, {.run = &run_main}},
     {"signals", &signals},

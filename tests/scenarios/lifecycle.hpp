@@ -91,6 +91,26 @@ inline void standing(World& world) {
   app.call_later(5ms, [&app, held = Tracked()] { app.stop(); });
 }
 
+/// A start listener that does not end in time when it is asked to.
+inline void standing_start(World& world) {
+  App& app = world.app();
+  app.before_server_start([held = Tracked()]() -> Coro<> {
+    bool was_asked = false;
+    try {
+      co_await errand::sleep(10ms);
+    } catch (const Cancelled&) {
+      was_asked = true;
+    }
+    if (was_asked) co_await stubborn(held);
+  });
+  app.before_server_stop([held = Tracked()]() -> Coro<> {
+    co_await errand::sleep(1ms);
+    held.use();
+  });
+  app.add_task(tidy({}, 1h), names[0]);
+  app.call_later(5ms, [&app, held = Tracked()] { app.stop(); });
+}
+
 /// Nothing can wake what is left.
 inline void deadlocked(World& world) {
   App& app = world.app();

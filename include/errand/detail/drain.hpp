@@ -9,10 +9,21 @@
 
 namespace errand::detail {
 
-/// A time-out, of one wait after the other.
+/// A time-out, of one wait after the other. There is none until it is set, which may be in the middle of a wait.
 class Limit {
  public:
-  Limit(Loop& loop, Clock::time_point until) { deadline_.arm(loop, until); }
+  Limit() noexcept = default;
+  Limit(Loop& loop, Clock::time_point until) { set(loop, until); }
+
+  /// Anew. Throws `std::bad_alloc`; there is none then.
+  void set(Loop& loop, Clock::time_point until) {
+    lift();
+    deadline_.arm(loop, until);
+  }
+  void lift() noexcept {
+    deadline_.disarm();
+    is_over_ = false;
+  }
 
  private:
   template <class>
