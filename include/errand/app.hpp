@@ -279,9 +279,11 @@ class App : private detail::Host {
   void run_with(RunOptions options, detail::OtherWorkers* others);
   template <class T>
   T run_main(Coro<T> main, RunOptions options, detail::OtherWorkers* others);
+  void run_until(const detail::TaskHandle& main, RunOptions options, detail::OtherWorkers* others);
   void begin(detail::TaskHandle main, RunOptions options, detail::OtherWorkers* others);
   void drive();
   void make_turns();
+  void fail_for_deadlock() noexcept;
   /// One turn. False once the run is over.
   bool turn(bool is_polled);
   void finish();
@@ -300,7 +302,7 @@ class App : private detail::Host {
   bool has_run_ = false;
   bool stop_after_turn_ = false;  // stop() came before the first run
   unsigned worker_ = 0;
-  std::shared_ptr<detail::WorkerGroup> group_;  // where there are several workers
+  std::shared_ptr<detail::Workers> group_;  // where there are several workers
   std::optional<detail::Interrupts> interrupts_;
   int interrupts_seen_ = 0;
 };
@@ -436,7 +438,7 @@ ERRAND_NOINLINE TaskOf<Work&&> App::add_specially(Work&& work, std::string_view 
 }
 
 /// Registers a new task, and starts it or keeps it for the start.
-inline void App::introduce(detail::TaskBase& task, std::string_view name, NameTaken taken) {
+ERRAND_NOINLINE inline void App::introduce(detail::TaskBase& task, std::string_view name, NameTaken taken) {
   const bool before_start = !loop_->open && !loop_->closing;
   try {
     if (before_start) {
@@ -450,7 +452,8 @@ inline void App::introduce(detail::TaskBase& task, std::string_view name, NameTa
   if (!before_start) detail::start_task(task);
 }
 
-inline detail::TaskBase* App::check_name(std::string_view name, NameTaken taken, const detail::TaskBase* wanted) const {
+ERRAND_NOINLINE inline detail::TaskBase* App::check_name(std::string_view name, NameTaken taken,
+                                                         const detail::TaskBase* wanted) const {
   detail::TaskBase* old = registry_.find(name);
   if (!old || old->done()) return nullptr;
   if (taken == NameTaken::keep || old == wanted) return old;
@@ -458,7 +461,7 @@ inline detail::TaskBase* App::check_name(std::string_view name, NameTaken taken,
   return nullptr;
 }
 
-inline void App::register_task(detail::TaskBase& task, std::string_view name, NameTaken taken) {
+ERRAND_NOINLINE inline void App::register_task(detail::TaskBase& task, std::string_view name, NameTaken taken) {
   const detail::TaskHandle old(registry_.find(name));
   std::string own(name);
   registry_.add(name, task);
@@ -515,7 +518,11 @@ ERRAND_COLD inline Coro<std::size_t> App::shutdown_all(detail::LoopRef of, std::
   loop.check();
   if (detail::this_thread().loop != &loop) throw InvalidState("shutdown_tasks is for a task of the App itself");
   auto* caller = &static_cast<detail::TaskBase&>(loop.current->root());
-  co_await detail::drain(loop, caller, loop.deadline(std::max(timeout, std::chrono::nanoseconds(1))));
+  detail::Limit limit(loop, loop.deadline(std::max(timeout, std::chrono::nanoseconds(1))));
+  bool in_time = true;
+  while (in_time && detail::ask_all(loop, caller)) {
+    in_time = co_await detail::Limited<detail::Drained>(limit, loop, caller);
+  }
   std::size_t left = 0;
   for (detail::Link* link = loop.pending.begin(); link != loop.pending.end(); link = link->next) {
     left += &detail::task_of(*link) != caller;
@@ -536,6 +543,14 @@ ERRAND_COLD T App::run_main(Coro<T> main, RunOptions options, detail::OtherWorke
   Inside::check(*this);
   const Inside inside(*this);
   Task<T> task{detail::TaskHandle(detail::make_task(*loop_, std::move(main)))};
+  run_until(task.handle(), options, others);
+  return std::move(task).result();
+}
+
+/// Runs until this task ends, and throws what else fails.
+ERRAND_COLD inline void App::run_until(const detail::TaskHandle& main, RunOptions options,
+                                       detail::OtherWorkers* others) {
+  detail::TaskBase& task = *main.state();
   struct Ended final : detail::Observer {
     explicit Ended(App& its_app) : app(its_app) {}
     /// What has not started when main ends does not start.
@@ -548,21 +563,19 @@ ERRAND_COLD T App::run_main(Coro<T> main, RunOptions options, detail::OtherWorke
     }
     App& app;
   } ended(*this);
-  task.handle().state()->awaiters.push_back(ended);
+  task.awaiters.push_back(ended);
   std::exception_ptr error;
   try {
-    begin(task.handle(), options, others);
+    begin(main, options, others);
     drive();
     finish();
   } catch (...) {
     error = std::current_exception();
-    if (!task.done()) task.handle().state()->end_standing();
+    task.end_standing();
   }
-  if (error) {
-    if (task.status() == TaskStatus::succeeded || task.status() == TaskStatus::cancelled) std::rethrow_exception(error);
-    report(nullptr, error);
-  }
-  return std::move(task).result();
+  if (!error) return;
+  if (task.status == TaskStatus::succeeded || task.status == TaskStatus::cancelled) std::rethrow_exception(error);
+  report(nullptr, error);
 }
 
 ERRAND_COLD inline void App::begin(detail::TaskHandle main, RunOptions options, detail::OtherWorkers* others) {
@@ -622,6 +635,15 @@ ERRAND_COLD inline void App::drive() {
   }
 }
 
+ERRAND_COLD inline void App::fail_for_deadlock() noexcept {
+  try {
+    detail::raise<Deadlock>({"nothing can wake these tasks:\n", table(50)});
+  } catch (...) {  // that, or no memory
+    life_.fail(std::current_exception());
+  }
+  life_.stop();
+}
+
 inline void App::make_turns() {
   using Stage = detail::Lifecycle::Stage;
   while (turn(false)) {
@@ -636,8 +658,7 @@ inline void App::make_turns() {
       if (life_.stage() == Stage::stopping) {
         life_.expire();
       } else {
-        life_.fail(std::make_exception_ptr(Deadlock(detail::text({"nothing can wake these tasks:\n", table(50)}))));
-        life_.stop();
+        fail_for_deadlock();
       }
       continue;
     }
@@ -678,9 +699,9 @@ class App::OtherWorkers final : public detail::OtherWorkers {
 
   void start() override {
     const RunOptions& options = first_.options_;
-    const auto group = std::make_shared<detail::WorkerGroup>();
-    first_.group_ = group;
-    group->add(first_.loop_->inbox);
+    group_ = std::make_shared<detail::WorkerGroup>();
+    first_.group_ = group_;
+    group_->add(first_.loop_->inbox);
     std::vector<std::unique_ptr<App>> workers;
     for (unsigned i = 1; i < options.workers; ++i) {
       const auto& worker = workers.emplace_back(std::make_unique<App>(first_.name_, first_.config_));
@@ -688,19 +709,19 @@ class App::OtherWorkers final : public detail::OtherWorkers {
       worker->options_ = options;
       worker->options_.workers = 1;
       worker->options_.handle_signals = false;
-      worker->group_ = group;
+      worker->group_ = group_;
       copy_to(*worker);
     }
-    for (const auto& worker : workers) group->add(worker->loop_->inbox);
+    for (const auto& worker : workers) group_->add(worker->loop_->inbox);
     while (!workers.empty()) {
-      group->start([worker = std::move(workers.back())] { run(*worker); });
+      group_->start([worker = std::move(workers.back()), group = group_.get()] { run(*worker, *group); });
       workers.pop_back();
     }
   }
 
   Coro<> ended() override {
-    if (!first_.group_) co_return;
-    const auto ended = first_.group_->all_ended();
+    if (!group_) co_return;
+    const auto ended = group_->all_ended();
     co_await ended;
   }
 
@@ -722,16 +743,17 @@ class App::OtherWorkers final : public detail::OtherWorkers {
   }
 
   /// On the worker's own thread.
-  static void run(App& worker) {
+  static void run(App& worker, detail::WorkerGroup& group) {
     try {
       worker.run_with(worker.options_, nullptr);
     } catch (...) {
       const std::exception_ptr error = std::current_exception();
-      if (!worker.group_->fail(error)) worker.report(nullptr, error);
+      if (!group.fail(error)) worker.report(nullptr, error);
     }
   }
 
   App& first_;
+  std::shared_ptr<detail::WorkerGroup> group_;
 };
 
 ERRAND_COLD inline void App::run(RunOptions options) {
@@ -880,7 +902,7 @@ ERRAND_COLD inline void App::report(detail::TaskBase* task, std::exception_ptr e
 }
 
 ERRAND_COLD inline void App::tell(const TaskFailure& failure) noexcept {
-  const detail::WorkerGroup::Reporting alone(group_.get());
+  const detail::Reporting alone(group_.get());
   const auto say = [&failure](std::string_view before, std::string_view after) {  // also without memory
     std::cerr << before << failure.name() << after << failure.what() << '\n';
   };
@@ -897,7 +919,7 @@ ERRAND_COLD inline void App::slow_step(detail::TaskBase* task, std::chrono::nano
   try {
     const SlowStep step(task ? task->name() : "callback", took,
                         file ? detail::text({file, ":", detail::number(line)}) : std::string());
-    const detail::WorkerGroup::Reporting alone(group_.get());
+    const detail::Reporting alone(group_.get());
     if (config_.on_slow_step) {
       config_.on_slow_step(step);
     } else {

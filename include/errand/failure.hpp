@@ -47,7 +47,7 @@ class TaskFailure {
 class SlowStep {
  public:
   /// For the library.
-  SlowStep(std::string name, std::chrono::nanoseconds duration, std::string place)
+  ERRAND_COLD SlowStep(std::string name, std::chrono::nanoseconds duration, std::string place)
       : name_(std::move(name)), duration_(duration), place_(std::move(place)) {}
 
   /// The name of the task; "callback" for one that the loop called outside any task.

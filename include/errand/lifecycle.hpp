@@ -27,6 +27,13 @@ struct RunOptions {
 
 namespace detail {
 
+/// The event that is dispatched at the end of a phase; null where there is none.
+inline const char* signal_of(Phase phase) noexcept {
+  constexpr const char* signals[] = {
+      nullptr, "server.init.before", "server.init.after", "server.shutdown.before", "server.shutdown.after", nullptr};
+  return signals[static_cast<unsigned>(phase)];
+}
+
 /// The other workers of a run that has several.
 struct OtherWorkers {
   /// Throws where that cannot be done.
@@ -35,6 +42,36 @@ struct OtherWorkers {
 
  protected:
   ~OtherWorkers() = default;
+};
+
+/// The workers of one run, for each of them. There are none where a run has one worker, and no code for them in a
+/// program that never has more.
+struct Workers : StopGroup {
+  /// The first error of any of them.
+  virtual std::exception_ptr error() noexcept = 0;
+  /// The run is over, for worker 0: waits for the others, and nobody stops together any more.
+  virtual void end() noexcept = 0;
+  /// Only one of them reports at a time.
+  virtual void begin_report() = 0;
+  virtual void end_report() noexcept = 0;
+
+ protected:
+  ~Workers() = default;
+};
+
+/// One of them reports; the others wait. Null where there is only one.
+class Reporting {
+ public:
+  explicit Reporting(Workers* workers) : workers_(workers) {
+    if (workers_) workers_->begin_report();
+  }
+  ~Reporting() {
+    if (workers_) workers_->end_report();
+  }
+  Reporting(const Reporting&) = delete;
+
+ private:
+  Workers* const workers_;
 };
 
 /// One run of an App, from the first listener to the last: a coroutine, driven by `run` or by `poll`.
@@ -125,11 +162,12 @@ class Lifecycle {
   /// Also where the loop has not been told yet.
   bool is_stopping() const noexcept { return stop_ || loop_.inbox->is_stop_requested(); }
   Coro<> live();
-  std::exception_ptr step(const std::vector<Listener*>& order, std::size_t i, Phase phase, const char* signal);
+  void open() noexcept;
+  /// Whether this worker calls the listeners of that phase now.
+  bool is_due(Phase phase) const noexcept;
+  Coro<> pass(Phase phase);
+  std::exception_ptr step(const std::vector<Listener*>& order, std::size_t i, Phase phase);
   std::exception_ptr failure(bool was_asked) const;
-  Coro<bool> start(Phase phase, const char* signal);
-  Coro<> stop(Phase phase, const char* signal);
-  Coro<> end_tasks();
   /// Destroys the tasks that are left where they stand.
   void abort_tasks(bool report) noexcept;
   /// Destroys it where it stands, and reports that, and where.
@@ -154,50 +192,49 @@ class Lifecycle {
 
 // Implementation
 
+/// What comes before and after the phases, and between them.
 ERRAND_COLD inline Coro<> Lifecycle::live() {
-  bool started = !is_stopping();
-  if (is_first_worker_) started = co_await start(Phase::main_process_start, nullptr);
-  if (started && others_) {
-    try {
-      others_->start();
-    } catch (...) {
-      fail(std::current_exception());
-      started = false;
-      loop_.inbox->request_stop();  // of those that were started
+  for (unsigned number = 0; number < phases; ++number) {
+    const auto phase = static_cast<Phase>(number);
+    if (phase == Phase::before_server_start && !is_stopping()) open();
+    if (phase == Phase::before_server_stop) {
+      if (!is_stopping()) {
+        if (main_.state() && !main_.state()->done()) loop_.make_ready(static_cast<Chain&>(*main_.state()));
+        stage_ = Stage::running;
+        co_await proceed_.wait();
+      } else if (loop_.open) {
+        loop_.inbox->request_stop();  // of the other workers too
+      }
+      stage_ = Stage::stopping;
     }
-  }
-  if (started) {
-    loop_.open = true;
-    begun_ = false;
-    started = co_await start(Phase::before_server_start, "server.init.before");
-    listeners.drop_spent_tasks();
-    if (started) started = co_await start(Phase::after_server_start, "server.init.after");
-    if (started) {
-      if (main_.state() && !main_.state()->done()) loop_.make_ready(static_cast<Chain&>(*main_.state()));
-      stage_ = Stage::running;
-      co_await proceed_.wait();
-    } else {
-      loop_.inbox->request_stop();  // of the other workers too
-    }
-    stage_ = Stage::stopping;
-    if (begun_) co_await stop(Phase::before_server_stop, "server.shutdown.before");
-    co_await end_tasks();
-    if (begun_) co_await stop(Phase::after_server_stop, "server.shutdown.after");
-  }
-  stage_ = Stage::stopping;
-  co_await end_tasks();
-  if (is_first_worker_) {
-    if (others_) co_await others_->ended();
-    co_await stop(Phase::main_process_stop, nullptr);
-    co_await end_tasks();
+    if (phase == Phase::main_process_stop && others_) co_await others_->ended();
+    co_await pass(phase);
+    if (phase == Phase::before_server_start) listeners.drop_spent_tasks();
   }
   stage_ = Stage::ended;
 }
 
+/// Everything begins here: the other workers, and then what this one does.
+ERRAND_COLD inline void Lifecycle::open() noexcept {
+  try {
+    if (others_) others_->start();
+    loop_.open = true;
+    begun_ = false;
+  } catch (...) {
+    fail(std::current_exception());
+    loop_.inbox->request_stop();  // of those that were started
+  }
+}
+
+ERRAND_COLD inline bool Lifecycle::is_due(Phase phase) const noexcept {
+  if (phase == Phase::main_process_start || phase == Phase::main_process_stop) return is_first_worker_;
+  return loop_.open && (begun_ || !is_of_stop(phase));
+}
+
 /// What a phase does, step by step: its listeners, then its signal where somebody listens to it. `listener_` is the
 /// task to be awaited, if any. Gives what it threw.
-ERRAND_COLD inline std::exception_ptr Lifecycle::step(const std::vector<Listener*>& order, std::size_t i, Phase phase,
-                                                      const char* signal) {
+ERRAND_COLD inline std::exception_ptr Lifecycle::step(const std::vector<Listener*>& order, std::size_t i, Phase phase) {
+  const char* const signal = signal_of(phase);
   try {
     if (i < order.size()) {
       struct OutsideTasks {  // a plain listener is no task
@@ -221,54 +258,44 @@ ERRAND_COLD inline std::exception_ptr Lifecycle::step(const std::vector<Listener
 ERRAND_COLD inline std::exception_ptr Lifecycle::failure(bool was_asked) const {
   const TaskStatus status = listener_.state()->status;
   if (status == TaskStatus::succeeded || (status == TaskStatus::cancelled && was_asked)) return nullptr;
-  return Task<>(listener_).exception();
+  return listener_.state()->failure();
 }
 
-/// False where a listener failed, or the stop came.
-ERRAND_COLD inline Coro<bool> Lifecycle::start(Phase phase, const char* signal) {
-  const std::vector<Listener*> order = listeners.in_order(phase);
-  for (std::size_t i = 0; i <= order.size() && !is_stopping(); ++i) {
-    begun_ = true;
-    std::exception_ptr error = step(order, i, phase, signal);
-    if (listener_.state()) {
-      co_await TaskEnd(listener_);
-      error = failure(is_stopping());
-    }
-    if (error) {
-      fail(std::move(error));
-      stop_ = true;
-    }
-    listener_ = {};
-  }
-  co_return !is_stopping();
-}
-
-ERRAND_COLD inline Coro<> Lifecycle::stop(Phase phase, const char* signal) {
-  const Clock::time_point until = loop_.deadline(graceful_timeout_);
-  const std::vector<Listener*> order = listeners.in_order(phase);
-  for (std::size_t i = 0; i <= order.size(); ++i) {
-    std::exception_ptr error = step(order, i, phase, signal);
-    if (listener_.state()) {
-      Limit limit(loop_, std::max(until, loop_.deadline(Nanoseconds(1))));
-      const bool in_time = co_await Limited<TaskEnd>(limit, listener_);
-      if (in_time) {
-        error = failure(expired_);
-      } else {
-        end_and_report(*listener_.state());
+/// Each listener is awaited before the next. A start ends with the first that fails, and when the stop comes; a phase
+/// of the stop goes through all of them, and then ends all tasks.
+ERRAND_COLD inline Coro<> Lifecycle::pass(Phase phase) {
+  const bool stops = is_of_stop(phase);
+  if (is_due(phase)) {
+    const Clock::time_point until = stops ? loop_.deadline(graceful_timeout_) : never;
+    const std::vector<Listener*> order = listeners.in_order(phase);
+    for (std::size_t i = 0; i <= order.size() && (stops || !is_stopping()); ++i) {
+      begun_ = true;
+      std::exception_ptr error = step(order, i, phase);
+      if (listener_.state()) {
+        Limit limit(loop_, stops ? std::max(until, loop_.deadline(Nanoseconds(1))) : never);
+        const bool in_time = co_await Limited<TaskEnd>(limit, listener_);
+        if (in_time) {
+          error = failure(stops ? expired_ : is_stopping());
+        } else {
+          end_and_report(*listener_.state());
+        }
+        if (listener_.state()) listener_.state()->end_standing();  // it could not be waited for: no memory, or no clock
       }
-      if (listener_.state()) listener_.state()->end_standing();  // it could not be waited for: no memory, or no clock
+      if (error) {
+        fail(std::move(error));
+        stop_ |= !stops;
+      }
+      listener_ = {};
     }
-    if (error) fail(std::move(error));
-    listener_ = {};
   }
-}
-
-ERRAND_COLD inline Coro<> Lifecycle::end_tasks() {
-  bool ended = co_await drain(loop_, nullptr, loop_.deadline(graceful_timeout_));
+  if (!stops) co_return;
+  Limit limit(loop_, loop_.deadline(graceful_timeout_));
+  bool ended = true;
+  while (ended && ask_all(loop_, nullptr)) ended = co_await Limited<Drained>(limit, loop_, nullptr);
   if (!ended) {
     abort_tasks(true);  // those that tell of it are still to run
-    Limit limit(loop_, loop_.deadline(graceful_timeout_));
-    ended = co_await Limited<Drained>(limit, loop_, nullptr);
+    Limit another(loop_, loop_.deadline(graceful_timeout_));
+    ended = co_await Limited<Drained>(another, loop_, nullptr);
     if (!ended) abort_tasks(false);
   }
   if (!expired_) co_await ThreadsEnded(loop_);
@@ -293,8 +320,8 @@ ERRAND_COLD inline void Lifecycle::end_and_report(TaskBase& task) noexcept {
   std::exception_ptr error;
   try {
     const char* const what = "' was still standing at the end of the graceful timeout: ";
-    error = std::make_exception_ptr(TimeoutError(text({"task '", task.name(), what, line_of_task(task)})));
-  } catch (...) {  // no memory
+    raise<TimeoutError>({"task '", task.name(), what, line_of_task(task)});
+  } catch (...) {  // that, or no memory
     error = std::current_exception();
   }
   task.end_standing();

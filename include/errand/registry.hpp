@@ -41,7 +41,7 @@ class Registry {
   }
 
   /// Gives the task a name, which is taken from the task that has it. Throws `std::bad_alloc`; nothing is changed then.
-  void add(std::string_view name, TaskBase& task) {
+  ERRAND_NOINLINE void add(std::string_view name, TaskBase& task) {
     TaskDetails& details = task.details();
     Names::Entry* const found = names_.find(name);
     TaskBase* const old = found ? leave(static_cast<Entry&>(*found)) : nullptr;
@@ -55,7 +55,7 @@ class Registry {
   }
 
   /// A registered task has ended: its names are to go with the next `purge`, or at once.
-  void ended(TaskBase& task, bool purge_now) noexcept {
+  ERRAND_NOINLINE void ended(TaskBase& task, bool purge_now) noexcept {
     List& names = task.details().names;
     for (Link* link = names.begin(); link != names.end();) {
       Entry& entry = static_cast<Entry&>(static_cast<NameLink&>(*link));
@@ -75,11 +75,11 @@ class Registry {
     return count;
   }
 
-  void clear() noexcept {
+  ERRAND_COLD void clear() noexcept {
     while (!order_.empty()) erase(static_cast<Entry&>(static_cast<OrderLink&>(order_.front())));
   }
 
-  std::vector<Task<>> tasks() const {
+  ERRAND_COLD std::vector<Task<>> tasks() const {
     std::vector<Task<>> all;
     all.reserve(names_.size());
     for (const Link* link = order_.begin(); link != order_.end(); link = link->next) {
@@ -110,7 +110,7 @@ class Registry {
     entry.NameLink::unlink();
     return entry.task;
   }
-  void erase(Entry& entry) noexcept {
+  ERRAND_NOINLINE void erase(Entry& entry) noexcept {
     names_.remove(entry);
     TaskBase* const task = leave(entry);
     delete &entry;

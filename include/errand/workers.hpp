@@ -9,11 +9,12 @@
 #include <vector>
 
 #include <errand/future.hpp>
+#include <errand/lifecycle.hpp>
 
 namespace errand::detail {
 
 /// The workers of one run: they are stopped together, and the first error of any of them is the run's.
-class WorkerGroup final : public StopGroup, public std::enable_shared_from_this<WorkerGroup> {
+class WorkerGroup final : public Workers, public std::enable_shared_from_this<WorkerGroup> {
  public:
   void add(const std::shared_ptr<Inbox>& inbox) {
     std::lock_guard lock(mutex_);
@@ -23,7 +24,7 @@ class WorkerGroup final : public StopGroup, public std::enable_shared_from_this<
   }
 
   /// Any thread.
-  void stop() noexcept override {
+  inline void stop() noexcept override {
     std::lock_guard lock(mutex_);
     if (std::exchange(stopped_, true)) return;
     for (const auto& inbox : inboxes_) inbox->request_own_stop();
@@ -39,7 +40,7 @@ class WorkerGroup final : public StopGroup, public std::enable_shared_from_this<
     stop();
     return is_first;
   }
-  std::exception_ptr error() noexcept {
+  std::exception_ptr error() noexcept override {
     std::lock_guard lock(mutex_);
     return error_;
   }
@@ -73,23 +74,10 @@ class WorkerGroup final : public StopGroup, public std::enable_shared_from_this<
     return ended_;
   }
 
-  /// One of them reports; the others wait. Null where there is only one.
-  class Reporting {
-   public:
-    explicit Reporting(WorkerGroup* group) : group_(group) {
-      if (group_) group_->report_mutex_.lock();
-    }
-    ~Reporting() {
-      if (group_) group_->report_mutex_.unlock();
-    }
-    Reporting(const Reporting&) = delete;
+  void begin_report() override { report_mutex_.lock(); }
+  void end_report() noexcept override { report_mutex_.unlock(); }
 
-   private:
-    WorkerGroup* const group_;
-  };
-
-  /// The run is over, for worker 0: waits for the others, and nobody stops together any more.
-  void end() noexcept {
+  void end() noexcept override {
     stop();
     for (std::thread& thread : threads_) thread.join();
     threads_.clear();

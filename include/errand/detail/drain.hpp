@@ -12,7 +12,7 @@ namespace errand::detail {
 /// A time-out, of one wait after the other.
 class Limit {
  public:
-  Limit(Loop& loop, Clock::time_point until) { deadline_.arm(loop, until); }
+  ERRAND_COLD Limit(Loop& loop, Clock::time_point until) { deadline_.arm(loop, until); }
 
  private:
   template <class>
@@ -76,24 +76,19 @@ class Drained : public Drain {
   Loop& loop_;
 };
 
-/// Asks all tasks but one to end that have not been asked, and waits for their end; then those that were added
-/// meanwhile, until none is left. False where some are when the time is over.
-ERRAND_COLD inline Coro<bool> drain(Loop& loop, TaskBase* except, Clock::time_point until) {
-  Limit limit(loop, until);
-  for (;;) {
-    bool any = false;
-    for (Link* link = loop.pending.begin(); link != loop.pending.end(); link = link->next) {
-      TaskBase& task = task_of(*link);
-      if (&task == except) continue;
-      any = true;
-      if (task.requests == 0) task.cancel({});
-      // One that was added before `run` and whose place did not come ends on the next turn like any other.
-      if (task.state == Chain::State::created && !task.Node::linked()) loop.make_ready(static_cast<Chain&>(task));
-    }
-    if (!any) co_return true;
-    const bool drained = co_await Limited<Drained>(limit, loop, except);
-    if (!drained) co_return false;
+/// Asks all tasks but one to end that have not been asked. False where there is none. Once they have `Drained`, it is
+/// the turn of those that were added meanwhile.
+ERRAND_COLD inline bool ask_all(Loop& loop, const TaskBase* except) {
+  bool any = false;
+  for (Link* link = loop.pending.begin(); link != loop.pending.end(); link = link->next) {
+    TaskBase& task = task_of(*link);
+    if (&task == except) continue;
+    any = true;
+    if (task.requests == 0) task.cancel({});
+    // One that was added before `run` and whose place did not come ends on the next turn like any other.
+    if (task.state == Chain::State::created && !task.Node::linked()) loop.make_ready(static_cast<Chain&>(task));
   }
+  return any;
 }
 
 /// Waits until no thread call is under way.

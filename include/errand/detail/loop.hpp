@@ -81,17 +81,15 @@ class PutOff final : public Call {
 /// sleep tells when all ids up to there had been given.
 class Ages {
  public:
-  Ages() { notes_.reserve(most); }
-
-  bool knows(std::uint64_t last_id) const noexcept { return !notes_.empty() && notes_.back().id == last_id; }
+  bool knows(std::uint64_t last_id) const noexcept { return size_ > 0 && notes_[size_ - 1].id == last_id; }
   void note(std::uint64_t last_id, Clock::time_point now) noexcept {
     if (knows(last_id)) return;
-    if (notes_.size() == most) thin_out();
-    notes_.push_back({last_id, now});
+    if (size_ == most) thin_out();
+    notes_[size_++] = {last_id, now};
   }
   Nanoseconds age(std::uint64_t id, Clock::time_point now) const noexcept {
-    for (const Note& note : notes_) {
-      if (note.id >= id) return now - note.time;
+    for (std::size_t i = 0; i < size_; ++i) {
+      if (notes_[i].id >= id) return now - notes_[i].time;
     }
     return Nanoseconds::zero();
   }
@@ -105,11 +103,12 @@ class Ages {
 
   /// The older, the coarser: every other note goes.
   void thin_out() noexcept {
-    for (std::size_t i = 0; i < most / 2; ++i) notes_[i] = notes_[2 * i + 1];
-    notes_.resize(most / 2);
+    size_ = most / 2;
+    for (std::size_t i = 0; i < size_; ++i) notes_[i] = notes_[2 * i + 1];
   }
 
-  std::vector<Note> notes_;
+  const std::unique_ptr<Note[]> notes_{new Note[most]};
+  std::size_t size_ = 0;
 };
 
 /// What the loop asks of the App that it works for.
