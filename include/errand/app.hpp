@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <algorithm>
 #include <any>
 #include <chrono>
 #include <cstddef>
@@ -24,6 +23,7 @@
 #include <errand/context.hpp>
 #include <errand/create_task.hpp>
 #include <errand/detail/interrupts.hpp>
+#include <errand/detail/owner.hpp>
 #include <errand/detail/submission.hpp>
 #include <errand/detail/table.hpp>
 #include <errand/keep_alive.hpp>
@@ -296,14 +296,14 @@ class App : private detail::Host {
   detail::Loop* const loop_;
   Context ctx_;
   detail::Registry registry_;
-  std::unique_ptr<detail::SignalHub> signals_;  // from the first use on
+  detail::Owner<detail::SignalHub> signals_;  // from the first use on
   detail::Lifecycle life_;
   RunOptions options_;
   bool has_run_ = false;
   bool stop_after_turn_ = false;  // stop() came before the first run
   unsigned worker_ = 0;
   std::shared_ptr<detail::Workers> group_;  // where there are several workers
-  std::optional<detail::Interrupts> interrupts_;
+  detail::Owner<detail::Interrupts> interrupts_;
   int interrupts_seen_ = 0;
 };
 
@@ -518,7 +518,8 @@ ERRAND_COLD inline Coro<std::size_t> App::shutdown_all(detail::LoopRef of, std::
   loop.check();
   if (detail::this_thread().loop != &loop) throw InvalidState("shutdown_tasks is for a task of the App itself");
   auto* caller = &static_cast<detail::TaskBase&>(loop.current->root());
-  detail::Limit limit(loop, loop.deadline(std::max(timeout, std::chrono::nanoseconds(1))));
+  constexpr std::chrono::nanoseconds least(1);
+  detail::Limit limit(loop, loop.deadline(timeout < least ? least : timeout));
   bool in_time = true;
   while (in_time && detail::ask_all(loop, caller)) {
     in_time = co_await detail::Limited<detail::Drained>(limit, loop, caller);
@@ -585,11 +586,11 @@ ERRAND_COLD inline void App::begin(detail::TaskHandle main, RunOptions options, 
     detail::raise<InvalidState>(
         {"App '", name_, "' has a Reactor or a ManualClock, and so can run with one worker only"});
   }
-  if (options.handle_signals) interrupts_.emplace();
+  if (options.handle_signals) interrupts_ = detail::Owner(new detail::Interrupts);
   try {
     life_.begin(std::move(main), worker_ == 0, options.workers > 1 ? others : nullptr);
   } catch (...) {
-    interrupts_.reset();
+    interrupts_ = {};
     throw;
   }
   options_ = options;
@@ -687,7 +688,7 @@ ERRAND_COLD inline void App::finish() {
     }
     group_ = nullptr;
   }
-  interrupts_.reset();
+  interrupts_ = {};
   loop_->inbox->take_stop();
   if (error) std::rethrow_exception(error);
 }
@@ -702,9 +703,9 @@ class App::OtherWorkers final : public detail::OtherWorkers {
     group_ = std::make_shared<detail::WorkerGroup>();
     first_.group_ = group_;
     group_->add(first_.loop_->inbox);
-    std::vector<std::unique_ptr<App>> workers;
+    std::vector<detail::Owner<App>> workers;
     for (unsigned i = 1; i < options.workers; ++i) {
-      const auto& worker = workers.emplace_back(std::make_unique<App>(first_.name_, first_.config_));
+      const auto& worker = workers.emplace_back(detail::Owner(new App(first_.name_, first_.config_)));
       worker->worker_ = i;
       worker->options_ = options;
       worker->options_.workers = 1;
@@ -836,7 +837,7 @@ CallHandle App::call(Clock::time_point when, F&& f) {
     return handle;
   }
   try {
-    loop_->timers.arm(*callback, std::min(when, detail::never - std::chrono::nanoseconds(1)));
+    loop_->timers.arm(*callback, when < detail::never ? when : detail::never - std::chrono::nanoseconds(1));
   } catch (...) {
     callback->drop();
     throw;
@@ -877,11 +878,12 @@ std::future<typename detail::WorkTraits<Work&&>::Value> App::submit(Work&& work,
 template <class F>
 void App::add_signal(std::string_view event, F&& handler) {
   loop_->check_thread();
-  signals().add(event, std::make_unique<detail::HandlerOf<std::decay_t<F>>>(std::forward<F>(handler)));
+  signals().add(event,
+                detail::Owner<detail::Handler>(new detail::HandlerOf<std::decay_t<F>>(std::forward<F>(handler))));
 }
 
 inline detail::Signals& App::signals() {
-  if (!signals_) signals_.reset(new detail::Signals(*loop_));
+  if (!signals_) signals_ = detail::Owner<detail::SignalHub>(new detail::Signals(*loop_));
   return static_cast<detail::Signals&>(*signals_);
 }
 

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <algorithm>
 #include <chrono>
 #include <exception>
-#include <memory>
 #include <utility>
 #include <vector>
 
@@ -79,12 +77,13 @@ class Lifecycle {
  public:
   enum class Stage { idle, starting, running, stopping, ended };
 
-  Lifecycle(App& app, Loop& loop, const std::unique_ptr<SignalHub>& signals, Nanoseconds graceful_timeout) noexcept
+  Lifecycle(App& app, Loop& loop, const Owner<SignalHub>& signals, Nanoseconds graceful_timeout) noexcept
       : app_(app),
         signals_(signals),
         loop_(loop),
-        graceful_timeout_(
-            std::clamp<Nanoseconds>(graceful_timeout, Nanoseconds(1), std::chrono::hours(24 * 365 * 100))) {}
+        graceful_timeout_(graceful_timeout < least  ? least
+                          : graceful_timeout < most ? graceful_timeout
+                                                    : most) {}
 
   Listeners listeners;
 
@@ -163,6 +162,11 @@ class Lifecycle {
   bool is_stopping() const noexcept { return stop_ || loop_.inbox->is_stop_requested(); }
   Coro<> live();
   void open() noexcept;
+  /// That time, where it is still to come, else the next one.
+  Clock::time_point or_next(Clock::time_point time) const {
+    const Clock::time_point next = loop_.deadline(least);
+    return time < next ? next : time;
+  }
   /// Whether this worker calls the listeners of that phase now.
   bool is_due(Phase phase) const noexcept;
   Coro<> pass(Phase phase);
@@ -173,8 +177,11 @@ class Lifecycle {
   /// Destroys it where it stands, and reports that, and where.
   void end_and_report(TaskBase& task) noexcept;
 
+  static constexpr Nanoseconds least{1};
+  static constexpr Nanoseconds most = std::chrono::hours(24 * 365 * 100);
+
   App& app_;
-  const std::unique_ptr<SignalHub>& signals_;
+  const Owner<SignalHub>& signals_;
   Loop& loop_;
   OtherWorkers* others_ = nullptr;
   bool is_first_worker_ = true;
@@ -272,7 +279,7 @@ ERRAND_COLD inline Coro<> Lifecycle::pass(Phase phase) {
       begun_ = true;
       std::exception_ptr error = step(order, i, phase);
       if (listener_.state()) {
-        Limit limit(loop_, stops ? std::max(until, loop_.deadline(Nanoseconds(1))) : never);
+        Limit limit(loop_, stops ? or_next(until) : never);
         const bool in_time = co_await Limited<TaskEnd>(limit, listener_);
         if (in_time) {
           error = failure(stops ? expired_ : is_stopping());

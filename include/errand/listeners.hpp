@@ -59,7 +59,7 @@ ERRAND_COLD TaskHandle start_hidden(Loop& loop, Coro<T> coro, const char* name) 
   task->join(loop.hidden);
   TaskHandle handle(task);
   try {
-    task->details().name = name;
+    task->details().name = std::string(name);
   } catch (...) {
     task->end_standing();
     throw;
@@ -104,7 +104,7 @@ class StartTask final : public Listener {
     task_ = {};
     return {};
   }
-  WorkerCopy<Listener> copy() const override { return {nullptr, false}; }
+  WorkerCopy<Listener> copy() const override { return {{}, false}; }
   TaskBase* task() const noexcept { return task_.state(); }
 
  private:

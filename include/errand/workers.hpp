@@ -54,13 +54,13 @@ class WorkerGroup final : public Workers, public std::enable_shared_from_this<Wo
       ++running_;
     }
     try {
-      threads_.emplace_back([this, worker = std::move(worker)]() mutable {
+      threads_.push_back(std::thread([this, worker = std::move(worker)]() mutable {
         {
           F own(std::move(worker));
           own();
         }
         ended();
-      });
+      }));
     } catch (...) {
       ended();
       throw;

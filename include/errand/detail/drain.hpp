@@ -38,18 +38,18 @@ template <class Wait>
 class Limited final : public Wait {
  public:
   template <class... Args>
-  explicit Limited(Limit& limit, Args&&... args) : Wait(std::forward<Args>(args)...), limit_(limit) {}
+  ERRAND_COLD explicit Limited(Limit& limit, Args&&... args) : Wait(std::forward<Args>(args)...), limit_(limit) {}
   Limited(const Limited&) = delete;
-  ~Limited() { limit_.waiter_ = nullptr; }
+  ERRAND_COLD ~Limited() { limit_.waiter_ = nullptr; }
 
   template <class P>
-  void await_suspend(std::coroutine_handle<P> awaiting) {
+  ERRAND_COLD void await_suspend(std::coroutine_handle<P> awaiting) {
     this->chain_ = awaiting.promise().chain;
     limit_.waiter_ = this;
     limit_.has_ended_wait_ = limit_.is_over_;
     if (!limit_.is_over_) Wait::await_suspend(awaiting);
   }
-  bool await_resume() {
+  ERRAND_COLD bool await_resume() {
     const bool in_time =
         !limit_.has_ended_wait_ || !this->chain_->may_suspend();  // a request of the same turn is first
     Wait::await_resume();
@@ -98,10 +98,10 @@ class ThreadsEnded : public Waiter {
 
   bool await_ready() const noexcept { return loop_.thread_calls == 0; }
   template <class P>
-  void await_suspend(std::coroutine_handle<P> awaiting) {
+  ERRAND_COLD void await_suspend(std::coroutine_handle<P> awaiting) {
     suspend(awaiting.promise(), loop_.thread_waiters);
   }
-  void await_resume() { resumed(); }
+  ERRAND_COLD void await_resume() { resumed(); }
 
  private:
   Loop& loop_;

@@ -107,7 +107,7 @@ class Ages {
     for (std::size_t i = 0; i < size_; ++i) notes_[i] = notes_[2 * i + 1];
   }
 
-  const std::unique_ptr<Note[]> notes_{new Note[most]};
+  Note notes_[most];
   std::size_t size_ = 0;
 };
 

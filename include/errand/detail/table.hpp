@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -14,25 +13,24 @@ namespace errand::detail {
 
 /// How long, for people: "350 ms", "12.5 s", "3 h".
 ERRAND_COLD inline std::string describe(Nanoseconds duration) {
-  struct Unit {
-    std::int64_t length;
-    const char* name;
-    bool has_tenths;
-  };
-  constexpr std::int64_t second = 1'000'000'000;
-  constexpr Unit units[] = {
-      {3600 * second, " h", true}, {60 * second, " min", true}, {second, " s", true}, {second / 1000, " ms", false}};
-  const Unit* unit = units;
-  while (duration.count() < unit->length && unit->has_tenths) ++unit;
-  const auto tenths = static_cast<std::uint64_t>(std::max<std::int64_t>(duration.count(), 0) / (unit->length / 10));
-  const bool has_tenths = unit->has_tenths && tenths % 10 > 0;
-  return text({number(tenths / 10), has_tenths ? "." : "", has_tenths ? number(tenths % 10) : "", unit->name});
+  if (duration < Nanoseconds::zero()) duration = Nanoseconds::zero();
+  const auto milliseconds = static_cast<std::uint64_t>(duration.count() / 1'000'000);
+  if (milliseconds < 1000) return text({number(milliseconds), " ms"});
+  std::uint64_t tenths = milliseconds / 100;
+  const char* unit = " s";
+  for (const char* const larger : {" min", " h"}) {
+    if (tenths < 600) break;
+    tenths /= 60;
+    unit = larger;
+  }
+  return text({number(tenths / 10), tenths % 10 > 0 ? "." : "", tenths % 10 > 0 ? number(tenths % 10) : "", unit});
 }
 
 /// How many columns a text takes on a terminal: one for each character of UTF-8.
 ERRAND_COLD inline std::size_t width(std::string_view text) noexcept {
-  return static_cast<std::size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+  std::size_t columns = 0;
+  for (const char c : text) columns += (static_cast<unsigned char>(c) & 0xc0) != 0x80;
+  return columns;
 }
 
 /// Lines of text, in one string.
@@ -90,7 +88,8 @@ class Waits {
     lines.add(text({spaces.substr(0, indent), text(parts)}));
   }
   ERRAND_COLD void rest(std::size_t indent, std::size_t count) {
-    if (count > 0) line(indent, {"and ", count > counted ? "over " : "", number(std::min(count, counted)), " more"});
+    const bool is_over = count > counted;
+    if (count > 0) line(indent, {"and ", is_over ? "over " : "", number(is_over ? counted : count), " more"});
   }
   void add(const Chain& chain, std::size_t indent);
   void add_branches(Branches& branches, std::size_t indent);
@@ -188,7 +187,8 @@ ERRAND_COLD inline std::string table_of_tasks(Loop& loop, std::size_t most) {
   std::size_t widths[columns] = {};
   std::size_t column = 0;
   for (std::string_view left = cells.all(); !left.empty(); column = (column + 1) % columns) {
-    widths[column] = std::max(widths[column], width(Lines::take_first(left)));
+    const std::size_t needed = width(Lines::take_first(left));
+    if (widths[column] < needed) widths[column] = needed;
   }
   std::string table;
   for (std::string_view left = cells.all(); !left.empty(); column = (column + 1) % columns) {

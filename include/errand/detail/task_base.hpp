@@ -201,7 +201,9 @@ inline void TaskBase::ended_by_group() noexcept {
 
 /// That of the request which is to be thrown, and so of the first.
 ERRAND_COLD inline void TaskBase::note_reason(std::string_view reason) {
-  if ((identity.details() || !reason.empty()) && !is_asked_by_task()) details().request_reason = reason;
+  if ((identity.details() || !reason.empty()) && !is_asked_by_task()) {
+    details().request_reason = std::string(reason);
+  }
 }
 
 inline bool TaskBase::is_around_step() const noexcept {

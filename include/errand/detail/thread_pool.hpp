@@ -83,7 +83,7 @@ class ThreadPool {
       std::lock_guard lock(mutex_);
       if (idle_ <= queued_ && threads_.size() < most_) {
         try {
-          threads_.emplace_back([this] { serve(); });
+          threads_.push_back(std::thread([this] { serve(); }));
         } catch (...) {
           if (threads_.empty()) throw;
         }
