@@ -124,6 +124,7 @@ class App : private detail::Host {
   void run() { run_with({}, nullptr); }
   /// The same with options: several workers, SIGINT and SIGTERM, or until `stop` alone. Throws `InvalidState` for
   /// several workers with a Reactor or a ManualClock, and where another App handles signals already.
+  template <class Thread = std::thread>
   void run(RunOptions options);
   /// Runs until `main` ends; then cancels the rest, waits for it, and returns the result of `main`. Throws what `main`
   /// throws, and `TaskCancelled` where it ended cancelled because of `stop` or a signal.
@@ -247,6 +248,7 @@ class App : private detail::Host {
 
  private:
   class Inside;
+  template <class Thread>
   class OtherWorkers;
 
   static void drop_all(detail::Queue& calls) noexcept {
@@ -694,13 +696,16 @@ ERRAND_COLD inline void App::finish() {
 }
 
 /// The Apps that run on threads of their own, beside the first one.
+template <class Thread>
 class App::OtherWorkers final : public detail::OtherWorkers {
+  using Group = detail::WorkerGroup<Thread>;
+
  public:
   explicit OtherWorkers(App& first) noexcept : first_(first) {}
 
   void start() override {
     const RunOptions& options = first_.options_;
-    group_ = std::make_shared<detail::WorkerGroup>();
+    group_ = std::make_shared<Group>();
     first_.group_ = group_;
     group_->add(first_.loop_->inbox);
     std::vector<detail::Owner<App>> workers;
@@ -744,7 +749,7 @@ class App::OtherWorkers final : public detail::OtherWorkers {
   }
 
   /// On the worker's own thread.
-  static void run(App& worker, detail::WorkerGroup& group) {
+  static void run(App& worker, Group& group) {
     try {
       worker.run_with(worker.options_, nullptr);
     } catch (...) {
@@ -754,17 +759,18 @@ class App::OtherWorkers final : public detail::OtherWorkers {
   }
 
   App& first_;
-  std::shared_ptr<detail::WorkerGroup> group_;
+  std::shared_ptr<Group> group_;
 };
 
-ERRAND_COLD inline void App::run(RunOptions options) {
-  OtherWorkers others(*this);
+template <class Thread>
+ERRAND_COLD void App::run(RunOptions options) {
+  OtherWorkers<Thread> others(*this);
   run_with(options, &others);
 }
 
 template <class T>
 T App::run(Coro<T> main, RunOptions options) {
-  OtherWorkers others(*this);
+  OtherWorkers<std::thread> others(*this);
   return run_main(std::move(main), options, &others);
 }
 

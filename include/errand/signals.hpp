@@ -154,6 +154,7 @@ class Signals final : public SignalHub {
   }
   void wake(const EventName& name, const std::shared_ptr<const Signal>& signal);
   List& waiters(const std::string& key);
+  static Handlers handlers_of(const Event* one, const Event* other);
 
   Loop& loop_;
   Names names_;  // a pattern with `*` for the parameter
@@ -294,7 +295,7 @@ inline void Signals::clear() noexcept {
   for (bool any = true; any;) {
     any = false;
     for (Link* link = events_.begin(); link != events_.end(); link = link->next) {
-      const Handlers gone = std::exchange(at(*link).handlers, Handlers());
+      const Handlers gone = std::move(at(*link).handlers);  // which leaves none
       any |= !gone.empty();
     }
   }
@@ -343,15 +344,17 @@ inline Coro<> handle_signal(std::shared_ptr<const Signal> signal, std::shared_pt
   }
 }
 
-/// All of them, in the order in which they were added.
-inline Handlers merge(const Handlers& some, const Handlers& others) {
+/// Those of both events, in the order in which they were added.
+inline Handlers Signals::handlers_of(const Event* one, const Event* other) {
   Handlers all;
-  auto one = some.begin();
-  for (const Handling& other : others) {
-    for (; one != some.end() && one->order < other.order; ++one) all.push_back(*one);
-    all.push_back(other);
+  const std::size_t size = one ? one->handlers.size() : 0;
+  std::size_t i = 0;
+  const std::size_t other_size = other ? other->handlers.size() : 0;
+  std::size_t j = 0;
+  while (i < size || j < other_size) {
+    const bool is_next = j == other_size || (i < size && one->handlers[i].order < other->handlers[j].order);
+    all.push_back(is_next ? one->handlers[i++] : other->handlers[j++]);
   }
-  for (; one != some.end(); ++one) all.push_back(*one);
   return all;
 }
 
@@ -359,12 +362,11 @@ inline Task<> Signals::dispatch(std::string_view event, std::any payload) {
   const EventName name(event, EventName::Pattern::none);
   const auto signal = std::make_shared<const Signal>(Signal{std::string(event), {}, std::move(payload)});
   std::shared_ptr<const Signal> with_parameter;
-  Handlers handlers;
-  if (const Event* const exact = find(event)) handlers = exact->handlers;
-  if (const Event* const any = find(name.any()); any && !any->handlers.empty()) {
+  const Event* const any = find(name.any());
+  if (any && !any->handlers.empty()) {
     with_parameter = std::make_shared<const Signal>(Signal{signal->event, name.action(), signal->payload});
-    handlers = merge(handlers, any->handlers);
   }
+  Handlers handlers = handlers_of(find(event), any);
   TaskBase& task = make_task(loop_, handle_signal(signal, std::move(with_parameter), std::move(handlers)));
   Task<> handle{TaskHandle(task)};
   try {

@@ -13,18 +13,20 @@
 
 namespace errand::detail {
 
-/// The workers of one run: they are stopped together, and the first error of any of them is the run's.
-class WorkerGroup final : public Workers, public std::enable_shared_from_this<WorkerGroup> {
+/// The workers of one run: they are stopped together, and the first error of any of them is the run's. `Thread` is
+/// `std::thread`, as that of a ThreadPool.
+template <class Thread = std::thread>
+class WorkerGroup final : public Workers, public std::enable_shared_from_this<WorkerGroup<Thread>> {
  public:
   void add(const std::shared_ptr<Inbox>& inbox) {
     std::lock_guard lock(mutex_);
     inboxes_.push_back(inbox);
-    inbox->set_group(shared_from_this());
+    inbox->set_group(this->shared_from_this());
     if (stopped_) inbox->request_own_stop();
   }
 
   /// Any thread.
-  inline void stop() noexcept override {
+  void stop() noexcept override {
     std::lock_guard lock(mutex_);
     if (std::exchange(stopped_, true)) return;
     for (const auto& inbox : inboxes_) inbox->request_own_stop();
@@ -54,7 +56,7 @@ class WorkerGroup final : public Workers, public std::enable_shared_from_this<Wo
       ++running_;
     }
     try {
-      threads_.push_back(std::thread([this, worker = std::move(worker)]() mutable {
+      threads_.push_back(Thread([this, worker = std::move(worker)]() mutable {
         {
           F own(std::move(worker));
           own();
@@ -79,7 +81,7 @@ class WorkerGroup final : public Workers, public std::enable_shared_from_this<Wo
 
   void end() noexcept override {
     stop();
-    for (std::thread& thread : threads_) thread.join();
+    for (Thread& thread : threads_) thread.join();
     threads_.clear();
     std::lock_guard lock(mutex_);
     for (const auto& inbox : inboxes_) inbox->set_group(nullptr);
@@ -95,7 +97,7 @@ class WorkerGroup final : public Workers, public std::enable_shared_from_this<Wo
   std::mutex mutex_;
   std::recursive_mutex report_mutex_;
   std::vector<std::shared_ptr<Inbox>> inboxes_;
-  std::vector<std::thread> threads_;
+  std::vector<Thread> threads_;
   std::exception_ptr error_;
   std::size_t running_ = 0;
   bool is_awaited_ = false;

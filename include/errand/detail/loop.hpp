@@ -7,7 +7,6 @@
 #include <exception>
 #include <memory>
 #include <optional>
-#include <vector>
 
 #include <errand/clock.hpp>
 #include <errand/detail/compiler.hpp>
@@ -224,7 +223,6 @@ class Loop {
   List drains;          // who waits for the end of all tasks
   List thread_waiters;  // who waits for the end of all thread calls
   Timers timers;
-  Ages ages;
   Chain* current = nullptr;            // the chain that is running
   Destruction* destruction = nullptr;  // the innermost of those that are under way
   PutOff put_off{*this};
@@ -259,11 +257,9 @@ class Loop {
   }
   [[noreturn]] ERRAND_COLD static void app_is_gone() { throw InvalidState("the App that this belongs to has ended"); }
 
-  struct LateReport {
-    TaskBase* task;
-    std::exception_ptr error;
-  };
-  std::vector<LateReport> late_reports_;
+  struct LateReport;
+  LateReport* late_reports_ = nullptr;  // the first of them
+  LateReport** late_end_ = &late_reports_;
   Queue ready_;                // first in, first out
   Node* last_ = ready_.end();  // during a turn: what stands behind it waits for the next; the end, where it has run
   struct Nothing final : Call {
@@ -276,6 +272,9 @@ class Loop {
   const bool timed_;
   std::atomic<const ThreadState*> owner_ = nullptr;
   std::size_t references_ = 1;
+
+ public:
+  Ages ages;  // large, and so the last
 };
 
 /// A counted reference to a loop, whose App may be gone.

@@ -42,7 +42,7 @@ inline void Loop::turns() {
     }
   } while (!attention && !ready_.empty() && !others.pending());
   current = nullptr;
-  if (!late_reports_.empty()) [[unlikely]]
+  if (late_reports_) [[unlikely]]
     report_now();
 }
 
@@ -69,7 +69,7 @@ inline void Loop::resume(Chain& chain) noexcept {
     if (chain.state == Chain::State::ended) break;
   }
   chain.ended();
-  if (!late_reports_.empty()) [[unlikely]]
+  if (late_reports_) [[unlikely]]
     report_now();
 }
 
