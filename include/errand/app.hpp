@@ -464,9 +464,8 @@ ERRAND_NOINLINE inline detail::TaskBase* App::check_name(std::string_view name, 
 }
 
 ERRAND_NOINLINE inline void App::register_task(detail::TaskBase& task, std::string_view name, NameTaken taken) {
-  const detail::TaskHandle old(registry_.find(name));
   std::string own(name);
-  registry_.add(name, task);
+  const detail::TaskHandle old = registry_.add(name, task);
   if (!task.has_name() && task.details().registrations == 1) task.details().name = std::move(own);
   if (old.state() && taken == NameTaken::cancel) old.state()->cancel({});
 }
@@ -647,7 +646,7 @@ ERRAND_COLD inline void App::fail_for_deadlock() noexcept {
   life_.stop();
 }
 
-inline void App::make_turns() {
+ERRAND_COLD inline void App::make_turns() {
   using Stage = detail::Lifecycle::Stage;
   while (turn(false)) {
     if (loop_->has_work()) {

@@ -40,18 +40,20 @@ class Registry {
     return found ? static_cast<const Entry*>(found)->task : nullptr;
   }
 
-  /// Gives the task a name, which is taken from the task that has it. Throws `std::bad_alloc`; nothing is changed then.
-  ERRAND_NOINLINE void add(std::string_view name, TaskBase& task) {
+  /// Gives the task a name, which is taken from the task that has it, and gives that one. Throws `std::bad_alloc`;
+  /// nothing is changed then.
+  TaskHandle add(std::string_view name, TaskBase& task) {
     TaskDetails& details = task.details();
     Names::Entry* const found = names_.find(name);
-    TaskBase* const old = found ? leave(static_cast<Entry&>(*found)) : nullptr;
+    TaskHandle old(found ? leave(static_cast<Entry&>(*found)) : nullptr);
     Entry& entry = found ? static_cast<Entry&>(*found) : make(name);
     entry.task = &task;
     order_.push_back(static_cast<OrderLink&>(entry));
     if (task.done()) done_.push_back(static_cast<DoneLink&>(entry));
     details.names.push_back(static_cast<NameLink&>(entry));
     ++details.registrations;
-    if (old) old->unregistered();
+    if (old.state()) old.state()->unregistered();
+    return old;
   }
 
   /// A registered task has ended: its names are to go with the next `purge`, or at once.

@@ -123,7 +123,7 @@ class Inbox {
 
   /// Sleeps until something is posted, until a notice, or until then. With a reactor the deadline is one of the App's
   /// clock, without one it is the steady clock's.
-  ERRAND_NOINLINE void sleep(std::optional<Clock::time_point> until) {
+  ERRAND_COLD void sleep(std::optional<Clock::time_point> until) {
     if (reactor_) {
       reactor_->wait(until);
       std::lock_guard lock(mutex_);

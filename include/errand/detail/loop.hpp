@@ -101,7 +101,7 @@ class Ages {
   };
 
   /// The older, the coarser: every other note goes.
-  void thin_out() noexcept {
+  ERRAND_COLD void thin_out() noexcept {
     size_ = most / 2;
     for (std::size_t i = 0; i < size_; ++i) notes_[i] = notes_[2 * i + 1];
   }
@@ -325,7 +325,7 @@ inline bool Loop::jump() {
   return true;
 }
 
-inline void Loop::wait(Nanoseconds limit) {
+ERRAND_COLD inline void Loop::wait(Nanoseconds limit) {
   if (jump()) return;
   ages.note(last_id, now());
   std::optional<Clock::time_point> until;

@@ -33,7 +33,7 @@ class Names {
   std::size_t size() const noexcept { return size_; }
 
   /// Null where there is none.
-  ERRAND_NOINLINE Entry* find(std::string_view name) const noexcept {
+  Entry* find(std::string_view name) const noexcept {
     if (size_ == 0) return nullptr;
     const std::size_t hash = std::hash<std::string_view>()(name);
     Entry* entry = buckets_[hash & (buckets_.size() - 1)];
