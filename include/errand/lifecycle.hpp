@@ -296,13 +296,15 @@ ERRAND_COLD inline Coro<> Lifecycle::pass(Phase phase) {
     }
   }
   if (!stops) co_return;
-  Limit limit(loop_, loop_.deadline(graceful_timeout_));
   bool ended = true;
-  while (ended && ask_all(loop_, nullptr)) ended = co_await Limited<Drained>(limit, loop_, nullptr);
+  {
+    Limit limit(loop_, loop_.deadline(graceful_timeout_));
+    while (ended && ask_all(loop_, nullptr)) ended = co_await Limited<Drained>(limit, loop_, nullptr);
+  }
   if (!ended) {
     abort_tasks(true);  // those that tell of it are still to run
-    Limit another(loop_, loop_.deadline(graceful_timeout_));
-    ended = co_await Limited<Drained>(another, loop_, nullptr);
+    Limit limit(loop_, loop_.deadline(graceful_timeout_));
+    ended = co_await Limited<Drained>(limit, loop_, nullptr);
     if (!ended) abort_tasks(false);
   }
   if (!expired_) co_await ThreadsEnded(loop_);
