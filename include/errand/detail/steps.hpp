@@ -48,7 +48,7 @@ ERRAND_NOINLINE inline void Loop::check_drains() noexcept {
 }
 
 struct Loop::LateReport {
-  LateReport(TaskBase& its_task, const std::exception_ptr& its_error) noexcept : task(its_task), error(its_error) {}
+  LateReport(TaskBase& its_task, std::exception_ptr its_error) noexcept : task(its_task), error(std::move(its_error)) {}
   TaskBase& task;
   const std::exception_ptr error;
   LateReport* next = nullptr;

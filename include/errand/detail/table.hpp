@@ -188,7 +188,7 @@ ERRAND_COLD inline std::string table_of_tasks(Loop& loop, std::size_t most) {
   std::size_t column = 0;
   for (std::string_view left = cells.all(); !left.empty(); column = (column + 1) % columns) {
     const std::size_t needed = width(Lines::take_first(left));
-    if (widths[column] < needed) widths[column] = needed;
+    widths[column] = widths[column] > needed ? widths[column] : needed;
   }
   std::string table;
   for (std::string_view left = cells.all(); !left.empty(); column = (column + 1) % columns) {
