@@ -14,6 +14,7 @@
 #include <ostream>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -124,6 +125,8 @@ class App : private detail::Host {
   void run() { run_with({}, nullptr); }
   /// The same with options: several workers, SIGINT and SIGTERM, or until `stop` alone. Throws `InvalidState` for
   /// several workers with a Reactor or a ManualClock, and where another App handles signals already.
+  ///
+  /// `Thread` is for the library, and `std::thread`: only a program that calls this compiles what starts threads.
   template <class Thread = std::thread>
   void run(RunOptions options);
   /// Runs until `main` ends; then cancels the rest, waits for it, and returns the result of `main`. Throws what `main`
