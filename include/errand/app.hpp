@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <algorithm>
 #include <any>
 #include <chrono>
 #include <cstddef>
@@ -15,6 +14,7 @@
 #include <ostream>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -24,6 +24,7 @@
 #include <errand/context.hpp>
 #include <errand/create_task.hpp>
 #include <errand/detail/interrupts.hpp>
+#include <errand/detail/owner.hpp>
 #include <errand/detail/submission.hpp>
 #include <errand/detail/table.hpp>
 #include <errand/keep_alive.hpp>
@@ -253,6 +254,7 @@ class App : private detail::Host {
 
  private:
   class Inside;
+  template <class Thread>
   class OtherWorkers;
 
   static void drop_all(detail::Queue& calls) noexcept {
@@ -285,9 +287,11 @@ class App : private detail::Host {
   void run_with(RunOptions options, detail::OtherWorkers* others);
   template <class T>
   T run_main(Coro<T> main, RunOptions options, detail::OtherWorkers* others);
+  void run_until(const detail::TaskHandle& main, RunOptions options, detail::OtherWorkers* others);
   void begin(detail::TaskHandle main, RunOptions options, detail::OtherWorkers* others);
   void drive();
   void make_turns();
+  void fail_for_deadlock() noexcept;
   /// One turn. False once the run is over.
   bool turn(bool is_polled);
   void finish();
@@ -300,14 +304,14 @@ class App : private detail::Host {
   detail::Loop* const loop_;
   Context ctx_;
   detail::Registry registry_;
-  std::unique_ptr<detail::SignalHub> signals_;  // from the first use on
+  detail::Owner<detail::SignalHub> signals_;  // from the first use on
   detail::Lifecycle life_;
   RunOptions options_;
   bool has_run_ = false;
   bool stop_after_turn_ = false;  // stop() came before the first run
   unsigned worker_ = 0;
-  std::shared_ptr<detail::WorkerGroup> group_;  // where there are several workers
-  std::optional<detail::Interrupts> interrupts_;
+  std::shared_ptr<detail::Workers> group_;  // where there are several workers
+  detail::Owner<detail::Interrupts> interrupts_;
   int interrupts_seen_ = 0;
 };
 
@@ -439,7 +443,7 @@ ERRAND_NOINLINE TaskOf<Work&&> App::add_specially(Work&& work, std::string_view 
 }
 
 /// Registers a new task, and starts it or keeps it for the start.
-inline void App::introduce(detail::TaskBase& task, std::string_view name, NameTaken taken) {
+ERRAND_NOINLINE inline void App::introduce(detail::TaskBase& task, std::string_view name, NameTaken taken) {
   const bool before_start = !loop_->open && !loop_->closing;
   try {
     if (before_start) {
@@ -453,7 +457,8 @@ inline void App::introduce(detail::TaskBase& task, std::string_view name, NameTa
   if (!before_start) detail::start_task(task);
 }
 
-inline detail::TaskBase* App::check_name(std::string_view name, NameTaken taken, const detail::TaskBase* wanted) const {
+ERRAND_NOINLINE inline detail::TaskBase* App::check_name(std::string_view name, NameTaken taken,
+                                                         const detail::TaskBase* wanted) const {
   detail::TaskBase* old = registry_.find(name);
   if (!old || old->done()) return nullptr;
   if (taken == NameTaken::keep || old == wanted) return old;
@@ -461,10 +466,9 @@ inline detail::TaskBase* App::check_name(std::string_view name, NameTaken taken,
   return nullptr;
 }
 
-inline void App::register_task(detail::TaskBase& task, std::string_view name, NameTaken taken) {
-  const detail::TaskHandle old(registry_.find(name));
+ERRAND_NOINLINE inline void App::register_task(detail::TaskBase& task, std::string_view name, NameTaken taken) {
   std::string own(name);
-  registry_.add(name, task);
+  const detail::TaskHandle old = registry_.add(name, task);
   if (!task.has_name() && task.details().registrations == 1) task.details().name = std::move(own);
   if (old.state() && taken == NameTaken::cancel) old.state()->cancel({});
 }
@@ -518,7 +522,12 @@ ERRAND_COLD inline Coro<std::size_t> App::shutdown_all(detail::LoopRef of, std::
   loop.check();
   if (detail::this_thread().loop != &loop) throw InvalidState("shutdown_tasks is for a task of the App itself");
   auto* caller = &static_cast<detail::TaskBase&>(loop.current->root());
-  co_await detail::drain(loop, caller, loop.deadline(std::max(timeout, std::chrono::nanoseconds(1))));
+  constexpr std::chrono::nanoseconds least(1);
+  detail::Limit limit(loop, loop.deadline(timeout < least ? least : timeout));
+  bool in_time = true;
+  while (in_time && detail::ask_all(loop, caller)) {
+    in_time = co_await detail::Limited<detail::Drained>(limit, loop, caller);
+  }
   std::size_t left = 0;
   for (detail::Link* link = loop.pending.begin(); link != loop.pending.end(); link = link->next) {
     left += &detail::task_of(*link) != caller;
@@ -539,6 +548,14 @@ ERRAND_COLD T App::run_main(Coro<T> main, RunOptions options, detail::OtherWorke
   Inside::check(*this);
   const Inside inside(*this);
   Task<T> task{detail::TaskHandle(detail::make_task(*loop_, std::move(main)))};
+  run_until(task.handle(), options, others);
+  return std::move(task).result();
+}
+
+/// Runs until this task ends, and throws what else fails.
+ERRAND_COLD inline void App::run_until(const detail::TaskHandle& main, RunOptions options,
+                                       detail::OtherWorkers* others) {
+  detail::TaskBase& task = *main.state();
   struct Ended final : detail::Observer {
     explicit Ended(App& its_app) : app(its_app) {}
     /// What has not started when main ends does not start.
@@ -551,21 +568,19 @@ ERRAND_COLD T App::run_main(Coro<T> main, RunOptions options, detail::OtherWorke
     }
     App& app;
   } ended(*this);
-  task.handle().state()->awaiters.push_back(ended);
+  task.awaiters.push_back(ended);
   std::exception_ptr error;
   try {
-    begin(task.handle(), options, others);
+    begin(main, options, others);
     drive();
     finish();
   } catch (...) {
     error = std::current_exception();
-    if (!task.done()) task.handle().state()->end_standing();
+    task.end_standing();
   }
-  if (error) {
-    if (task.status() == TaskStatus::succeeded || task.status() == TaskStatus::cancelled) std::rethrow_exception(error);
-    report(nullptr, error);
-  }
-  return std::move(task).result();
+  if (!error) return;
+  if (task.status == TaskStatus::succeeded || task.status == TaskStatus::cancelled) std::rethrow_exception(error);
+  report(nullptr, error);
 }
 
 ERRAND_COLD inline void App::begin(detail::TaskHandle main, RunOptions options, detail::OtherWorkers* others) {
@@ -575,11 +590,11 @@ ERRAND_COLD inline void App::begin(detail::TaskHandle main, RunOptions options, 
     detail::raise<InvalidState>(
         {"App '", name_, "' has a Reactor or a ManualClock, and so can run with one worker only"});
   }
-  if (options.handle_signals) interrupts_.emplace();
+  if (options.handle_signals) interrupts_ = detail::Owner(new detail::Interrupts);
   try {
     life_.begin(std::move(main), worker_ == 0, options.workers > 1 ? others : nullptr);
   } catch (...) {
-    interrupts_.reset();
+    interrupts_ = {};
     throw;
   }
   options_ = options;
@@ -628,7 +643,16 @@ ERRAND_COLD inline void App::drive() {
   }
 }
 
-inline void App::make_turns() {
+ERRAND_COLD inline void App::fail_for_deadlock() noexcept {
+  try {
+    detail::raise<Deadlock>({"nothing can wake these tasks:\n", table(50)});
+  } catch (...) {  // that, or no memory
+    life_.fail(std::current_exception());
+  }
+  life_.stop();
+}
+
+ERRAND_COLD inline void App::make_turns() {
   using Stage = detail::Lifecycle::Stage;
   while (turn(false)) {
     if (loop_->has_work()) {
@@ -642,8 +666,7 @@ inline void App::make_turns() {
       if (life_.is_limited()) {
         life_.expire();
       } else {
-        life_.fail(std::make_exception_ptr(Deadlock(detail::text({"nothing can wake these tasks:\n", table(50)}))));
-        life_.stop();
+        fail_for_deadlock();
       }
       continue;
     }
@@ -672,41 +695,44 @@ ERRAND_COLD inline void App::finish() {
     }
     group_ = nullptr;
   }
-  interrupts_.reset();
+  interrupts_ = {};
   loop_->inbox->take_stop();
   if (error) std::rethrow_exception(error);
 }
 
 /// The Apps that run on threads of their own, beside the first one.
+template <class Thread>
 class App::OtherWorkers final : public detail::OtherWorkers {
+  using Group = detail::WorkerGroup<Thread>;
+
  public:
   explicit OtherWorkers(App& first) noexcept : first_(first) {}
 
   void start() override {
     const RunOptions& options = first_.options_;
-    const auto group = std::make_shared<detail::WorkerGroup>();
-    first_.group_ = group;
-    group->add(first_.loop_->inbox);
-    std::vector<std::unique_ptr<App>> workers;
+    group_ = std::make_shared<Group>();
+    first_.group_ = group_;
+    group_->add(first_.loop_->inbox);
+    std::vector<detail::Owner<App>> workers;
     for (unsigned i = 1; i < options.workers; ++i) {
-      const auto& worker = workers.emplace_back(std::make_unique<App>(first_.name_, first_.config_));
+      const auto& worker = workers.emplace_back(detail::Owner(new App(first_.name_, first_.config_)));
       worker->worker_ = i;
       worker->options_ = options;
       worker->options_.workers = 1;
       worker->options_.handle_signals = false;
-      worker->group_ = group;
+      worker->group_ = group_;
       copy_to(*worker);
     }
-    for (const auto& worker : workers) group->add(worker->loop_->inbox);
+    for (const auto& worker : workers) group_->add(worker->loop_->inbox);
     while (!workers.empty()) {
-      group->start([worker = std::move(workers.back())] { run(*worker); });
+      group_->start([worker = std::move(workers.back()), group = group_.get()] { run(*worker, *group); });
       workers.pop_back();
     }
   }
 
   Coro<> ended() override {
-    if (!first_.group_) co_return;
-    const auto ended = first_.group_->all_ended();
+    if (!group_) co_return;
+    const auto ended = group_->all_ended();
     co_await ended;
   }
 
@@ -728,26 +754,27 @@ class App::OtherWorkers final : public detail::OtherWorkers {
   }
 
   /// On the worker's own thread.
-  static void run(App& worker) {
+  static void run(App& worker, Group& group) {
     try {
       worker.run_with(worker.options_, nullptr);
     } catch (...) {
       const std::exception_ptr error = std::current_exception();
-      if (!worker.group_->fail(error)) worker.report(nullptr, error);
+      if (!group.fail(error)) worker.report(nullptr, error);
     }
   }
 
   App& first_;
+  std::shared_ptr<Group> group_;
 };
 
 ERRAND_COLD inline void App::run(RunOptions options) {
-  OtherWorkers others(*this);
+  OtherWorkers<std::thread> others(*this);
   run_with(options, &others);
 }
 
 template <class T>
 T App::run(Coro<T> main, RunOptions options) {
-  OtherWorkers others(*this);
+  OtherWorkers<std::thread> others(*this);
   return run_main(std::move(main), options, &others);
 }
 
@@ -820,7 +847,7 @@ CallHandle App::call(Clock::time_point when, F&& f) {
     return handle;
   }
   try {
-    loop_->timers.arm(*callback, std::min(when, detail::never - std::chrono::nanoseconds(1)));
+    loop_->timers.arm(*callback, when < detail::never ? when : detail::never - std::chrono::nanoseconds(1));
   } catch (...) {
     callback->drop();
     throw;
@@ -861,11 +888,12 @@ std::future<typename detail::WorkTraits<Work&&>::Value> App::submit(Work&& work,
 template <class F>
 void App::add_signal(std::string_view event, F&& handler) {
   loop_->check_thread();
-  signals().add(event, std::make_unique<detail::HandlerOf<std::decay_t<F>>>(std::forward<F>(handler)));
+  signals().add(event,
+                detail::Owner<detail::Handler>(new detail::HandlerOf<std::decay_t<F>>(std::forward<F>(handler))));
 }
 
 inline detail::Signals& App::signals() {
-  if (!signals_) signals_.reset(new detail::Signals(*loop_));
+  if (!signals_) signals_ = detail::Owner<detail::SignalHub>(new detail::Signals(*loop_));
   return static_cast<detail::Signals&>(*signals_);
 }
 
@@ -886,7 +914,7 @@ ERRAND_COLD inline void App::report(detail::TaskBase* task, std::exception_ptr e
 }
 
 ERRAND_COLD inline void App::tell(const TaskFailure& failure) noexcept {
-  const detail::WorkerGroup::Reporting alone(group_.get());
+  const detail::Reporting alone(group_.get());
   const auto say = [&failure](std::string_view before, std::string_view after) {  // also without memory
     std::cerr << before << failure.name() << after << failure.what() << '\n';
   };
@@ -903,7 +931,7 @@ ERRAND_COLD inline void App::slow_step(detail::TaskBase* task, std::chrono::nano
   try {
     const SlowStep step(task ? task->name() : "callback", took,
                         file ? detail::text({file, ":", detail::number(line)}) : std::string());
-    const detail::WorkerGroup::Reporting alone(group_.get());
+    const detail::Reporting alone(group_.get());
     if (config_.on_slow_step) {
       config_.on_slow_step(step);
     } else {

@@ -15,17 +15,7 @@ class TaskFailure {
  public:
   /// For the library.
   ERRAND_COLD TaskFailure(std::string name, std::exception_ptr exception, Task<> task)
-      : name_(std::move(name)), exception_(std::move(exception)), task_(std::move(task)) {
-    try {
-      std::rethrow_exception(exception_);
-    } catch (const std::exception& error) {
-      what_ = error.what();
-    } catch (const Cancelled& cancelled) {
-      what_ = detail::text({"cancelled: ", cancelled.reason()});
-    } catch (...) {
-      what_ = "an exception that is no std::exception";
-    }
-  }
+      : name_(std::move(name)), what_(what_of(exception)), exception_(std::move(exception)), task_(std::move(task)) {}
 
   /// The name of the task; "callback" for one that the loop called outside any task.
   const std::string& name() const noexcept { return name_; }
@@ -37,6 +27,18 @@ class TaskFailure {
   const Task<>& task() const noexcept { return task_; }
 
  private:
+  ERRAND_COLD static std::string what_of(const std::exception_ptr& exception) {
+    try {
+      std::rethrow_exception(exception);
+    } catch (const std::exception& error) {
+      return error.what();
+    } catch (const Cancelled& cancelled) {
+      return detail::text({"cancelled: ", cancelled.reason()});
+    } catch (...) {
+      return "an exception that is no std::exception";
+    }
+  }
+
   std::string name_;
   std::string what_;
   std::exception_ptr exception_;
@@ -47,7 +49,7 @@ class TaskFailure {
 class SlowStep {
  public:
   /// For the library.
-  SlowStep(std::string name, std::chrono::nanoseconds duration, std::string place)
+  ERRAND_COLD SlowStep(std::string name, std::chrono::nanoseconds duration, std::string place)
       : name_(std::move(name)), duration_(duration), place_(std::move(place)) {}
 
   /// The name of the task; "callback" for one that the loop called outside any task.

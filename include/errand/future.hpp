@@ -11,6 +11,7 @@
 #include <utility>
 
 #include <errand/coro.hpp>
+#include <errand/detail/owner.hpp>
 #include <errand/detail/remote.hpp>
 
 namespace errand {
@@ -280,7 +281,7 @@ class SharedWait : public PlainWait {
   bool await_suspend(std::coroutine_handle<P> awaiting) {
     if (notice_) throw_reuse();
     PromiseBase& promise = awaiting.promise();
-    auto notice = std::make_unique<SharedNotice>();
+    Owner notice(new SharedNotice);
     if (!promise.chain->may_suspend()) return suspend(promise);
     notice->bind(*promise.chain->loop);
     if (!state_->add(*notice)) return false;  // it was set meanwhile

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <algorithm>
 #include <chrono>
 #include <exception>
-#include <memory>
 #include <utility>
 #include <vector>
 
@@ -27,6 +25,13 @@ struct RunOptions {
 
 namespace detail {
 
+/// The event that is dispatched at the end of a phase; null where there is none.
+inline const char* signal_of(Phase phase) noexcept {
+  constexpr const char* signals[] = {
+      nullptr, "server.init.before", "server.init.after", "server.shutdown.before", "server.shutdown.after", nullptr};
+  return signals[static_cast<unsigned>(phase)];
+}
+
 /// The other workers of a run that has several.
 struct OtherWorkers {
   /// Throws where that cannot be done.
@@ -37,17 +42,48 @@ struct OtherWorkers {
   ~OtherWorkers() = default;
 };
 
+/// The workers of one run, for each of them. There are none where a run has one worker, and no code for them in a
+/// program that never has more.
+struct Workers : StopGroup {
+  /// The first error of any of them.
+  virtual std::exception_ptr error() noexcept = 0;
+  /// The run is over, for worker 0: waits for the others, and nobody stops together any more.
+  virtual void end() noexcept = 0;
+  /// Only one of them reports at a time.
+  virtual void begin_report() = 0;
+  virtual void end_report() noexcept = 0;
+
+ protected:
+  ~Workers() = default;
+};
+
+/// One of them reports; the others wait. Null where there is only one.
+class Reporting {
+ public:
+  explicit Reporting(Workers* workers) : workers_(workers) {
+    if (workers_) workers_->begin_report();
+  }
+  ~Reporting() {
+    if (workers_) workers_->end_report();
+  }
+  Reporting(const Reporting&) = delete;
+
+ private:
+  Workers* const workers_;
+};
+
 /// One run of an App, from the first listener to the last: a coroutine, driven by `run` or by `poll`.
 class Lifecycle {
  public:
   enum class Stage { idle, starting, running, stopping, ended };
 
-  Lifecycle(App& app, Loop& loop, const std::unique_ptr<SignalHub>& signals, Nanoseconds graceful_timeout) noexcept
+  Lifecycle(App& app, Loop& loop, const Owner<SignalHub>& signals, Nanoseconds graceful_timeout) noexcept
       : app_(app),
         signals_(signals),
         loop_(loop),
-        graceful_timeout_(
-            std::clamp<Nanoseconds>(graceful_timeout, Nanoseconds(1), std::chrono::hours(24 * 365 * 100))) {}
+        graceful_timeout_(graceful_timeout < least  ? least
+                          : graceful_timeout < most ? graceful_timeout
+                                                    : most) {}
 
   Listeners listeners;
 
@@ -139,18 +175,27 @@ class Lifecycle {
 
  private:
   Coro<> live();
-  std::exception_ptr step(const std::vector<Listener*>& order, std::size_t i, Phase phase, const char* signal);
+  void open() noexcept;
+  /// That time, where it is still to come, else the next one.
+  Clock::time_point or_next(Clock::time_point time) const {
+    const Clock::time_point next = loop_.deadline(least);
+    return time < next ? next : time;
+  }
+  /// Whether this worker calls the listeners of that phase now.
+  bool is_due(Phase phase) const noexcept;
+  Coro<> pass(Phase phase);
+  std::exception_ptr step(const std::vector<Listener*>& order, std::size_t i, Phase phase);
   std::exception_ptr end_of_wait(bool has_ended, bool was_asked);
-  Coro<bool> start(Phase phase, const char* signal);
-  Coro<> stop(Phase phase, const char* signal);
-  Coro<> end_tasks();
   /// Destroys the tasks that are left where they stand.
   void abort_tasks(bool report) noexcept;
   /// Destroys it where it stands, and reports that, and where.
   void end_and_report(TaskBase& task) noexcept;
 
+  static constexpr Nanoseconds least{1};
+  static constexpr Nanoseconds most = std::chrono::hours(24 * 365 * 100);
+
   App& app_;
-  const std::unique_ptr<SignalHub>& signals_;
+  const Owner<SignalHub>& signals_;
   Loop& loop_;
   OtherWorkers* others_ = nullptr;
   bool is_first_worker_ = true;
@@ -169,50 +214,49 @@ class Lifecycle {
 
 // Implementation
 
+/// What comes before and after the phases, and between them.
 ERRAND_COLD inline Coro<> Lifecycle::live() {
-  bool started = !is_stopping();
-  if (is_first_worker_) started = co_await start(Phase::main_process_start, nullptr);
-  if (started && others_) {
-    try {
-      others_->start();
-    } catch (...) {
-      fail(std::current_exception());
-      started = false;
-      loop_.inbox->request_stop();  // of those that were started
+  for (unsigned number = 0; number < phases; ++number) {
+    const auto phase = static_cast<Phase>(number);
+    if (phase == Phase::before_server_start && !is_stopping()) open();
+    if (phase == Phase::before_server_stop) {
+      if (!is_stopping()) {
+        if (main_.state() && !main_.state()->done()) loop_.make_ready(static_cast<Chain&>(*main_.state()));
+        stage_ = Stage::running;
+        co_await proceed_.wait();
+      } else if (loop_.open) {
+        loop_.inbox->request_stop();  // of the other workers too
+      }
+      stage_ = Stage::stopping;
     }
-  }
-  if (started) {
-    loop_.open = true;
-    begun_ = false;
-    started = co_await start(Phase::before_server_start, "server.init.before");
-    listeners.drop_spent_tasks();
-    if (started) started = co_await start(Phase::after_server_start, "server.init.after");
-    if (started) {
-      if (main_.state() && !main_.state()->done()) loop_.make_ready(static_cast<Chain&>(*main_.state()));
-      stage_ = Stage::running;
-      co_await proceed_.wait();
-    } else {
-      loop_.inbox->request_stop();  // of the other workers too
-    }
-    stage_ = Stage::stopping;
-    if (begun_) co_await stop(Phase::before_server_stop, "server.shutdown.before");
-    co_await end_tasks();
-    if (begun_) co_await stop(Phase::after_server_stop, "server.shutdown.after");
-  }
-  stage_ = Stage::stopping;
-  co_await end_tasks();
-  if (is_first_worker_) {
-    if (others_) co_await others_->ended();
-    co_await stop(Phase::main_process_stop, nullptr);
-    co_await end_tasks();
+    if (phase == Phase::main_process_stop && others_) co_await others_->ended();
+    co_await pass(phase);
+    if (phase == Phase::before_server_start) listeners.drop_spent_tasks();
   }
   stage_ = Stage::ended;
 }
 
+/// Everything begins here: the other workers, and then what this one does.
+ERRAND_COLD inline void Lifecycle::open() noexcept {
+  try {
+    if (others_) others_->start();
+    loop_.open = true;
+    begun_ = false;
+  } catch (...) {
+    fail(std::current_exception());
+    loop_.inbox->request_stop();  // of those that were started
+  }
+}
+
+ERRAND_COLD inline bool Lifecycle::is_due(Phase phase) const noexcept {
+  if (phase == Phase::main_process_start || phase == Phase::main_process_stop) return is_first_worker_;
+  return loop_.open && (begun_ || !is_of_stop(phase));
+}
+
 /// What a phase does, step by step: its listeners, then its signal where somebody listens to it. `listener_` is the
 /// task to be awaited, if any. Gives what it threw.
-ERRAND_COLD inline std::exception_ptr Lifecycle::step(const std::vector<Listener*>& order, std::size_t i, Phase phase,
-                                                      const char* signal) {
+ERRAND_COLD inline std::exception_ptr Lifecycle::step(const std::vector<Listener*>& order, std::size_t i, Phase phase) {
+  const char* const signal = signal_of(phase);
   try {
     if (i < order.size()) {
       struct OutsideTasks {  // a plain listener is no task
@@ -242,45 +286,37 @@ ERRAND_COLD inline std::exception_ptr Lifecycle::end_of_wait(bool has_ended, boo
   }
   const TaskStatus status = listener_.state()->status;
   if (status == TaskStatus::succeeded || (status == TaskStatus::cancelled && was_asked)) return nullptr;
-  return Task<>(listener_).exception();
+  return listener_.state()->failure();
 }
 
-/// False where a listener failed, or the stop came.
-ERRAND_COLD inline Coro<bool> Lifecycle::start(Phase phase, const char* signal) {
-  const std::vector<Listener*> order = listeners.in_order(phase);
-  for (std::size_t i = 0; i <= order.size() && !is_stopping(); ++i) {
-    begun_ = true;
-    std::exception_ptr error = step(order, i, phase, signal);
-    if (listener_.state()) {
-      const bool has_ended = co_await Limited<TaskEnd>(limit_, listener_);
-      error = end_of_wait(has_ended, is_stopping());
+/// Each listener is awaited before the next. A start ends with the first that fails, and when the stop comes; a phase
+/// of the stop goes through all of them, and then ends all tasks.
+ERRAND_COLD inline Coro<> Lifecycle::pass(Phase phase) {
+  const bool stops = is_of_stop(phase);
+  if (is_due(phase)) {
+    const Clock::time_point until = stops ? loop_.deadline(graceful_timeout_) : never;
+    const std::vector<Listener*> order = listeners.in_order(phase);
+    for (std::size_t i = 0; i <= order.size() && (stops || !is_stopping()); ++i) {
+      begun_ = true;
+      std::exception_ptr error = step(order, i, phase);
+      if (listener_.state()) {
+        if (stops) limit_.set(loop_, or_next(until));
+        const bool has_ended = co_await Limited<TaskEnd>(limit_, listener_);
+        error = end_of_wait(has_ended, stops ? expired_ : is_stopping());
+      }
+      if (error) {
+        fail(std::move(error));
+        stop_ |= !stops;
+      }
+      listener_ = {};
     }
-    if (error) {
-      fail(std::move(error));
-      stop_ = true;
-    }
-    listener_ = {};
   }
-  co_return !is_stopping();
-}
-
-ERRAND_COLD inline Coro<> Lifecycle::stop(Phase phase, const char* signal) {
-  const Clock::time_point until = loop_.deadline(graceful_timeout_);
-  const std::vector<Listener*> order = listeners.in_order(phase);
-  for (std::size_t i = 0; i <= order.size(); ++i) {
-    std::exception_ptr error = step(order, i, phase, signal);
-    if (listener_.state()) {
-      limit_.set(loop_, std::max(until, loop_.deadline(Nanoseconds(1))));
-      const bool has_ended = co_await Limited<TaskEnd>(limit_, listener_);
-      error = end_of_wait(has_ended, expired_);
-    }
-    if (error) fail(std::move(error));
-    listener_ = {};
+  if (!stops) co_return;
+  bool ended = true;
+  {
+    Limit limit(loop_, loop_.deadline(graceful_timeout_));
+    while (ended && ask_all(loop_, nullptr)) ended = co_await Limited<Drained>(limit, loop_, nullptr);
   }
-}
-
-ERRAND_COLD inline Coro<> Lifecycle::end_tasks() {
-  bool ended = co_await drain(loop_, nullptr, loop_.deadline(graceful_timeout_));
   if (!ended) {
     abort_tasks(true);  // those that tell of it are still to run
     Limit limit(loop_, loop_.deadline(graceful_timeout_));
@@ -309,8 +345,8 @@ ERRAND_COLD inline void Lifecycle::end_and_report(TaskBase& task) noexcept {
   std::exception_ptr error;
   try {
     const char* const what = "' was still standing at the end of the graceful timeout: ";
-    error = std::make_exception_ptr(TimeoutError(text({"task '", task.name(), what, line_of_task(task)})));
-  } catch (...) {  // no memory
+    raise<TimeoutError>({"task '", task.name(), what, line_of_task(task)});
+  } catch (...) {  // that, or no memory
     error = std::current_exception();
   }
   task.end_standing();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <algorithm>
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
@@ -27,11 +27,15 @@ enum class Phase {
 
 namespace detail {
 
+inline constexpr unsigned phases = 6;
+
 inline const char* name_of(Phase phase) noexcept {
   constexpr const char* names[] = {"main_process_start", "before_server_start", "after_server_start",
                                    "before_server_stop", "after_server_stop",   "main_process_stop"};
   return names[static_cast<unsigned>(phase)];
 }
+
+inline bool is_of_stop(Phase phase) noexcept { return phase >= Phase::before_server_stop; }
 
 /// Work that a phase calls.
 class Listener : public Link {
@@ -55,7 +59,7 @@ ERRAND_COLD TaskHandle start_hidden(Loop& loop, Coro<T> coro, const char* name) 
   task->join(loop.hidden);
   TaskHandle handle(task);
   try {
-    task->details().name = name;
+    task->details().name = std::string(name);
   } catch (...) {
     task->end_standing();
     throw;
@@ -100,7 +104,7 @@ class StartTask final : public Listener {
     task_ = {};
     return {};
   }
-  WorkerCopy<Listener> copy() const override { return {nullptr, false}; }
+  WorkerCopy<Listener> copy() const override { return {{}, false}; }
   TaskBase* task() const noexcept { return task_.state(); }
 
  private:
@@ -124,9 +128,16 @@ class Listeners {
 
   /// As it is now: what is added meanwhile waits for the next run.
   ERRAND_COLD std::vector<Listener*> in_order(Phase phase) {
-    std::vector<Listener*> order;
-    for (Link* link = of(phase).begin(); link != of(phase).end(); link = link->next) order.push_back(&at(link));
-    if (phase >= Phase::before_server_stop) std::reverse(order.begin(), order.end());
+    List& all = of(phase);
+    std::size_t count = 0;
+    for (Link* link = all.begin(); link != all.end(); link = link->next) ++count;
+    std::vector<Listener*> order(count);
+    const bool backwards = is_of_stop(phase);
+    Link* link = backwards ? all.end()->prev : all.begin();
+    for (Listener*& place : order) {
+      place = &at(link);
+      link = backwards ? link->prev : link->next;
+    }
     return order;
   }
 
@@ -174,7 +185,7 @@ class Listeners {
   List& of(Phase phase) noexcept { return phases_[static_cast<unsigned>(phase)]; }
   static Listener& at(Link* link) noexcept { return static_cast<Listener&>(*link); }
 
-  List phases_[6];
+  List phases_[phases];
 };
 
 }  // namespace detail

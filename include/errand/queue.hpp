@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <algorithm>
 #include <coroutine>
 #include <cstddef>
 #include <limits>
@@ -197,7 +196,8 @@ template <class T>
 ERRAND_NOINLINE bool Queue<T>::put_further(T& item) {
   if (items_.size() < capacity_) {
     items_.push_back(std::move(item));
-    put_limit_ = std::min(capacity_, items_.room());
+    const std::size_t room = items_.room();
+    put_limit_ = capacity_ < room ? capacity_ : room;
   } else if (closed()) {
     throw_closed();
   } else {

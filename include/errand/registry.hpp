@@ -40,22 +40,24 @@ class Registry {
     return found ? static_cast<const Entry*>(found)->task : nullptr;
   }
 
-  /// Gives the task a name, which is taken from the task that has it. Throws `std::bad_alloc`; nothing is changed then.
-  void add(std::string_view name, TaskBase& task) {
+  /// Gives the task a name, which is taken from the task that has it, and gives that one. Throws `std::bad_alloc`;
+  /// nothing is changed then.
+  TaskHandle add(std::string_view name, TaskBase& task) {
     TaskDetails& details = task.details();
     Names::Entry* const found = names_.find(name);
-    TaskBase* const old = found ? leave(static_cast<Entry&>(*found)) : nullptr;
+    TaskHandle old(found ? leave(static_cast<Entry&>(*found)) : nullptr);
     Entry& entry = found ? static_cast<Entry&>(*found) : make(name);
     entry.task = &task;
     order_.push_back(static_cast<OrderLink&>(entry));
     if (task.done()) done_.push_back(static_cast<DoneLink&>(entry));
     details.names.push_back(static_cast<NameLink&>(entry));
     ++details.registrations;
-    if (old) old->unregistered();
+    if (old.state()) old.state()->unregistered();
+    return old;
   }
 
   /// A registered task has ended: its names are to go with the next `purge`, or at once.
-  void ended(TaskBase& task, bool purge_now) noexcept {
+  ERRAND_NOINLINE void ended(TaskBase& task, bool purge_now) noexcept {
     List& names = task.details().names;
     for (Link* link = names.begin(); link != names.end();) {
       Entry& entry = static_cast<Entry&>(static_cast<NameLink&>(*link));
@@ -75,11 +77,11 @@ class Registry {
     return count;
   }
 
-  void clear() noexcept {
+  ERRAND_COLD void clear() noexcept {
     while (!order_.empty()) erase(static_cast<Entry&>(static_cast<OrderLink&>(order_.front())));
   }
 
-  std::vector<Task<>> tasks() const {
+  ERRAND_COLD std::vector<Task<>> tasks() const {
     std::vector<Task<>> all;
     all.reserve(names_.size());
     for (const Link* link = order_.begin(); link != order_.end(); link = link->next) {
@@ -110,7 +112,7 @@ class Registry {
     entry.NameLink::unlink();
     return entry.task;
   }
-  void erase(Entry& entry) noexcept {
+  ERRAND_NOINLINE void erase(Entry& entry) noexcept {
     names_.remove(entry);
     TaskBase* const task = leave(entry);
     delete &entry;

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <algorithm>
 #include <any>
 #include <chrono>
 #include <concepts>
 #include <coroutine>
 #include <cstdint>
 #include <functional>
-#include <iterator>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -19,6 +17,7 @@
 #include <errand/create_task.hpp>
 #include <errand/detail/event_name.hpp>
 #include <errand/detail/names.hpp>
+#include <errand/detail/owner.hpp>
 #include <errand/detail/worker_copy.hpp>
 #include <errand/failure.hpp>
 
@@ -58,7 +57,7 @@ class SignalHub {
   /// Whether a dispatch would reach anyone.
   virtual bool is_heard(std::string_view event) const = 0;
   /// The same handlers, for a worker. Throws `InvalidState` where one cannot be copied.
-  virtual std::unique_ptr<SignalHub> copy_for(Loop& loop) const = 0;
+  virtual Owner<SignalHub> copy_for(Loop& loop) const = 0;
   /// Dispatches a failure, where somebody listens to failures.
   virtual void report(const TaskFailure& failure) = 0;
   /// A handler that is destroyed may add others.
@@ -120,10 +119,10 @@ class Signals final : public SignalHub {
  public:
   explicit Signals(Loop& loop) noexcept : loop_(loop) {}
 
-  void add(std::string_view event, std::unique_ptr<Handler> handler);
+  void add(std::string_view event, Owner<Handler> handler);
   inline Task<> dispatch(std::string_view event, std::any payload) override;
   inline bool is_heard(std::string_view event) const override;
-  inline std::unique_ptr<SignalHub> copy_for(Loop& loop) const override;
+  inline Owner<SignalHub> copy_for(Loop& loop) const override;
   Loop& loop() const noexcept { return loop_; }
   inline void report(const TaskFailure& failure) override;
   inline void clear() noexcept override;
@@ -155,6 +154,7 @@ class Signals final : public SignalHub {
   }
   void wake(const EventName& name, const std::shared_ptr<const Signal>& signal);
   List& waiters(const std::string& key);
+  static Handlers handlers_of(const Event* one, const Event* other);
 
   Loop& loop_;
   Names names_;  // a pattern with `*` for the parameter
@@ -238,9 +238,9 @@ class [[nodiscard("co_await it")]] EventWait : public detail::EventWaitBase {
 
 namespace detail {
 
-inline void Signals::add(std::string_view event, std::unique_ptr<Handler> handler) {
+inline void Signals::add(std::string_view event, Owner<Handler> handler) {
   const EventName name(event, EventName::Pattern::parameter);
-  make(name.key()).handlers.push_back({++last_, std::move(handler), name.is_pattern()});
+  make(name.key()).handlers.push_back({++last_, std::shared_ptr<Handler>(handler.release()), name.is_pattern()});
 }
 
 /// The event of this name, made where there is none.
@@ -253,15 +253,15 @@ inline Signals::Event& Signals::make(const std::string& key) {
   return *made;
 }
 
-inline std::unique_ptr<SignalHub> Signals::copy_for(Loop& loop) const {
-  std::unique_ptr<SignalHub> made(new Signals(loop));
+inline Owner<SignalHub> Signals::copy_for(Loop& loop) const {
+  Owner<SignalHub> made(new Signals(loop));
   Signals& copies = static_cast<Signals&>(*made);
   for (const Link* link = events_.begin(); link != events_.end(); link = link->next) {
     const Event& event = static_cast<const Event&>(*link);
     for (const auto& [order, handler, wants_parameter] : event.handlers) {
       auto [copy, is_for_all] = handler->copy();
       if (copy) {
-        copies.make(event.name).handlers.push_back({order, std::move(copy), wants_parameter});
+        copies.make(event.name).handlers.push_back({order, std::shared_ptr<Handler>(copy.release()), wants_parameter});
       } else if (is_for_all) {
         raise<InvalidState>(
             {"the handler of '", event.name, "' cannot be copied for each worker: mark it with errand::once"});
@@ -291,7 +291,7 @@ inline void Signals::clear() noexcept {
   for (bool any = true; any;) {
     any = false;
     for (Link* link = events_.begin(); link != events_.end(); link = link->next) {
-      const Handlers gone = std::exchange(at(*link).handlers, Handlers());
+      const Handlers gone = std::move(at(*link).handlers);  // which leaves none
       any |= !gone.empty();
     }
   }
@@ -305,7 +305,7 @@ inline List& Signals::waiters(const std::string& key) {
       link = link->next;
       if (!event.is_heard()) drop(event);
     }
-    sweep_at_ = std::max<std::size_t>(64, 2 * names_.size());
+    sweep_at_ = names_.size() < 32 ? 64 : 2 * names_.size();
   }
   return make(key).waiters.list();
 }
@@ -340,18 +340,29 @@ inline Coro<> handle_signal(std::shared_ptr<const Signal> signal, std::shared_pt
   }
 }
 
+/// Those of both events, in the order in which they were added.
+inline Handlers Signals::handlers_of(const Event* one, const Event* other) {
+  Handlers all;
+  const std::size_t size = one ? one->handlers.size() : 0;
+  std::size_t i = 0;
+  const std::size_t other_size = other ? other->handlers.size() : 0;
+  std::size_t j = 0;
+  while (i < size || j < other_size) {
+    const bool is_next = j == other_size || (i < size && one->handlers[i].order < other->handlers[j].order);
+    all.push_back(is_next ? one->handlers[i++] : other->handlers[j++]);
+  }
+  return all;
+}
+
 inline Task<> Signals::dispatch(std::string_view event, std::any payload) {
   const EventName name(event, EventName::Pattern::none);
   const auto signal = std::make_shared<const Signal>(Signal{std::string(event), {}, std::move(payload)});
   std::shared_ptr<const Signal> with_parameter;
-  Handlers handlers;
-  if (const Event* const exact = find(event)) handlers = exact->handlers;
-  if (const Event* const any = find(name.any()); any && !any->handlers.empty()) {
+  const Event* const any = find(name.any());
+  if (any && !any->handlers.empty()) {
     with_parameter = std::make_shared<const Signal>(Signal{signal->event, name.action(), signal->payload});
-    const Handlers exact = std::exchange(handlers, {});
-    std::merge(exact.begin(), exact.end(), any->handlers.begin(), any->handlers.end(), std::back_inserter(handlers),
-               [](const Handling& one, const Handling& other) { return one.order < other.order; });
   }
+  Handlers handlers = handlers_of(find(event), any);
   TaskBase& task = make_task(loop_, handle_signal(signal, std::move(with_parameter), std::move(handlers)));
   Task<> handle{TaskHandle(task)};
   try {

@@ -152,11 +152,7 @@ class Task {
   std::exception_ptr exception() const {
     detail::TaskBase& task = handle_.get();
     if (!task.done()) task.throw_pending();
-    task.look();
-    if (task.status == TaskStatus::cancelled) {
-      return std::make_exception_ptr(TaskCancelled(task.name(), task.end_reason()));
-    }
-    return task.error();
+    return task.failure();
   }
 
   /// Calls `f(Task<T>)` from the loop after the task is done: in its place among the task's awaiters or, where the task
@@ -252,7 +248,7 @@ class TaskWait : public Waiter {
   }
 
  private:
-  ERRAND_NOINLINE void wait_specially(Chain& chain) {
+  ERRAND_COLD void wait_specially(Chain& chain) {
     if (task().loop != chain.loop) raise<InvalidState>({"task '", task().name(), "' belongs to another App"});
     if (&task() == &chain.root()) raise<InvalidState>({"task '", task().name(), "' awaits itself"});
     chain_ = &chain;

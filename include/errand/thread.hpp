@@ -139,7 +139,7 @@ class [[nodiscard("co_await it")]] ThreadWait : public PlainWait {
   bool await_suspend(std::coroutine_handle<P> awaiting) {
     Chain& chain = *awaiting.promise().chain;
     if (chain.may_suspend()) {
-      ThreadPool::of(*chain.loop).start(*call_);
+      ThreadPool<>::of(*chain.loop).start(*call_);
       started_ = true;
     }
     if (!suspend(awaiting.promise())) return false;

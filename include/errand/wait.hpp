@@ -5,11 +5,11 @@
 #include <concepts>
 #include <coroutine>
 #include <cstddef>
-#include <memory>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
+#include <errand/detail/owner.hpp>
 #include <errand/event.hpp>
 #include <errand/generator.hpp>
 #include <errand/task.hpp>
@@ -76,7 +76,7 @@ class Watch : public TimedWait {
 
   /// A task that is pending.
   void add(TaskBase& task) {
-    Watched& watched = *watched_.emplace_back(std::make_unique<Watched>(*this));
+    Watched& watched = *watched_.emplace_back(Owner(new Watched(*this)));
     task.awaiters.push_back(watched);
   }
   void reserve(std::size_t count) { watched_.reserve(count); }
@@ -109,7 +109,7 @@ class Watch : public TimedWait {
 
   std::size_t needed_;
   Nanoseconds timeout_;
-  std::vector<std::unique_ptr<Watched>> watched_;
+  std::vector<Owner<Watched>> watched_;
 };
 
 template <class T>
@@ -153,7 +153,7 @@ class Completions {
     for (Task<T>& task : tasks) {
       TaskBase& state = task.handle().get();
       check_observable(state);
-      Watched& watched = *watched_.emplace_back(std::make_unique<Watched>(*this, std::move(task)));
+      Watched& watched = *watched_.emplace_back(Owner(new Watched(*this, std::move(task))));
       if (state.done()) {
         ended_.push_back(watched);
       } else {
@@ -185,7 +185,7 @@ class Completions {
   };
 
   List ended_;
-  std::vector<std::unique_ptr<Watched>> watched_;
+  std::vector<Owner<Watched>> watched_;
 };
 
 }  // namespace detail

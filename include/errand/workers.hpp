@@ -9,16 +9,19 @@
 #include <vector>
 
 #include <errand/future.hpp>
+#include <errand/lifecycle.hpp>
 
 namespace errand::detail {
 
-/// The workers of one run: they are stopped together, and the first error of any of them is the run's.
-class WorkerGroup final : public StopGroup, public std::enable_shared_from_this<WorkerGroup> {
+/// The workers of one run: they are stopped together, and the first error of any of them is the run's. `Thread` is
+/// `std::thread`, as that of a ThreadPool.
+template <class Thread = std::thread>
+class WorkerGroup final : public Workers, public std::enable_shared_from_this<WorkerGroup<Thread>> {
  public:
   void add(const std::shared_ptr<Inbox>& inbox) {
     std::lock_guard lock(mutex_);
     inboxes_.push_back(inbox);
-    inbox->set_group(shared_from_this());
+    inbox->set_group(this->shared_from_this());
     if (stopped_) inbox->request_own_stop();
   }
 
@@ -39,7 +42,7 @@ class WorkerGroup final : public StopGroup, public std::enable_shared_from_this<
     stop();
     return is_first;
   }
-  std::exception_ptr error() noexcept {
+  std::exception_ptr error() noexcept override {
     std::lock_guard lock(mutex_);
     return error_;
   }
@@ -53,13 +56,13 @@ class WorkerGroup final : public StopGroup, public std::enable_shared_from_this<
       ++running_;
     }
     try {
-      threads_.emplace_back([this, worker = std::move(worker)]() mutable {
+      threads_.push_back(Thread([this, worker = std::move(worker)]() mutable {
         {
           F own(std::move(worker));
           own();
         }
         ended();
-      });
+      }));
     } catch (...) {
       ended();
       throw;
@@ -73,25 +76,12 @@ class WorkerGroup final : public StopGroup, public std::enable_shared_from_this<
     return ended_;
   }
 
-  /// One of them reports; the others wait. Null where there is only one.
-  class Reporting {
-   public:
-    explicit Reporting(WorkerGroup* group) : group_(group) {
-      if (group_) group_->report_mutex_.lock();
-    }
-    ~Reporting() {
-      if (group_) group_->report_mutex_.unlock();
-    }
-    Reporting(const Reporting&) = delete;
+  void begin_report() override { report_mutex_.lock(); }
+  void end_report() noexcept override { report_mutex_.unlock(); }
 
-   private:
-    WorkerGroup* const group_;
-  };
-
-  /// The run is over, for worker 0: waits for the others, and nobody stops together any more.
-  void end() noexcept {
+  void end() noexcept override {
     stop();
-    for (std::thread& thread : threads_) thread.join();
+    for (Thread& thread : threads_) thread.join();
     threads_.clear();
     std::lock_guard lock(mutex_);
     for (const auto& inbox : inboxes_) inbox->set_group(nullptr);
@@ -107,7 +97,7 @@ class WorkerGroup final : public StopGroup, public std::enable_shared_from_this<
   std::mutex mutex_;
   std::recursive_mutex report_mutex_;
   std::vector<std::shared_ptr<Inbox>> inboxes_;
-  std::vector<std::thread> threads_;
+  std::vector<Thread> threads_;
   std::exception_ptr error_;
   std::size_t running_ = 0;
   bool is_awaited_ = false;

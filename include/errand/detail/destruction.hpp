@@ -111,14 +111,14 @@ inline void GeneratorBase::drop() noexcept {
   }
 }
 
-inline void PutOff::add(GeneratorBase& generator) noexcept {
+ERRAND_COLD inline void PutOff::add(GeneratorBase& generator) noexcept {
   any_ = true;
   generators_.push_back(generator);
   if (!loop_.destruction) settle_soon();
 }
 
 /// Each may make room for others, or put off more.
-ERRAND_NOINLINE inline void PutOff::settle() noexcept {
+ERRAND_COLD inline void PutOff::settle() noexcept {
   if (std::exchange(is_settling_, true)) return;
   while (settle_one()) continue;
   is_settling_ = false;
@@ -126,7 +126,7 @@ ERRAND_NOINLINE inline void PutOff::settle() noexcept {
   if (!generators_.empty() && !loop_.destruction) settle_soon();
 }
 
-inline bool PutOff::settle_one() noexcept {
+ERRAND_COLD inline bool PutOff::settle_one() noexcept {
   for (Link* link = tasks_.begin(); link != tasks_.end(); link = link->next) {
     if (end_task(*link)) return true;
   }
@@ -142,7 +142,7 @@ inline bool PutOff::settle_one() noexcept {
 }
 
 /// Behind the step that is under way.
-inline void PutOff::settle_soon() noexcept {
+ERRAND_COLD inline void PutOff::settle_soon() noexcept {
   if (!Call::linked()) loop_.run_next(*this);
 }
 

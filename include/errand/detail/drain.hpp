@@ -13,14 +13,14 @@ namespace errand::detail {
 class Limit {
  public:
   Limit() noexcept = default;
-  Limit(Loop& loop, Clock::time_point until) { set(loop, until); }
+  ERRAND_COLD Limit(Loop& loop, Clock::time_point until) { set(loop, until); }
 
   /// Anew. Throws `std::bad_alloc`; there is none then.
-  void set(Loop& loop, Clock::time_point until) {
+  ERRAND_COLD void set(Loop& loop, Clock::time_point until) {
     lift();
     deadline_.arm(loop, until);
   }
-  void lift() noexcept {
+  ERRAND_COLD void lift() noexcept {
     deadline_.disarm();
     is_over_ = false;
   }
@@ -49,18 +49,18 @@ template <class Wait>
 class Limited final : public Wait {
  public:
   template <class... Args>
-  explicit Limited(Limit& limit, Args&&... args) : Wait(std::forward<Args>(args)...), limit_(limit) {}
+  ERRAND_COLD explicit Limited(Limit& limit, Args&&... args) : Wait(std::forward<Args>(args)...), limit_(limit) {}
   Limited(const Limited&) = delete;
-  ~Limited() { limit_.waiter_ = nullptr; }
+  ERRAND_COLD ~Limited() { limit_.waiter_ = nullptr; }
 
   template <class P>
-  void await_suspend(std::coroutine_handle<P> awaiting) {
+  ERRAND_COLD void await_suspend(std::coroutine_handle<P> awaiting) {
     this->chain_ = awaiting.promise().chain;
     limit_.waiter_ = this;
     limit_.has_ended_wait_ = limit_.is_over_;
     if (!limit_.is_over_) Wait::await_suspend(awaiting);
   }
-  bool await_resume() {
+  ERRAND_COLD bool await_resume() {
     const bool in_time =
         !limit_.has_ended_wait_ || !this->chain_->may_suspend();  // a request of the same turn is first
     Wait::await_resume();
@@ -88,24 +88,19 @@ class Drained : public Drain {
   Loop& loop_;
 };
 
-/// Asks all tasks but one to end that have not been asked, and waits for their end; then those that were added
-/// meanwhile, until none is left. False where some are when the time is over.
-ERRAND_COLD inline Coro<bool> drain(Loop& loop, TaskBase* except, Clock::time_point until) {
-  Limit limit(loop, until);
-  for (;;) {
-    bool any = false;
-    for (Link* link = loop.pending.begin(); link != loop.pending.end(); link = link->next) {
-      TaskBase& task = task_of(*link);
-      if (&task == except) continue;
-      any = true;
-      if (task.requests == 0) task.cancel({});
-      // One that was added before `run` and whose place did not come ends on the next turn like any other.
-      if (task.state == Chain::State::created && !task.Node::linked()) loop.make_ready(static_cast<Chain&>(task));
-    }
-    if (!any) co_return true;
-    const bool drained = co_await Limited<Drained>(limit, loop, except);
-    if (!drained) co_return false;
+/// Asks all tasks but one to end that have not been asked. False where there is none. Once they have `Drained`, it is
+/// the turn of those that were added meanwhile.
+ERRAND_COLD inline bool ask_all(Loop& loop, const TaskBase* except) {
+  bool any = false;
+  for (Link* link = loop.pending.begin(); link != loop.pending.end(); link = link->next) {
+    TaskBase& task = task_of(*link);
+    if (&task == except) continue;
+    any = true;
+    if (task.requests == 0) task.cancel({});
+    // One that was added before `run` and whose place did not come ends on the next turn like any other.
+    if (task.state == Chain::State::created && !task.Node::linked()) loop.make_ready(static_cast<Chain&>(task));
   }
+  return any;
 }
 
 /// Waits until no thread call is under way.
@@ -115,10 +110,10 @@ class ThreadsEnded : public Waiter {
 
   bool await_ready() const noexcept { return loop_.thread_calls == 0; }
   template <class P>
-  void await_suspend(std::coroutine_handle<P> awaiting) {
+  ERRAND_COLD void await_suspend(std::coroutine_handle<P> awaiting) {
     suspend(awaiting.promise(), loop_.thread_waiters);
   }
-  void await_resume() { resumed(); }
+  ERRAND_COLD void await_resume() { resumed(); }
 
  private:
   Loop& loop_;

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <optional>
 
+#include <errand/detail/compiler.hpp>
 #include <errand/detail/node.hpp>
 #include <errand/reactor.hpp>
 
@@ -38,7 +39,7 @@ class Inbox {
     return alive_ && put(call);
   }
 
-  void request_stop() noexcept {
+  ERRAND_COLD void request_stop() noexcept {
     std::shared_ptr<StopGroup> group;
     {
       std::lock_guard lock(mutex_);
@@ -122,7 +123,7 @@ class Inbox {
 
   /// Sleeps until something is posted, until a notice, or until then. With a reactor the deadline is one of the App's
   /// clock, without one it is the steady clock's.
-  void sleep(std::optional<Clock::time_point> until) {
+  ERRAND_COLD void sleep(std::optional<Clock::time_point> until) {
     if (reactor_) {
       reactor_->wait(until);
       std::lock_guard lock(mutex_);

@@ -10,7 +10,6 @@
 #include <memory>
 #include <optional>
 #include <utility>
-#include <vector>
 
 #include <errand/clock.hpp>
 #include <errand/detail/compiler.hpp>
@@ -85,18 +84,16 @@ class PutOff final : public Call {
 /// and before each sleep, tells when all ids up to there had been given.
 class Ages {
  public:
-  Ages() { notes_.reserve(most); }
-
-  bool knows(std::uint64_t last_id) const noexcept { return !notes_.empty() && notes_.back().id == last_id; }
+  bool knows(std::uint64_t last_id) const noexcept { return size_ > 0 && notes_[size_ - 1].id == last_id; }
   void note(std::uint64_t last_id, Clock::time_point now) noexcept {
     if (knows(last_id)) return;
-    if (notes_.size() == most) thin_out(now);
-    notes_.push_back({last_id, now});
+    if (size_ == most) thin_out(now);
+    notes_[size_++] = {last_id, now};
   }
   /// Never too much, and too little by an eighth at most, or by what one note is apart from the next.
   Nanoseconds age(std::uint64_t id, Clock::time_point now) const noexcept {
-    for (const Note& note : notes_) {
-      if (note.id >= id) return now - note.time;
+    for (std::size_t i = 0; i < size_; ++i) {
+      if (notes_[i].id >= id) return now - notes_[i].time;
     }
     return Nanoseconds::zero();
   }
@@ -111,17 +108,18 @@ class Ages {
   /// The older, the coarser; but the first one stays, which is that of the tasks a program begins with. In three
   /// hundred years, which is all that the clock has, no more than 440 are left.
   ERRAND_COLD void thin_out(Clock::time_point now) noexcept {
-    std::size_t kept = 1;
+    constexpr Nanoseconds least = std::chrono::milliseconds(1);
+    size_ = 1;
     for (std::size_t i = 1; i + 1 < most; ++i) {
       const Clock::time_point next = notes_[i + 1].time;
-      const Nanoseconds allowed = std::max<Nanoseconds>(std::chrono::milliseconds(1), (now - next) / 7);
-      if (next - notes_[kept - 1].time > allowed) notes_[kept++] = notes_[i];
+      const Nanoseconds part = (now - next) / 7;
+      if (next - notes_[size_ - 1].time > (part < least ? least : part)) notes_[size_++] = notes_[i];
     }
-    notes_[kept++] = notes_.back();
-    notes_.resize(kept);
+    notes_[size_++] = notes_[most - 1];
   }
 
-  std::vector<Note> notes_;
+  Note notes_[most];
+  std::size_t size_ = 0;
 };
 
 /// What the loop asks of the App that it works for.
@@ -246,7 +244,6 @@ class Loop {
   List drains;          // who waits for the end of all tasks
   List thread_waiters;  // who waits for the end of all thread calls
   Timers timers;
-  Ages ages;
   Chain* current = nullptr;            // the chain that is running
   Destruction* destruction = nullptr;  // the innermost of those that are under way
   PutOff put_off{*this};
@@ -296,11 +293,9 @@ class Loop {
   }
   [[noreturn]] ERRAND_COLD static void app_is_gone() { throw InvalidState("the App that this belongs to has ended"); }
 
-  struct LateReport {
-    TaskBase* task;
-    std::exception_ptr error;
-  };
-  std::vector<LateReport> late_reports_;
+  struct LateReport;
+  LateReport* late_reports_ = nullptr;  // the first of them
+  LateReport** late_end_ = &late_reports_;
   Queue ready_;                // first in, first out
   Node* last_ = ready_.end();  // during a turn: what stands behind it waits for the next; the end, where it has run
   unsigned turns_behind_ = 0;  // where the last step has put something before all else: those that were left
@@ -314,6 +309,9 @@ class Loop {
   const bool timed_;
   std::atomic<const ThreadState*> owner_ = nullptr;
   std::size_t references_ = 1;
+
+ public:
+  Ages ages;  // large, and so the last
 };
 
 /// A counted reference to a loop, whose App may be gone.
@@ -364,7 +362,7 @@ inline bool Loop::jump() {
   return true;
 }
 
-inline void Loop::wait(Nanoseconds limit) {
+ERRAND_COLD inline void Loop::wait(Nanoseconds limit) {
   if (jump()) return;
   note_ages();
   std::optional<Clock::time_point> until;

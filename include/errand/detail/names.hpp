@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include <errand/detail/compiler.hpp>
+
 namespace errand::detail {
 
 /// A hash table of names. Like a List it owns nothing: its entries live elsewhere, and are looked up, added and removed
@@ -41,12 +43,7 @@ class Names {
 
   /// Makes room for one more, which has to come before every `add`. Throws `std::bad_alloc`; nothing is changed then.
   void reserve() {
-    if (size_ < buckets_.size()) return;
-    std::vector<Entry*> old(size_ == 0 ? 16 : 2 * size_);
-    old.swap(buckets_);
-    for (Entry* entry : old) {
-      while (entry) put(*std::exchange(entry, entry->next_));
-    }
+    if (size_ == buckets_.size()) grow();
   }
   /// An entry whose name is not there yet.
   void add(Entry& entry) noexcept {
@@ -61,6 +58,13 @@ class Names {
   }
 
  private:
+  ERRAND_COLD void grow() {
+    std::vector<Entry*> old(size_ == 0 ? 16 : 2 * size_);
+    old.swap(buckets_);
+    for (Entry* entry : old) {
+      while (entry) put(*std::exchange(entry, entry->next_));
+    }
+  }
   Entry*& bucket(const Entry& entry) noexcept { return buckets_[entry.hash_ & (buckets_.size() - 1)]; }
   void put(Entry& entry) noexcept { entry.next_ = std::exchange(bucket(entry), &entry); }
 

@@ -3,9 +3,10 @@
 
 #include <cstdint>
 #include <exception>
+#include <new>
 #include <utility>
-#include <vector>
 
+#include <errand/detail/owner.hpp>
 #include <errand/detail/place.hpp>
 #include <errand/detail/task_base.hpp>
 
@@ -47,24 +48,32 @@ ERRAND_NOINLINE inline void Loop::check_drains() noexcept {
   notice(drains_wait, !drains.empty());
 }
 
+struct Loop::LateReport {
+  LateReport(TaskBase& its_task, std::exception_ptr its_error) noexcept : task(its_task), error(std::move(its_error)) {}
+  TaskBase& task;
+  const std::exception_ptr error;
+  LateReport* next = nullptr;
+};
+
 ERRAND_COLD inline void Loop::report_later(TaskBase& task, std::exception_ptr error) noexcept {
   task.retain();
-  try {
-    late_reports_.push_back({&task, error});
+  if (auto* const late = new (std::nothrow) LateReport(task, error)) {
+    *late_end_ = late;
+    late_end_ = &late->next;
     notice(reports_wait);
-  } catch (...) {
+  } else {
     host->report(&task, std::move(error));
     task.release();
   }
 }
 
 ERRAND_COLD inline void Loop::report_now() noexcept {
-  while (!late_reports_.empty()) {
-    const std::vector<LateReport> reports = std::exchange(late_reports_, {});
-    for (const LateReport& report : reports) {
-      if (host) host->report(report.task, report.error);
-      report.task->release();
-    }
+  while (late_reports_) {
+    const Owner late(late_reports_);
+    late_reports_ = late->next;
+    if (!late_reports_) late_end_ = &late_reports_;
+    if (host) host->report(&late->task, late->error);
+    late->task.release();
   }
   notice(reports_wait, false);
 }

@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
 
 #include <errand/task.hpp>
 
@@ -16,26 +13,48 @@ namespace errand::detail {
 
 /// How long, for people: "350 ms", "12.5 s", "3 h".
 ERRAND_COLD inline std::string describe(Nanoseconds duration) {
-  struct Unit {
-    std::int64_t length;
-    const char* name;
-  };
-  constexpr std::int64_t second = 1'000'000'000;
-  constexpr Unit units[] = {{3600 * second, " h"}, {60 * second, " min"}, {second, " s"}};
-  for (const Unit& unit : units) {
-    if (duration.count() < unit.length) continue;
-    const auto tenths = static_cast<std::uint64_t>(duration.count() / (unit.length / 10));
-    const std::string tenth = tenths % 10 ? text({".", number(tenths % 10)}) : std::string();
-    return text({number(tenths / 10), tenth, unit.name});
+  if (duration < Nanoseconds::zero()) duration = Nanoseconds::zero();
+  const auto milliseconds = static_cast<std::uint64_t>(duration.count() / 1'000'000);
+  if (milliseconds < 1000) return text({number(milliseconds), " ms"});
+  std::uint64_t tenths = milliseconds / 100;
+  const char* unit = " s";
+  for (const char* const larger : {" min", " h"}) {
+    if (tenths < 600) break;
+    tenths /= 60;
+    unit = larger;
   }
-  return text({number(static_cast<std::uint64_t>(std::max<std::int64_t>(duration.count(), 0) / 1'000'000)), " ms"});
+  return text({number(tenths / 10), tenths % 10 > 0 ? "." : "", tenths % 10 > 0 ? number(tenths % 10) : "", unit});
 }
 
 /// How many columns a text takes on a terminal: one for each character of UTF-8.
 ERRAND_COLD inline std::size_t width(std::string_view text) noexcept {
-  return static_cast<std::size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+  std::size_t columns = 0;
+  for (const char c : text) columns += (static_cast<unsigned char>(c) & 0xc0) != 0x80;
+  return columns;
 }
+
+/// Lines of text, in one string.
+class Lines {
+ public:
+  /// One more. It is a single line, whatever a name in it is made of.
+  ERRAND_COLD void add(std::string_view line) {
+    std::size_t i = text_.size();
+    text_ += text({line, "\n"});
+    for (; i + 1 < text_.size(); ++i) {
+      if (static_cast<unsigned char>(text_[i]) < ' ') text_[i] = ' ';
+    }
+  }
+  std::string_view all() const noexcept { return text_; }
+  /// Takes the first line out of what is left of them.
+  ERRAND_COLD static std::string_view take_first(std::string_view& left) noexcept {
+    const std::string_view line = left.substr(0, left.find('\n'));
+    left.remove_prefix(line.size() + 1);
+    return line;
+  }
+
+ private:
+  std::string text_;
+};
 
 /// What a chain waits for and where, line by line. Below the innermost await stand, indented, the branches that it
 /// waits for, one step further each, and then the awaits around it, from the inside out:
@@ -51,26 +70,32 @@ class Waits {
  public:
   ERRAND_COLD explicit Waits(const Chain& chain) {
     add(chain, 0);
-    if (lines.size() == room) lines.push_back("  ...");
+    if (room_ == 0) lines.add("  ...");
   }
 
-  std::vector<std::string> lines;
+  Lines lines;
 
  private:
-  static constexpr std::size_t room = 40;       // lines
   static constexpr std::size_t most = 8;        // levels, or branches
   static constexpr std::size_t deepest = 16;    // indentation
   static constexpr std::size_t counted = 1000;  // of those that are not shown
 
   ERRAND_COLD void line(std::size_t indent, std::initializer_list<std::string_view> parts) {
-    if (lines.size() < room) lines.push_back(std::string(indent, ' ') + text(parts));
+    constexpr std::string_view spaces = "                              ";
+    static_assert(spaces.size() >= deepest + 8);
+    if (room_ == 0) return;
+    --room_;
+    lines.add(text({spaces.substr(0, indent), text(parts)}));
   }
   ERRAND_COLD void rest(std::size_t indent, std::size_t count) {
-    if (count > 0) line(indent, {"and ", count > counted ? "over " : "", number(std::min(count, counted)), " more"});
+    const bool is_over = count > counted;
+    if (count > 0) line(indent, {"and ", is_over ? "over " : "", number(is_over ? counted : count), " more"});
   }
   void add(const Chain& chain, std::size_t indent);
   void add_branches(Branches& branches, std::size_t indent);
   static std::string what(const Chain& chain);
+
+  std::size_t room_ = 40;  // for so many lines more
 };
 
 ERRAND_COLD inline std::string Waits::what(const Chain& chain) {
@@ -139,36 +164,38 @@ ERRAND_COLD inline void Waits::add_branches(Branches& branches, std::size_t inde
 /// The pending tasks as a table for people; those behind the first `most` are only counted.
 ERRAND_COLD inline std::string table_of_tasks(Loop& loop, std::size_t most) {
   constexpr std::size_t columns = 5;
-  std::vector<std::string> cells;  // row by row
-  for (const char* const heading : {"id", "name", "status", "age", "waits for"}) cells.push_back(heading);
+  Lines cells;  // row by row
+  for (const char* const heading : {"id", "name", "status", "age", "waits for"}) cells.add(heading);
   const Clock::time_point now = loop.now();
   std::size_t count = 0;
   for (Link* link = loop.pending.begin(); link != loop.pending.end(); link = link->next) {
     if (++count > most) continue;
     TaskBase& task = task_of(*link);
     const std::uint64_t id = task.identity.id();
-    cells.push_back(number(id));
-    cells.push_back(task.name());
-    cells.push_back(task.requests > 0 ? "cancelling" : "pending");
-    cells.push_back(describe(loop.ages.age(id, now)));
-    Waits waits(task);
-    for (std::string& line : waits.lines) {
-      for (std::size_t i = 1; i < columns && &line != &waits.lines.front(); ++i) cells.emplace_back();
-      cells.push_back(std::move(line));
+    cells.add(number(id));
+    cells.add(task.name());
+    cells.add(task.requests > 0 ? "cancelling" : "pending");
+    cells.add(describe(loop.ages.age(id, now)));
+    const Waits waits(task);
+    std::string_view lines = waits.lines.all();
+    cells.add(Lines::take_first(lines));
+    while (!lines.empty()) {
+      for (std::size_t i = 1; i < columns; ++i) cells.add("");
+      cells.add(Lines::take_first(lines));
     }
   }
   std::size_t widths[columns] = {};
-  for (std::size_t i = 0; i < cells.size(); ++i) {
-    for (char& letter : cells[i]) {
-      if (static_cast<unsigned char>(letter) < ' ') letter = ' ';  // of a name: a row is a line
-    }
-    widths[i % columns] = std::max(widths[i % columns], width(cells[i]));
+  std::size_t column = 0;
+  for (std::string_view left = cells.all(); !left.empty(); column = (column + 1) % columns) {
+    const std::size_t needed = width(Lines::take_first(left));
+    widths[column] = widths[column] > needed ? widths[column] : needed;
   }
   std::string table;
-  for (std::size_t i = 0; i < cells.size(); ++i) {
-    table += cells[i];
-    const bool is_last = i % columns + 1 == columns;
-    table.append(is_last ? 1 : widths[i % columns] - width(cells[i]) + 2, is_last ? '\n' : ' ');
+  for (std::string_view left = cells.all(); !left.empty(); column = (column + 1) % columns) {
+    const std::string_view cell = Lines::take_first(left);
+    table += cell;
+    const bool is_last = column == columns - 1;
+    table.append(is_last ? 1 : widths[column] - width(cell) + 2, is_last ? '\n' : ' ');
   }
   if (count > most) table += text({"and ", number(count - most), " more\n"});
   return table;
@@ -177,9 +204,10 @@ ERRAND_COLD inline std::string table_of_tasks(Loop& loop, std::size_t most) {
 /// What one task waits for, in one line.
 ERRAND_COLD inline std::string line_of_task(TaskBase& task) {
   std::string whole;
-  for (const std::string& line : Waits(task).lines) {
-    if (!whole.empty()) whole += ", ";
-    whole += line.substr(line.find_first_not_of(' '));
+  const Waits waits(task);
+  for (std::string_view left = waits.lines.all(); !left.empty();) {
+    const std::string_view line = Lines::take_first(left);
+    whole += text({whole.empty() ? "" : ", ", line.substr(line.find_first_not_of(' '))});
   }
   return whole;
 }

@@ -59,7 +59,7 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   bool has_name() const noexcept { return identity.details() && !identity.details()->name.empty(); }
   bool is_report() const noexcept { return identity.details() && identity.details()->is_report; }
   bool is_registered() const noexcept { return identity.details() && identity.details()->registrations > 0; }
-  std::string request_reason() const override {
+  ERRAND_COLD std::string request_reason() const override {
     return identity.details() ? identity.details()->request_reason : std::string();
   }
   Chain& root() noexcept final { return *this; }
@@ -81,6 +81,8 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   std::string end_reason();
   /// Throws what an awaiter gets, of a task that has not succeeded.
   [[noreturn]] void throw_failure();
+  /// The same, not thrown; null where it has succeeded.
+  std::exception_ptr failure();
   /// As above, of one that has succeeded but whose result somebody took.
   [[noreturn]] void throw_taken() const;
   [[noreturn]] void throw_pending() const;
@@ -156,7 +158,7 @@ inline TaskBase& task_of(Link& link) noexcept { return static_cast<TaskBase&>(st
 
 // Implementation
 
-inline std::string TaskBase::name() const {
+ERRAND_COLD inline std::string TaskBase::name() const {
   return has_name() ? identity.details()->name : text({"Task-", number(identity.id())});
 }
 
@@ -184,7 +186,7 @@ inline const Observer* TaskBase::membership() const noexcept {
   return observer.group() ? &observer : nullptr;
 }
 
-inline void TaskBase::requested_by_group() noexcept {
+ERRAND_COLD inline void TaskBase::requested_by_group() noexcept {
   ++requests;
   try {
     const Branches& of = *group();
@@ -201,8 +203,10 @@ inline void TaskBase::ended_by_group() noexcept {
 }
 
 /// That of the request which is to be thrown, and so of the first.
-inline void TaskBase::note_reason(std::string_view reason) {
-  if ((identity.details() || !reason.empty()) && !is_asked_by_task()) details().request_reason = reason;
+ERRAND_COLD inline void TaskBase::note_reason(std::string_view reason) {
+  if ((identity.details() || !reason.empty()) && !is_asked_by_task()) {
+    details().request_reason = std::string(reason);
+  }
 }
 
 inline bool TaskBase::is_around_step() const noexcept {
@@ -246,13 +250,13 @@ inline void TaskBase::end_cancelled() noexcept {
 }
 
 /// Cancelled before it started.
-inline bool TaskBase::begin() noexcept {
+ERRAND_COLD inline bool TaskBase::begin() noexcept {
   if (TaskDetails* has = identity.details()) has->end_reason = std::move(has->request_reason);
   end_standing();
   return false;
 }
 
-inline std::string TaskBase::end_reason() {
+ERRAND_COLD inline std::string TaskBase::end_reason() {
   if (const std::exception_ptr thrown = error()) {
     try {
       std::rethrow_exception(thrown);
@@ -264,21 +268,31 @@ inline std::string TaskBase::end_reason() {
   return identity.details() ? identity.details()->end_reason : std::string();
 }
 
-ERRAND_NOINLINE inline void TaskBase::throw_failure() {
+ERRAND_COLD inline void TaskBase::throw_failure() {
   look();
   if (status == TaskStatus::failed) std::rethrow_exception(error());
   throw TaskCancelled(name(), end_reason());
 }
 
-ERRAND_NOINLINE inline void TaskBase::throw_taken() const {
+ERRAND_COLD inline std::exception_ptr TaskBase::failure() {
+  look();
+  if (status != TaskStatus::cancelled) return error();
+  try {
+    throw_failure();
+  } catch (...) {
+    return std::current_exception();
+  }
+}
+
+ERRAND_COLD inline void TaskBase::throw_taken() const {
   raise<InvalidState>({"the result was taken from task '", name(), "'"});
 }
 
-ERRAND_NOINLINE inline void TaskBase::throw_pending() const {
+ERRAND_COLD inline void TaskBase::throw_pending() const {
   raise<InvalidState>({"task '", name(), "' is pending: it has no result yet"});
 }
 
-ERRAND_NOINLINE inline void TaskBase::report() noexcept {
+ERRAND_COLD inline void TaskBase::report() noexcept {
   look();
   loop->host->report(this, error());
 }
@@ -334,13 +348,13 @@ ERRAND_INLINE void TaskBase::tell_end() noexcept {
   release();
 }
 
-inline void PutOff::add(TaskBase& task) noexcept {
+ERRAND_COLD inline void PutOff::add(TaskBase& task) noexcept {
   any_ = true;
   task.TaskLink::unlink();
   tasks_.push_back(static_cast<TaskLink&>(task));
 }
 
-inline bool PutOff::end_task(Link& place) noexcept {
+ERRAND_COLD inline bool PutOff::end_task(Link& place) noexcept {
   TaskBase& task = task_of(place);
   if (Destruction::is_inside(task)) return false;
   task.end_cancelled();

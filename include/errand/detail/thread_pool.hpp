@@ -32,6 +32,7 @@ class PoolCall : public RemoteWake {
   virtual void execute() noexcept = 0;
 
  private:
+  template <class>
   friend class ThreadPool;
   struct Place : Link {
     PoolCall* call;
@@ -48,7 +49,9 @@ class PoolCall : public RemoteWake {
   StopSource stop_;
 };
 
-/// The threads of an App, made on demand. It belongs to the loop, and is made by the first call.
+/// The threads of an App, made on demand. It belongs to the loop, and is made by the first call. `Thread` is
+/// `std::thread`: what makes threads is a template, so that only a program that has any pays for compiling that.
+template <class Thread = std::thread>
 class ThreadPool {
  public:
   static ThreadPool& of(Loop& loop) {
@@ -71,7 +74,7 @@ class ThreadPool {
       left.splice_back(queue_);
     }
     wake_.notify_all();
-    for (std::thread& thread : threads_) thread.join();
+    for (Thread& thread : threads_) thread.join();
     while (!left.empty()) static_cast<PoolCall&>(left.pop_front()).post();
   }
 
@@ -83,7 +86,7 @@ class ThreadPool {
       std::lock_guard lock(mutex_);
       if (idle_ <= queued_ && threads_.size() < most_) {
         try {
-          threads_.emplace_back([this] { serve(); });
+          threads_.push_back(Thread([this] { serve(); }));
         } catch (...) {
           if (threads_.empty()) throw;
         }
@@ -122,7 +125,7 @@ class ThreadPool {
   std::size_t queued_ = 0;
   std::size_t idle_ = 0;
   bool closed_ = false;
-  std::vector<std::thread> threads_;
+  std::vector<Thread> threads_;
 };
 
 }  // namespace errand::detail

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <utility>
 
 #include <errand/clock.hpp>
 #include <errand/detail/compiler.hpp>
@@ -18,6 +15,9 @@ namespace errand::detail {
 class Timers {
  public:
   Timers() { grow(); }
+  ~Timers() { delete[] heap_; }
+  Timers(const Timers&) = delete;
+  Timers& operator=(const Timers&) = delete;
 
   bool empty() const noexcept { return size_ == 0; }
   std::size_t size() const noexcept { return size_; }
@@ -80,7 +80,7 @@ class Timers {
   /// far from there.
   std::size_t sink(std::size_t hole) noexcept {
     const std::size_t size = size_;
-    const Entry* const heap = heap_.get();
+    const Entry* const heap = heap_;
     for (;;) {
       const std::size_t first = 4 * hole + 1;
       std::size_t least = first;
@@ -101,14 +101,15 @@ class Timers {
   }
 
   ERRAND_NOINLINE void grow() {
-    const std::size_t room = std::max<std::size_t>(32, 2 * room_);
-    std::unique_ptr<Entry[]> heap(new Entry[room]);
-    std::copy_n(heap_.get(), size_, heap.get());
-    heap_ = std::move(heap);
+    const std::size_t room = room_ > 0 ? 2 * room_ : 32;
+    Entry* const heap = new Entry[room];
+    for (std::size_t i = 0; i < size_; ++i) heap[i] = heap_[i];
+    delete[] heap_;
+    heap_ = heap;
     room_ = room;
   }
 
-  std::unique_ptr<Entry[]> heap_;
+  Entry* heap_ = nullptr;
   std::size_t size_ = 0;
   std::size_t room_ = 0;
   std::uint64_t sequence_ = 0;

@@ -2,9 +2,10 @@
 #pragma once
 
 #include <functional>
-#include <memory>
 #include <type_traits>
 #include <utility>
+
+#include <errand/detail/owner.hpp>
 
 namespace errand {
 
@@ -37,7 +38,7 @@ inline constexpr bool is_once<Once<F>> = true;
 /// A copy for another worker. Without one, `is_for_all` tells that there should have been one.
 template <class Base>
 struct WorkerCopy {
-  std::unique_ptr<Base> copy;
+  Owner<Base> copy;
   bool is_for_all;
 };
 
@@ -45,11 +46,11 @@ struct WorkerCopy {
 template <class Base, class Made, class F, class... Args>
 WorkerCopy<Base> copy_for_worker(const F& f, Args&&... args) {
   if constexpr (is_once<F>) {
-    return {nullptr, false};
+    return {{}, false};
   } else if constexpr (std::is_copy_constructible_v<F>) {
-    return {std::make_unique<Made>(f, std::forward<Args>(args)...), true};
+    return {Owner<Base>(new Made(f, std::forward<Args>(args)...)), true};
   } else {
-    return {nullptr, true};
+    return {{}, true};
   }
 }
 

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <utility>
+
+namespace errand::detail {
+
+/// Owns an object that was made with `new`, or none. A `std::unique_ptr` in short: each type of those costs a compiler
+/// as much as a whole header here.
+template <class T>
+class Owner {
+ public:
+  Owner() noexcept = default;
+  explicit Owner(T* object) noexcept : object_(object) {}
+  Owner(Owner&& other) noexcept : object_(other.release()) {}
+  /// Of an object that stands under its base.
+  template <class U>
+  Owner(Owner<U>&& other) noexcept : object_(other.release()) {}
+  Owner& operator=(Owner&& other) noexcept {
+    const Owner old(std::exchange(object_, other.release()));
+    return *this;
+  }
+  ~Owner() { delete object_; }
+
+  explicit operator bool() const noexcept { return object_ != nullptr; }
+  T& operator*() const noexcept { return *object_; }
+  T* operator->() const noexcept { return object_; }
+  /// It is the caller's from now on.
+  [[nodiscard]] T* release() noexcept { return std::exchange(object_, nullptr); }
+
+ private:
+  T* object_ = nullptr;
+};
+
+}  // namespace errand::detail
