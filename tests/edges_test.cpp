@@ -100,25 +100,6 @@ APP_TEST("wait_any and wait_all with a time limit of nothing look, and yield") {
   CHECK(late.done.size() == 2);
 }
 
-APP_TEST("an awaitable that one task awaits cannot be awaited by another meanwhile") {
-  errand::Event event;
-  auto wait = event.wait();
-  const auto use = [this](auto& awaitable) -> Coro<> {
-    try {
-      co_await awaitable;
-      log("woken");
-    } catch (const InvalidState&) {
-      log("in use");
-    }
-  };
-  add(use(wait));
-  co_await errand::yield();
-  co_await use(wait);
-  event.set();
-  co_await errand::yield();
-  expect("in use ; woken");
-}
-
 APP_TEST("of a race whose losers all fail, the result comes out, and every error is reported") {
   const auto fails_at_end = [](std::string what) -> Coro<int> {
     bool asked = false;

@@ -356,7 +356,7 @@ APP_TEST("a wait for an event that has timed out can be awaited again") {
   expect("timed out waiting for 'a.b.c' ; done ; 0.006");
 }
 
-APP_TEST("two tasks may await the same awaitable, each for itself; where both take it the second gets InvalidState") {
+APP_TEST("two tasks may await the same awaitable, each for itself, but only one may take it") {
   errand::Event e;
   auto w = e.wait();
   const auto shares = [&]() -> Coro<> { co_await w; };

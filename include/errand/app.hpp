@@ -127,7 +127,8 @@ class App : private detail::Host {
   /// The same with options: several workers, SIGINT and SIGTERM, or until `stop` alone. Throws `InvalidState` for no
   /// worker; for several with a Reactor or a ManualClock, or with a listener or a signal handler that cannot be copied
   /// and is not marked by `errand::once`; and where another App handles signals already. Throws `std::system_error`
-  /// where a worker can have no thread.
+  /// where a worker can have no thread. (A template, so that only who calls it compiles what starts threads.)
+  template <class = void>
   void run(RunOptions options);
   /// Runs until `main` ends; then cancels the rest, waits for it, and returns the result of `main`. Throws what `main`
   /// throws, and `TaskCancelled` where it ended cancelled because of `stop` or a signal.
@@ -767,7 +768,8 @@ class App::OtherWorkers final : public detail::OtherWorkers {
   std::shared_ptr<Group> group_;
 };
 
-ERRAND_COLD inline void App::run(RunOptions options) {
+template <class>
+ERRAND_COLD void App::run(RunOptions options) {
   OtherWorkers<std::thread> others(*this);
   run_with(options, &others);
 }

@@ -100,7 +100,11 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
 
   inline bool begin() noexcept override;
   void threw(TaskStatus) noexcept final { has_error = is_special = true; }
-  void ended() noexcept final;
+  ERRAND_NOINLINE void ended() noexcept final {
+    if (flags & has_work) destroy_work();
+    loop->current = nullptr;
+    end();
+  }
   /// The same of a task whose coroutine was all that it had, but for those who wait for the end of all tasks.
   ERRAND_INLINE void end_step(Loop& its_loop) noexcept;
   /// A task of the same work for another worker; null where there can be none.
@@ -312,12 +316,6 @@ ERRAND_NOINLINE inline void TaskBase::tell() noexcept {
     loop->failed.push_back(static_cast<TaskLink&>(*this));
     if (!seen && references_ == 1 && awaiters.empty() && loop->app) report();
   }
-}
-
-ERRAND_NOINLINE inline void TaskBase::ended() noexcept {
-  if (flags & has_work) destroy_work();
-  loop->current = nullptr;
-  end();
 }
 
 ERRAND_INLINE void TaskBase::end_step(Loop& its_loop) noexcept {
