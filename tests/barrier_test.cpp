@@ -50,7 +50,10 @@ APP_TEST("a Barrier for one is always open, and one for none cannot be made") {
   Barrier one(1);
   bool has_others_run = false;
   auto other = add([&] { has_others_run = true; });
-  for (int i = 0; i < 3; ++i) CHECK((co_await one.wait()) == 0);
+  for (int i = 0; i < 3; ++i) {
+    const auto index = co_await one.wait();
+    CHECK(index == 0);
+  }
   CHECK_FALSE(has_others_run);
   CHECK_THROWS_AS(Barrier(0), InvalidState);
   co_await other;

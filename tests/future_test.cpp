@@ -125,10 +125,14 @@ APP_TEST("a Future holds nothing, a reference, or what can only be moved") {
   CHECK(reference.set_result(there));
   CHECK(unique.set_result(std::make_unique<int>(2)));
   co_await waits;
-  CHECK(&co_await refers == &there);
-  CHECK((co_await looks) == 2);
-  CHECK(*co_await takes == 2);
-  CHECK((co_await unique) == nullptr);
+  const int& referred = co_await refers;
+  CHECK(&referred == &there);
+  const int looked_at = co_await looks;
+  CHECK(looked_at == 2);
+  const std::unique_ptr<int>& taken = co_await takes;
+  CHECK(*taken == 2);
+  const std::unique_ptr<int>& left = co_await unique;
+  CHECK(left == nullptr);
   co_await nothing;
   expect("nothing");
 }
@@ -167,7 +171,9 @@ APP_TEST("where the copy of the value throws, the Future is not done, and can st
   CHECK_FALSE((f.done() || s.done() || a.done() || b.done()));
   CHECK(f.set_result(good));
   CHECK(s.set_result(good));
-  CHECK((co_await a) + (co_await b) == 2);
+  const int first = co_await a;
+  const int second = co_await b;
+  CHECK(first + second == 2);
 }
 
 namespace {

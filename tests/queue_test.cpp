@@ -100,7 +100,8 @@ APP_TEST("a put waits only where a bounded Queue is full, and an unbounded one t
   auto put = add([&]() -> Coro<> { co_await bounded.put(4); });
   co_await errand::sleep(1s);
   CHECK_FALSE(put.done());
-  CHECK((co_await bounded.get()) == 0);
+  const int oldest = co_await bounded.get();
+  CHECK(oldest == 0);
   CHECK(bounded.size() == 3);
   CHECK_FALSE(bounded.try_put(5));
   co_await put;

@@ -189,7 +189,8 @@ APP_TEST("a value that a generator cannot move is thrown in it, and comes out of
   };
   auto generator = values();
   co_await tell(generator.next(), log);
-  CHECK(!co_await generator.next());
+  const auto next = co_await generator.next();
+  CHECK(!next);
   expect("copy");
 }
 

@@ -91,7 +91,9 @@ class [[nodiscard("co_await it")]] Acquire : public AcquireBase {
   G await_resume() { return G(pick_up()); }
 };
 
-inline void Permits::give_back() noexcept {
+/// Out of line: where Clang 16 and 19 inline it, from -O2 and -O3 on, into a coroutine that has reset an
+/// `std::optional<Lock::Guard>`, they take the end of that coroutine's scope for unreachable.
+ERRAND_NOINLINE inline void Permits::give_back() noexcept {
   if (waiters.empty()) {
     ++free_;
     return;
