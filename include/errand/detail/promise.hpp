@@ -60,7 +60,7 @@ struct AwaitingPromise : Base, Pooled {
       } else if constexpr (std::is_trivially_copyable_v<Plain> || (is_named && std::is_copy_constructible_v<Plain>)) {
         return Plain(awaitable);
       } else if constexpr (is_named && std::is_move_constructible_v<Plain>) {
-        return Plain(std::move(awaitable));
+        return Plain(static_cast<Plain&&>(awaitable));
       } else {
         return AwaiterRef<std::remove_reference_t<Awaiter<A>>>(awaitable);
       }

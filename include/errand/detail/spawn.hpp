@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <memory>
 #include <type_traits>
 #include <utility>
 
@@ -65,10 +66,10 @@ inline TaskState<typename WorkTraits<Work&&>::Value>& make_task(Loop& loop, Work
 /// The same of a coroutine, queued, in this memory.
 template <class T>
 ERRAND_INLINE TaskBase& start_coroutine_at(void* place, Loop& loop, Promise<T>& promise) noexcept {
-  auto* task = ::new (place) TaskState<T>(loop, promise);
-  enter_task(loop, *task);
-  loop.make_ready(*task);
-  return *task;
+  TaskState<T>& task = *std::construct_at(static_cast<TaskState<T>*>(place), loop, promise);
+  enter_task(loop, task);
+  loop.make_ready(task);
+  return task;
 }
 template <class T>
 ERRAND_NOINLINE TaskBase& start_coroutine_anew(Loop& loop, Promise<T>& promise) {
