@@ -22,6 +22,7 @@ saw() {
 }
 # try SIGNAL SECONDS SIGNALS EXPECTED
 try() {
+  : >"$out/log"  # or what the run before has said would be taken for this one's
   "$out/interrupted" "$2" >"$out/log" &
   local pid=$! started=$SECONDS
   saw ready
