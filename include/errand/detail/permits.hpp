@@ -91,8 +91,8 @@ class [[nodiscard("co_await it")]] Acquire : public AcquireBase {
   G await_resume() { return G(pick_up()); }
 };
 
-/// Out of line: where Clang 16 and 19 inline it, from -O2 and -O3 on, into a coroutine that has reset an
-/// `std::optional<Lock::Guard>`, they take the end of that coroutine's scope for unreachable.
+/// Out of line: inlined into a coroutine that resets a `std::optional<Lock::Guard>`, it makes Clang 16 and 19 destroy
+/// that twice (tests/programs/optional_reset.cpp).
 ERRAND_NOINLINE inline void Permits::give_back() noexcept {
   if (waiters.empty()) {
     ++free_;
