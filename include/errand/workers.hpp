@@ -56,13 +56,13 @@ class WorkerGroup final : public Workers, public std::enable_shared_from_this<Wo
       ++running_;
     }
     try {
-      threads_.push_back(Thread([this, worker = std::move(worker)]() mutable {
+      threads_.emplace_back([this, worker = std::move(worker)]() mutable {  // has room before the thread begins
         {
           F own(std::move(worker));
           own();
         }
         ended();
-      }));
+      });
     } catch (...) {
       ended();
       throw;

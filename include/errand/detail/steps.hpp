@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <exception>
-#include <new>
 #include <utility>
 
 #include <errand/detail/owner.hpp>
@@ -57,11 +56,12 @@ struct Loop::LateReport {
 
 ERRAND_COLD inline void Loop::report_later(TaskBase& task, std::exception_ptr error) noexcept {
   task.retain();
-  if (auto* const late = new (std::nothrow) LateReport(task, error)) {
+  try {
+    auto* const late = new LateReport(task, error);
     *late_end_ = late;
     late_end_ = &late->next;
     notice(reports_wait);
-  } else {
+  } catch (...) {
     host->report(&task, std::move(error));
     task.release();
   }

@@ -86,7 +86,7 @@ class ThreadPool {
       std::lock_guard lock(mutex_);
       if (idle_ <= queued_ && threads_.size() < most_) {
         try {
-          threads_.push_back(Thread([this] { serve(); }));
+          threads_.emplace_back([this] { serve(); });  // has room before the thread begins
         } catch (...) {
           if (threads_.empty()) throw;
         }
