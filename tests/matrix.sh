@@ -35,7 +35,11 @@ cell() {
       # not even assemble ("Cannot represent a difference across sections").
       [[ $cxx != clang++-14 ]] || flags+=" -fno-sanitize=function"
       ;;
-    thread) flags+=" -g1 -fsanitize=thread" filter=${filter:-$threads} ;;
+    thread)
+      flags+=" -g1 -fsanitize=thread" filter=${filter:-$threads}
+      # What libc++.so does, its promises among it, is not seen by ThreadSanitizer.
+      [[ $compiler != */libc++ ]] || run=(env TSAN_OPTIONS=ignore_noninstrumented_modules=1)
+      ;;
     debug) flags+=" -D_GLIBCXX_ASSERTIONS -D_GLIBCXX_DEBUG" ;;
     memcheck)
       flags+=" -g1" filter=${filter:-$some}

@@ -3,7 +3,7 @@
 #include "support.hpp"
 
 APP_TEST("A01 K01 tasks start first in, first out, never inside add_task") {
-  for (int i = 0; i < 3; ++i) add(nap("t" + std::to_string(i), 0s));
+  for (const char* name : {"t0", "t1", "t2"}) add(nap(name, 0s));
   log("main after create");
   co_await errand::yield();
   log("main after yield");
