@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <string>
@@ -20,16 +19,7 @@ ERRAND_COLD inline std::string text(std::initializer_list<std::string_view> part
   return whole;
 }
 
-ERRAND_COLD inline std::string number(std::uint64_t value) {
-  constexpr std::size_t most = 20;
-  char digits[most];
-  std::size_t first = most;
-  do {
-    digits[--first] = static_cast<char>('0' + value % 10);
-    value /= 10;
-  } while (value > 0);
-  return std::string(digits + first, most - first);
-}
+ERRAND_COLD inline std::string number(std::uint64_t value) { return std::to_string(value); }
 
 /// Throws an `E` with this message.
 template <class E>
