@@ -26,7 +26,7 @@ class Barrier {
   class Wait;
   /// `co_await barrier.wait()` returns when all have come: 0 to the one that came first, and so on. The last one does
   /// not suspend. Throws `Cancelled` where the task is asked to end.
-  Wait wait() noexcept;
+  detail::WaitFor<Wait, Barrier> wait() noexcept { return *this; }
 
  private:
   void open() noexcept;
@@ -38,7 +38,7 @@ class Barrier {
 
 // Implementation
 
-class [[nodiscard("co_await it")]] Barrier::Wait : public detail::CountedWaiter {
+class Barrier::Wait : public detail::CountedWaiter {
  public:
   explicit Wait(Barrier& barrier) noexcept
       : CountedWaiter(detail::Kind::barrier, barrier.waiting_), barrier_(barrier) {}
@@ -64,8 +64,6 @@ class [[nodiscard("co_await it")]] Barrier::Wait : public detail::CountedWaiter 
   Barrier& barrier_;
   std::size_t index_ = 0;
 };
-
-inline Barrier::Wait Barrier::wait() noexcept { return Wait(*this); }
 
 inline void Barrier::open() noexcept {
   for (std::size_t index = 0; !waiters_.empty(); ++index) {

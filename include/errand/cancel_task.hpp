@@ -11,12 +11,26 @@ namespace errand {
 ///
 /// Gives true where the task ended cancelled. Throws an error that its clean-up threw; nothing where the task was done
 /// already. Throws `Cancelled` where the caller itself is cancelled meanwhile; the task then ends on its own.
-class CancelTask : public detail::TaskWait {
+class CancelTask {
  public:
   /// For the library.
-  explicit CancelTask(detail::TaskHandle asked) noexcept : TaskWait(std::move(asked)), was_done_(task().done()) {}
+  explicit CancelTask(detail::TaskHandle asked) noexcept : asked_(std::move(asked)), was_done_(asked_.get().done()) {}
 
-  /// What `co_await` gives: whether the task ended cancelled.
+  class Wait;
+  /// What `co_await` makes of it.
+  Wait awaited_by(detail::PromiseBase&) const noexcept;
+
+ private:
+  detail::TaskHandle asked_;
+  bool was_done_;
+};
+
+// Implementation
+
+class CancelTask::Wait : public detail::TaskWait {
+ public:
+  Wait(detail::TaskHandle asked, bool was_done) noexcept : TaskWait(std::move(asked)), was_done_(was_done) {}
+
   bool await_resume() {
     resumed();
     if (task().status == TaskStatus::failed && !was_done_) task().throw_failure();
@@ -26,5 +40,7 @@ class CancelTask : public detail::TaskWait {
  private:
   bool was_done_;
 };
+
+inline CancelTask::Wait CancelTask::awaited_by(detail::PromiseBase&) const noexcept { return Wait(asked_, was_done_); }
 
 }  // namespace errand

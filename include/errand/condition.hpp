@@ -24,7 +24,7 @@ class Condition {
   class Wait;
   /// `co_await condition.wait()` returns after the next notification that is this task's. Throws `Cancelled` where the
   /// task is asked to end.
-  Wait wait() noexcept;
+  detail::WaitFor<Wait, Condition> wait() noexcept { return *this; }
   /// Waits until `predicate()` is true; does not wait where it is. Throws what that throws, and `Cancelled` likewise.
   template <class Predicate>
   Coro<> wait(Predicate&& predicate);
@@ -43,10 +43,9 @@ class Condition {
 
 // Implementation
 
-class [[nodiscard("co_await it")]] Condition::Wait : public detail::Waiter {
+class Condition::Wait : public detail::Waiter {
  public:
   explicit Wait(Condition& condition) noexcept : Waiter(detail::Kind::condition), condition_(condition) {}
-  Wait(const Wait&) noexcept = default;
   /// A notification of which the task did not learn, because it was aborted, is the next one's.
   ~Wait() {
     if (was_chosen_ && !is_broken) condition_.notify_one();
@@ -75,8 +74,6 @@ inline void Condition::notify_one() noexcept {
   first.was_chosen_ = true;
   waiters_.hand_over(first);
 }
-
-inline Condition::Wait Condition::wait() noexcept { return Wait(*this); }
 
 template <class Predicate>
 Coro<> Condition::wait(Predicate&& predicate) {

@@ -27,7 +27,7 @@ class Event {
 
   class Wait;
   /// `co_await event.wait()` returns once the event is set. Throws `Cancelled` where the task is asked to end.
-  Wait wait() noexcept;
+  detail::WaitFor<Wait, Event> wait() noexcept { return *this; }
 
  private:
   bool set_ = false;
@@ -36,7 +36,7 @@ class Event {
 
 // Implementation
 
-class [[nodiscard("co_await it")]] Event::Wait : public detail::Waiter {
+class Event::Wait : public detail::Waiter {
  public:
   explicit Wait(Event& event) noexcept : Waiter(detail::Kind::event), event_(event) {}
 
@@ -55,6 +55,5 @@ inline void Event::set() noexcept {
   set_ = true;
   waiters_.wake_all();
 }
-inline Event::Wait Event::wait() noexcept { return Wait(*this); }
 
 }  // namespace errand

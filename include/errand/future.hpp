@@ -126,18 +126,17 @@ class Future {
   /// Whether it has a value or an error, or is cancelled.
   bool done() const noexcept { return state_.done(); }
 
+  template <bool take>
+  class Wait;
   /// Gives the value where it stands: `T&`.
-  auto operator co_await() & noexcept { return Wait<false>(*this); }
+  Wait<false> awaited_by(detail::PromiseBase&) & noexcept { return Wait<false>(*this); }
   /// Gives the value away: `T`, moved out.
-  auto operator co_await() && noexcept { return Wait<true>(*this); }
+  Wait<true> awaited_by(detail::PromiseBase&) && noexcept { return Wait<true>(*this); }
 
   /// A future that is a counted, copyable handle, and whose setters any thread may call.
   static Shared shared() { return Shared(); }
 
  private:
-  template <bool take>
-  class Wait;
-
   detail::FutureState<T> state_;
   detail::WaitList waiters_;
 };
@@ -178,7 +177,7 @@ class Future<T>::Shared {
   bool done() const noexcept { return state_->done(); }
 
   /// Gives the value where it stands, which is as long as a handle lives.
-  auto operator co_await() const noexcept { return detail::SharedWait<T>(state_); }
+  detail::SharedWait<T> awaited_by(detail::PromiseBase&) const noexcept { return detail::SharedWait<T>(state_); }
 
  private:
   std::shared_ptr<detail::SharedState<T>> state_;
@@ -273,13 +272,11 @@ class SharedWait : public PlainWait {
  public:
   explicit SharedWait(std::shared_ptr<SharedState<T>> state) noexcept
       : PlainWait(Kind::future), state_(std::move(state)) {}
-  SharedWait(const SharedWait& other) noexcept : PlainWait(other), state_(other.state_) {}
   ~SharedWait() { leave(); }
 
   bool await_ready() const noexcept { return state_->done(); }
   template <class P>
   bool await_suspend(std::coroutine_handle<P> awaiting) {
-    if (notice_) throw_reuse();
     PromiseBase& promise = awaiting.promise();
     Owner notice(new SharedNotice);
     if (!promise.chain->may_suspend()) return suspend(promise);

@@ -55,7 +55,7 @@ class [[nodiscard("a generator does nothing until next() is awaited")]] AsyncGen
   /// `co_await generator.next()` gives the next value, and an empty optional when there is none any more. Throws what
   /// the coroutine throws, once; `Cancelled` goes through the coroutine as through any Coro; `InvalidState` where the
   /// next value is being waited for already.
-  Next next() noexcept { return Next(*this); }
+  detail::WaitFor<Next, AsyncGenerator> next() noexcept { return *this; }
 
  private:
   friend promise_type;
@@ -114,7 +114,7 @@ class GeneratorPromise final : public AwaitingPromise<GeneratorBase> {
 }  // namespace detail
 
 template <class T>
-class [[nodiscard("co_await it")]] AsyncGenerator<T>::Next : public detail::OwnAwaitable {
+class AsyncGenerator<T>::Next : public detail::OwnAwaitable {
  public:
   explicit Next(AsyncGenerator& generator) noexcept : generator_(generator) {}
 

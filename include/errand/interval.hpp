@@ -24,7 +24,7 @@ class Interval {
   class Tick;
   /// `co_await interval.tick()` returns at the next tick; gives the time at which it was due. The first comes at once.
   /// Throws `Cancelled` where the task is asked to end; no tick is lost then.
-  Tick tick() noexcept;
+  detail::WaitFor<Tick, Interval> tick() noexcept { return *this; }
 
  private:
   Clock::time_point next(Clock::time_point now) noexcept;
@@ -50,15 +50,14 @@ Interval every(std::chrono::duration<Rep, Period> period, MissedTick missed = Mi
 
 // Implementation
 
-class [[nodiscard("co_await it")]] Interval::Tick : public detail::TimedWait {
+class Interval::Tick : public detail::TimedWait {
  public:
   explicit Tick(Interval& interval) noexcept : TimedWait(detail::Kind::sleep), interval_(interval) {}
 
   bool await_ready() const noexcept { return false; }
   template <class P>
   bool await_suspend(std::coroutine_handle<P> awaiting) {
-    detail::PromiseBase& promise = awaiting.promise();
-    chain_ = promise.chain;
+    chain_ = awaiting.promise().chain;
     const Clock::time_point now = chain_->loop->now();
     if (!interval_.started_) {
       interval_.started_ = true;
@@ -67,7 +66,7 @@ class [[nodiscard("co_await it")]] Interval::Tick : public detail::TimedWait {
     }
     interval_.is_late_ = interval_.due_ < now;
     if (interval_.due_ <= now) return chain_->yield();  // a late task must not keep the others from running
-    return suspend_until(promise, interval_.due_);
+    return suspend_until(interval_.due_);
   }
   Clock::time_point await_resume() {
     resumed();
@@ -81,8 +80,6 @@ class [[nodiscard("co_await it")]] Interval::Tick : public detail::TimedWait {
 inline Interval::Interval(std::chrono::nanoseconds period, MissedTick missed) : period_(period), missed_(missed) {
   if (period <= std::chrono::nanoseconds::zero()) throw InvalidState("the period of an Interval must be above zero");
 }
-
-inline Interval::Tick Interval::tick() noexcept { return Tick(*this); }
 
 /// The tick that is due has come: plans the one after it.
 inline Clock::time_point Interval::next(Clock::time_point now) noexcept {

@@ -39,7 +39,7 @@ class Queue {
   Put put(T item) { return Put(*this, std::move(item)); }
   /// `co_await queue.get()` gives the next item. Throws `QueueClosed` where the queue is closed and empty, and
   /// `Cancelled` where the task is asked to end; nothing is lost then.
-  Get get() noexcept { return Get(*this); }
+  detail::WaitFor<Get, Queue> get() noexcept { return *this; }
   /// False where there is no room, or the queue is closed.
   bool try_put(T item);
   /// Empty where there is no item that is not somebody's.
@@ -59,7 +59,7 @@ class Queue {
   void task_done();
   /// `co_await queue.join()` returns once `task_done` was called for every item that was put. Throws `Cancelled` where
   /// the task is asked to end.
-  Join join() noexcept { return Join(*this); }
+  detail::WaitFor<Join, Queue> join() noexcept { return *this; }
 
  private:
   bool put_now(T& item);
@@ -84,12 +84,36 @@ class Queue {
 
 // Implementation
 
+/// An item that is to be put: a copy of it, where this has a name and there can be one.
 template <class T>
-class [[nodiscard("co_await it")]] Queue<T>::Put : public detail::Waiter {
+class [[nodiscard("co_await it")]] Queue<T>::Put {
  public:
-  Put(Queue& queue, T&& item) : Waiter(detail::Kind::queue), queue_(queue), item_(std::move(item)) {}
+  Put(Queue& queue, T&& item) : queue_(queue), item_(std::move(item)) {}
 
-  bool await_ready() { return queue_.put_now(item_); }
+  class Wait;
+  Wait awaited_by(detail::PromiseBase&) && { return Wait(queue_, std::move(item_)); }
+  Wait awaited_by(detail::PromiseBase&) const& { return Wait(queue_, T(item_)); }
+  Wait awaited_by(detail::PromiseBase&) & {
+    if constexpr (std::is_copy_constructible_v<T>) {
+      return Wait(queue_, T(item_));
+    } else {
+      return Wait(queue_, std::move(item_));
+    }
+  }
+
+ private:
+  Queue& queue_;
+  T item_;
+};
+
+template <class T>
+class Queue<T>::Put::Wait : public detail::Waiter {
+ public:
+  Wait(Queue& queue, T&& item) : Waiter(detail::Kind::queue), queue_(queue) {
+    if (!queue.put_now(item)) item_.emplace(std::move(item));
+  }
+
+  bool await_ready() const noexcept { return !item_; }
   template <class P>
   void await_suspend(std::coroutine_handle<P> awaiting) {
     queue_.putters_may_wait_ = true;
@@ -105,15 +129,14 @@ class [[nodiscard("co_await it")]] Queue<T>::Put : public detail::Waiter {
   friend Queue;
 
   Queue& queue_;
-  T item_;
+  std::optional<T> item_;  // while there is no room for it
   bool refused_ = false;
 };
 
 template <class T>
-class [[nodiscard("co_await it")]] Queue<T>::Get : public detail::Waiter {
+class Queue<T>::Get : public detail::Waiter {
  public:
   explicit Get(Queue& queue) noexcept : Waiter(detail::Kind::queue), queue_(queue) {}
-  Get(const Get& other) noexcept : Waiter(other), queue_(other.queue_) {}
   /// What was handed over and not picked up, because the task was aborted, is the next one's.
   ~Get() {
     if (item_) [[unlikely]]
@@ -158,7 +181,7 @@ class [[nodiscard("co_await it")]] Queue<T>::Get : public detail::Waiter {
 };
 
 template <class T>
-class [[nodiscard("co_await it")]] Queue<T>::Join : public detail::Waiter {
+class Queue<T>::Join : public detail::Waiter {
  public:
   explicit Join(Queue& queue) noexcept : Waiter(detail::Kind::queue), queue_(queue) {}
 
@@ -236,8 +259,8 @@ template <class T>
 ERRAND_NOINLINE void Queue<T>::let_in() {
   putters_may_wait_ = !putters_.empty();
   if (!putters_may_wait_ || items_.size() > capacity_) return;
-  Put& first = putters_.template first<Put>();
-  items_.push_back(std::move(first.item_));
+  auto& first = putters_.template first<typename Put::Wait>();
+  items_.push_back(std::move(*first.item_));
   ++unfinished_;
   first.wake();
 }
@@ -260,7 +283,11 @@ std::optional<T> Queue<T>::try_get() {
 template <class T>
 void Queue<T>::close() noexcept {
   capacity_ = put_limit_ = 0;
-  for (; !putters_.empty(); putters_.first<Put>().wake()) putters_.first<Put>().refused_ = true;
+  while (!putters_.empty()) {
+    auto& first = putters_.template first<typename Put::Wait>();
+    first.refused_ = true;
+    first.wake();
+  }
   getters_.wake_all();
 }
 

@@ -29,11 +29,11 @@ class Semaphore {
   };
 
   /// With so many permits that are free.
-  explicit Semaphore(std::size_t permits) noexcept : permits_(permits) {}
+  explicit Semaphore(std::size_t permits) noexcept : permits_(detail::Kind::semaphore, permits) {}
 
   /// `co_await semaphore.acquire()` gives a Permit, once there is one for this task. Throws `Cancelled` where the task
   /// is asked to end before one was handed to it.
-  detail::Acquire<Permit> acquire() noexcept { return {detail::Kind::semaphore, permits_}; }
+  detail::WaitFor<detail::Acquire<Permit>, detail::Permits> acquire() noexcept { return permits_; }
   /// A Permit where one is free, else empty.
   std::optional<Permit> try_acquire() noexcept {
     if (!permits_.try_take()) return std::nullopt;

@@ -112,7 +112,7 @@ struct Handling {
 };
 using Handlers = std::vector<Handling>;
 
-class EventWaitBase;
+class SignalWait;
 
 /// The handlers and the waiters of an App's events.
 class Signals final : public SignalHub {
@@ -128,7 +128,7 @@ class Signals final : public SignalHub {
   inline void clear() noexcept override;
 
  private:
-  friend class errand::detail::EventWaitBase;
+  friend SignalWait;
 
   struct Event : Names::Entry, Link {
     using Names::Entry::Entry;
@@ -163,60 +163,76 @@ class Signals final : public SignalHub {
   std::size_t sweep_at_ = 64;
 };
 
-/// A wait for an event.
-class EventWaitBase : public Waiter {
+}  // namespace detail
+
+/// What `App::event` gives: `co_await` it for the next signal of that event. Waiting begins at the `co_await`.
+class [[nodiscard("co_await it")]] EventWait {
  public:
-  EventWaitBase(Signals& signals, std::string_view event, Nanoseconds timeout)
-      : Waiter(Kind::signal),
-        signals_(signals),
+  /// For the library. Throws `InvalidEvent`.
+  EventWait(detail::Signals& signals, std::string_view event, detail::Nanoseconds timeout)
+      : signals_(signals),
         loop_(signals.loop()),
-        key_(EventName(event, EventName::Pattern::any).key()),
+        key_(detail::EventName(event, detail::EventName::Pattern::any).key()),
         timeout_(timeout) {}
-  EventWaitBase(const EventWaitBase& other)
-      : Waiter(other), signals_(other.signals_), loop_(other.loop_), key_(other.key_), timeout_(other.timeout_) {}
+
+  /// `co_await` gives a `Signal`. Throws `TimeoutError`, and `Cancelled` where the task is asked to end.
+  detail::SignalWait awaited_by(detail::PromiseBase&) const&;
+  /// The same.
+  detail::SignalWait awaited_by(detail::PromiseBase&) &&;
+
+ private:
+  friend detail::SignalWait;
+
+  detail::Signals& signals_;  // where the App is not gone
+  detail::LoopRef loop_;
+  std::string key_;
+  detail::Nanoseconds timeout_;
+};
+
+// Implementation
+
+namespace detail {
+
+class SignalWait : public Waiter {
+ public:
+  explicit SignalWait(EventWait its_event) noexcept : Waiter(Kind::signal), event_(std::move(its_event)) {}
 
   bool await_ready() const noexcept { return false; }
   template <class P>
   bool await_suspend(std::coroutine_handle<P> awaiting) {
-    if (linked()) throw_reuse();
-    deadline_.disarm();  // that of an earlier await may stand
     PromiseBase& promise = awaiting.promise();
-    Loop& loop = loop_.get();
-    if (!loop.app || promise.chain->loop != &loop) raise<InvalidState>({"'", key_, "' is an event of another App"});
-    timed_out_ = false;
-    if (timeout_ <= Nanoseconds::zero()) {
+    Loop& loop = event_.loop_.get();
+    if (!loop.app || promise.chain->loop != &loop) {
+      raise<InvalidState>({"'", event_.key_, "' is an event of another App"});
+    }
+    if (event_.timeout_ <= Nanoseconds::zero()) {
       chain_ = promise.chain;
       timed_out_ = true;
       return false;
     }
-    List& list = signals_.waiters(key_);
-    if (timeout_ != Nanoseconds::max()) deadline_.arm(loop, loop.deadline(timeout_));
-    order_ = ++signals_.last_;
+    List& list = event_.signals_.waiters(event_.key_);
+    if (event_.timeout_ != Nanoseconds::max()) deadline_.arm(loop, loop.deadline(event_.timeout_));
+    order_ = ++event_.signals_.last_;
     return suspend(promise, list);
   }
-
- protected:
-  std::shared_ptr<const Signal> result() {
+  Signal await_resume() {
     if (timed_out_ && !chain_->may_suspend()) timed_out_ = false;  // a request in the same turn beats the time-out
     resumed();
-    if (timed_out_) raise<TimeoutError>({"timed out waiting for '", key_, "'"});
-    return std::move(signal_);
+    if (timed_out_) raise<TimeoutError>({"timed out waiting for '", event_.key_, "'"});
+    return *signal_;
   }
 
  private:
   friend Signals;
 
   static void on_deadline(void* self) noexcept {
-    EventWaitBase& wait = *static_cast<EventWaitBase*>(self);
+    SignalWait& wait = *static_cast<SignalWait*>(self);
     if (!wait.linked()) return;
     wait.timed_out_ = true;
     wait.wake();
   }
 
-  Signals& signals_;
-  LoopRef loop_;
-  std::string key_;
-  Nanoseconds timeout_;
+  const EventWait event_;
   Deadline deadline_{&on_deadline, this};
   std::uint64_t order_ = 0;
   bool timed_out_ = false;
@@ -225,16 +241,10 @@ class EventWaitBase : public Waiter {
 
 }  // namespace detail
 
-/// What `App::event` gives: `co_await` it for the next signal of that event. Waiting begins at the `co_await`.
-class [[nodiscard("co_await it")]] EventWait : public detail::EventWaitBase {
- public:
-  using EventWaitBase::EventWaitBase;
-
-  /// Throws `TimeoutError`, and `Cancelled` where the task is asked to end.
-  Signal await_resume() { return *result(); }
-};
-
-// Implementation
+inline detail::SignalWait EventWait::awaited_by(detail::PromiseBase&) const& { return detail::SignalWait(*this); }
+inline detail::SignalWait EventWait::awaited_by(detail::PromiseBase&) && {
+  return detail::SignalWait(std::move(*this));
+}
 
 namespace detail {
 
@@ -315,15 +325,15 @@ inline void Signals::wake(const EventName& name, const std::shared_ptr<const Sig
   Event* const exact = find(name.text());
   Event* const any = find(name.any());
   const auto first = [](Event* event) {
-    return event && !event->waiters.empty() ? &event->waiters.first<EventWaitBase>() : nullptr;
+    return event && !event->waiters.empty() ? &event->waiters.first<SignalWait>() : nullptr;
   };
   std::shared_ptr<const Signal> with_parameter;
   if (first(any))
     with_parameter = std::make_shared<const Signal>(Signal{signal->event, name.action(), signal->payload});
   for (;;) {
-    EventWaitBase* const one = first(exact);
-    EventWaitBase* const other = first(any);
-    EventWaitBase* const next = one && (!other || one->order_ < other->order_) ? one : other;
+    SignalWait* const one = first(exact);
+    SignalWait* const other = first(any);
+    SignalWait* const next = one && (!other || one->order_ < other->order_) ? one : other;
     if (!next) return;
     next->signal_ = next == other ? with_parameter : signal;
     next->deadline_.disarm();

@@ -225,13 +225,11 @@ namespace detail {
 class TaskWait : public Waiter {
  public:
   explicit TaskWait(TaskHandle task) noexcept : Waiter(Kind::task), task_(std::move(task)) {}
-  TaskWait(const TaskWait&) noexcept = default;
   ERRAND_INLINE ~TaskWait() = default;
 
   bool await_ready() const { return task_.get().done(); }
   template <class P>
   void await_suspend(std::coroutine_handle<P> awaiting) {
-    if (linked()) throw_reuse();
     wait(*awaiting.promise().chain);
   }
   TaskBase& task() const noexcept { return *task_.state(); }

@@ -20,7 +20,7 @@ namespace detail {
 template <class F, class... Args>
 class ThreadCall;
 template <class F, class... Args>
-class ThreadWait;
+class ToThread;
 }  // namespace detail
 
 /// Runs a blocking call on a thread of the App's pool: `co_await errand::to_thread(f, args…)` gives what `f(args…)`
@@ -34,7 +34,7 @@ class ThreadWait;
 ///
 ///     std::string text = co_await errand::to_thread(read_file, path);
 template <class F, class... Args>
-detail::ThreadWait<std::decay_t<F>, std::decay_t<Args>...> to_thread(F&& f, Args&&... args);
+detail::ToThread<std::decay_t<F>, std::decay_t<Args>...> to_thread(F&& f, Args&&... args);
 
 // Implementation
 
@@ -114,56 +114,69 @@ class ThreadCall final : public PoolCall {
   bool has_error_ = false;
 };
 
+/// A call that is to be made: once.
 template <class F, class... Args>
-class [[nodiscard("co_await it")]] ThreadWait : public PlainWait {
+class [[nodiscard("co_await it")]] ToThread {
   using Call = ThreadCall<F, Args...>;
 
  public:
-  explicit ThreadWait(Call& call) noexcept : PlainWait(Kind::thread), call_(&call) {}
-  ThreadWait(ThreadWait&& other) noexcept : PlainWait(std::move(other)), call_(std::exchange(other.call_, nullptr)) {}
-  ~ThreadWait() {
+  explicit ToThread(Call& call) noexcept : call_(&call) {}
+  ToThread(ToThread&& other) noexcept : call_(std::exchange(other.call_, nullptr)) {}
+  ~ToThread() {
     if (!call_) return;
-    if (!started_) {
-      call_->release();
-    } else {
-      call_->request_stop();
-    }
+    call_->release();
     call_->detach();
   }
 
-  bool await_ready() const {
-    if (!call_ || started_) throw InvalidState("this thread call has been awaited already");
-    return false;
+  class Wait;
+  Wait awaited_by(PromiseBase& promise) {
+    if (!call_) throw InvalidState("this thread call has been awaited already");
+    return Wait(promise, call_);
   }
+
+ private:
+  Call* call_;  // until it begins
+};
+
+/// The call begins here, unless the task is asked to end.
+template <class F, class... Args>
+class ToThread<F, Args...>::Wait : public PlainWait {
+ public:
+  Wait(PromiseBase& promise, Call*& call) : PlainWait(Kind::thread) {
+    if (!promise.chain->may_suspend()) return;
+    ThreadPool<>::of(*promise.chain->loop).start(*call);
+    call_ = std::exchange(call, nullptr);
+  }
+  ~Wait() {
+    if (!call_) return;
+    call_->request_stop();
+    call_->detach();
+  }
+
+  bool await_ready() const noexcept { return false; }
   template <class P>
   bool await_suspend(std::coroutine_handle<P> awaiting) {
-    Chain& chain = *awaiting.promise().chain;
-    if (chain.may_suspend()) {
-      ThreadPool<>::of(*chain.loop).start(*call_);
-      started_ = true;
-    }
     if (!suspend(awaiting.promise())) return false;
     call_->attach(*this);
     return true;
   }
   typename Call::T await_resume() {
-    call_->forget();
+    if (call_) call_->forget();
     resumed();
     return call_->take();
   }
 
  private:
-  Call* call_;
-  bool started_ = false;
+  Call* call_ = nullptr;
 };
 
 }  // namespace detail
 
 template <class F, class... Args>
-detail::ThreadWait<std::decay_t<F>, std::decay_t<Args>...> to_thread(F&& f, Args&&... args) {
+detail::ToThread<std::decay_t<F>, std::decay_t<Args>...> to_thread(F&& f, Args&&... args) {
   detail::check_awaited_callable<F&&>();
   using Call = detail::ThreadCall<std::decay_t<F>, std::decay_t<Args>...>;
-  return detail::ThreadWait<std::decay_t<F>, std::decay_t<Args>...>(
+  return detail::ToThread<std::decay_t<F>, std::decay_t<Args>...>(
       *new Call(std::forward<F>(f), std::forward<Args>(args)...));
 }
 

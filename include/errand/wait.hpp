@@ -72,7 +72,6 @@ class Watch : public TimedWait {
  public:
   Watch(std::size_t needed, Nanoseconds timeout) noexcept
       : TimedWait(Kind::tasks), needed_(needed), timeout_(timeout) {}
-  Watch(Watch&&) = delete;
 
   /// A task that is pending.
   void add(TaskBase& task) {
@@ -84,14 +83,10 @@ class Watch : public TimedWait {
   bool await_ready() const noexcept { return needed_ == 0; }
   template <class P>
   bool await_suspend(std::coroutine_handle<P> awaiting) {
-    PromiseBase& promise = awaiting.promise();
-    Loop& loop = *promise.chain->loop;
-    if (timeout_ <= Nanoseconds::zero()) {
-      chain_ = promise.chain;
-      return chain_->yield();
-    }
-    if (timeout_ != Nanoseconds::max()) return suspend_until(promise, loop.deadline(timeout_));
-    return suspend(promise);
+    chain_ = awaiting.promise().chain;
+    if (timeout_ <= Nanoseconds::zero()) return chain_->yield();
+    if (timeout_ != Nanoseconds::max()) return suspend_until(chain_->loop->deadline(timeout_));
+    return suspend(awaiting.promise());
   }
   void await_resume() { resumed(); }
 

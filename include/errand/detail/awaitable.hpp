@@ -35,6 +35,17 @@ decltype(auto) awaiter_of(A&& awaitable, PromiseBase& awaiting) {
 template <class A>
 using Awaiter = decltype(awaiter_of(std::declval<A>(), std::declval<PromiseBase&>()));
 
+/// Something to be waited for, as a primitive gives it: the wait itself is made where it is awaited, as often as it is.
+template <class Wait, class Of>
+class [[nodiscard("co_await it")]] WaitFor {
+ public:
+  WaitFor(Of& of) noexcept : of_(of) {}  // NOLINT(google-explicit-constructor)
+  Wait awaited_by(PromiseBase&) const noexcept { return Wait(of_); }
+
+ private:
+  Of& of_;
+};
+
 /// Something of the library's that may be awaited: its awaiter is marked, and needs no bridge.
 template <class A>
 concept LibraryAwaitable = std::derived_from<std::remove_cvref_t<Awaiter<A>>, OwnAwaitable>;

@@ -13,7 +13,7 @@ namespace errand::detail {
 /// permit that is given back is handed to the first waiter, and nobody can take it from under it.
 class Permits {
  public:
-  explicit Permits(std::size_t free) noexcept : free_(free) {}
+  Permits(Kind of, std::size_t free) noexcept : kind(of), free_(free) {}
   Permits(const Permits&) = delete;
   Permits& operator=(const Permits&) = delete;
 
@@ -25,6 +25,7 @@ class Permits {
   }
   void give_back() noexcept;
 
+  const Kind kind;  // of those who wait for one
   WaitList waiters;
 
  private:
@@ -56,8 +57,7 @@ class Grant {
 
 class AcquireBase : public Waiter {
  public:
-  AcquireBase(Kind of, Permits& permits) noexcept : Waiter(of), permits_(permits) {}
-  AcquireBase(const AcquireBase&) noexcept = default;
+  explicit AcquireBase(Permits& permits) noexcept : Waiter(permits.kind), permits_(permits) {}
   /// What was handed over and not picked up, because the task was aborted, goes on to the next.
   ~AcquireBase() {
     if (granted_ && !is_broken) permits_.give_back();
@@ -85,7 +85,7 @@ class AcquireBase : public Waiter {
 
 /// The wait for a permit; gives a `G`, a class derived from `Grant`.
 template <class G>
-class [[nodiscard("co_await it")]] Acquire : public AcquireBase {
+class Acquire : public AcquireBase {
  public:
   using AcquireBase::AcquireBase;
   G await_resume() { return G(pick_up()); }

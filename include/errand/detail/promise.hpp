@@ -14,7 +14,7 @@
 
 namespace errand::detail {
 
-/// An awaiter that stands elsewhere in the frame. GCC up to 12 copies an awaiter that `await_transform` returns by
+/// A wait that stands elsewhere in the frame. GCC up to 12 copies an awaiter that `await_transform` returns by
 /// reference.
 template <class A>
 class AwaiterRef {
@@ -34,8 +34,8 @@ class AwaiterRef {
 
 /// A promise whose coroutine may await. The default arguments note where it stands, and the place of each await.
 ///
-/// Every awaiter of the library stands in the frame that awaits it, and so goes with it: of one that has a name, and
-/// may stand anywhere, a copy waits, or what it is moved to.
+/// Every wait of the library stands in the frame that awaits it, and so goes with it: what users can give a name is not
+/// the wait, which is made here.
 template <class Base = PromiseBase>
 struct AwaitingPromise : Base, Pooled {
   std::suspend_always initial_suspend(const char* in_file = __builtin_FILE()) noexcept {
@@ -54,13 +54,8 @@ struct AwaitingPromise : Base, Pooled {
                   "await_suspend takes a std::coroutine_handle<>");
     this->line = at_line;
     if constexpr (LibraryAwaitable<A>) {
-      constexpr bool is_named = std::is_lvalue_reference_v<A>;
       if constexpr (!std::is_reference_v<Awaiter<A>>) {
         return awaiter_of(static_cast<A&&>(awaitable), *this);
-      } else if constexpr (std::is_trivially_copyable_v<Plain> || (is_named && std::is_copy_constructible_v<Plain>)) {
-        return Plain(awaitable);
-      } else if constexpr (is_named && std::is_move_constructible_v<Plain>) {
-        return Plain(static_cast<Plain&&>(awaitable));
       } else {
         return AwaiterRef<std::remove_reference_t<Awaiter<A>>>(awaitable);
       }

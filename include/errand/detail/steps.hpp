@@ -17,7 +17,6 @@ class Drain : public Waiter {
   bool is_over(const List& pending) const noexcept;
 
  protected:
-  Drain(Drain&&) noexcept = default;
   Drain(TaskBase* except, std::uint64_t upto) noexcept : Waiter(Kind::tasks), except_(except), upto_(upto) {}
   ~Drain() = default;
 

@@ -14,9 +14,10 @@ struct OwnAwaitable {};
 /// request leaves and wakes its task. That makes cancellation, time-outs and teardown right everywhere.
 ///
 /// An awaiter derives from one of the classes below, calls `suspend` in `await_suspend` and `resumed` in
-/// `await_resume`. A copy is one that has not been awaited; nobody copies or moves one that has.
+/// `await_resume`. It is awaited once, in the frame that it stands in.
 class Suspension : public TimerNode, public OwnAwaitable {
  public:
+  Suspension(const Suspension&) = delete;
   Suspension& operator=(const Suspension&) = delete;
 
   /// Leaves without an end of the wait.
@@ -30,7 +31,6 @@ class Suspension : public TimerNode, public OwnAwaitable {
   enum class Place : std::uint8_t { nowhere, list, counted_list, timers };  // where it stands while it waits
 
   Suspension(Kind of, Place place) noexcept : TimerNode(false), kind(of), place_(place) {}
-  Suspension(const Suspension& other) noexcept : Suspension(other.kind, other.place_) {}
   ~Suspension() = default;
 
   /// False where a request is pending: the await does not suspend then, and `resumed` throws it. (An `await_suspend`
@@ -49,7 +49,6 @@ class Suspension : public TimerNode, public OwnAwaitable {
     chain_->waiting = this;
     chain_->state = Chain::State::waiting;
   }
-  [[noreturn]] ERRAND_NOINLINE static void throw_reuse() { throw InvalidState("this is being awaited already"); }
 
   const Place place_;
   Chain* chain_ = nullptr;  // from the moment it is awaited
@@ -71,18 +70,9 @@ class TimedWait : public Suspension {
  protected:
   explicit TimedWait(Kind of) noexcept : Suspension(of, Place::timers) {}
   TimedWait(Kind of, Chain& chain) noexcept : TimedWait(of) { chain_ = &chain; }
-  TimedWait(const TimedWait&) noexcept = default;
   ~TimedWait() { leave(); }
 
-  /// As `suspend`, until a deadline. Throws `InvalidState` where it is being awaited already, and `std::bad_alloc`;
-  /// nothing is changed then.
-  bool suspend_until(PromiseBase& promise, Clock::time_point when) {
-    if (armed()) [[unlikely]]
-      throw_reuse();
-    chain_ = promise.chain;
-    return suspend_until(when);
-  }
-  /// The same where the chain is known.
+  /// As `suspend`, until a deadline, where the chain is known. Throws `std::bad_alloc`; nothing is changed then.
   bool suspend_until(Clock::time_point when) {
     if (!chain_->may_suspend()) return false;
     chain_->loop->timers.arm(*this, when);
@@ -111,16 +101,15 @@ class Waiter : public Link, public Suspension {
 
  protected:
   explicit Waiter(Kind of, Place place = Place::list) noexcept : Suspension(of, place) {}
-  Waiter(const Waiter& other) noexcept : Link(), Suspension(other) {}
   ~Waiter() {
     if (linked()) [[unlikely]]
       unlink();
   }
 
-  /// As the one without a list. Throws `InvalidState` where it is being awaited already.
+  /// As the one without a list.
   ERRAND_INLINE bool suspend(PromiseBase& promise, List& list) {
     Chain& chain = *promise.chain;
-    if (linked() || (chain.flags & (Chain::asked | Chain::held))) [[unlikely]]
+    if (chain.flags & (Chain::asked | Chain::held)) [[unlikely]]
       return suspend_specially(promise, list);
     stand_in(list, chain);
     return true;
@@ -140,7 +129,6 @@ class Waiter : public Link, public Suspension {
 
  private:
   ERRAND_NOINLINE bool suspend_specially(PromiseBase& promise, List& list) {
-    if (linked()) throw_reuse();
     if (!Suspension::suspend(promise)) return false;
     list.push_back(*this);
     return true;
@@ -162,7 +150,6 @@ class CountedWaiter : public Waiter {
 
  protected:
   CountedWaiter(Kind of, std::size_t& count) noexcept : Waiter(of, Place::counted_list), count_(count) {}
-  CountedWaiter(const CountedWaiter&) noexcept = default;
   ~CountedWaiter() { leave(); }
 
   bool suspend(PromiseBase& promise, List& list) {
