@@ -181,7 +181,7 @@ void Chain::visit(Visit visit) noexcept {
   Chain* chain = this;
   for (;;) {
     Chain* to_visit = nullptr;
-    if (visit(*chain) && chain->state == State::waiting && chain->waiting->kind == Kind::branches) {
+    if (visit(*chain) && chain->state == State::branching) {
       Branches& branches = static_cast<Branches&>(*chain->waiting);
       if constexpr (with_members) to_visit = branches.first_member();
       if (!to_visit && !branches.live.empty()) to_visit = &Branches::branch(branches.live.front());
@@ -220,7 +220,7 @@ inline bool Chain::ask(Flag origin) noexcept {
     flags |= origin;
     return false;
   }
-  if (state == State::waiting && waiting->kind == Kind::branches && !(flags & held)) {
+  if (state == State::branching && !(flags & held)) {
     Branches& branches = static_cast<Branches&>(*waiting);
     branches.asked_ |= origin;
     branches.unthrown_ |= origin;
@@ -243,7 +243,7 @@ inline bool Chain::ask(Flag origin) noexcept {
 
 inline void Chain::withdraw() noexcept {
   visit<false>([](Chain& chain) {
-    if (chain.state == State::waiting && chain.waiting->kind == Kind::branches) {
+    if (chain.state == State::branching) {
       auto& branches = static_cast<Branches&>(*chain.waiting);
       branches.asked_ &= static_cast<std::uint8_t>(~asked_by_task);
       branches.unthrown_ &= static_cast<std::uint8_t>(~asked_by_task);
@@ -264,8 +264,6 @@ inline bool Chain::is_asked_by_task() noexcept {
   });
   return found;
 }
-
-inline bool Chain::stands_alone() const noexcept { return state != State::waiting || waiting->kind != Kind::branches; }
 
 inline Chain& BranchBase::above() const noexcept { return *owner->chain(); }
 
@@ -288,7 +286,7 @@ inline void Branches::start(PromiseBase& promise) noexcept {
     first.push_back(started);
   }
   chain.waiting = this;
-  chain.state = Chain::State::waiting;
+  chain.state = Chain::State::branching;
   chain.loop->run_next(first);
 }
 
@@ -300,7 +298,7 @@ inline void Branches::ended(BranchBase& branch) noexcept {
 }
 
 inline void Branches::check_over() noexcept {
-  if (!is_over() || chain_->state != Chain::State::waiting || chain_->waiting != this) return;
+  if (!is_over() || chain_->state != Chain::State::branching || chain_->waiting != this) return;
   over();
   chain_->state = Chain::State::ready;
   chain_->loop->run_next(*chain_);

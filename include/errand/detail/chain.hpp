@@ -82,11 +82,12 @@ class Chain : public Node {
  public:
   enum class State : std::uint8_t {
     running,
-    ended,     // the outermost coroutine has come to its end, or the frames are gone; from here on it stands still
-    created,   // queued for its first step
-    ready,     // queued: the wait has ended, with its result or interrupted
-    yielding,  // queued: the wait, a `yield`, ends only when it resumes
-    waiting,   // at the suspension `waiting`
+    ended,      // the outermost coroutine has come to its end, or the frames are gone; from here on it stands still
+    branching,  // at the suspension `waiting`, which is for its branches
+    created,    // queued for its first step
+    ready,      // queued: the wait has ended, with its result or interrupted
+    yielding,   // queued: the wait, a `yield`, ends only when it resumes
+    waiting,    // at the suspension `waiting`
   };
   enum Flag : std::uint8_t {
     asked_by_task = 1,   // a request to the task that is still to be thrown
@@ -157,7 +158,7 @@ class Chain : public Node {
   /// Destroys all frames without running them further: branches before the frame that holds them, the last first, and
   /// the innermost frame of each first. Constant stack.
   void destroy() noexcept {
-    if (stands_alone()) [[likely]] {
+    if (state != State::branching) [[likely]] {
       destroy_frames(nullptr);
     } else {
       destroy_above(nullptr);
@@ -167,8 +168,6 @@ class Chain : public Node {
   void cut(PromiseBase& frame) noexcept;
 
  protected:
-  /// Whether it does not wait for branches or members.
-  bool stands_alone() const noexcept;
   ~Chain() = default;
   std::string take_request() noexcept;
 

@@ -56,7 +56,7 @@ inline void Chain::destroy_above(PromiseBase* last) noexcept {
   Chain* chain = this;
   for (;;) {
     loop->destruction->at = chain;
-    if (chain->state == State::waiting && chain->waiting->kind == Kind::branches) {
+    if (chain->state == State::branching) {
       Branches& branches = static_cast<Branches&>(*chain->waiting);
       branches.destroying();
       if (Chain* const inner = branches.next_to_destroy()) {
@@ -81,21 +81,20 @@ inline void Chain::destroy_above(PromiseBase* last) noexcept {
 inline void Chain::destroy_frames(PromiseBase* last) noexcept {
   loop->destruction->at = this;
   state = State::ended;
-  if (linked()) loop->take_out(*this);
   while (leaf && &leaf.promise() != last) {
     PromiseBase& inner = leaf.promise();
     leaf = inner.parent;
     if (inner.is_generator) static_cast<GeneratorBase&>(inner).leave_owner();
     inner.handle().destroy();
   }
-  waiting = nullptr;
-  if (linked()) loop->take_out(*this);  // a destructor may have woken it
+  if (linked()) loop->take_out(*this);  // it was ready, or a destructor has woken it
 }
 
 inline void Chain::cut(PromiseBase& frame) noexcept {
   const Destruction destruction(*loop);
   destroy_above(&frame);
   flags |= broken;
+  waiting = nullptr;
   state = State::ready;
   loop->make_ready(*this);
 }

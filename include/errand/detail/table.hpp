@@ -103,11 +103,11 @@ ERRAND_COLD inline std::string Waits::what(const Chain& chain) {
     case Chain::State::created: return "not started";
     case Chain::State::running: return "running";
     case Chain::State::yielding: return "yield";
+    case Chain::State::branching: return static_cast<const Branches*>(chain.waiting)->name();
     case Chain::State::waiting: break;
     default: return "ready";
   }
   const Kind kind = chain.waiting->kind;
-  if (kind == Kind::branches) return static_cast<const Branches*>(chain.waiting)->name();
   if (kind != Kind::task) return name_of(kind);
   return text({"task '", static_cast<const TaskWait*>(chain.waiting)->task().name(), "'"});
 }
@@ -120,7 +120,7 @@ ERRAND_COLD inline void Waits::add(const Chain& chain, std::size_t indent) {
   } else {
     line(indent, {what(chain)});
   }
-  if (chain.state == Chain::State::waiting && chain.waiting->kind == Kind::branches) {
+  if (chain.state == Chain::State::branching) {
     add_branches(static_cast<Branches&>(*chain.waiting), indent + 4);
   }
   std::size_t visited = 0;

@@ -225,7 +225,7 @@ inline bool TaskBase::is_around_step() const noexcept {
 inline bool TaskBase::abort(std::string_view reason) {
   loop->check_thread();
   if (done()) return false;
-  if ((state <= State::ended || !stands_alone()) && is_around_step()) [[unlikely]]
+  if (state <= State::branching && is_around_step()) [[unlikely]]
     raise<InvalidState>({"task '", name(), "' cannot be aborted from inside"});
   if (is_special || !reason.empty()) details().end_reason = reason;
   end_pending();
@@ -249,13 +249,13 @@ inline void TaskBase::end_cancelled() noexcept {
   const Destruction destruction(*loop);
   destroy();
   if (flags & has_work) destroy_work();
-  if (loop->current == this) loop->current = nullptr;
   end();
 }
 
 /// Cancelled before it started.
 ERRAND_COLD inline bool TaskBase::begin() noexcept {
   if (TaskDetails* has = identity.details()) has->end_reason = std::move(has->request_reason);
+  loop->current = nullptr;
   end_standing();
   return false;
 }
