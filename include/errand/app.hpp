@@ -8,7 +8,6 @@
 #include <exception>
 #include <functional>
 #include <future>
-#include <iostream>
 #include <memory>
 #include <optional>
 #include <ostream>
@@ -23,12 +22,12 @@
 #include <errand/config.hpp>
 #include <errand/context.hpp>
 #include <errand/create_task.hpp>
-#include <errand/detail/interrupts.hpp>
+#include <errand/detail/driver.hpp>
 #include <errand/detail/owner.hpp>
+#include <errand/detail/reports.hpp>
 #include <errand/detail/submission.hpp>
 #include <errand/detail/table.hpp>
 #include <errand/keep_alive.hpp>
-#include <errand/lifecycle.hpp>
 #include <errand/registry.hpp>
 #include <errand/signals.hpp>
 #include <errand/workers.hpp>
@@ -50,8 +49,8 @@ namespace errand {
 /// throws that; the next one works. A destructor of what the App was given, or of a local of its tasks, must not throw.
 ///
 /// The destructor ends what still runs: whatever is suspended is destroyed where it stands, without running further. It
-/// must not run inside the App's own `run` or `poll`, and terminates the program there. What was got from an App may
-/// outlive it; what would need the App then throws `InvalidState`.
+/// must not run inside the App's own `run` or `poll`, nor inside an `abort` of one of its tasks, and terminates the
+/// program there. What was got from an App may outlive it; what would need the App then throws `InvalidState`.
 class App : private detail::Host {
  public:
   /// Nothing runs before `run` or `poll`. The clock and the Reactor of the configuration must outlive the App.
@@ -246,7 +245,7 @@ class App : private detail::Host {
   /// What the parts of the program share: one object a type. Each worker has its own.
   Context& ctx() noexcept { return ctx_; }
   /// Which worker this is, from 0.
-  unsigned worker() const noexcept { return worker_; }
+  unsigned worker() const noexcept { return driver_.worker; }
   /// Writes a table for people: of each pending task the id, the name, the status, the age, what it waits for, and the
   /// place of that await. Below it, indented, stand the awaits around that one, and one step further what the branches
   /// of a combinator wait for; long lists are cut short. An age is by the App's clock, and may be an eighth too small.
@@ -262,12 +261,14 @@ class App : private detail::Host {
     while (!calls.empty()) static_cast<detail::Call&>(calls.pop_front()).drop();
   }
 
-  inline void report(detail::TaskBase* task, std::exception_ptr error) noexcept override;
+  void report(detail::TaskBase* task, std::exception_ptr error) noexcept override {
+    reports_.failure(task, std::move(error));
+  }
   void registered_ended(detail::TaskBase& task) noexcept override { registry_.ended(task, config_.purge_when_done); }
-  inline void slow_step(detail::TaskBase* task, std::chrono::nanoseconds took, const char* file,
-                        unsigned line) noexcept override;
-
-  void tell(const TaskFailure& failure) noexcept;
+  void slow_step(detail::TaskBase* task, std::chrono::nanoseconds took, const char* file,
+                 unsigned line) noexcept override {
+    reports_.slow_step(task, took, file, line);
+  }
 
   /// The task that is to be kept under this name, if any. Throws where the name cannot be had.
   detail::TaskBase* check_name(std::string_view name, NameTaken taken, const detail::TaskBase* wanted) const;
@@ -288,17 +289,6 @@ class App : private detail::Host {
   void run_with(RunOptions options, detail::OtherWorkers* others);
   template <class T>
   T run_main(Coro<T> main, RunOptions options, detail::OtherWorkers* others);
-  void run_until(const detail::TaskHandle& main, RunOptions options, detail::OtherWorkers* others);
-  void begin(detail::TaskHandle main, RunOptions options, detail::OtherWorkers* others);
-  void drive();
-  void make_turns();
-  void fail_for_deadlock() noexcept;
-  /// One turn. False once the run is over.
-  bool turn(bool is_polled);
-  void finish();
-  bool is_idle() const noexcept;
-  bool can_wake() const noexcept;
-  std::string table(std::size_t most) const;
 
   const std::string name_;
   const AppConfig config_;
@@ -307,13 +297,8 @@ class App : private detail::Host {
   detail::Registry registry_;
   detail::Owner<detail::SignalHub> signals_;  // from the first use on
   detail::Lifecycle life_;
-  RunOptions options_;
-  bool has_run_ = false;
-  bool stop_after_turn_ = false;  // stop() came before the first run
-  unsigned worker_ = 0;
-  std::shared_ptr<detail::Workers> group_;  // where there are several workers
-  detail::Owner<detail::Interrupts> interrupts_;
-  int interrupts_seen_ = 0;
+  detail::Driver driver_;
+  detail::Reports reports_;
 };
 
 // Implementation
@@ -350,13 +335,16 @@ ERRAND_COLD inline App::App(std::string name, AppConfig config)
     : name_(std::move(name)),
       config_(std::move(config)),
       loop_(new detail::Loop(this, this, config_.clock, config_.reactor, config_.slow_step)),
-      life_(*this, *loop_, signals_, config_.graceful_timeout) {
+      life_(*this, *loop_, signals_, config_.graceful_timeout),
+      driver_(*loop_, life_, name_, config_.reactor),
+      reports_(*loop_, config_, signals_, driver_.group) {
   loop_->max_threads = config_.max_threads;
 }
 
 ERRAND_COLD inline App::~App() {
-  if (running()) {
-    std::fprintf(stderr, "errand: App '%s' is destroyed inside its own run or poll\n", name_.c_str());
+  if (running() || loop_->destruction) {
+    const char* const where = running() ? "inside its own run or poll" : "by what goes with one of its tasks";
+    std::fprintf(stderr, "errand: App '%s' is destroyed %s\n", name_.c_str(), where);
     std::terminate();
   }
   {
@@ -539,9 +527,7 @@ ERRAND_COLD inline Coro<std::size_t> App::shutdown_all(detail::LoopRef of, std::
 ERRAND_COLD inline void App::run_with(RunOptions options, detail::OtherWorkers* others) {
   Inside::check(*this);
   const Inside inside(*this);
-  begin({}, options, others);
-  drive();
-  finish();
+  driver_.run(options, others);
 }
 
 template <class T>
@@ -549,156 +535,8 @@ ERRAND_COLD T App::run_main(Coro<T> main, RunOptions options, detail::OtherWorke
   Inside::check(*this);
   const Inside inside(*this);
   Task<T> task{detail::TaskHandle(detail::make_task(*loop_, std::move(main)))};
-  run_until(task.handle(), options, others);
+  driver_.run_until(task.handle(), options, others);
   return std::move(task).result();
-}
-
-/// Runs until this task ends, and throws what else fails.
-ERRAND_COLD inline void App::run_until(const detail::TaskHandle& main, RunOptions options,
-                                       detail::OtherWorkers* others) {
-  detail::TaskBase& task = *main.state();
-  struct Ended final : detail::Observer {
-    explicit Ended(App& its_app) : app(its_app) {}
-    /// What has not started when main ends does not start.
-    void task_ended(detail::TaskBase&) noexcept override {
-      for (detail::Link* link = app.loop_->pending.begin(); link != app.loop_->pending.end(); link = link->next) {
-        auto& other = detail::task_of(*link);
-        if (other.state == detail::Chain::State::created) other.cancel({});
-      }
-      app.stop();
-    }
-    App& app;
-  } ended(*this);
-  task.awaiters.push_back(ended);
-  std::exception_ptr error;
-  try {
-    begin(main, options, others);
-    drive();
-    finish();
-  } catch (...) {
-    error = std::current_exception();
-    task.end_standing();
-  }
-  if (!error) return;
-  if (task.status == TaskStatus::succeeded || task.status == TaskStatus::cancelled) std::rethrow_exception(error);
-  report(nullptr, error);
-}
-
-ERRAND_COLD inline void App::begin(detail::TaskHandle main, RunOptions options, detail::OtherWorkers* others) {
-  if (life_.in_run()) detail::raise<InvalidState>({"App '", name_, "' is being polled: its run is not over"});
-  if (options.workers == 0) detail::raise<InvalidState>({"App '", name_, "' cannot run with 0 workers"});
-  if (options.workers > 1 && (config_.reactor || loop_->is_manual())) {
-    detail::raise<InvalidState>(
-        {"App '", name_, "' has a Reactor or a ManualClock, and so can run with one worker only"});
-  }
-  if (options.handle_signals) interrupts_ = detail::Owner(new detail::Interrupts);
-  try {
-    life_.begin(std::move(main), worker_ == 0, options.workers > 1 ? others : nullptr);
-  } catch (...) {
-    interrupts_ = {};
-    throw;
-  }
-  options_ = options;
-  interrupts_seen_ = 0;
-  detail::Inbox& inbox = *loop_->inbox;
-  stop_after_turn_ = worker_ == 0 && inbox.take_stop() && !has_run_;
-  has_run_ = true;
-  inbox.open();
-}
-
-inline bool App::turn(bool is_polled) {
-  using Stage = detail::Lifecycle::Stage;
-  const Stage stage = life_.stage();
-  if (interrupts_) [[unlikely]] {
-    const int seen = interrupts_->seen();
-    if (interrupts_seen_ == 0 && seen > 0) stop();
-    if (interrupts_seen_ < 2 && seen > 1) life_.expire();
-    interrupts_seen_ = seen;
-  }
-  if (loop_->inbox->take_stop()) {
-    if (group_) group_->stop();
-    life_.stop();
-  }
-  const bool looks =
-      stage != Stage::running || life_.is_stopping() || stop_after_turn_ || interrupts_ || config_.reactor || is_polled;
-  loop_->turns_left = looks ? 1 : 1024;  // one that is never idle notes ages all the same
-  loop_->turns();
-  loop_->note_ages();
-  if (life_.has_ended()) return false;
-  if (life_.stage() != Stage::running) return true;
-  if (stop_after_turn_ && stage == Stage::running) {
-    stop_after_turn_ = false;
-    stop();
-  } else if (is_idle() && !loop_->has_work()) {  // in this order: what came before the last KeepAlive went is seen
-    life_.stop();
-  }
-  return true;
-}
-
-ERRAND_COLD inline void App::drive() {
-  try {
-    make_turns();
-  } catch (...) {  // a Reactor's, or no memory: the run ends where it stands
-    life_.fail(std::current_exception());
-    stop();
-  }
-}
-
-ERRAND_COLD inline void App::fail_for_deadlock() noexcept {
-  try {
-    detail::raise<Deadlock>({"nothing can wake these tasks:\n", table(50)});
-  } catch (...) {  // that, or no memory
-    life_.fail(std::current_exception());
-  }
-  life_.stop();
-}
-
-ERRAND_COLD inline void App::make_turns() {
-  using Stage = detail::Lifecycle::Stage;
-  while (turn(false)) {
-    if (loop_->has_work()) {
-      if (config_.reactor) config_.reactor->wait(loop_->now());
-      continue;
-    }
-    if (interrupts_ && interrupts_->seen() != interrupts_seen_) continue;
-    if (!can_wake()) {
-      // The last KeepAlive may have gone since the turn, after its holder had posted something, or with no work left.
-      if (loop_->has_work() || (life_.stage() == Stage::running && is_idle())) continue;
-      if (life_.is_limited()) {
-        life_.expire();
-      } else {
-        fail_for_deadlock();
-      }
-      continue;
-    }
-    loop_->wait(options_.handle_signals ? std::chrono::milliseconds(50) : std::chrono::nanoseconds::max());
-  }
-}
-
-ERRAND_COLD inline void App::finish() {
-  const auto turn = [this] {
-    try {
-      loop_->turn();
-    } catch (...) {  // the clock's
-      life_.fail(std::current_exception());
-    }
-  };
-  while (!loop_->inbox->close_if_empty()) turn();
-  life_.finish();
-  turn();  // who waited for what was destroyed
-  std::exception_ptr error = life_.take_error();
-  if (group_ && worker_ == 0) {
-    group_->end();
-    if (!error) {
-      error = group_->error();
-    } else if (group_->error() && group_->error() != error) {
-      report(nullptr, group_->error());
-    }
-    group_ = nullptr;
-  }
-  interrupts_ = {};
-  loop_->inbox->take_stop();
-  if (error) std::rethrow_exception(error);
 }
 
 /// The Apps that run on threads of their own, beside the first one.
@@ -710,18 +548,18 @@ class App::OtherWorkers final : public detail::OtherWorkers {
   explicit OtherWorkers(App& first) noexcept : first_(first) {}
 
   void start() override {
-    const RunOptions& options = first_.options_;
+    const RunOptions& options = first_.driver_.options;
     group_ = std::make_shared<Group>();
-    first_.group_ = group_;
+    first_.driver_.group = group_;
     group_->add(first_.loop_->inbox);
     std::vector<detail::Owner<App>> workers;
     for (unsigned i = 1; i < options.workers; ++i) {
       const auto& worker = workers.emplace_back(detail::Owner(new App(first_.name_, first_.config_)));
-      worker->worker_ = i;
-      worker->options_ = options;
-      worker->options_.workers = 1;
-      worker->options_.handle_signals = false;
-      worker->group_ = group_;
+      worker->driver_.worker = i;
+      worker->driver_.options = options;
+      worker->driver_.options.workers = 1;
+      worker->driver_.options.handle_signals = false;
+      worker->driver_.group = group_;
       copy_to(*worker);
     }
     for (const auto& worker : workers) group_->add(worker->loop_->inbox);
@@ -757,7 +595,7 @@ class App::OtherWorkers final : public detail::OtherWorkers {
   /// On the worker's own thread.
   static void run(App& worker, Group& group) {
     try {
-      worker.run_with(worker.options_, nullptr);
+      worker.run_with(worker.driver_.options, nullptr);
     } catch (...) {
       const std::exception_ptr error = std::current_exception();
       if (!group.fail(error)) worker.report(nullptr, error);
@@ -780,37 +618,15 @@ T App::run(Coro<T> main, RunOptions options) {
   return run_main(std::move(main), options, &others);
 }
 
-/// Whether `run` has nothing left to wait for.
-inline bool App::is_idle() const noexcept {
-  return loop_->pending.empty() && loop_->calls == 0 && !loop_->inbox->kept() && !options_.keep_alive;
-}
-
-/// Whether a wait could end. In the stop sequence its own time-out does not count.
-inline bool App::can_wake() const noexcept {
-  if (loop_->inbox->kept() || options_.handle_signals || config_.reactor) return true;
-  if (!life_.is_limited()) return options_.keep_alive || loop_->can_wake();
-  return loop_->is_outside() || (loop_->timers.size() > 1 && !loop_->is_held());
-}
-
 inline bool App::poll() {
   Inside::check(*this);
   const Inside inside(*this);
-  if (!life_.in_run()) begin({}, {}, nullptr);
-  if (!loop_->has_work()) {
-    loop_->note_ages();
-    loop_->jump();
-  }
-  if (turn(true)) return true;
-  finish();
-  return false;
+  return driver_.poll();
 }
 
 inline std::optional<Clock::time_point> App::next_deadline() const {
   loop_->check_thread();
-  if (loop_->has_work() || !life_.in_run()) return loop_->now();
-  if (life_.stage() == detail::Lifecycle::Stage::running && is_idle()) return loop_->now();
-  if (loop_->timers.empty()) return std::nullopt;
-  return loop_->timers.next();
+  return driver_.next_deadline();
 }
 
 template <class F>
@@ -904,54 +720,9 @@ inline Task<> App::dispatch(std::string_view event, std::any payload) {
   return signals().dispatch(event, std::move(payload));
 }
 
-ERRAND_COLD inline void App::report(detail::TaskBase* task, std::exception_ptr error) noexcept {
-  try {
-    const TaskFailure failure(task ? task->name() : "callback", std::move(error), Task<>(detail::TaskHandle(task)));
-    tell(failure);
-    if (task && task->is_report()) return;
-    if (signals_ && !loop_->closing) signals_->report(failure);
-  } catch (...) {
-    std::cerr << "errand: a failure could not be reported\n";
-  }
-}
-
-ERRAND_COLD inline void App::tell(const TaskFailure& failure) noexcept {
-  const detail::Reporting alone(group_.get());
-  const auto say = [&failure](std::string_view before, std::string_view after) {  // also without memory
-    std::cerr << before << failure.name() << after << failure.what() << '\n';
-  };
-  if (!config_.on_failure) return say("errand: '", "' failed: ");
-  try {
-    config_.on_failure(failure);
-  } catch (...) {
-    say("errand: on_failure threw while it was told of '", "': ");
-  }
-}
-
-ERRAND_COLD inline void App::slow_step(detail::TaskBase* task, std::chrono::nanoseconds took, const char* file,
-                                       unsigned line) noexcept {
-  try {
-    const SlowStep step(task ? task->name() : "callback", took,
-                        file ? detail::text({file, ":", detail::number(line)}) : std::string());
-    const detail::Reporting alone(group_.get());
-    if (config_.on_slow_step) {
-      config_.on_slow_step(step);
-    } else {
-      const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
-      std::cerr << detail::text({"errand: a step of '", step.name(), "' took ",
-                                 detail::number(static_cast<std::uint64_t>(milliseconds)), " ms", file ? " from " : "",
-                                 step.place(), "\n"});
-    }
-  } catch (...) {
-    std::cerr << "errand: a slow step could not be reported\n";
-  }
-}
-
 ERRAND_COLD inline void App::dump_tasks(std::ostream& out) const {
   loop_->check_thread();
-  out << table(static_cast<std::size_t>(-1));
+  out << detail::table_of_tasks(*loop_, static_cast<std::size_t>(-1));
 }
-
-inline std::string App::table(std::size_t most) const { return detail::table_of_tasks(*loop_, most); }
 
 }  // namespace errand

@@ -29,6 +29,20 @@ void destroyed_by_a_callback_in_poll() {
   }
 }
 
+/// Owns the App, as a local of one of its tasks.
+void destroyed_by_an_abort() {
+  auto app = std::make_unique<App>("mine");
+  const auto keeps = [](std::unique_ptr<App>& its_app) -> Coro<> {
+    std::unique_ptr<App> own;
+    co_await errand::yield();
+    own = std::move(its_app);
+    co_await errand::sleep(1h);
+  };
+  auto task = app->add_task(keeps(app));
+  while (app) app->poll();
+  task.abort();
+}
+
 void destroyed_by_another_thread() {
   auto app = std::make_unique<App>("mine");
   std::thread thread([&app] { app->run({.keep_alive = true}); });
@@ -54,6 +68,7 @@ constexpr struct {
 } all[] = {
     {"destroyed_by_a_task", &destroyed_by_a_task},
     {"destroyed_by_a_callback_in_poll", &destroyed_by_a_callback_in_poll},
+    {"destroyed_by_an_abort", &destroyed_by_an_abort},
     {"destroyed_by_another_thread", &destroyed_by_another_thread},
     {"destructor_of_a_callable_throws", &destructor_of_a_callable_throws},
 };

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <chrono>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <errand/detail/interrupts.hpp>
+#include <errand/detail/owner.hpp>
+#include <errand/detail/table.hpp>
+#include <errand/lifecycle.hpp>
+
+namespace errand::detail {
+
+/// Makes the turns of an App, from the beginning of a run to its end: for `run`, which waits in between, and for
+/// `poll`.
+class Driver {
+ public:
+  /// `app` is the App's name.
+  Driver(Loop& loop, Lifecycle& life, const std::string& app, Reactor* reactor) noexcept
+      : loop_(loop), life_(life), app_(app), reactor_(reactor) {}
+
+  /// Runs until the stop, or until nothing is left. Throws what the run is to throw.
+  void run(RunOptions options, OtherWorkers* others);
+  /// Runs until this task ends, and throws what else fails.
+  void run_until(const TaskHandle& main, RunOptions options, OtherWorkers* others);
+  /// One turn, which begins a run where there is none. False once the run is over.
+  bool poll();
+  /// When `poll` has something to do again.
+  std::optional<Clock::time_point> next_deadline() const;
+
+  /// Where there are several workers: which one this is, its options, and all of them.
+  unsigned worker = 0;
+  RunOptions options;
+  std::shared_ptr<Workers> group;
+
+ private:
+  using Stage = Lifecycle::Stage;
+
+  void begin(TaskHandle main, RunOptions its_options, OtherWorkers* others);
+  void drive();
+  void make_turns();
+  void fail_for_deadlock() noexcept;
+  /// False once the run is over.
+  bool turn(bool is_polled);
+  void finish();
+  void stop() noexcept { loop_.inbox->request_stop(); }
+  /// Whether `run` has nothing left to wait for.
+  bool is_idle() const noexcept {
+    return loop_.pending.empty() && loop_.calls == 0 && !loop_.inbox->kept() && !options.keep_alive;
+  }
+  /// Whether a wait could end. In the stop sequence its own time-out does not count.
+  bool can_wake() const noexcept {
+    if (loop_.inbox->kept() || options.handle_signals || reactor_) return true;
+    if (!life_.is_limited()) return options.keep_alive || loop_.can_wake();
+    return loop_.is_outside() || (loop_.timers.size() > 1 && !loop_.is_held());
+  }
+
+  Loop& loop_;
+  Lifecycle& life_;
+  const std::string& app_;
+  Reactor* const reactor_;
+  bool has_run_ = false;
+  bool stop_after_turn_ = false;  // stop() came before the first run
+  Owner<Interrupts> interrupts_;
+  int interrupts_seen_ = 0;
+};
+
+// Implementation
+
+ERRAND_COLD inline void Driver::run(RunOptions its_options, OtherWorkers* others) {
+  begin({}, its_options, others);
+  drive();
+  finish();
+}
+
+ERRAND_COLD inline void Driver::run_until(const TaskHandle& main, RunOptions its_options, OtherWorkers* others) {
+  TaskBase& task = *main.state();
+  struct Ended final : Observer {
+    explicit Ended(Driver& its_driver) : driver(its_driver) {}
+    /// What has not started when main ends does not start.
+    void task_ended(TaskBase&) noexcept override {
+      List& pending = driver.loop_.pending;
+      for (Link* link = pending.begin(); link != pending.end(); link = link->next) {
+        TaskBase& other = task_of(*link);
+        if (other.state == Chain::State::created) other.cancel({});
+      }
+      driver.stop();
+    }
+    Driver& driver;
+  } ended(*this);
+  task.awaiters.push_back(ended);
+  std::exception_ptr error;
+  try {
+    begin(main, its_options, others);
+    drive();
+    finish();
+  } catch (...) {
+    error = std::current_exception();
+    task.end_standing();
+  }
+  if (!error) return;
+  if (task.status == TaskStatus::succeeded || task.status == TaskStatus::cancelled) std::rethrow_exception(error);
+  loop_.host->report(nullptr, error);
+}
+
+inline bool Driver::poll() {
+  if (!life_.in_run()) begin({}, {}, nullptr);
+  if (!loop_.has_work()) {
+    loop_.note_ages();
+    loop_.jump();
+  }
+  if (turn(true)) return true;
+  finish();
+  return false;
+}
+
+inline std::optional<Clock::time_point> Driver::next_deadline() const {
+  if (loop_.has_work() || !life_.in_run()) return loop_.now();
+  if (life_.stage() == Stage::running && is_idle()) return loop_.now();
+  if (loop_.timers.empty()) return std::nullopt;
+  return loop_.timers.next();
+}
+
+ERRAND_COLD inline void Driver::begin(TaskHandle main, RunOptions its_options, OtherWorkers* others) {
+  if (life_.in_run()) raise<InvalidState>({"App '", app_, "' is being polled: its run is not over"});
+  if (its_options.workers == 0) raise<InvalidState>({"App '", app_, "' cannot run with 0 workers"});
+  if (its_options.workers > 1 && (reactor_ || loop_.is_manual())) {
+    raise<InvalidState>({"App '", app_, "' has a Reactor or a ManualClock, and so can run with one worker only"});
+  }
+  if (its_options.handle_signals) interrupts_ = Owner(new Interrupts);
+  try {
+    life_.begin(std::move(main), worker == 0, its_options.workers > 1 ? others : nullptr);
+  } catch (...) {
+    interrupts_ = {};
+    throw;
+  }
+  options = its_options;
+  interrupts_seen_ = 0;
+  stop_after_turn_ = worker == 0 && loop_.inbox->take_stop() && !has_run_;
+  has_run_ = true;
+  loop_.inbox->open();
+}
+
+inline bool Driver::turn(bool is_polled) {
+  const Stage stage = life_.stage();
+  if (interrupts_) [[unlikely]] {
+    const int seen = interrupts_->seen();
+    if (interrupts_seen_ == 0 && seen > 0) stop();
+    if (interrupts_seen_ < 2 && seen > 1) life_.expire();
+    interrupts_seen_ = seen;
+  }
+  if (loop_.inbox->take_stop()) {
+    if (group) group->stop();
+    life_.stop();
+  }
+  const bool looks =
+      stage != Stage::running || life_.is_stopping() || stop_after_turn_ || interrupts_ || reactor_ || is_polled;
+  loop_.turns_left = looks ? 1 : 1024;  // one that is never idle notes ages all the same
+  loop_.turns();
+  loop_.note_ages();
+  if (life_.has_ended()) return false;
+  if (life_.stage() != Stage::running) return true;
+  if (stop_after_turn_ && stage == Stage::running) {
+    stop_after_turn_ = false;
+    stop();
+  } else if (is_idle() && !loop_.has_work()) {  // in this order: what came before the last KeepAlive went is seen
+    life_.stop();
+  }
+  return true;
+}
+
+ERRAND_COLD inline void Driver::drive() {
+  try {
+    make_turns();
+  } catch (...) {  // a Reactor's, or no memory: the run ends where it stands
+    life_.fail(std::current_exception());
+    stop();
+  }
+}
+
+ERRAND_COLD inline void Driver::fail_for_deadlock() noexcept {
+  try {
+    raise<Deadlock>({"nothing can wake these tasks:\n", table_of_tasks(loop_, 50)});
+  } catch (...) {  // that, or no memory
+    life_.fail(std::current_exception());
+  }
+  life_.stop();
+}
+
+ERRAND_COLD inline void Driver::make_turns() {
+  while (turn(false)) {
+    if (loop_.has_work()) {
+      if (reactor_) reactor_->wait(loop_.now());
+      continue;
+    }
+    if (interrupts_ && interrupts_->seen() != interrupts_seen_) continue;
+    if (!can_wake()) {
+      // The last KeepAlive may have gone since the turn, after its holder had posted something, or with no work left.
+      if (loop_.has_work() || (life_.stage() == Stage::running && is_idle())) continue;
+      if (life_.is_limited()) {
+        life_.expire();
+      } else {
+        fail_for_deadlock();
+      }
+      continue;
+    }
+    loop_.wait(options.handle_signals ? std::chrono::milliseconds(50) : std::chrono::nanoseconds::max());
+  }
+}
+
+ERRAND_COLD inline void Driver::finish() {
+  const auto turn = [this] {
+    try {
+      loop_.turn();
+    } catch (...) {  // the clock's
+      life_.fail(std::current_exception());
+    }
+  };
+  while (!loop_.inbox->close_if_empty()) turn();
+  life_.finish();
+  turn();  // who waited for what was destroyed
+  std::exception_ptr error = life_.take_error();
+  if (group && worker == 0) {
+    group->end();
+    if (!error) {
+      error = group->error();
+    } else if (group->error() && group->error() != error) {
+      loop_.host->report(nullptr, group->error());
+    }
+    group = nullptr;
+  }
+  interrupts_ = {};
+  loop_.inbox->take_stop();
+  if (error) std::rethrow_exception(error);
+}
+
+}  // namespace errand::detail

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <exception>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <errand/config.hpp>
+#include <errand/detail/owner.hpp>
+#include <errand/lifecycle.hpp>
+#include <errand/signals.hpp>
+
+namespace errand::detail {
+
+/// Tells of failures and of slow steps, as the configuration says. Of the workers of a run, one tells at a time.
+class Reports {
+ public:
+  Reports(Loop& loop, const AppConfig& config, const Owner<SignalHub>& signals,
+          const std::shared_ptr<Workers>& group) noexcept
+      : loop_(loop), config_(config), signals_(signals), group_(group) {}
+
+  /// Of a task, or of a callback where it is null. Dispatched too, where somebody listens to failures.
+  void failure(TaskBase* task, std::exception_ptr error) noexcept;
+  /// The same.
+  void slow_step(TaskBase* task, Nanoseconds took, const char* file, unsigned line) noexcept;
+
+ private:
+  static std::string name_of(const TaskBase* task) { return task ? task->name() : "callback"; }
+  void tell(const TaskFailure& failure) noexcept;
+
+  Loop& loop_;
+  const AppConfig& config_;
+  const Owner<SignalHub>& signals_;
+  const std::shared_ptr<Workers>& group_;
+};
+
+// Implementation
+
+ERRAND_COLD inline void Reports::failure(TaskBase* task, std::exception_ptr error) noexcept {
+  try {
+    const TaskFailure failure(name_of(task), std::move(error), Task<>(TaskHandle(task)));
+    tell(failure);
+    if (task && task->is_report()) return;
+    if (signals_ && !loop_.closing) signals_->report(failure);
+  } catch (...) {
+    std::cerr << "errand: a failure could not be reported\n";
+  }
+}
+
+ERRAND_COLD inline void Reports::tell(const TaskFailure& failure) noexcept {
+  const Reporting alone(group_.get());
+  const auto say = [&failure](std::string_view before, std::string_view after) {  // also without memory
+    std::cerr << before << failure.name() << after << failure.what() << '\n';
+  };
+  if (!config_.on_failure) return say("errand: '", "' failed: ");
+  try {
+    config_.on_failure(failure);
+  } catch (...) {
+    say("errand: on_failure threw while it was told of '", "': ");
+  }
+}
+
+ERRAND_COLD inline void Reports::slow_step(TaskBase* task, Nanoseconds took, const char* file, unsigned line) noexcept {
+  try {
+    const SlowStep step(name_of(task), took, file ? text({file, ":", number(line)}) : std::string());
+    const Reporting alone(group_.get());
+    if (config_.on_slow_step) {
+      config_.on_slow_step(step);
+    } else {
+      const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
+      std::cerr << text({"errand: a step of '", step.name(), "' took ",
+                         number(static_cast<std::uint64_t>(milliseconds)), " ms", file ? " from " : "", step.place(),
+                         "\n"});
+    }
+  } catch (...) {
+    std::cerr << "errand: a slow step could not be reported\n";
+  }
+}
+
+}  // namespace errand::detail
