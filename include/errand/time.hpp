@@ -68,7 +68,7 @@ class Sleep::Awaiter : public detail::TimedWait {
  public:
   Awaiter(detail::Chain& chain, detail::Nanoseconds delay) : TimedWait(detail::Kind::sleep, chain) {
     if (delay > detail::Nanoseconds::zero()) [[likely]] {
-      suspend_until(chain.loop->deadline(delay));
+      suspend_for(delay);
     } else {
       chain.yield();
     }

@@ -85,8 +85,7 @@ class Watch : public TimedWait {
   bool await_suspend(std::coroutine_handle<P> awaiting) {
     chain_ = awaiting.promise().chain;
     if (timeout_ <= Nanoseconds::zero()) return chain_->yield();
-    if (timeout_ != Nanoseconds::max()) return suspend_until(chain_->loop->deadline(timeout_));
-    return suspend(awaiting.promise());
+    return suspend_for(timeout_);
   }
   void await_resume() { resumed(); }
 

@@ -12,7 +12,8 @@ namespace errand::detail {
 /// that is inside.
 class Destruction {
  public:
-  explicit Destruction(Loop& loop) noexcept : loop_(loop), outer_(std::exchange(loop.destruction, this)) {}
+  explicit Destruction(Chain& chain) noexcept
+      : at(&chain), loop_(*chain.loop), outer_(std::exchange(loop_.destruction, this)) {}
   ~Destruction() {
     loop_.destruction = outer_;
     if (loop_.put_off.any()) [[unlikely]]
@@ -24,7 +25,7 @@ class Destruction {
   /// Whether one is under way inside this chain.
   static bool is_inside(const Chain& chain) noexcept { return chain.loop->destruction && is_any_inside(chain); }
 
-  Chain* at = nullptr;  // whose frames are just being destroyed
+  Chain* at;  // whose frames are just being destroyed
 
  private:
   ERRAND_NOINLINE static bool is_any_inside(const Chain& chain) noexcept {
@@ -79,7 +80,6 @@ inline void Chain::destroy_above(PromiseBase* last) noexcept {
 }
 
 inline void Chain::destroy_frames(PromiseBase* last) noexcept {
-  loop->destruction->at = this;
   state = State::ended;
   while (leaf && &leaf.promise() != last) {
     PromiseBase& inner = leaf.promise();
@@ -91,7 +91,7 @@ inline void Chain::destroy_frames(PromiseBase* last) noexcept {
 }
 
 inline void Chain::cut(PromiseBase& frame) noexcept {
-  const Destruction destruction(*loop);
+  Destruction destruction(*this);
   destroy_above(&frame);
   flags |= broken;
   waiting = nullptr;

@@ -172,7 +172,11 @@ class Loop {
   void set_owner(const ThreadState* owner) noexcept { owner_.store(owner, std::memory_order_relaxed); }
   const ThreadState* owner() const noexcept { return owner_.load(std::memory_order_relaxed); }
 
-  Clock::time_point now() { return clock_ ? clock_->now() : Clock::now(); }
+  Clock::time_point now() {
+    if (clock_) [[unlikely]]
+      return clock_->now();
+    return Clock::now();
+  }
   Clock::time_point deadline(Nanoseconds delay) { return add(now(), delay); }
 
   /// One turn: what was posted, then what is due, joins the ready queue; then what is in the queue at that moment runs.

@@ -72,7 +72,17 @@ class TimedWait : public Suspension {
   TimedWait(Kind of, Chain& chain) noexcept : TimedWait(of) { chain_ = &chain; }
   ~TimedWait() { leave(); }
 
-  /// As `suspend`, until a deadline, where the chain is known. Throws `std::bad_alloc`; nothing is changed then.
+  /// As `suspend`, where the chain is known, for a while. Throws `std::bad_alloc`; nothing is changed then.
+  bool suspend_for(Nanoseconds delay) {
+    if (!chain_->may_suspend()) return false;
+    Loop& loop = *chain_->loop;
+    const Clock::time_point now = loop.now();
+    if (delay < never - now) [[likely]]
+      loop.timers.arm_soon(*this, now + delay);
+    begin();
+    return true;
+  }
+  /// The same until a deadline.
   bool suspend_until(Clock::time_point when) {
     if (!chain_->may_suspend()) return false;
     chain_->loop->timers.arm(*this, when);

@@ -246,7 +246,7 @@ inline void TaskBase::end_pending() noexcept {
 }
 
 inline void TaskBase::end_cancelled() noexcept {
-  const Destruction destruction(*loop);
+  const Destruction destruction(*this);
   destroy();
   if (flags & has_work) destroy_work();
   end();
