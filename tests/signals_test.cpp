@@ -234,3 +234,24 @@ PLAIN_TEST("a handler of server.init.before that throws fails the start, one of 
   CHECK_THROWS_WITH(app.run(), "stop");
   expect("astop ; astart ; astop");
 }
+
+PLAIN_TEST("an event of another App cannot be awaited, nor one of an App that is gone") {
+  auto other = std::make_unique<App>("other", errand::AppConfig{.clock = &clock});
+  const auto events = {app.event("a.b.c"), other->event("a.b.c"), other->event("a.b.d", 1ms)};
+  App third("third", {.clock = &clock});
+  const auto await_each = [&]() -> Coro<> {
+    for (const auto& event : events) {
+      try {
+        co_await event;
+      } catch (const InvalidState& error) {
+        log(error.what());
+      }
+    }
+  };
+  third.run(await_each());
+  other = nullptr;
+  third.run(await_each());
+  const char* const said =
+      "'a.b.c' is an event of another App ; 'a.b.c' is an event of another App ; 'a.b.d' is an event of another App";
+  expect(std::string(said) + " ; " + said);
+}
