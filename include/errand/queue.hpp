@@ -120,9 +120,9 @@ class Queue<T>::Put::Wait : public detail::Waiter {
     suspend(awaiting.promise(), queue_.putters_.list());
   }
   void await_resume() {
-    if (!has_waited()) return;
+    if (!item_) return;
     resumed();
-    if (refused_) throw_closed();
+    throw_closed();
   }
 
  private:
@@ -130,7 +130,6 @@ class Queue<T>::Put::Wait : public detail::Waiter {
 
   Queue& queue_;
   std::optional<T> item_;  // while there is no room for it
-  bool refused_ = false;
 };
 
 template <class T>
@@ -158,10 +157,11 @@ class Queue<T>::Get : public detail::Waiter {
  private:
   friend Queue;
   T take_handed() {
-    resumed();
+    chain_->check_resumed();
     if (!item_) throw_closed();
     T item(std::move(*item_));
     item_.reset();
+    leave();
     return item;
   }
   ERRAND_NOINLINE void give_back() {
@@ -261,6 +261,7 @@ ERRAND_NOINLINE void Queue<T>::let_in() {
   if (!putters_may_wait_ || items_.size() > capacity_) return;
   auto& first = putters_.template first<typename Put::Wait>();
   items_.push_back(std::move(*first.item_));
+  first.item_.reset();
   ++unfinished_;
   first.wake();
 }
@@ -283,11 +284,7 @@ std::optional<T> Queue<T>::try_get() {
 template <class T>
 void Queue<T>::close() noexcept {
   capacity_ = put_limit_ = 0;
-  while (!putters_.empty()) {
-    auto& first = putters_.template first<typename Put::Wait>();
-    first.refused_ = true;
-    first.wake();
-  }
+  putters_.wake_all();
   getters_.wake_all();
 }
 

@@ -133,7 +133,7 @@ class Waiter : public Link, public Suspension {
   /// Whether the await has suspended, or was to; before `resumed`.
   bool has_waited() const noexcept { return chain_ != nullptr; }
   void resumed() {
-    if (Chain* const chain = std::exchange(chain_, nullptr)) chain->check_resumed();
+    if (chain_) chain_->check_resumed();
     leave();  // the list where it is known that something was handed over
   }
 
