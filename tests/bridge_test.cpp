@@ -89,3 +89,35 @@ APP_TEST("abort takes the frames at once, and only the bridge waits for the resu
   co_await errand::yield();
   expect("1 cancelled");
 }
+
+namespace {
+
+/// Awaited by what a user's operator gives, which is the library's: no bridge is needed.
+struct Gate {
+  errand::Event open;
+  auto operator co_await() { return open.wait(); }
+};
+struct Named {
+  Task<int> task;
+};
+Task<int> operator co_await(const Named & named) { return named.task; }
+
+}  // namespace
+
+APP_TEST("a user's operator co_await may give an awaitable of the library") {
+  Gate gate;
+  const Named named{add([] { return 5; })};
+  const auto passes = [&]() -> Coro<> { co_await gate; };
+  const auto task = add(passes());
+  later(1s, [&] { gate.open.set(); });
+  co_await errand::gather(gate, passes());
+  co_await task;
+  log(now(), co_await named);
+  gate.open.clear();
+  try {
+    co_await errand::wait_for(gate, 1s);
+  } catch (const errand::TimeoutError&) {
+    log("timeout");
+  }
+  expect("1 5 ; timeout");
+}

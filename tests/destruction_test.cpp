@@ -222,3 +222,64 @@ APP_TEST("a generator that a member of a group inside it drops goes when the mem
   log(now(), app.all_tasks().size());
   expect("on ; member ; body ; InvalidState ; 1 1");
 }
+
+PLAIN_TEST("what goes with a task, where that is aborted outside of any run, cannot run the App") {
+  const auto polls = [this] {
+    try {
+      app.poll();
+    } catch (const InvalidState& error) {
+      log(error.what());
+    }
+  };
+  errand::Event event;
+  const auto waits = [&]() -> Coro<> {
+    const AtEnd at_end(polls);
+    co_await event.wait();
+    log("went on");
+  };
+  const auto both = [&]() -> Coro<> { co_await errand::gather(waits(), waits()); };
+  const auto alive = app.keep_alive();
+  auto alone = app.add_task(waits());
+  auto branches = app.add_task(both());
+  AsyncGenerator<int> generator = [](Coro<> inner) -> AsyncGenerator<int> {
+    co_await std::move(inner);
+    co_yield 1;
+  }(waits());
+  auto asks = app.add_task([&]() -> Coro<> { co_await generator.next(); });
+  for (int i = 0; i < 3; ++i) app.poll();
+  event.set();
+  alone.abort();
+  branches.abort();
+  generator = {};
+  app.poll();
+  CHECK_THROWS_WITH(asks.result(), "the generator that was waited for has been destroyed");
+  const std::string said = "App 'app' cannot run inside the run, poll or destructor of an App, nor inside an abort";
+  expect(said + " ; " + said + " ; " + said + " ; " + said);
+}
+
+APP_TEST("a request whose wait goes with a generator that is dropped is thrown out of the next await that suspends") {
+  AsyncGenerator<int> generator = []() -> AsyncGenerator<int> {
+    co_await errand::sleep(1h);
+    co_yield 1;
+  }();
+  const auto done = add([] { return 7; });
+  co_await done;
+  auto task = add([&]() -> Coro<> {
+    try {
+      co_await generator.next();
+    } catch (const InvalidState&) {
+      log("dropped");
+    }
+    log(co_await done);
+    try {
+      co_await errand::sleep(1h);
+    } catch (const Cancelled& cancelled) {
+      log(cancelled.reason());
+    }
+  });
+  co_await errand::yield();
+  task.cancel("asked");
+  generator = {};
+  co_await task;
+  expect("dropped ; 7 ; asked");
+}

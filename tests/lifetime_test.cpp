@@ -356,6 +356,13 @@ APP_TEST("a wait for an event that has timed out can be awaited again") {
   expect("timed out waiting for 'a.b.c' ; done ; 0.006");
 }
 
+APP_TEST("a wait for an event that was moved into an await can be awaited again") {
+  auto w = app.event("a.b.c", 5ms);
+  const auto c = [&]() -> Coro<> { co_await std::move(w); };
+  for (int i = 0; i < 2; ++i) co_await outcome(add(c()), log);
+  expect("timed out waiting for 'a.b.c' ; timed out waiting for 'a.b.c'");
+}
+
 APP_TEST("two tasks may await the same awaitable, each for itself") {
   errand::Event e;
   auto w = e.wait();

@@ -356,3 +356,29 @@ APP_TEST("a Queue holds no more than its capacity, and passes each item on once,
     CHECK((got == expected));
   }
 }
+
+namespace {
+
+/// An item that takes another one from its queue when it goes.
+struct Takes {
+  explicit Takes(Queue<Takes>& from) : queue(&from) {}
+  Takes(Takes&& other) noexcept : queue(std::exchange(other.queue, nullptr)) {}
+  Takes& operator=(Takes&&) = delete;
+  ~Takes() {
+    if (!queue) return;
+    if (auto other = queue->try_get()) other->queue = nullptr;
+  }
+  Queue<Takes>* queue;
+};
+
+}  // namespace
+
+APP_TEST("an item that goes with the put in which it waits takes no part in its queue any more") {
+  Queue<Takes> queue(1);
+  queue.try_put(Takes(queue));
+  auto put = add([&]() -> Coro<> { co_await queue.put(Takes(queue)); });
+  co_await errand::yield();
+  put.abort();
+  log(queue.size());
+  expect("0");
+}

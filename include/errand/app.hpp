@@ -320,8 +320,9 @@ class App::Inside {
   /// Throws where this thread, or another one, may not go inside.
   ERRAND_COLD static void check(const App& app) {
     app.loop_->check_thread();
-    if (detail::this_thread().loop) {
-      detail::raise<InvalidState>({"App '", app.name_, "' cannot run inside the run, poll or destructor of an App"});
+    if (detail::this_thread().loop || app.loop_->destruction) {
+      detail::raise<InvalidState>(
+          {"App '", app.name_, "' cannot run inside the run, poll or destructor of an App, nor inside an abort"});
     }
   }
 

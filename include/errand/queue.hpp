@@ -112,6 +112,7 @@ class Queue<T>::Put::Wait : public detail::Waiter {
   Wait(Queue& queue, T&& item) : Waiter(detail::Kind::queue), queue_(queue) {
     if (!queue.put_now(item)) item_.emplace(std::move(item));
   }
+  ~Wait() { leave(); }  // before the item goes, whose destructor may use the queue
 
   bool await_ready() const noexcept { return !item_; }
   template <class P>

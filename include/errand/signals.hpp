@@ -176,9 +176,7 @@ class [[nodiscard("co_await it")]] EventWait {
         timeout_(timeout) {}
 
   /// `co_await` gives a `Signal`. Throws `TimeoutError`, and `Cancelled` where the task is asked to end.
-  detail::SignalWait awaited_by(detail::PromiseBase&) const&;
-  /// The same.
-  detail::SignalWait awaited_by(detail::PromiseBase&) &&;
+  detail::SignalWait awaited_by(detail::PromiseBase&) const;
 
  private:
   friend detail::SignalWait;
@@ -195,7 +193,7 @@ namespace detail {
 
 class SignalWait : public Waiter {
  public:
-  explicit SignalWait(EventWait its_event) noexcept : Waiter(Kind::signal), event_(std::move(its_event)) {}
+  explicit SignalWait(const EventWait& event) : Waiter(Kind::signal), event_(event) {}
 
   bool await_ready() const noexcept { return false; }
   template <class P>
@@ -241,10 +239,7 @@ class SignalWait : public Waiter {
 
 }  // namespace detail
 
-inline detail::SignalWait EventWait::awaited_by(detail::PromiseBase&) const& { return detail::SignalWait(*this); }
-inline detail::SignalWait EventWait::awaited_by(detail::PromiseBase&) && {
-  return detail::SignalWait(std::move(*this));
-}
+inline detail::SignalWait EventWait::awaited_by(detail::PromiseBase&) const { return detail::SignalWait(*this); }
 
 namespace detail {
 

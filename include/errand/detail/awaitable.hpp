@@ -17,16 +17,28 @@ class Task;
 
 namespace errand::detail {
 
-/// What `co_await` makes of an awaitable. Those of the library may have `awaited_by`, and so know from the start by
-/// whom.
+/// Of those of the library, what waits is made at the await, which knows by whom.
+template <class A>
+concept MadeAtAwait =
+    requires(A&& awaitable, PromiseBase& awaiting) { static_cast<A&&>(awaitable).awaited_by(awaiting); };
+
+/// What `co_await` makes of an awaitable. An `operator co_await` of the user's may give one of the library.
 template <class A>
 decltype(auto) awaiter_of(A&& awaitable, PromiseBase& awaiting) {
-  if constexpr (requires { static_cast<A&&>(awaitable).awaited_by(awaiting); }) {
+  if constexpr (MadeAtAwait<A>) {
     return static_cast<A&&>(awaitable).awaited_by(awaiting);
   } else if constexpr (requires { static_cast<A&&>(awaitable).operator co_await(); }) {
-    return static_cast<A&&>(awaitable).operator co_await();
+    if constexpr (MadeAtAwait<decltype(static_cast<A&&>(awaitable).operator co_await())>) {
+      return static_cast<A&&>(awaitable).operator co_await().awaited_by(awaiting);
+    } else {
+      return static_cast<A&&>(awaitable).operator co_await();
+    }
   } else if constexpr (requires { operator co_await(static_cast<A&&>(awaitable)); }) {
-    return operator co_await(static_cast<A&&>(awaitable));
+    if constexpr (MadeAtAwait<decltype(operator co_await(static_cast<A&&>(awaitable)))>) {
+      return operator co_await(static_cast<A&&>(awaitable)).awaited_by(awaiting);
+    } else {
+      return operator co_await(static_cast<A&&>(awaitable));
+    }
   } else {
     return static_cast<A&&>(awaitable);
   }

@@ -93,7 +93,7 @@ inline void Chain::destroy_frames(PromiseBase* last) noexcept {
 inline void Chain::cut(PromiseBase& frame) noexcept {
   Destruction destruction(*this);
   destroy_above(&frame);
-  flags |= broken;
+  flags = static_cast<std::uint8_t>((flags | broken) & ~interrupted);  // a request is thrown out of a later await
   waiting = nullptr;
   state = State::ready;
   loop->make_ready(*this);

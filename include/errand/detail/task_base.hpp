@@ -249,13 +249,13 @@ inline void TaskBase::end_cancelled() noexcept {
   const Destruction destruction(*this);
   destroy();
   if (flags & has_work) destroy_work();
+  if (loop->current == this) loop->current = nullptr;
   end();
 }
 
 /// Cancelled before it started.
 ERRAND_COLD inline bool TaskBase::begin() noexcept {
   if (TaskDetails* has = identity.details()) has->end_reason = std::move(has->request_reason);
-  loop->current = nullptr;
   end_standing();
   return false;
 }
