@@ -344,8 +344,7 @@ ERRAND_COLD inline App::App(std::string name, AppConfig config)
 
 ERRAND_COLD inline App::~App() {
   if (running() || loop_->destruction) {
-    const char* const where = running() ? "inside its own run or poll" : "by what goes with one of its tasks";
-    std::fprintf(stderr, "errand: App '%s' is destroyed %s\n", name_.c_str(), where);
+    std::fprintf(stderr, "errand: App '%s' is destroyed inside its own run or poll, or an abort\n", name_.c_str());
     std::terminate();
   }
   {

@@ -25,9 +25,9 @@ try() {
   echo "ok $1"
 }
 
-inside="errand: App 'mine' is destroyed inside its own run or poll"
+inside="errand: App 'mine' is destroyed inside its own run or poll, or an abort"
 try destroyed_by_a_task "$inside"
 try destroyed_by_a_callback_in_poll "$inside"
 try destroyed_by_another_thread "$inside"
-try destroyed_by_an_abort "errand: App 'mine' is destroyed by what goes with one of its tasks"
+try destroyed_by_an_abort "$inside"
 try destructor_of_a_callable_throws ""

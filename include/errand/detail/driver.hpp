@@ -53,7 +53,7 @@ class Driver {
     return loop_.pending.empty() && loop_.calls == 0 && !loop_.inbox->kept() && !options.keep_alive;
   }
   /// Whether a wait could end. In the stop sequence its own time-out does not count.
-  bool can_wake() const noexcept {
+  ERRAND_COLD bool can_wake() const noexcept {
     if (loop_.inbox->kept() || options.handle_signals || reactor_) return true;
     if (!life_.is_limited()) return options.keep_alive || loop_.can_wake();
     return loop_.is_outside() || (loop_.timers.size() > 1 && !loop_.is_held());
