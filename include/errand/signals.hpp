@@ -193,7 +193,7 @@ namespace detail {
 
 class SignalWait : public Waiter {
  public:
-  explicit SignalWait(const EventWait& event) : Waiter(Kind::signal), event_(event) {}
+  explicit SignalWait(EventWait event) noexcept : Waiter(Kind::signal), event_(std::move(event)) {}
 
   bool await_ready() const noexcept { return false; }
   template <class P>
