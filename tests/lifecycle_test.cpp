@@ -464,3 +464,15 @@ PLAIN_TEST("poll makes one turn a call and the stop sequence at the end, and thr
   }
   expect("bstart ; 1 ; woken ; astop");
 }
+
+PLAIN_TEST("a run of a main that is refused ends nothing but that main") {
+  auto work = add(after(1s));
+  CHECK_THROWS_AS(app.run(after(1s), {.workers = 0}), InvalidState);
+  CHECK_THROWS_AS(app.run(after(1s), {.workers = 2}), InvalidState);
+  CHECK(app.poll());
+  auto more = add(after(1s));
+  CHECK_THROWS_AS(app.run(after(1s)), InvalidState);
+  while (app.poll()) continue;
+  CHECK(work.status() == TaskStatus::succeeded);
+  CHECK(more.status() == TaskStatus::succeeded);
+}

@@ -356,6 +356,35 @@ APP_TEST("a wait for an event that has timed out can be awaited again") {
   expect("timed out waiting for 'a.b.c' ; done ; 0.006");
 }
 
+APP_TEST("what a combinator is given by name may go before its coroutine begins") {
+  errand::Event event;
+  Queue<int> queue(1);
+  const auto both = [&] {
+    const auto wait = event.wait();
+    auto put = queue.put(7);
+    const auto signal = app.event("a.b.c");
+    const auto delay = errand::sleep(5ms);
+    return errand::gather(wait, put, signal, errand::wait_for(delay, 1s), errand::race(wait, signal));
+  };
+  auto coro = both();
+  later(1ms, [&] {
+    event.set();
+    app.dispatch("a.b.c");
+  });
+  co_await std::move(coro);
+  log(now(), *queue.try_get());
+  expect("0.005 7");
+}
+
+APP_TEST("a put by name of an item that cannot be copied gives it once") {
+  Queue<std::unique_ptr<int>> queue;
+  auto put = queue.put(std::make_unique<int>(7));
+  const auto c = [&]() -> Coro<> { co_await put; };
+  for (int i = 0; i < 2; ++i) co_await outcome(add(c()), log);
+  log(queue.size(), **queue.try_get());
+  expect("done ; the item of this put has been given away already ; 1 7");
+}
+
 APP_TEST("a wait for an event that was moved into an await can be awaited again") {
   auto w = app.event("a.b.c", 5ms);
   const auto c = [&]() -> Coro<> { co_await std::move(w); };

@@ -287,3 +287,18 @@ TEST_CASE("a ManualClock jumps instead of asking a Reactor to wait, and one that
   CHECK(of_held.later == 0);
   CHECK(of_held.without == 1);
 }
+
+TEST_CASE("a clock may be far below zero, and the largest duration means never there too") {
+  VirtualReactor reactor;
+  reactor.clock.time = Clock::time_point(std::chrono::nanoseconds::min() + 1h);
+  App app("app", config_of(reactor));
+  const auto sleeps = []() -> Coro<bool> {
+    auto forever = errand::create_task([]() -> Coro<> { co_await errand::sleep(std::chrono::nanoseconds::max()); });
+    co_await errand::sleep(24h);
+    const bool is_asleep = !forever.done();
+    forever.abort();
+    co_return is_asleep;
+  };
+  CHECK(app.run(sleeps()));
+  CHECK(reactor.clock.time == Clock::time_point(std::chrono::nanoseconds::min() + 25h));
+}

@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <cstdio>
 #include <exception>
-#include <functional>
 #include <future>
 #include <memory>
 #include <optional>
@@ -28,6 +27,7 @@
 #include <errand/detail/submission.hpp>
 #include <errand/detail/table.hpp>
 #include <errand/keep_alive.hpp>
+#include <errand/lifecycle.hpp>
 #include <errand/registry.hpp>
 #include <errand/signals.hpp>
 #include <errand/workers.hpp>
@@ -49,8 +49,9 @@ namespace errand {
 /// throws that; the next one works. A destructor of what the App was given, or of a local of its tasks, must not throw.
 ///
 /// The destructor ends what still runs: whatever is suspended is destroyed where it stands, without running further. It
-/// must not run inside the App's own `run` or `poll`, nor inside an `abort` of one of its tasks, and terminates the
-/// program there. What was got from an App may outlive it; what would need the App then throws `InvalidState`.
+/// must not run inside the App's own `run` or `poll`, nor while one of its tasks is being destroyed (by `abort`, or
+/// with a generator that is dropped while it is waited for), and terminates the program there. What was got from an App
+/// may outlive it; what would need the App then throws `InvalidState`.
 class App : private detail::Host {
  public:
   /// Nothing runs before `run` or `poll`. The clock and the Reactor of the configuration must outlive the App.
@@ -121,7 +122,7 @@ class App : private detail::Host {
   /// Then all tasks are cancelled and awaited. Afterwards it may be called again.
   ///
   /// Throws what a listener threw; `Deadlock` where tasks are left and nothing can ever wake them; `InvalidState`
-  /// inside any `run` or `poll` of this thread.
+  /// inside any `run` or `poll` of this thread, and while one of the App's tasks is being destroyed.
   void run() { run_with({}, nullptr); }
   /// The same with options: several workers, SIGINT and SIGTERM, or until `stop` alone. Throws `InvalidState` for no
   /// worker; for several with a Reactor or a ManualClock, or with a listener or a signal handler that cannot be copied

@@ -26,7 +26,7 @@ class Barrier {
   class Wait;
   /// `co_await barrier.wait()` returns when all have come: 0 to the one that came first, and so on. The last one does
   /// not suspend. Throws `Cancelled` where the task is asked to end.
-  detail::WaitFor<Wait, Barrier> wait() noexcept { return *this; }
+  detail::WaitOn<Wait, Barrier> wait() noexcept { return *this; }
 
  private:
   void open() noexcept;

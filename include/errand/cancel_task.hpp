@@ -10,14 +10,15 @@ namespace errand {
 /// What `App::cancel_task` gives: awaits the end of the task, its clean-up included.
 ///
 /// Gives true where the task ended cancelled. Throws an error that its clean-up threw; nothing where the task was done
-/// already. Throws `Cancelled` where the caller itself is cancelled meanwhile; the task then ends on its own.
+/// already. Throws `Cancelled` where the caller itself is cancelled meanwhile, and the task then ends on its own;
+/// `InvalidState` in the task itself, and in a task of another App.
 class CancelTask {
  public:
   /// For the library.
   explicit CancelTask(detail::TaskHandle asked) noexcept : asked_(std::move(asked)), was_done_(asked_.get().done()) {}
 
   class Wait;
-  /// What `co_await` makes of it.
+  /// For the library: what `co_await` makes of it.
   Wait awaited_by(detail::PromiseBase&) const noexcept;
 
  private:

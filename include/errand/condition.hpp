@@ -24,7 +24,7 @@ class Condition {
   class Wait;
   /// `co_await condition.wait()` returns after the next notification that is this task's. Throws `Cancelled` where the
   /// task is asked to end.
-  detail::WaitFor<Wait, Condition> wait() noexcept { return *this; }
+  detail::WaitOn<Wait, Condition> wait() noexcept { return *this; }
   /// Waits until `predicate()` is true; does not wait where it is. Throws what that throws, and `Cancelled` likewise.
   template <class Predicate>
   Coro<> wait(Predicate&& predicate);
@@ -57,7 +57,7 @@ class Condition::Wait : public detail::Waiter {
     suspend(awaiting.promise(), condition_.waiters_.list());
   }
   void await_resume() {
-    was_chosen_ = was_chosen_ && is_broken;
+    was_chosen_ = false;
     resumed();
   }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <coroutine>
+
 #include <errand/coro.hpp>
 
 namespace errand {
@@ -27,7 +29,7 @@ class Event {
 
   class Wait;
   /// `co_await event.wait()` returns once the event is set. Throws `Cancelled` where the task is asked to end.
-  detail::WaitFor<Wait, Event> wait() noexcept { return *this; }
+  detail::WaitOn<Wait, Event> wait() noexcept { return *this; }
 
  private:
   bool set_ = false;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <atomic>
 #include <coroutine>
 #include <exception>
 #include <memory>
@@ -79,8 +80,8 @@ class SharedWait;
 /// not.
 ///
 /// `co_await future` gives the value where it stands and `co_await std::move(future)` moves it out; both throw what was
-/// set as an exception, and `TaskCancelled` where the future was cancelled. Cancelling who awaits it leaves it alone.
-/// Destroying it while someone waits makes their awaits throw `InvalidState`.
+/// set as an exception, `TaskCancelled` where the future was cancelled, and `Cancelled` where the task is asked to end,
+/// which leaves the future alone. Destroying it while someone waits makes their awaits throw `InvalidState`.
 ///
 ///     errand::Future<Reply> reply;
 ///     client.ask(question, [&](Reply r) { reply.set_result(std::move(r)); });
@@ -128,7 +129,7 @@ class Future {
 
   template <bool take>
   class Wait;
-  /// Gives the value where it stands: `T&`.
+  /// Gives the value where it stands: `const T&`; where `T` is a reference, that.
   Wait<false> awaited_by(detail::PromiseBase&) & noexcept { return Wait<false>(*this); }
   /// Gives the value away: `T`, moved out.
   Wait<true> awaited_by(detail::PromiseBase&) && noexcept { return Wait<true>(*this); }
@@ -141,7 +142,8 @@ class Future {
   detail::WaitList waiters_;
 };
 
-/// A future to be set from any thread: all copies are the same one. `co_await` it on any App's thread.
+/// A future to be set from any thread: all copies are the same one. `co_await` it on any App's thread; that throws as a
+/// `Future` does, and `std::bad_alloc`.
 ///
 ///     auto reply = errand::Future<Reply>::shared();
 ///     std::thread([reply]() mutable { reply.set_result(ask()); }).detach();
@@ -278,8 +280,8 @@ class SharedWait : public PlainWait {
   template <class P>
   bool await_suspend(std::coroutine_handle<P> awaiting) {
     PromiseBase& promise = awaiting.promise();
-    Owner notice(new SharedNotice);
     if (!promise.chain->may_suspend()) return suspend(promise);
+    Owner notice(new SharedNotice);
     notice->bind(*promise.chain->loop);
     if (!state_->add(*notice)) return false;  // it was set meanwhile
     notice_ = notice.release();

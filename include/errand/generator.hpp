@@ -55,7 +55,7 @@ class [[nodiscard("a generator does nothing until next() is awaited")]] AsyncGen
   /// `co_await generator.next()` gives the next value, and an empty optional when there is none any more. Throws what
   /// the coroutine throws, once; `Cancelled` goes through the coroutine as through any Coro; `InvalidState` where the
   /// next value is being waited for already.
-  detail::WaitFor<Next, AsyncGenerator> next() noexcept { return *this; }
+  detail::WaitOn<Next, AsyncGenerator> next() noexcept { return *this; }
 
  private:
   friend promise_type;

@@ -15,7 +15,7 @@ enum class MissedTick {
   skip,   ///< leaves them out, and goes on at the next multiple of the period
 };
 
-/// Ticks at a regular pace; see `every`.
+/// Ticks at a regular pace; see `every`. It must stay where it is while a tick is awaited.
 class Interval {
  public:
   /// As `every`. Throws `InvalidState` for a period that is not above zero.
@@ -24,7 +24,7 @@ class Interval {
   class Tick;
   /// `co_await interval.tick()` returns at the next tick; gives the time at which it was due. The first comes at once.
   /// Throws `Cancelled` where the task is asked to end; no tick is lost then.
-  detail::WaitFor<Tick, Interval> tick() noexcept { return *this; }
+  detail::WaitOn<Tick, Interval> tick() noexcept { return *this; }
 
  private:
   Clock::time_point next(Clock::time_point now) noexcept;

@@ -32,7 +32,7 @@ class Lock {
 
   /// `co_await lock.acquire()` gives a Guard, once it is this task's turn. Throws `Cancelled` where the task is asked
   /// to end before the lock was handed to it.
-  detail::WaitFor<detail::Acquire<Guard>, detail::Permits> acquire() noexcept { return permits_; }
+  detail::WaitOn<detail::Acquire<Guard>, detail::Permits> acquire() noexcept { return permits_; }
   /// A Guard where nobody holds the lock, else empty.
   std::optional<Guard> try_acquire() noexcept {
     if (!permits_.try_take()) return std::nullopt;

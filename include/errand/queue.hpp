@@ -39,7 +39,7 @@ class Queue {
   Put put(T item) { return Put(*this, std::move(item)); }
   /// `co_await queue.get()` gives the next item. Throws `QueueClosed` where the queue is closed and empty, and
   /// `Cancelled` where the task is asked to end; nothing is lost then.
-  detail::WaitFor<Get, Queue> get() noexcept { return *this; }
+  detail::WaitOn<Get, Queue> get() noexcept { return *this; }
   /// False where there is no room, or the queue is closed.
   bool try_put(T item);
   /// Empty where there is no item that is not somebody's.
@@ -59,7 +59,7 @@ class Queue {
   void task_done();
   /// `co_await queue.join()` returns once `task_done` was called for every item that was put. Throws `Cancelled` where
   /// the task is asked to end.
-  detail::WaitFor<Join, Queue> join() noexcept { return *this; }
+  detail::WaitOn<Join, Queue> join() noexcept { return *this; }
 
  private:
   bool put_now(T& item);
@@ -84,25 +84,35 @@ class Queue {
 
 // Implementation
 
-/// An item that is to be put: a copy of it, where this has a name and there can be one.
+/// What `put` gives: the item, until that is awaited. Awaited by a name, it puts a copy each time or, where there can
+/// be none, the item itself, once.
 template <class T>
 class [[nodiscard("co_await it")]] Queue<T>::Put {
  public:
-  Put(Queue& queue, T&& item) : queue_(queue), item_(std::move(item)) {}
+  Put(Queue& queue, T&& item) : queue_(&queue), item_(std::move(item)) {}
 
   class Wait;
-  Wait awaited_by(detail::PromiseBase&) && { return Wait(queue_, std::move(item_)); }
-  Wait awaited_by(detail::PromiseBase&) const& { return Wait(queue_, T(item_)); }
+  Wait awaited_by(detail::PromiseBase&) && { return Wait(queue(), std::move(item_)); }
+  template <class U = T>
+    requires std::is_copy_constructible_v<U>
+  Wait awaited_by(detail::PromiseBase&) const& {
+    return Wait(queue(), T(item_));
+  }
+  template <class U = T>
+    requires(!std::is_copy_constructible_v<U>)
   Wait awaited_by(detail::PromiseBase&) & {
-    if constexpr (std::is_copy_constructible_v<T>) {
-      return Wait(queue_, T(item_));
-    } else {
-      return Wait(queue_, std::move(item_));
-    }
+    Queue& into = queue();
+    queue_ = nullptr;
+    return Wait(into, std::move(item_));
   }
 
  private:
-  Queue& queue_;
+  Queue& queue() const {
+    if (!queue_) throw InvalidState("the item of this put has been given away already");
+    return *queue_;
+  }
+
+  Queue* queue_;
   T item_;
 };
 
@@ -153,7 +163,7 @@ class Queue<T>::Get : public detail::Waiter {
     queue_.put_limit_ = 0;
     suspend(awaiting.promise(), queue_.getters_.list());
   }
-  T await_resume() { return has_waited() ? take_handed() : queue_.take(); }
+  T await_resume() { return chain_ ? take_handed() : queue_.take(); }
 
  private:
   friend Queue;
@@ -262,9 +272,9 @@ ERRAND_NOINLINE void Queue<T>::let_in() {
   if (!putters_may_wait_ || items_.size() > capacity_) return;
   auto& first = putters_.template first<typename Put::Wait>();
   items_.push_back(std::move(*first.item_));
-  first.item_.reset();
   ++unfinished_;
   first.wake();
+  first.item_.reset();  // last: its destructor may use the queue
 }
 
 template <class T>

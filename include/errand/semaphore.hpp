@@ -33,7 +33,7 @@ class Semaphore {
 
   /// `co_await semaphore.acquire()` gives a Permit, once there is one for this task. Throws `Cancelled` where the task
   /// is asked to end before one was handed to it.
-  detail::WaitFor<detail::Acquire<Permit>, detail::Permits> acquire() noexcept { return permits_; }
+  detail::WaitOn<detail::Acquire<Permit>, detail::Permits> acquire() noexcept { return permits_; }
   /// A Permit where one is free, else empty.
   std::optional<Permit> try_acquire() noexcept {
     if (!permits_.try_take()) return std::nullopt;

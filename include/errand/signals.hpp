@@ -2,14 +2,15 @@
 #pragma once
 
 #include <any>
-#include <chrono>
 #include <concepts>
 #include <coroutine>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <typeinfo>
 #include <utility>
 #include <vector>
@@ -165,7 +166,8 @@ class Signals final : public SignalHub {
 
 }  // namespace detail
 
-/// What `App::event` gives: `co_await` it for the next signal of that event. Waiting begins at the `co_await`.
+/// What `App::event` gives: `co_await` it for the next signal of that event. Waiting begins at the `co_await`, and so
+/// does the time-out; it may be awaited as often as wanted.
 class [[nodiscard("co_await it")]] EventWait {
  public:
   /// For the library. Throws `InvalidEvent`.
@@ -175,7 +177,8 @@ class [[nodiscard("co_await it")]] EventWait {
         key_(detail::EventName(event, detail::EventName::Pattern::any).key()),
         timeout_(timeout) {}
 
-  /// `co_await` gives a `Signal`. Throws `TimeoutError`, and `Cancelled` where the task is asked to end.
+  /// For the library: `co_await` gives a `Signal`. Throws `TimeoutError`, `Cancelled` where the task is asked to end,
+  /// and `InvalidState` in a task of another App, or where the App is gone.
   detail::SignalWait awaited_by(detail::PromiseBase&) const;
 
  private:

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <compare>
+#include <coroutine>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -118,7 +118,9 @@ class Task {
   /// Destructors run; no `catch` does, and no clean-up that awaits. Nothing is thrown, which makes it much cheaper than
   /// `cancel`.
   ///
-  /// Returns false where the task is done. Throws `InvalidState` where it is the task that is running.
+  /// Returns false where the task is done. Throws `InvalidState` where it is the task that is running, or one around
+  /// it: of a `TaskGroup` whose member is running. From a destructor of what is being destroyed inside it, it takes
+  /// effect when that is over. What goes with it must not run or destroy the App.
   bool abort(std::string_view reason = {}) { return handle_.get().abort(reason); }
 
   /// The number of requests to end that were not taken back.

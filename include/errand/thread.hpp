@@ -18,15 +18,14 @@ namespace errand {
 
 namespace detail {
 template <class F, class... Args>
-class ThreadCall;
-template <class F, class... Args>
 class ToThread;
 }  // namespace detail
 
 /// Runs a blocking call on a thread of the App's pool: `co_await errand::to_thread(f, args…)` gives what `f(args…)`
 /// returns, and throws what it throws. `f` may take a `std::stop_token` first. The call begins at the `co_await`.
 /// Threads are made as they are needed, up to `AppConfig::max_threads`, and end with the App. Throws
-/// `std::system_error` where there is none and none can be made.
+/// `std::system_error` where there is none and none can be made; a call with a name may then be awaited again. One that
+/// has begun cannot: `InvalidState`.
 ///
 /// Where the task is asked to end meanwhile, a stop is requested through the token, `Cancelled` is thrown at once, and
 /// the call is left to itself; the App's end waits for it. `f` and its arguments are copied or moved, and destroyed on

@@ -15,7 +15,8 @@ class SleepUntil;
 class Yield;
 
 /// Suspends the running task for a while: `co_await errand::sleep(0.5s)`. Any `std::chrono::duration`, counted from the
-/// clock at the await; the largest never ends, and one that is not above zero is a `yield`. Allocates nothing.
+/// clock at the await; the largest never ends, and one that is not above zero is a `yield`. Allocates nothing but, now
+/// and then, room in the App's table of timers.
 ///
 /// Throws `Cancelled` where the task is asked to end meanwhile.
 template <class Rep, class Period>
@@ -47,8 +48,8 @@ class [[nodiscard("a sleep does nothing until it is awaited")]] Sleep {
  public:
   explicit Sleep(detail::Nanoseconds delay) noexcept : delay_(delay) {}
 
-  class Awaiter;
-  Awaiter awaited_by(detail::PromiseBase& promise) const;
+  class Wait;
+  Wait awaited_by(detail::PromiseBase& promise) const;
 
  private:
   detail::Nanoseconds delay_;
@@ -57,50 +58,49 @@ class [[nodiscard("a sleep does nothing until it is awaited")]] Sleep {
 class [[nodiscard("a sleep does nothing until it is awaited")]] SleepUntil {
  public:
   explicit SleepUntil(Clock::time_point when) noexcept : when_(when) {}
-  Sleep::Awaiter awaited_by(detail::PromiseBase& promise) const;
+  Sleep::Wait awaited_by(detail::PromiseBase& promise) const;
 
  private:
   Clock::time_point when_;
 };
 
 /// It is made at the await, and waits from then on: nothing runs in between.
-class Sleep::Awaiter : public detail::TimedWait {
+class Sleep::Wait : public detail::TimedWait {
  public:
-  Awaiter(detail::Chain& chain, detail::Nanoseconds delay) : TimedWait(detail::Kind::sleep, chain) {
+  Wait(detail::Chain& chain, detail::Nanoseconds delay) : TimedWait(detail::Kind::sleep, chain) {
     if (delay > detail::Nanoseconds::zero()) [[likely]] {
       suspend_for(delay);
     } else {
       chain.yield();
     }
   }
-  Awaiter(detail::Chain& chain, Clock::time_point when) : TimedWait(detail::Kind::sleep, chain) {
+  Wait(detail::Chain& chain, Clock::time_point when) : TimedWait(detail::Kind::sleep, chain) {
     if (when > chain.loop->now()) {
       suspend_until(when);
     } else {
       chain.yield();
     }
   }
-  Awaiter(const Awaiter&) = delete;
 
   bool await_ready() const noexcept { return false; }
   void await_suspend(std::coroutine_handle<>) const noexcept {}
   void await_resume() const { chain_->check_resumed(); }
 };
 
-inline Sleep::Awaiter Sleep::awaited_by(detail::PromiseBase& promise) const { return Awaiter(*promise.chain, delay_); }
-inline Sleep::Awaiter SleepUntil::awaited_by(detail::PromiseBase& promise) const {
-  return Sleep::Awaiter(*promise.chain, when_);
+inline Sleep::Wait Sleep::awaited_by(detail::PromiseBase& promise) const { return Wait(*promise.chain, delay_); }
+inline Sleep::Wait SleepUntil::awaited_by(detail::PromiseBase& promise) const {
+  return Sleep::Wait(*promise.chain, when_);
 }
 
 class [[nodiscard("a yield does nothing until it is awaited")]] Yield {
  public:
-  class Awaiter;
-  Awaiter awaited_by(detail::PromiseBase& promise) const noexcept;
+  class Wait;
+  Wait awaited_by(detail::PromiseBase& promise) const noexcept;
 };
 
-class Yield::Awaiter : public detail::OwnAwaitable {
+class Yield::Wait : public detail::OwnAwaitable {
  public:
-  explicit Awaiter(detail::Chain& chain) noexcept : chain_(chain) {}
+  explicit Wait(detail::Chain& chain) noexcept : chain_(chain) {}
 
   bool await_ready() const noexcept { return false; }
   void await_suspend(std::coroutine_handle<>) const noexcept { chain_.yield(); }
@@ -110,7 +110,7 @@ class Yield::Awaiter : public detail::OwnAwaitable {
   detail::Chain& chain_;
 };
 
-inline Yield::Awaiter Yield::awaited_by(detail::PromiseBase& promise) const noexcept { return Awaiter(*promise.chain); }
+inline Yield::Wait Yield::awaited_by(detail::PromiseBase& promise) const noexcept { return Wait(*promise.chain); }
 
 template <class Rep, class Period>
 Sleep sleep(std::chrono::duration<Rep, Period> duration) noexcept {

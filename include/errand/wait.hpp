@@ -2,7 +2,6 @@
 #pragma once
 
 #include <chrono>
-#include <concepts>
 #include <coroutine>
 #include <cstddef>
 #include <type_traits>
@@ -85,6 +84,7 @@ class Watch : public TimedWait {
   bool await_suspend(std::coroutine_handle<P> awaiting) {
     chain_ = awaiting.promise().chain;
     if (timeout_ <= Nanoseconds::zero()) return chain_->yield();
+    if (timeout_ == Nanoseconds::max()) return suspend(awaiting.promise());
     return suspend_for(timeout_);
   }
   void await_resume() { resumed(); }

@@ -17,7 +17,7 @@ class Task;
 
 namespace errand::detail {
 
-/// Of those of the library, what waits is made at the await, which knows by whom.
+/// An awaitable of the library that is not the wait: that is made where it is awaited, which tells by whom.
 template <class A>
 concept MadeAtAwait =
     requires(A&& awaitable, PromiseBase& awaiting) { static_cast<A&&>(awaitable).awaited_by(awaiting); };
@@ -49,9 +49,9 @@ using Awaiter = decltype(awaiter_of(std::declval<A>(), std::declval<PromiseBase&
 
 /// Something to be waited for, as a primitive gives it: the wait itself is made where it is awaited, as often as it is.
 template <class Wait, class Of>
-class [[nodiscard("co_await it")]] WaitFor {
+class [[nodiscard("co_await it")]] WaitOn {
  public:
-  WaitFor(Of& of) noexcept : of_(of) {}  // NOLINT(google-explicit-constructor)
+  WaitOn(Of& of) noexcept : of_(of) {}  // NOLINT(google-explicit-constructor)
   Wait awaited_by(PromiseBase&) const noexcept { return Wait(of_); }
 
  private:

@@ -139,7 +139,7 @@ Coro<BranchResult<A>> as_coro(A&& awaitable) {
     return std::forward<A>(awaitable);
   } else if constexpr (is_task_handle<Plain>) {
     return observe(Task<typename Plain::value_type>(std::forward<A>(awaitable)));
-  } else if constexpr (std::is_lvalue_reference_v<A>) {
+  } else if constexpr (std::is_lvalue_reference_v<A> && !(MadeAtAwait<A> && std::is_copy_constructible_v<Plain>)) {
     return await_there(awaitable);
   } else if constexpr (!std::is_move_constructible_v<Plain>) {
     return take_there<Plain>(awaitable);

@@ -3,8 +3,6 @@
 
 #include <coroutine>
 #include <cstdint>
-#include <exception>
-#include <memory>
 #include <string>
 #include <utility>
 
@@ -80,9 +78,10 @@ struct GeneratorBase : PromiseBase, Link {
 /// next. So the stack stays flat at any depth, with every compiler and every option.
 class Chain : public Node {
  public:
+  /// In this order: behind `ended` it has suspended; up to `branching` there may be a step under way inside it.
   enum class State : std::uint8_t {
     running,
-    ended,      // the outermost coroutine has come to its end, or the frames are gone; from here on it stands still
+    ended,      // the outermost coroutine has come to its end, or the frames are gone
     branching,  // at the suspension `waiting`, which is for its branches
     created,    // queued for its first step
     ready,      // queued: the wait has ended, with its result or interrupted
@@ -107,7 +106,7 @@ class Chain : public Node {
   TaskStatus status = TaskStatus::pending;  // how the outermost coroutine has ended
   std::uint32_t requests = 0;               // of a task: those not taken back
   Loop* loop;
-  Suspension* waiting;                 // where it is waiting, or broken
+  Suspension* waiting;                 // where it is, or was broken; null: a generator was
   PromiseBase::Handle leaf = nullptr;  // the innermost coroutine: the one to resume
 
   explicit Chain(Loop* its_loop) noexcept : Node(Step::chain), loop(its_loop) {}

@@ -24,18 +24,17 @@ class Driver {
       : loop_(loop), life_(life), app_(app), reactor_(reactor) {}
 
   /// Runs until the stop, or until nothing is left. Throws what the run is to throw.
-  void run(RunOptions options, OtherWorkers* others);
+  void run(RunOptions its_options, OtherWorkers* others);
   /// Runs until this task ends, and throws what else fails.
-  void run_until(const TaskHandle& main, RunOptions options, OtherWorkers* others);
+  void run_until(const TaskHandle& main, RunOptions its_options, OtherWorkers* others);
   /// One turn, which begins a run where there is none. False once the run is over.
   bool poll();
   /// When `poll` has something to do again.
   std::optional<Clock::time_point> next_deadline() const;
 
-  /// Where there are several workers: which one this is, its options, and all of them.
-  unsigned worker = 0;
-  RunOptions options;
-  std::shared_ptr<Workers> group;
+  unsigned worker = 0;             // which of several this is
+  RunOptions options;              // of the run; of another worker, of the one that it is to make
+  std::shared_ptr<Workers> group;  // of the run; null where there is one worker
 
  private:
   using Stage = Lifecycle::Stage;
@@ -92,10 +91,10 @@ ERRAND_COLD inline void Driver::run_until(const TaskHandle& main, RunOptions its
     }
     Driver& driver;
   } ended(*this);
-  task.awaiters.push_back(ended);
   std::exception_ptr error;
   try {
     begin(main, its_options, others);
+    task.awaiters.push_back(ended);  // not before: a run that is refused ends nothing
     drive();
     finish();
   } catch (...) {

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <coroutine>
-#include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <type_traits>
 #include <utility>

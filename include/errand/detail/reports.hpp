@@ -26,7 +26,8 @@ class Reports {
 
   /// Of a task, or of a callback where it is null. Dispatched too, where somebody listens to failures.
   void failure(TaskBase* task, std::exception_ptr error) noexcept;
-  /// The same.
+  /// Of a step of a task, or of a callback where it is null, that kept the loop so long; `file` is null where the place
+  /// is not known.
   void slow_step(TaskBase* task, Nanoseconds took, const char* file, unsigned line) noexcept;
 
  private:

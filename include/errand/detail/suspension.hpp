@@ -13,8 +13,8 @@ struct OwnAwaitable {};
 /// The one piece on which every wait is built. It knows how to leave what it stands in: its destructor leaves, a
 /// request leaves and wakes its task. That makes cancellation, time-outs and teardown right everywhere.
 ///
-/// An awaiter derives from one of the classes below, calls `suspend` in `await_suspend` and `resumed` in
-/// `await_resume`. It is awaited once, in the frame that it stands in.
+/// An awaiter derives from one of the classes below, suspends in `await_suspend`, or where it is made (nothing runs in
+/// between), and calls `resumed` in `await_resume`. It is awaited once, in the frame that it stands in.
 class Suspension : public TimerNode, public OwnAwaitable {
  public:
   Suspension(const Suspension&) = delete;
@@ -72,13 +72,14 @@ class TimedWait : public Suspension {
   TimedWait(Kind of, Chain& chain) noexcept : TimedWait(of) { chain_ = &chain; }
   ~TimedWait() { leave(); }
 
-  /// As `suspend`, where the chain is known, for a while. Throws `std::bad_alloc`; nothing is changed then.
+  /// As `suspend`, where the chain is known, for a while. Throws `std::bad_alloc`, and what a clock of the user's
+  /// throws; nothing is changed then.
   bool suspend_for(Nanoseconds delay) {
     if (!chain_->may_suspend()) return false;
     Loop& loop = *chain_->loop;
     const Clock::time_point now = loop.now();
-    if (delay < never - now) [[likely]]
-      loop.timers.arm_soon(*this, now + delay);
+    if (now < never - delay) [[likely]]
+      loop.timers.arm_finite(*this, now + delay);
     begin();
     return true;
   }
@@ -130,10 +131,8 @@ class Waiter : public Link, public Suspension {
     begin();
     list.push_back(*this);
   }
-  /// Whether the await has suspended, or was to; before `resumed`.
-  bool has_waited() const noexcept { return chain_ != nullptr; }
   void resumed() {
-    if (chain_) chain_->check_resumed();
+    Suspension::resumed();
     leave();  // the list where it is known that something was handed over
   }
 
@@ -197,10 +196,6 @@ class WaitList {
   template <class Awaiter>
   Awaiter& first() noexcept {
     return of<Awaiter>(waiting_.front());
-  }
-  /// Wakes the first, if there is one.
-  void wake_one() noexcept {
-    if (!empty()) first<Waiter>().wake();
   }
   void wake_all() noexcept {
     while (!empty()) first<Waiter>().wake();

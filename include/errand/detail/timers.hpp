@@ -26,10 +26,10 @@ class Timers {
 
   /// Throws `std::bad_alloc`; nothing is changed then. A deadline of `never` is not kept.
   void arm(TimerNode& node, Clock::time_point when) {
-    if (when != never) arm_soon(node, when);
+    if (when != never) arm_finite(node, when);
   }
   /// The same of one that is not `never`.
-  void arm_soon(TimerNode& node, Clock::time_point when) {
+  void arm_finite(TimerNode& node, Clock::time_point when) {
     if (size_ == room_) [[unlikely]]
       grow();
     rise(size_++, Entry{when, ++sequence_, &node});
