@@ -129,7 +129,7 @@ class Signals final : public SignalHub {
   inline void clear() noexcept override;
 
  private:
-  friend SignalWait;
+  friend class errand::detail::SignalWait;
 
   struct Event : Names::Entry, Link {
     using Names::Entry::Entry;
@@ -182,7 +182,7 @@ class [[nodiscard("co_await it")]] EventWait {
   detail::SignalWait awaited_by(detail::PromiseBase&) const;
 
  private:
-  friend detail::SignalWait;
+  friend class detail::SignalWait;
 
   detail::Signals& signals_;  // where the App is not gone
   detail::LoopRef loop_;
