@@ -549,23 +549,22 @@ class App::OtherWorkers final : public detail::OtherWorkers {
   explicit OtherWorkers(App& first) noexcept : first_(first) {}
 
   void start() override {
-    const RunOptions& options = first_.driver_.options;
+    RunOptions each = first_.driver_.options;
+    const unsigned count = std::exchange(each.workers, 1);
+    each.handle_signals = false;
     group_ = std::make_shared<Group>();
     first_.driver_.group = group_;
     group_->add(first_.loop_->inbox);
     std::vector<detail::Owner<App>> workers;
-    for (unsigned i = 1; i < options.workers; ++i) {
+    for (unsigned i = 1; i < count; ++i) {
       const auto& worker = workers.emplace_back(detail::Owner(new App(first_.name_, first_.config_)));
       worker->driver_.worker = i;
-      worker->driver_.options = options;
-      worker->driver_.options.workers = 1;
-      worker->driver_.options.handle_signals = false;
       worker->driver_.group = group_;
       copy_to(*worker);
     }
     for (const auto& worker : workers) group_->add(worker->loop_->inbox);
     while (!workers.empty()) {
-      group_->start([worker = std::move(workers.back()), group = group_.get()] { run(*worker, *group); });
+      group_->start([worker = std::move(workers.back()), each, group = group_.get()] { run(*worker, each, *group); });
       workers.pop_back();
     }
   }
@@ -594,9 +593,9 @@ class App::OtherWorkers final : public detail::OtherWorkers {
   }
 
   /// On the worker's own thread.
-  static void run(App& worker, Group& group) {
+  static void run(App& worker, RunOptions options, Group& group) {
     try {
-      worker.run_with(worker.driver_.options, nullptr);
+      worker.run_with(options, nullptr);
     } catch (...) {
       const std::exception_ptr error = std::current_exception();
       if (!group.fail(error)) worker.report(nullptr, error);

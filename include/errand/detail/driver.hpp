@@ -33,7 +33,7 @@ class Driver {
   std::optional<Clock::time_point> next_deadline() const;
 
   unsigned worker = 0;             // which of several this is
-  RunOptions options;              // of the run; of another worker, of the one that it is to make
+  RunOptions options;              // of the run
   std::shared_ptr<Workers> group;  // of the run; null where there is one worker
 
  private:
