@@ -382,3 +382,41 @@ APP_TEST("an item that goes with the put in which it waits takes no part in its 
   log(queue.size());
   expect("0");
 }
+
+namespace {
+
+/// An item that takes another one from its queue when it goes after it was moved from.
+struct TakesWhenMoved {
+  explicit TakesWhenMoved(int the_value, Queue<TakesWhenMoved>* from = nullptr) : value(the_value), queue(from) {}
+  TakesWhenMoved(TakesWhenMoved&& other) noexcept : value(other.value), queue(other.queue) { other.was_moved = true; }
+  TakesWhenMoved& operator=(TakesWhenMoved&&) = delete;
+  ~TakesWhenMoved() {
+    if (was_moved && is_armed && queue) {
+      is_armed = false;
+      taken = queue->try_get()->value;
+    }
+  }
+  static inline bool is_armed = false;
+  static inline int taken = 0;
+  int value;
+  Queue<TakesWhenMoved>* queue;
+  bool was_moved = false;
+};
+
+}  // namespace
+
+APP_TEST("what the item of a put was moved from goes with the put, and not while another one takes the item") {
+  using Item = TakesWhenMoved;
+  Queue<Item> queue(1);
+  queue.try_put(Item(1));
+  auto first = add([&]() -> Coro<> { co_await queue.put(Item(2, &queue)); });
+  auto second = add([&]() -> Coro<> { co_await queue.put(Item(3)); });
+  co_await errand::yield();
+  Item::is_armed = true;
+  log(queue.try_get()->value);
+  co_await first;
+  co_await second;
+  log(Item::is_armed, Item::taken);
+  while (auto item = queue.try_get()) log(item->value);
+  expect("1 ; false 2 ; 3");
+}

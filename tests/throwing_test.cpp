@@ -294,6 +294,27 @@ TEST_CASE("a clock that throws at an await throws there, and in the loop it ends
   CHECK(log.text() == "clock");
 }
 
+TEST_CASE("a wait for tasks reads the clock where it has a time-out, and only there") {
+  BrokenClock clock;
+  support::Log log;
+  errand::AppConfig config;
+  config.clock = &clock;
+  App app("app", config);
+  app.run([](App& its_app, BrokenClock& its_clock, support::Log& its_log) -> Coro<> {
+    const auto mend = [&]() -> Coro<> {
+      its_clock.is_broken = false;
+      co_return;
+    };
+    auto task = its_app.add_task(mend);
+    const std::vector tasks = {task};
+    its_clock.is_broken = true;
+    co_await tell(errand::wait_all(tasks, 1s), its_log);
+    const auto waited = co_await errand::wait_all(task);
+    its_log(waited.done.size(), waited.pending.size());
+  }(app, clock, log));
+  CHECK(log.text() == "clock ; 1 0");
+}
+
 TEST_CASE("a clock that throws when stop asks a start listener to end ends that listener, and the run") {
   BrokenClock clock;
   support::Log log;

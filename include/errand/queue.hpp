@@ -16,7 +16,8 @@ namespace errand {
 /// Items on their way between tasks of one App, first in, first out. Getters and putters are served in the order in
 /// which they came; an item that was handed to a getter is its own, whatever happens before it resumes.
 ///
-/// Destroying it while someone waits makes their awaits throw `InvalidState`.
+/// Destroying it while someone waits makes their awaits throw `InvalidState`. Neither an item's move nor the destructor
+/// of what it was moved from may use the queue: it is in the middle of something then.
 ///
 ///     errand::Queue<Job> jobs(100);
 ///     co_await jobs.put(job);             // waits while there are 100
@@ -119,19 +120,19 @@ class [[nodiscard("co_await it")]] Queue<T>::Put {
 template <class T>
 class Queue<T>::Put::Wait : public detail::Waiter {
  public:
-  Wait(Queue& queue, T&& item) : Waiter(detail::Kind::queue), queue_(queue) {
-    if (!queue.put_now(item)) item_.emplace(std::move(item));
+  Wait(Queue& queue, T&& item) : Waiter(detail::Kind::queue), queue_(queue), is_in_(queue.put_now(item)) {
+    if (!is_in_) item_.emplace(std::move(item));
   }
   ~Wait() { leave(); }  // before the item goes, whose destructor may use the queue
 
-  bool await_ready() const noexcept { return !item_; }
+  bool await_ready() const noexcept { return is_in_; }
   template <class P>
   void await_suspend(std::coroutine_handle<P> awaiting) {
     queue_.putters_may_wait_ = true;
     suspend(awaiting.promise(), queue_.putters_.list());
   }
   void await_resume() {
-    if (!item_) return;
+    if (is_in_) return;
     resumed();
     throw_closed();
   }
@@ -140,7 +141,8 @@ class Queue<T>::Put::Wait : public detail::Waiter {
   friend Queue;
 
   Queue& queue_;
-  std::optional<T> item_;  // while there is no room for it
+  bool is_in_;
+  std::optional<T> item_;  // where there was no room for it
 };
 
 template <class T>
@@ -273,8 +275,8 @@ ERRAND_NOINLINE void Queue<T>::let_in() {
   auto& first = putters_.template first<typename Put::Wait>();
   items_.push_back(std::move(*first.item_));
   ++unfinished_;
+  first.is_in_ = true;
   first.wake();
-  first.item_.reset();  // last: its destructor may use the queue
 }
 
 template <class T>
