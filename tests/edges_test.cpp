@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What happens seldom: handles and awaitables that are left unused, lists that are swept, requests at odd moments.
+#include <functional>
 #include <thread>
 
 #include "real_fixture.hpp"
@@ -162,4 +163,115 @@ TEST_CASE("a callback that is asked for while the App is being destroyed is dest
   }
   CHECK_FALSE(ran);
   CHECK(log.text().starts_with("destroyed"));
+}
+
+namespace {
+
+using Act = std::function<void(Task<>&)>;
+
+/// A task waits for branches that all end at an event, and is asked to end just then, so that none of them is thrown
+/// the request. It acts before it goes on from there: when the second failure is reported, or a result goes. Then it
+/// sleeps. Returns whether it has ended by the request.
+template <class Wait>
+bool is_cancelled_after(Wait wait, const Act& act) {
+  Task<> task;
+  errand::Event event;
+  errand::ManualClock clock;
+  errand::AppConfig config;
+  config.clock = &clock;
+  config.on_failure = [&](const errand::TaskFailure&) { act(task); };
+  App app("app", config);
+  const auto work = [&]() -> Coro<> {
+    try {
+      co_await wait(event, task);
+    } catch (const std::exception&) {
+    }
+    co_await errand::sleep(1s);
+  };
+  const auto main = [&]() -> Coro<> {
+    task = errand::create_task(work);
+    co_await errand::yield();
+    co_await errand::yield();
+    event.set();
+    task.cancel("please");
+    co_await errand::wait_all(task);
+  };
+  app.run(main());
+  return task.cancelled();
+}
+
+Coro<> ends_at(errand::Event& event) { co_await event.wait(); }
+Coro<> fails_at(errand::Event& event) {
+  co_await event.wait();
+  throw runtime_error("fails");
+}
+const auto gather_of_failures = [](errand::Event& event, Task<>&) -> Coro<> {
+  co_await errand::gather(fails_at(event), fails_at(event));
+};
+const auto race_of_failures = [](errand::Event& event, Task<>&) -> Coro<> {
+  co_await errand::race(ends_at(event), fails_at(event), fails_at(event));
+};
+
+/// A group whose member gives a result that acts when it goes.
+struct GroupOfResult {
+  struct Result {
+    Result(const Act& its_act, Task<>& its_task) : act(&its_act), task(its_task) {}
+    Result(Result&& other) noexcept : act(std::exchange(other.act, nullptr)), task(other.task) {}
+    ~Result() {
+      if (act) (*act)(task);
+    }
+    const Act* act;
+    Task<>& task;
+  };
+  static Coro<Result> member(const Act& act, errand::Event& event, Task<>& task) {
+    co_await event.wait();
+    co_return Result(act, task);
+  }
+  Coro<> operator()(errand::Event& event, Task<>& task) const {
+    const auto body = [&](errand::TaskGroup& group) -> Coro<> {
+      group.add(member(act, event, task));
+      co_return;
+    };
+    co_await errand::TaskGroup::run(body);
+  }
+  const Act& act;
+};
+
+template <class Wait>
+errand::AsyncGenerator<int> after_wait(Wait wait, errand::Event& event, Task<>& task) {
+  co_await wait(event, task);
+  co_yield 1;
+}
+
+/// The same, where what waits is a generator, which is dropped then.
+template <class Wait>
+bool is_cancelled_after_generator(const Wait& wait, Act& act) {
+  errand::AsyncGenerator<int> generator;
+  act = [&generator](Task<>&) { generator = {}; };
+  return is_cancelled_after(
+      [&](errand::Event& event, Task<>& task) -> Coro<> {
+        generator = after_wait(wait, event, task);
+        co_await generator.next();
+      },
+      act);
+}
+
+}  // namespace
+
+TEST_CASE("a request that no branch was thrown is pending as soon as the last of them has ended") {
+  Act act = [](Task<>&) {};
+  CHECK(is_cancelled_after(gather_of_failures, act));
+  CHECK(is_cancelled_after(race_of_failures, act));
+  CHECK(is_cancelled_after(GroupOfResult{act}, act));
+  SECTION("it can be taken back before the combinator goes on") {
+    act = [](Task<>& task) { task.uncancel(); };
+    CHECK_FALSE(is_cancelled_after(gather_of_failures, act));
+    CHECK_FALSE(is_cancelled_after(race_of_failures, act));
+    CHECK_FALSE(is_cancelled_after(GroupOfResult{act}, act));
+  }
+  SECTION("it is not lost where the generator that awaits the combinator is dropped") {
+    CHECK(is_cancelled_after_generator(gather_of_failures, act));
+    CHECK(is_cancelled_after_generator(race_of_failures, act));
+    CHECK(is_cancelled_after_generator(GroupOfResult{act}, act));
+  }
 }

@@ -76,7 +76,6 @@ class First : public Branches {
   BranchBase& winner() {
     if (failed_ && winner_->status == TaskStatus::cancelled) std::rethrow_exception(failed_->error());
     if (failed_) report_branch(*failed_);
-    ask_again(*winner_);
     if (winner_->status != TaskStatus::succeeded) std::rethrow_exception(winner_->error());
     return *winner_;
   }
@@ -91,6 +90,9 @@ class First : public Branches {
     } else {
       failed_ = &branch;
     }
+  }
+  void over() noexcept override {
+    if (!failed_ || winner_->status != TaskStatus::cancelled) ask_again(*winner_);
   }
   void decided(BranchBase& branch) noexcept override {
     if (winner_) return;

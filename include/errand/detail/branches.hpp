@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <exception>
 #include <string>
+#include <utility>
 
 #include <errand/detail/suspension.hpp>
 
@@ -57,9 +58,7 @@ class Branches : public PlainWait {
   }
   /// Does not throw: what the branches ended with is for the combinator to look at. A request that none of them was
   /// thrown is pending again.
-  void await_resume() noexcept {
-    if (chain_) chain_->flags |= unthrown_;
-  }
+  void await_resume() const noexcept {}
   /// Throws that request now, if there is one.
   void throw_pending_request() {
     if (chain_ && !chain_->may_suspend()) chain_->check_resumed();
@@ -300,6 +299,7 @@ inline void Branches::ended(BranchBase& branch) noexcept {
 inline void Branches::check_over() noexcept {
   if (!is_over() || chain_->state != Chain::State::branching || chain_->waiting != this) return;
   over();
+  chain_->flags |= std::exchange(unthrown_, std::uint8_t{0});  // it may be taken back, or cut, before it resumes
   chain_->state = Chain::State::ready;
   chain_->loop->run_next(*chain_);
 }
