@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What happens seldom: handles and awaitables that are left unused, lists that are swept, requests at odd moments.
+#include <any>
 #include <functional>
 #include <thread>
 
@@ -167,111 +168,68 @@ TEST_CASE("a callback that is asked for while the App is being destroyed is dest
 
 namespace {
 
-using Act = std::function<void(Task<>&)>;
-
-/// A task waits for branches that all end at an event, and is asked to end just then, so that none of them is thrown
-/// the request. It acts before it goes on from there: when the second failure is reported, or a result goes. Then it
-/// sleeps. Returns whether it has ended by the request.
-template <class Wait>
-bool is_cancelled_after(Wait wait, const Act& act) {
-  Task<> task;
-  errand::Event event;
-  errand::ManualClock clock;
-  errand::AppConfig config;
-  config.clock = &clock;
-  config.on_failure = [&](const errand::TaskFailure&) { act(task); };
-  App app("app", config);
-  const auto work = [&]() -> Coro<> {
-    try {
-      co_await wait(event, task);
-    } catch (const std::exception&) {
-    }
-    co_await errand::sleep(1s);
-  };
-  const auto main = [&]() -> Coro<> {
-    task = errand::create_task(work);
-    co_await errand::yield();
-    co_await errand::yield();
-    event.set();
-    task.cancel("please");
-    co_await errand::wait_all(task);
-  };
-  app.run(main());
-  return task.cancelled();
-}
-
-Coro<> ends_at(errand::Event& event) { co_await event.wait(); }
-Coro<> fails_at(errand::Event& event) {
-  co_await event.wait();
-  throw runtime_error("fails");
-}
-const auto gather_of_failures = [](errand::Event& event, Task<>&) -> Coro<> {
-  co_await errand::gather(fails_at(event), fails_at(event));
-};
-const auto race_of_failures = [](errand::Event& event, Task<>&) -> Coro<> {
-  co_await errand::race(ends_at(event), fails_at(event), fails_at(event));
-};
-
-/// A group whose member gives a result that acts when it goes.
-struct GroupOfResult {
-  struct Result {
-    Result(const Act& its_act, Task<>& its_task) : act(&its_act), task(its_task) {}
-    Result(Result&& other) noexcept : act(std::exchange(other.act, nullptr)), task(other.task) {}
-    ~Result() {
-      if (act) (*act)(task);
-    }
-    const Act* act;
-    Task<>& task;
-  };
-  static Coro<Result> member(const Act& act, errand::Event& event, Task<>& task) {
-    co_await event.wait();
-    co_return Result(act, task);
+/// Aborts the task that has this name when it goes.
+struct AbortsNamesake {
+  explicit AbortsNamesake(App& its_app) : app(&its_app) {}
+  AbortsNamesake(AbortsNamesake&& other) noexcept : app(std::exchange(other.app, nullptr)) {}
+  ~AbortsNamesake() {
+    if (!app) return;
+    if (auto task = app->find_task("job")) task.abort();
   }
-  Coro<> operator()(errand::Event& event, Task<>& task) const {
-    const auto body = [&](errand::TaskGroup& group) -> Coro<> {
-      group.add(member(act, event, task));
-      co_return;
-    };
-    co_await errand::TaskGroup::run(body);
-  }
-  const Act& act;
+  App* app;
 };
-
-template <class Wait>
-errand::AsyncGenerator<int> after_wait(Wait wait, errand::Event& event, Task<>& task) {
-  co_await wait(event, task);
-  co_yield 1;
-}
-
-/// The same, where what waits is a generator, which is dropped then.
-template <class Wait>
-bool is_cancelled_after_generator(const Wait& wait, Act& act) {
-  errand::AsyncGenerator<int> generator;
-  act = [&generator](Task<>&) { generator = {}; };
-  return is_cancelled_after(
-      [&](errand::Event& event, Task<>& task) -> Coro<> {
-        generator = after_wait(wait, event, task);
-        co_await generator.next();
-      },
-      act);
-}
+/// A payload whose copy aborts all other tasks.
+struct AbortsAll {
+  explicit AbortsAll(App& its_app) : app(its_app) {}
+  AbortsAll(const AbortsAll& other) : app(other.app) {
+    for (auto& task : app.all_tasks()) {
+      if (task != errand::current_task()) task.abort();
+    }
+  }
+  App& app;
+};
 
 }  // namespace
 
-TEST_CASE("a request that no branch was thrown is pending as soon as the last of them has ended") {
-  Act act = [](Task<>&) {};
-  CHECK(is_cancelled_after(gather_of_failures, act));
-  CHECK(is_cancelled_after(race_of_failures, act));
-  CHECK(is_cancelled_after(GroupOfResult{act}, act));
-  SECTION("it can be taken back before the combinator goes on") {
-    act = [](Task<>& task) { task.uncancel(); };
-    CHECK_FALSE(is_cancelled_after(gather_of_failures, act));
-    CHECK_FALSE(is_cancelled_after(race_of_failures, act));
-    CHECK_FALSE(is_cancelled_after(GroupOfResult{act}, act));
+APP_TEST("a task that is aborted by what the last one of its name leaves behind never runs") {
+  co_await errand::wait_all(add([this]() -> Coro<AbortsNamesake> { co_return AbortsNamesake(app); }, "job"));
+  auto task = add(nap("second", 1s), "job");
+  log(task.cancelled());
+  co_await errand::sleep(2s);
+  expect("true");
+}
+
+APP_TEST("a dispatch whose payload aborts all tasks when a waiter is given a copy never runs") {
+  auto waiter = add([this]() -> Coro<> { co_await app.event("a.b.*"); });
+  co_await errand::yield();
+  co_await errand::yield();
+  auto payload = std::any(std::in_place_type<AbortsAll>, app);
+  auto dispatch = app.dispatch("a.b.x", std::move(payload));
+  co_await errand::wait_all(dispatch);
+  log(dispatch.cancelled());
+  expect("true");
+}
+
+APP_TEST("a task that is given a name by what goes at its end is purged once") {
+  struct Names {
+    explicit Names(std::function<void()> its_f) : f(std::move(its_f)) {}
+    Names(Names&& other) noexcept : f(std::exchange(other.f, nullptr)) {}
+    ~Names() {
+      if (f) f();
+    }
+    std::function<void()> f;
+  };
+  const auto work = [](Names, bool stays) -> Coro<> {
+    if (stays) co_await errand::sleep(1h);
+  };
+  for (const bool by_abort : {false, true}) {
+    Task<> task;
+    Names names([&] { app.add_task(task, "late"); });
+    task = add(work(std::move(names), by_abort));
+    co_await errand::yield();
+    if (by_abort) task.abort();
+    co_await errand::wait_all(task);
+    log(app.purge_tasks(), app.tasks().size());
   }
-  SECTION("it is not lost where the generator that awaits the combinator is dropped") {
-    CHECK(is_cancelled_after_generator(gather_of_failures, act));
-    CHECK(is_cancelled_after_generator(race_of_failures, act));
-    CHECK(is_cancelled_after_generator(GroupOfResult{act}, act));
-  }
+  expect("1 0 ; 1 0");
 }

@@ -93,7 +93,7 @@ class Settled : public Branches {
 
   /// Where the caller was asked to end, and a branch did: throws its `Cancelled`, or an error, which beats it.
   void check() {
-    if (!was_asked() || !cancelled_) return;
+    if (!has_thrown() || !cancelled_) return;
     if (failed_.empty()) std::rethrow_exception(cancelled_->error());
     BranchBase& first = branch(failed_.pop_front());
     while (!failed_.empty()) report_branch(branch(failed_.pop_front()));

@@ -84,15 +84,16 @@ class First : public Branches {
   const char* name() const noexcept override { return "race"; }
   void branch_ended(BranchBase& branch) noexcept override {
     decided(branch);
-    if (&branch == winner_ || branch.status != TaskStatus::failed) return;
-    if (failed_) {
-      report_branch_later(branch);
-    } else {
-      failed_ = &branch;
+    if (&branch == winner_) return;
+    if (branch.status == TaskStatus::failed) {
+      if (failed_) {
+        report_branch_later(branch);
+      } else {
+        failed_ = &branch;
+        if (winner_->status == TaskStatus::cancelled) return;  // it comes out
+      }
     }
-  }
-  void over() noexcept override {
-    if (!failed_ || winner_->status != TaskStatus::cancelled) ask_again(*winner_);
+    branch.thrown = 0;  // a request that only losers were thrown is still to come
   }
   void decided(BranchBase& branch) noexcept override {
     if (winner_) return;

@@ -50,7 +50,10 @@ class TaskGroup : private detail::Branches {
   const char* name() const noexcept override { return "TaskGroup"; }
   inline void branch_ended(detail::BranchBase& body) noexcept override;
   void asked_to_end(detail::Chain::Flag) noexcept override { is_ending_ = true; }
-  void over() noexcept override { is_ending_ = true; }
+  void over() noexcept override {
+    is_ending_ = true;
+    waits_for_members_ &= has_unthrown();  // a later request does not undo the result
+  }
   void destroying() noexcept override { is_ending_ = is_destroyed_ = true; }
   inline detail::Chain* first_member() noexcept override;
   inline detail::Chain* next_to_destroy() noexcept override;
@@ -132,7 +135,7 @@ inline void TaskGroup::branch_ended(detail::BranchBase& body) noexcept {
   waits_for_members_ = !members_.empty();
   if (body.status == TaskStatus::failed) {
     fail(body.error());
-  } else if (!is_ending_ && (body.status == TaskStatus::cancelled || has_unthrown())) {
+  } else if (!is_ending_ && (body.status == TaskStatus::cancelled || (was_asked() && !body.thrown))) {
     fail(nullptr);
   }
 }

@@ -139,8 +139,8 @@ class TimeLimit final : public Branches {
     }
   }
 
-  /// Whether it was the time that ended it, and nobody outside who asked.
-  bool timed_out() const noexcept { return over_ && !was_asked(); }
+  /// Whether it was the time that ended it, and no request from outside.
+  bool timed_out() const noexcept { return over_ && !has_thrown(); }
 
  private:
   const char* name() const noexcept override { return "wait_for"; }

@@ -21,7 +21,6 @@ inline void Model::step(Chain& chain) {
     drop_wait(chain);
     complete(chain, {take_request(chain)});
   } else if (Parallel* const parallel = std::exchange(chain.parallel, nullptr)) {
-    chain.asked |= parallel->unthrown;
     complete(chain, outcome_of(*parallel));
   } else if (!starts) {
     const Op& op = op_of(chain.frames.back());
@@ -71,6 +70,7 @@ inline void Model::ended(Chain& chain, Outcome outcome) {
     chain.outcome = outcome;
     std::erase(chain.owner->live, &chain);
     branch_ended(*chain.owner, chain);
+    chain.owner->thrown |= chain.thrown;
     return check_over(*chain.owner);
   }
   const Thrown::Kind kind = outcome.thrown.kind;
@@ -158,11 +158,13 @@ inline void Model::destroy(Chain& chain) {
 }
 
 inline void Model::ask(Chain& chain, Requests from) {
+  chain.thrown &= ~from;
   if (chain.state == Chain::ended) return;
   if (chain.state == Chain::waiting && chain.parallel && !chain.held) {
     Parallel& parallel = *chain.parallel;
     parallel.asked |= from;
-    parallel.unthrown |= from;
+    parallel.thrown &= ~from;
+    for (Chain& branch : parallel.branches) branch.thrown &= ~from;
     if (parallel.kind == Kind::group) parallel.ending = true;
     for (Task* member : std::vector(parallel.members)) {
       cancel(*member, parallel.asked & by_task ? chain.task->reason : -1);
@@ -184,7 +186,6 @@ inline void Model::ask(Chain& chain, Requests from) {
 inline void Model::withdraw(Chain& chain) {
   if (chain.state == Chain::waiting && chain.parallel) {
     chain.parallel->asked &= ~by_task;
-    chain.parallel->unthrown &= ~by_task;
     for (Chain* branch : chain.parallel->live) withdraw(*branch);
   }
   if (chain.interrupted && chain.state != Chain::yielding) return;
@@ -197,17 +198,15 @@ inline bool Model::is_asked(const Chain& chain) const {
   if (chain.asked & by_task) return true;
   if (chain.state != Chain::waiting || !chain.parallel) return false;
   const auto& live = chain.parallel->live;
+  if (live.empty()) return chain.parallel->asked & ~chain.parallel->thrown & by_task;
   return std::any_of(live.begin(), live.end(), [this](const Chain* branch) { return is_asked(*branch); });
 }
 
-/// It is thrown once in each branch that it has reached; for what is around them it has been thrown then.
+/// It is thrown once in each branch that it has reached.
 inline Thrown Model::take_request(Chain& chain) {
   const Requests taken = std::exchange(chain.asked, 0);
   chain.interrupted = false;
-  for (Chain* inner = &chain; inner->owner; inner = inner->owner->chain) {
-    inner->thrown |= taken;
-    inner->owner->unthrown &= ~taken;
-  }
+  chain.thrown |= taken;
   return {Thrown::cancelled, taken & by_task ? chain.task->reason : -1};
 }
 

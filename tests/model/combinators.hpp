@@ -32,7 +32,7 @@ inline void Model::observe(Parallel& parallel, Task& task) {
 /// Starts the branches at once. What is asked already is thrown where they suspend first.
 inline void Model::start(Parallel& parallel) {
   Chain& chain = *parallel.chain;
-  if (!chain.held) parallel.asked = parallel.unthrown = std::exchange(chain.asked, 0);
+  if (!chain.held) parallel.asked = std::exchange(chain.asked, 0);
   chain.state = Chain::waiting;
   if (parallel.kind == Kind::wait_for || parallel.kind == Kind::wait_task || parallel.kind == Kind::get_for) {
     const Op& op = op_of(chain.frames.back());
@@ -76,7 +76,7 @@ inline void Model::branch_ended(Parallel& parallel, Chain& branch) {
       parallel.waits_for_members = !parallel.members.empty();
       if (thrown.kind && !is_cancelled) {
         group_failed(parallel, thrown);
-      } else if (!parallel.ending && (is_cancelled || parallel.unthrown)) {
+      } else if (!parallel.ending && (is_cancelled || parallel.asked & ~branch.thrown)) {
         group_failed(parallel, {});
       }
       return;
@@ -114,6 +114,17 @@ inline void Model::check_over(Parallel& parallel) {
   Chain& chain = *parallel.chain;
   if (!parallel.live.empty() || !parallel.members.empty()) return;
   if (chain.state != Chain::waiting || chain.parallel != &parallel) return;
+  // What was thrown only in losers of a race is still to come, as is what no branch was thrown.
+  if (parallel.first) {
+    Requests thrown = parallel.first->thrown;
+    if (parallel.first->outcome.thrown.kind == Thrown::cancelled && !parallel.failed.empty()) {
+      thrown |= parallel.failed[0]->thrown;  // this error comes out
+    }
+    parallel.thrown &= thrown;
+  }
+  parallel.waits_for_members &= (parallel.asked & ~parallel.thrown) != 0;
+  chain.asked |= parallel.asked & ~parallel.thrown;
+  chain.thrown |= parallel.asked & parallel.thrown;
   chain.state = Chain::ready;
   run_next({Item::chain, &chain});
 }
@@ -130,7 +141,7 @@ inline Model::Outcome Model::outcome_of(Parallel& parallel) {
   const auto failure = [](Chain* chain) { return Outcome{chain->outcome.thrown}; };
   switch (parallel.kind) {
     case Kind::settled:
-      if (parallel.asked && parallel.cancelled) {
+      if (parallel.asked & parallel.thrown && parallel.cancelled) {
         for (std::size_t i = 1; i < parallel.failed.size(); ++i) {
           report_lost(*parallel.failed[i]);
         }
@@ -153,8 +164,6 @@ inline Model::Outcome Model::outcome_of(Parallel& parallel) {
         report_lost(*each);
         break;
       }
-      // A request that was thrown in losers alone.
-      parallel.chain->asked |= parallel.asked & ~winner.thrown;
       if (winner.outcome.thrown.kind) return winner.outcome;
       Value index = 0;
       while (&parallel.branches[static_cast<std::size_t>(index)] != &winner) ++index;
@@ -168,7 +177,7 @@ inline Model::Outcome Model::outcome_of(Parallel& parallel) {
       }
       return first;
     default:
-      if (parallel.over && !parallel.asked && first.thrown.kind == Thrown::cancelled) return {{Thrown::timeout}};
+      if (parallel.over && !(parallel.asked & parallel.thrown) && first.thrown.kind == Thrown::cancelled) return {{Thrown::timeout}};
       return first;
   }
 }

@@ -81,7 +81,7 @@ class Model {
     std::vector<Frame> frames;
     Task* observed = nullptr;  // the task that is all that this branch awaits, or that this signal tells of
     Requests asked = 0;        // that are still to be thrown
-    Requests thrown = 0;       // that were thrown in it or inside it
+    Requests thrown = 0;       // that were thrown in it, or in a branch that counts for it
     bool interrupted = false;  // the wait was left, and the request is thrown at the resume
     bool held = false;
     bool starts_anyway = false;    // also when asked to end before
@@ -106,7 +106,7 @@ class Model {
     std::deque<Chain> branches{};
     std::vector<Chain*> live{};
     Requests asked = 0;     // from outside
-    Requests unthrown = 0;  // of those what no branch has been thrown
+    Requests thrown = 0;    // of those what a branch was thrown that counts
     bool over = false;      // the time is
     Time timer{};
     Chain* first = nullptr;  // that decided

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <exception>
 #include <string>
-#include <utility>
 
 #include <errand/detail/suspension.hpp>
 
@@ -31,7 +30,7 @@ class BranchBase : public Chain {
 
   Sibling sibling;  // in the list of its owner while it is alive
   Branches* owner = nullptr;
-  std::uint8_t thrown = 0;          // the requests that were thrown in it
+  std::uint8_t thrown = 0;          // requests that were thrown in it, or in a branch that counts for it
   bool observed_cancelled = false;  // it only observes a task, which was cancelled
 
  private:
@@ -56,8 +55,7 @@ class Branches : public PlainWait {
   void await_suspend(std::coroutine_handle<P> awaiting) noexcept {
     start(awaiting.promise());
   }
-  /// Does not throw: what the branches ended with is for the combinator to look at. A request that none of them was
-  /// thrown is pending again.
+  /// Does not throw: what the branches ended with is for the combinator to look at.
   void await_resume() const noexcept {}
   /// Throws that request now, if there is one.
   void throw_pending_request() {
@@ -95,8 +93,10 @@ class Branches : public PlainWait {
 
   /// Whether the task, or a combinator outside, has asked this one to end.
   bool was_asked() const noexcept { return asked_ != 0; }
-  /// Whether that has not been thrown in any branch.
-  bool has_unthrown() const noexcept { return unthrown_ != 0; }
+  /// Whether that was thrown in a branch that has ended, and not only in such as do not count.
+  bool has_thrown() const noexcept { return (asked_ & thrown_) != 0; }
+  /// Whether that has been thrown in no branch that has ended.
+  bool has_unthrown() const noexcept { return unthrown() != 0; }
   bool was_asked_by_task() const noexcept { return asked_ & Chain::asked_by_task; }
 
   /// A branch says that it has come to its end.
@@ -109,19 +109,17 @@ class Branches : public PlainWait {
   List live;
 
  protected:
-  /// A request from outside that was thrown only in branches whose end does not count: it is pending again.
-  void ask_again(const BranchBase& counts) noexcept {
-    chain_->flags |= static_cast<std::uint8_t>(asked_ & ~counts.thrown);
-  }
   ~Branches() = default;
 
  private:
   friend class Chain;
 
   void start(PromiseBase& promise) noexcept;
+  std::uint8_t unthrown() const noexcept { return static_cast<std::uint8_t>(asked_ & ~thrown_); }
+  void hand_back() noexcept;
 
-  std::uint8_t asked_ = 0;     // requests handed on to the branches
-  std::uint8_t unthrown_ = 0;  // those of them that no branch has been thrown
+  std::uint8_t asked_ = 0;   // requests handed on to the branches
+  std::uint8_t thrown_ = 0;  // in branches that have ended
 };
 
 // Implementation, and that of what a chain does with its branches
@@ -159,12 +157,7 @@ ERRAND_NOINLINE inline void Chain::throw_interruption() {
 inline std::string Chain::take_request() noexcept {
   const std::uint8_t taken = flags & asked;
   flags &= static_cast<std::uint8_t>(~(asked | interrupted));
-  for (Chain* chain = this; chain->flags & is_branch;) {
-    BranchBase* branch = static_cast<BranchBase*>(chain);
-    branch->thrown |= taken;
-    branch->owner->unthrown_ &= static_cast<std::uint8_t>(~taken);
-    chain = &branch->above();
-  }
+  if (flags & is_branch) static_cast<BranchBase*>(this)->thrown |= taken;
   if (!(taken & asked_by_task)) return {};
   try {
     return root().request_reason();
@@ -215,6 +208,8 @@ inline void Chain::request(Flag origin) noexcept {
 
 /// True where the request goes to the branches instead.
 inline bool Chain::ask(Flag origin) noexcept {
+  const std::uint8_t others = static_cast<std::uint8_t>(~origin);
+  if (flags & is_branch) static_cast<BranchBase*>(this)->thrown &= others;  // an earlier one may have been, not this
   if (state == State::ended) {
     flags |= origin;
     return false;
@@ -222,7 +217,7 @@ inline bool Chain::ask(Flag origin) noexcept {
   if (state == State::branching && !(flags & held)) {
     Branches& branches = static_cast<Branches&>(*waiting);
     branches.asked_ |= origin;
-    branches.unthrown_ |= origin;
+    branches.thrown_ &= others;
     branches.asked_to_end(origin);
     return true;
   }
@@ -243,9 +238,7 @@ inline bool Chain::ask(Flag origin) noexcept {
 inline void Chain::withdraw() noexcept {
   visit<false>([](Chain& chain) {
     if (chain.state == State::branching) {
-      auto& branches = static_cast<Branches&>(*chain.waiting);
-      branches.asked_ &= static_cast<std::uint8_t>(~asked_by_task);
-      branches.unthrown_ &= static_cast<std::uint8_t>(~asked_by_task);
+      static_cast<Branches&>(*chain.waiting).asked_ &= static_cast<std::uint8_t>(~asked_by_task);
     }
     if (!(chain.flags & interrupted) || chain.state == State::yielding) {
       chain.flags &= static_cast<std::uint8_t>(~asked_by_task);
@@ -258,7 +251,12 @@ inline void Chain::withdraw() noexcept {
 inline bool Chain::is_asked_by_task() noexcept {
   bool found = false;
   visit<false>([&found](Chain& chain) {
-    found |= (chain.flags & asked_by_task) != 0;
+    std::uint8_t pending = chain.flags;
+    if (chain.state == State::branching) {  // of a group, which waits for its members alone
+      const Branches& branches = static_cast<Branches&>(*chain.waiting);
+      if (branches.live.empty()) pending |= branches.unthrown();
+    }
+    found |= (pending & asked_by_task) != 0;
     return !found;
   });
   return found;
@@ -270,7 +268,7 @@ inline void Branches::start(PromiseBase& promise) noexcept {
   chain_ = promise.chain;
   Chain& chain = *chain_;
   if (!(chain.flags & Chain::held)) {
-    asked_ = unthrown_ = chain.flags & Chain::asked;
+    asked_ = chain.flags & Chain::asked;
     chain.flags &= static_cast<std::uint8_t>(~Chain::asked);
   }
   Queue first;
@@ -293,13 +291,22 @@ inline void Branches::ended(BranchBase& branch) noexcept {
   branch.sibling.unlink();
   branch.loop->current = nullptr;  // what reports it may destroy it
   branch_ended(branch);
+  thrown_ |= branch.thrown;
   check_over();
+}
+
+/// What no branch was thrown is pending again. What one was has been thrown in this chain too, which may be a branch.
+inline void Branches::hand_back() noexcept {
+  chain_->flags |= unthrown();
+  if (chain_->flags & Chain::is_branch) {
+    static_cast<BranchBase*>(chain_)->thrown |= static_cast<std::uint8_t>(asked_ & thrown_);
+  }
 }
 
 inline void Branches::check_over() noexcept {
   if (!is_over() || chain_->state != Chain::State::branching || chain_->waiting != this) return;
   over();
-  chain_->flags |= std::exchange(unthrown_, std::uint8_t{0});  // it may be taken back, or cut, before it resumes
+  hand_back();  // at once: it may be taken back, or cut, before the combinator goes on
   chain_->state = Chain::State::ready;
   chain_->loop->run_next(*chain_);
 }

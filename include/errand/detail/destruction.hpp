@@ -64,14 +64,16 @@ inline void Chain::destroy_above(PromiseBase* last) noexcept {
         chain = inner;
         continue;
       }
-      chain->flags |= branches.unthrown_;  // where the chain goes on
+      branches.hand_back();  // where the chain goes on
     }
     chain->destroy_frames(chain == this ? last : nullptr);
     if (chain == this) return;
     Chain* const destroyed = chain;
     if (chain->flags & is_branch) {
-      chain = &static_cast<BranchBase*>(chain)->above();
-      static_cast<BranchBase*>(destroyed)->sibling.unlink();
+      BranchBase& branch = static_cast<BranchBase&>(*destroyed);
+      chain = &branch.above();
+      branch.sibling.unlink();
+      branch.owner->thrown_ |= branch.thrown;
     } else {
       chain = chain->group()->chain();
       destroyed->ended_by_group();

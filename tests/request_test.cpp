@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: MIT
+// Requests to end that come at the moment when what they are for ends, or has just been asked by somebody else: each is
+// thrown once where it counts, and none is lost.
+#include <functional>
+
+#include "combinators.hpp"
+
+using errand::gather;
+using errand::race;
+using errand::sleep;
+using errand::wait_for;
+using support::end_of;
+
+namespace {
+
+using Act = std::function<void(Task<>&)>;
+
+/// A task waits for branches that all end at an event, and is asked to end just then, so that none of them is thrown
+/// the request. It acts before it goes on from there: when the second failure is reported, or a result goes. Then it
+/// sleeps. Returns whether it has ended by the request.
+template <class Wait>
+bool is_cancelled_after(Wait wait, const Act& act) {
+  Task<> task;
+  errand::Event event;
+  errand::ManualClock clock;
+  errand::AppConfig config;
+  config.clock = &clock;
+  config.on_failure = [&](const errand::TaskFailure&) { act(task); };
+  App app("app", config);
+  const auto work = [&]() -> Coro<> {
+    try {
+      co_await wait(event, task);
+    } catch (const std::exception&) {
+    }
+    co_await sleep(1s);
+  };
+  const auto main = [&]() -> Coro<> {
+    task = errand::create_task(work);
+    co_await errand::yield();
+    co_await errand::yield();
+    event.set();
+    task.cancel("please");
+    co_await errand::wait_all(task);
+  };
+  app.run(main());
+  return task.cancelled();
+}
+
+Coro<> ends_at(errand::Event& event) { co_await event.wait(); }
+Coro<> fails_at(errand::Event& event) {
+  co_await event.wait();
+  throw runtime_error("fails");
+}
+const auto gather_of_failures = [](errand::Event& event, Task<>&) -> Coro<> {
+  co_await gather(fails_at(event), fails_at(event));
+};
+const auto race_of_failures = [](errand::Event& event, Task<>&) -> Coro<> {
+  co_await race(ends_at(event), fails_at(event), fails_at(event));
+};
+
+/// A group whose member gives a result that acts when it goes.
+struct GroupOfResult {
+  struct Result {
+    Result(const Act& its_act, Task<>& its_task) : act(&its_act), task(its_task) {}
+    Result(Result&& other) noexcept : act(std::exchange(other.act, nullptr)), task(other.task) {}
+    ~Result() {
+      if (act) (*act)(task);
+    }
+    const Act* act;
+    Task<>& task;
+  };
+  static Coro<Result> member(const Act& act, errand::Event& event, Task<>& task) {
+    co_await event.wait();
+    co_return Result(act, task);
+  }
+  Coro<> operator()(errand::Event& event, Task<>& task) const {
+    const auto body = [&](errand::TaskGroup& group) -> Coro<> {
+      group.add(member(act, event, task));
+      co_return;
+    };
+    co_await errand::TaskGroup::run(body);
+  }
+  const Act& act;
+};
+
+template <class Wait>
+errand::AsyncGenerator<int> after_wait(Wait wait, errand::Event& event, Task<>& task) {
+  co_await wait(event, task);
+  co_yield 1;
+}
+
+/// The same, where what waits is a generator, which is dropped then.
+template <class Wait>
+bool is_cancelled_after_generator(const Wait& wait, Act& act) {
+  errand::AsyncGenerator<int> generator;
+  act = [&generator](Task<>&) { generator = {}; };
+  return is_cancelled_after(
+      [&](errand::Event& event, Task<>& task) -> Coro<> {
+        generator = after_wait(wait, event, task);
+        co_await generator.next();
+      },
+      act);
+}
+
+}  // namespace
+
+TEST_CASE("a request that no branch was thrown is pending as soon as the last of them has ended") {
+  Act act = [](Task<>&) {};
+  CHECK(is_cancelled_after(gather_of_failures, act));
+  CHECK(is_cancelled_after(race_of_failures, act));
+  CHECK(is_cancelled_after(GroupOfResult{act}, act));
+  SECTION("it can be taken back before the combinator goes on") {
+    act = [](Task<>& task) { task.uncancel(); };
+    CHECK_FALSE(is_cancelled_after(gather_of_failures, act));
+    CHECK_FALSE(is_cancelled_after(race_of_failures, act));
+    CHECK_FALSE(is_cancelled_after(GroupOfResult{act}, act));
+  }
+  SECTION("it is not lost where the generator that awaits the combinator is dropped") {
+    CHECK(is_cancelled_after_generator(gather_of_failures, act));
+    CHECK(is_cancelled_after_generator(race_of_failures, act));
+    CHECK(is_cancelled_after_generator(GroupOfResult{act}, act));
+  }
+}
+
+namespace {
+
+/// What waits for the event of a race, inside something else.
+Coro<> raced(errand::Event& event, Task<>&) { co_await race(ends_at(event), sleep(1h)); }
+Coro<> raced_raw(errand::Event& event, Task<>&) { co_await race(event.wait(), sleep(1h)); }
+
+/// Waits in its clean-up too, for an event.
+Coro<> cleans_up(errand::Event& event) {
+  bool is_asked = false;
+  try {
+    co_await sleep(1h);
+  } catch (const Cancelled&) {
+    is_asked = true;
+  }
+  co_await event.wait();
+  if (is_asked) throw Cancelled("clean");
+}
+Coro<> gives_up(std::chrono::nanoseconds after) {
+  try {
+    co_await wait_for(sleep(1h), after);
+  } catch (const TimeoutError&) {
+  }
+}
+
+}  // namespace
+
+TEST_CASE("a request that only losers of a race were thrown is still to come, whatever the race stands in") {
+  const Act nothing = [](Task<>&) {};
+  const auto in_all = [&](auto wait) {
+    CHECK(is_cancelled_after(wait, nothing));
+    const auto timed = [wait](errand::Event& event, Task<>& task) -> Coro<> {
+      co_await wait_for(wait(event, task), 1h);
+    };
+    CHECK(is_cancelled_after(timed, nothing));
+    const auto gathered = [wait](errand::Event& event, Task<>& task) -> Coro<> { co_await gather(wait(event, task)); };
+    CHECK(is_cancelled_after(gathered, nothing));
+    const auto raced_again = [wait](errand::Event& event, Task<>& task) -> Coro<> {
+      co_await race(wait(event, task), sleep(1h));
+    };
+    CHECK(is_cancelled_after(raced_again, nothing));
+    const auto grouped = [wait](errand::Event& event, Task<>& task) -> Coro<> {
+      const auto body = [&](errand::TaskGroup&) -> Coro<> { co_await wait(event, task); };
+      co_await errand::TaskGroup::run(body);
+    };
+    CHECK(is_cancelled_after(grouped, nothing));
+    return timed;
+  };
+  in_all(in_all(raced));
+  in_all(raced_raw);
+}
+
+APP_TEST("a request that a branch beside a race was thrown is not thrown again") {
+  errand::Event event;
+  int others = 0;
+  auto task = add([&]() -> Coro<> {
+    co_await end_of(gather(race(ends_at(event), sleep(1h)), sleep(1h)), log);
+    ++others;
+    co_await sleep(1s);
+  });
+  co_await sleep(1s);
+  event.set();
+  task.cancel("please");
+  co_await task;
+  log(now(), others, task.cancelling());
+  expect("Cancelled please ; 2 1 1");
+}
+
+APP_TEST("a time-out that only losers of a race were thrown still comes") {
+  errand::Event event;
+  const auto work = [&]() -> Coro<> {
+    co_await gather(race(ends_at(event), sleep(1h)));
+    co_await sleep(1h);
+  };
+  later(2s, [&] { event.set(); });
+  co_await end_of(wait_for(work(), 2s), log);
+  log(now());
+  expect("TimeoutError ; 2");
+}
+
+APP_TEST("a time-out of one's own is no request from outside") {
+  const auto work = []() -> Coro<> {
+    const auto body = []() -> Coro<> { co_return; };
+    co_await gather(errand::finally(body, gives_up(2s)));  // which holds back the time-out around it
+    co_await sleep(1h);
+  };
+  co_await end_of(wait_for(work(), 1s), log);
+  log(now());
+  errand::Event event;
+  const auto raced_later = [&]() -> Coro<> {
+    const auto first = [&]() -> Coro<> {
+      co_await gives_up(1s);
+      co_await event.wait();
+    };
+    co_await race(first(), sleep(1h));
+    co_await sleep(1h);
+  };
+  auto task = add(end_of(wait_for(raced_later(), 2s), log));
+  later(2s, [&] { event.set(); });
+  co_await task;
+  log(now());
+  expect("TimeoutError ; 2 ; TimeoutError ; 4");
+}
+
+APP_TEST("a second request is thrown, though the first was and has been taken back") {
+  errand::Event event;
+  Task<> task;
+  const auto takes_back = [&]() -> Coro<> {
+    try {
+      co_await sleep(1h);
+    } catch (const Cancelled&) {
+      task.uncancel();
+    }
+    co_await event.wait();
+  };
+  const auto goes_on = []() -> Coro<> {
+    try {
+      co_await sleep(1h);
+    } catch (const Cancelled&) {
+    }
+    co_await sleep(1h);
+  };
+  task = add([&]() -> Coro<> {
+    co_await race(takes_back(), goes_on());
+    log("raced");
+    co_await end_of(sleep(1s), log);
+  });
+  co_await sleep(1s);
+  task.cancel("first");
+  co_await sleep(1s);
+  event.set();
+  task.cancel("second");
+  co_await errand::wait_all(task);
+  log(task.cancelling());
+  expect("raced ; Cancelled second ; 1");
+}
+
+APP_TEST("a time-out that was thrown stays one, though a request comes that is thrown no more") {
+  errand::Event event;
+  auto task = add([&]() -> Coro<> {
+    co_await end_of(wait_for(cleans_up(event), 1s), log);
+    co_await end_of(sleep(1s), log);
+  });
+  co_await sleep(2s);
+  event.set();
+  task.cancel("please");
+  co_await task;
+  expect("TimeoutError ; Cancelled please");
+}
+
+APP_TEST("gather_settled gives its outcomes, though a request comes that is thrown no more") {
+  errand::Event event;
+  const auto own = []() -> Coro<> {
+    throw Cancelled("own");
+    co_return;
+  };
+  auto task = add([&]() -> Coro<> {
+    const auto [first, second] = co_await errand::gather_settled(own(), ends_at(event));
+    log(first.cancelled(), second.has_value());
+    co_await end_of(sleep(1s), log);
+  });
+  co_await sleep(1s);
+  event.set();
+  task.cancel("please");
+  co_await task;
+  expect("true true ; Cancelled please");
+}
+
+APP_TEST("a request that comes when a group has ended leaves it its result") {
+  const Act act = [](Task<>& task) { task.cancel("please"); };
+  errand::Event event;
+  Task<> task;
+  task = add([&]() -> Coro<> {
+    const auto body = [&](errand::TaskGroup& group) -> Coro<int> {
+      group.add(GroupOfResult::member(act, event, task));
+      co_return 42;
+    };
+    log(co_await errand::TaskGroup::run(body));
+    co_await end_of(sleep(1s), log);
+  });
+  co_await sleep(1s);
+  event.set();
+  co_await task;
+  expect("42 ; Cancelled please");
+}
+
+APP_TEST("the owner of a group whose body has ended is thrown the first of two requests") {
+  const auto stays = []() -> Coro<> {
+    for (int i = 0; i < 2; ++i) {
+      try {
+        co_await sleep(2s);
+      } catch (const Cancelled&) {
+      }
+    }
+  };
+  const auto body = [&](errand::TaskGroup& group) -> Coro<> {
+    group.add(stays());
+    co_return;
+  };
+  auto task = add(end_of(errand::TaskGroup::run(body), log));
+  co_await sleep(1s);
+  task.cancel("first");
+  co_await sleep(1s);
+  task.cancel("second");
+  co_await task;
+  expect("Cancelled first");
+}
