@@ -419,3 +419,54 @@ REAL_APP_TEST("an error of a thread call, of its result's move too, comes out of
   co_await tell(std::move(call), log);
   expect("call ; copy");
 }
+
+TEST_CASE("a clock may ask a task to end, or end what it waits for, as its wait begins") {
+  BusyClock clock;
+  App app("app", {.clock = &clock});
+  support::Log log;
+  const auto main = [&]() -> Coro<> {
+    auto sleeper = app.add_task([&]() -> Coro<> {
+      clock.at_reading = [task = errand::current_task()]() mutable { task.cancel(); };
+      co_await errand::sleep(1h);
+    });
+    co_await errand::wait_all(sleeper);
+    log(sleeper.cancelled());
+    auto task = app.add_task(support::Fixture::after(1h));
+    co_await errand::yield();
+    const std::vector tasks = {task};
+    clock.at_reading = [task]() mutable { task.abort(); };
+    const auto waited = co_await errand::wait_any(tasks, 1h);
+    log(waited.done.size());
+  };
+  app.run(main());
+  CHECK(log.text() == "true ; 1");
+}
+
+TEST_CASE("a clock may end a wait at any reading before the loop goes to sleep") {
+  support::Log log;
+  for (int reading = 1; reading <= 4; ++reading) {
+    BusyClock clock;
+    App app("app", {.clock = &clock});
+    errand::Event event;
+    int reads = 0;
+    std::function<void()> read = [&] {
+      if (++reads == reading) {
+        event.set();
+      } else {
+        clock.at_reading = read;
+      }
+    };
+    const auto main = [&]() -> Coro<> {
+      auto sleeper = app.add_task(support::Fixture::after(5s));
+      co_await errand::yield();
+      co_await errand::yield();
+      clock.at_reading = read;
+      const auto begun = errand::Clock::now();
+      co_await event.wait();
+      log(errand::Clock::now() - begun < 4s);
+      sleeper.abort();
+    };
+    app.run(main());
+  }
+  CHECK(log.text() == "true ; true ; true ; true");
+}

@@ -64,7 +64,7 @@ class Registry {
       link = link->next;
       if (purge_now) {
         erase(entry);
-      } else {
+      } else if (!entry.DoneLink::linked()) {  // where it was not given this name on its way to its end
         done_.push_back(static_cast<DoneLink&>(entry));
       }
     }

@@ -85,7 +85,8 @@ class Watch : public TimedWait {
     chain_ = awaiting.promise().chain;
     if (timeout_ <= Nanoseconds::zero()) return chain_->yield();
     if (timeout_ == Nanoseconds::max()) return suspend(awaiting.promise());
-    return suspend_for(timeout_);
+    const Clock::time_point until = chain_->loop->deadline(timeout_);
+    return needed_ > 0 && suspend_until(until);  // a clock of the user's may have ended what it waits for
   }
   void await_resume() { resumed(); }
 

@@ -22,7 +22,7 @@ class Limit {
   }
   ERRAND_COLD void lift() noexcept {
     deadline_.disarm();
-    is_over_ = false;
+    is_over_ = has_ended_wait_ = false;
   }
 
  private:

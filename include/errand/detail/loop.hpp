@@ -375,6 +375,7 @@ ERRAND_COLD inline void Loop::wait(Nanoseconds limit) {
     if (!until || last < *until) until = last;
   }
   if (until && clock_ && !inbox->has_reactor()) until = add(Clock::now(), *until - clock_->now());
+  if (!ready_.empty()) return;  // a clock of the user's has ended something
   inbox->sleep(until);
 }
 

@@ -98,7 +98,7 @@ inline TaskBase& start_work(Loop& loop, Coro<T>&& coro) {
 inline void start_task(TaskBase& task) noexcept {
   if (task.loop->closing) {
     task.end_standing();
-  } else {
+  } else if (!task.done()) {  // code of the user's that ran meanwhile may have aborted it
     task.loop->make_ready(static_cast<Chain&>(task));
   }
 }

@@ -75,9 +75,9 @@ class TimedWait : public Suspension {
   /// As `suspend`, where the chain is known, for a while. Throws `std::bad_alloc`, and what a clock of the user's
   /// throws; nothing is changed then.
   bool suspend_for(Nanoseconds delay) {
-    if (!chain_->may_suspend()) return false;
     Loop& loop = *chain_->loop;
-    const Clock::time_point now = loop.now();
+    const Clock::time_point now = loop.now();  // a clock of the user's may ask for the end
+    if (!chain_->may_suspend()) return false;
     if (now < never - delay) [[likely]]
       loop.timers.arm_finite(*this, now + delay);
     begin();
