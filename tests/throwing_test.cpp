@@ -444,7 +444,7 @@ TEST_CASE("a clock may ask a task to end, or end what it waits for, as its wait 
 
 TEST_CASE("a clock may end a wait at any reading before the loop goes to sleep") {
   support::Log log;
-  for (int reading = 1; reading <= 4; ++reading) {
+  for (int reading = 1; reading <= 3; ++reading) {
     BusyClock clock;
     App app("app", {.clock = &clock});
     errand::Event event;
@@ -468,5 +468,5 @@ TEST_CASE("a clock may end a wait at any reading before the loop goes to sleep")
     };
     app.run(main());
   }
-  CHECK(log.text() == "true ; true ; true ; true");
+  CHECK(log.text() == "true ; true ; true");
 }
