@@ -65,6 +65,17 @@ class Hold {
   const bool outer_;
 };
 
+/// An error of the body, which is reported where it does not come out.
+struct Kept {
+  Kept(Chain& its_chain, std::exception_ptr its_error) noexcept : chain(its_chain), error(std::move(its_error)) {}
+  Kept(const Kept&) = delete;
+  ~Kept() {
+    if (error) report_branch(chain, std::move(error));
+  }
+  Chain& chain;
+  std::exception_ptr error;
+};
+
 template <class W>
 inline constexpr bool is_plain_part = !is_coro<std::remove_cvref_t<std::invoke_result_t<W&>>>;
 template <class T>
@@ -97,6 +108,7 @@ Coro<T> finally(Body body, Cleanup cleanup) {
     is_cancelled = handling<Cancelled>();
   }
   Chain& chain = co_await ThisChain();
+  Kept kept(chain, is_cancelled ? nullptr : error);
   std::exception_ptr cleanup_error;
   try {
     const Hold hold(chain);
@@ -108,10 +120,8 @@ Coro<T> finally(Body body, Cleanup cleanup) {
   } catch (...) {
     cleanup_error = std::current_exception();
   }
-  if (cleanup_error) {
-    if (error && !is_cancelled) chain.loop->host->report(&static_cast<TaskBase&>(chain.root()), error);
-    std::rethrow_exception(cleanup_error);
-  }
+  if (cleanup_error) std::rethrow_exception(cleanup_error);
+  kept.error = nullptr;
   if (error) std::rethrow_exception(error);
   if constexpr (std::is_reference_v<T>) {
     co_return value->get();

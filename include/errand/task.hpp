@@ -116,7 +116,7 @@ class Task {
 
   /// Ends the task where it stands, without asking: its suspended frames are destroyed, the innermost first.
   /// Destructors run; no `catch` does, and no clean-up that awaits. Nothing is thrown, which makes it much cheaper than
-  /// `cancel`.
+  /// `cancel`. A failure that a combinator or a `finally` inside it was still to throw is reported.
   ///
   /// Returns false where the task is done. Throws `InvalidState` where it is the task that is running, or one around
   /// it: of a `TaskGroup` whose member is running. From a destructor of what is being destroyed inside it, it takes

@@ -145,6 +145,7 @@ inline void Model::destroy(Chain& chain) {
     }
     disarm(parallel.timer, {Item::limit, &parallel});
   }
+  if (chain.parallel) report_kept(*chain.parallel);
   remove({Item::chain, &chain});
   if (chain.state == Chain::waiting) leave(chain);
   chain.state = Chain::ended;
@@ -152,6 +153,9 @@ inline void Model::destroy(Chain& chain) {
     Frame& frame = chain.frames.back();
     drop_wait(chain);
     if (frame.has_lock) unlock();
+    if (frame.saved.thrown.kind && frame.saved.thrown.kind != Thrown::cancelled) {
+      report(chain.task, frame.saved.thrown);  // of the body of a finally
+    }
     if (has_started && !frame.quiet) log(chain.task->id, frame.of, Entry::gone);
   }
   release(chain.observed);

@@ -177,7 +177,8 @@ inline Model::Outcome Model::outcome_of(Parallel& parallel) {
       }
       return first;
     default:
-      if (parallel.over && !(parallel.asked & parallel.thrown) && first.thrown.kind == Thrown::cancelled) return {{Thrown::timeout}};
+      if (parallel.over && !(parallel.asked & parallel.thrown) && first.thrown.kind == Thrown::cancelled)
+        return {{Thrown::timeout}};
       return first;
   }
 }

@@ -105,9 +105,9 @@ class Model {
     Chain* chain;
     std::deque<Chain> branches{};
     std::vector<Chain*> live{};
-    Requests asked = 0;     // from outside
-    Requests thrown = 0;    // of those what a branch was thrown that counts
-    bool over = false;      // the time is
+    Requests asked = 0;   // from outside
+    Requests thrown = 0;  // of those what a branch was thrown that counts
+    bool over = false;    // the time is
     Time timer{};
     Chain* first = nullptr;  // that decided
     std::vector<Chain*> failed{};
@@ -230,6 +230,7 @@ class Model {
   }
   void report_unwatched(Task& task);
   void report(Task* task, Thrown thrown);
+  void report_kept(const Parallel& parallel);
   void report_lost(const Chain& branch);
   Outcome look(Task& task);
   bool is_around(const Task& task) const;

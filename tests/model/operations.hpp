@@ -246,6 +246,7 @@ inline void Model::inner_ended(Chain& chain, Outcome outcome) {
       } else if (frame.saved.thrown.kind && frame.saved.thrown.kind != Thrown::cancelled) {
         report(chain.task, frame.saved.thrown);
       }
+      frame.saved = {};
       break;
     default: break;
   }

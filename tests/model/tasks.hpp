@@ -77,8 +77,18 @@ inline void Model::finish(Task& task, Status status, Outcome outcome) {
 
 /// An error that comes out nowhere. That an observed task was cancelled is none.
 inline void Model::report_lost(const Chain& branch) {
-  if (branch.observed && branch.observed->status == cancelled) return;
-  report(branch.task, branch.outcome.thrown);
+  const Thrown thrown = branch.outcome.thrown;
+  if (branch.observed && branch.observed->status == cancelled && thrown.kind == Thrown::task_cancelled) return;
+  report(branch.task, thrown);
+}
+
+/// What a combinator that is destroyed was to throw.
+inline void Model::report_kept(const Parallel& parallel) {
+  if (parallel.error.kind) report(parallel.chain->task, parallel.error);
+  if (parallel.kind == Kind::settled || parallel.kind == Kind::group || parallel.failed.empty()) return;
+  const bool is_winner = parallel.failed[0] == parallel.first;
+  report_lost(*parallel.failed[0]);
+  if (is_winner && parallel.failed.size() > 1) report_lost(*parallel.failed[1]);
 }
 
 /// A failure at which nobody can look any more.

@@ -158,9 +158,11 @@ inline void report_branch_later(BranchBase& branch) noexcept {
   if (branch.observed_cancelled) return;
   branch.loop->report_later(static_cast<TaskBase&>(branch.root()), branch.error());
 }
+inline void report_branch(Chain& chain, std::exception_ptr error) noexcept {
+  chain.loop->host->report(&static_cast<TaskBase&>(chain.root()), std::move(error));
+}
 inline void report_branch(BranchBase& branch) noexcept {
-  if (branch.observed_cancelled) return;
-  branch.loop->host->report(&static_cast<TaskBase&>(branch.root()), branch.error());
+  if (!branch.observed_cancelled) report_branch(branch, branch.error());
 }
 
 }  // namespace errand::detail
