@@ -328,3 +328,154 @@ APP_TEST("the owner of a group whose body has ended is thrown the first of two r
   co_await task;
   expect("Cancelled first");
 }
+
+namespace {
+
+Coro<> waits() { co_await sleep(1h); }
+Coro<> cleans_for(std::chrono::nanoseconds time) { co_await sleep(time); }
+/// Holds back, in its clean-up, what comes after the first request.
+Coro<> holds() { return errand::finally(waits(), cleans_for(5s)); }
+
+}  // namespace
+
+APP_TEST("a request that was thrown stays so, though a second one comes that is not thrown there") {
+  const auto timed = []() -> Coro<> { co_await wait_for(holds(), 2s); };
+  const auto timed_race = []() -> Coro<> { co_await wait_for(race(holds(), holds()), 2s); };
+  const auto settled = []() -> Coro<> { co_await errand::gather_settled(holds()); };
+  const auto twice = [this](auto work) -> Coro<> {
+    auto task = add([&]() -> Coro<> {
+      co_await end_of(work(), log);
+      co_await end_of(sleep(1s), log);
+    });
+    co_await sleep(1s);
+    task.cancel("one");
+    co_await sleep(500ms);
+    task.cancel("two");
+    co_await task;
+    log(task.cancelling());
+  };
+  co_await twice(timed);
+  co_await twice(timed_race);
+  co_await twice(settled);
+  expect("Cancelled one ; Cancelled two ; 2 ; Cancelled one ; Cancelled two ; 2 ; Cancelled one ; Cancelled two ; 2");
+}
+
+APP_TEST("a time-out that was thrown stays so, though the time of one inside it comes") {
+  const auto inner = [this]() -> Coro<> {
+    std::exception_ptr thrown;
+    try {
+      co_await wait_for(holds(), 2s);
+    } catch (const Cancelled& cancelled) {
+      log("inner", cancelled.reason(), now());
+      thrown = std::current_exception();
+    }
+    if (thrown) std::rethrow_exception(thrown);
+  };
+  co_await end_of(wait_for(inner(), 1s), log);
+  expect("inner 6 ; TimeoutError");
+}
+
+APP_TEST("a request that was thrown in a loser whose error comes out is not thrown again") {
+  errand::Future<void> future;
+  const auto fails = []() -> Coro<> {
+    bool is_asked = false;
+    while (!is_asked) {
+      try {
+        co_await errand::yield();  // so that it ends before who wins is resumed
+      } catch (const Cancelled&) {
+        is_asked = true;
+      }
+    }
+    throw runtime_error("fails");
+  };
+  auto task = add([&]() -> Coro<> {
+    co_await end_of(race(future, fails()), log);
+    co_await end_of(sleep(1s), log);
+  });
+  co_await errand::yield();
+  co_await errand::yield();
+  future.set_exception(std::make_exception_ptr(Cancelled("future")));
+  task.cancel("please");
+  co_await task;
+  expect("fails ; done");
+}
+
+APP_TEST("a request that only losers were thrown is still to come where their race is dropped") {
+  errand::Event event;
+  Task<> task;
+  errand::AsyncGenerator<int> generator;
+  const auto race_of = [&]() -> errand::AsyncGenerator<int> {
+    co_await race(ends_at(event), holds());
+    co_yield 1;
+  };
+  generator = race_of();
+  const auto next = [&]() -> Coro<> { co_await generator.next(); };
+  task = add([&]() -> Coro<> {
+    co_await end_of(next(), log);
+    co_await end_of(sleep(1s), log);
+  });
+  co_await sleep(1s);
+  event.set();
+  task.cancel("please");
+  co_await sleep(1s);
+  generator = {};
+  co_await task;
+  expect("InvalidState ; Cancelled please");
+}
+
+APP_TEST("what was taken back is not thrown, though a time-out or a dropped generator ends the wait in the same turn") {
+  Task<> task;
+  const auto leaf = [this]() -> Coro<> {
+    try {
+      co_await sleep(1h);
+    } catch (const Cancelled& cancelled) {
+      log("leaf", cancelled.reason());
+      throw;
+    }
+  };
+  task = add([&]() -> Coro<> { co_await end_of(wait_for(leaf(), 1s), log); });
+  co_await errand::yield();
+  later(1s, [&] {
+    task.cancel("taken back");
+    task.uncancel();
+  });
+  co_await task;
+  for (const bool gathered : {false, true}) {
+    errand::AsyncGenerator<int> generator;
+    const auto waiting = [&]() -> errand::AsyncGenerator<int> {
+      if (gathered) {
+        co_await gather(waits());
+      } else {
+        co_await waits();
+      }
+      co_yield 1;
+    };
+    generator = waiting();
+    const auto next = [&]() -> Coro<> { co_await generator.next(); };
+    task = add([&]() -> Coro<> {
+      co_await end_of(next(), log);
+      co_await end_of(sleep(1s), log);
+    });
+    co_await sleep(1s);
+    task.cancel("taken back");
+    task.uncancel();
+    generator = {};
+    co_await task;
+  }
+  expect("leaf ; TimeoutError ; InvalidState ; done ; InvalidState ; done");
+}
+
+APP_TEST("a request that is still to come for a race keeps its reason, though a loser was thrown it") {
+  errand::Event event;
+  auto task = add([&]() -> Coro<> {
+    co_await end_of(race(ends_at(event), holds()), log);
+    co_await end_of(sleep(1s), log);
+  });
+  co_await sleep(1s);
+  event.set();
+  task.cancel("first");
+  co_await sleep(1s);
+  task.cancel("second");
+  co_await task;
+  expect("done ; Cancelled first");
+}

@@ -114,6 +114,7 @@ class Lifecycle {
     stop_ = true;
     proceed_.set();
     if (!interrupts) return;
+    ++listener_.state()->requests;
     listener_.state()->request(Chain::asked_by_task);
     try {
       limit_.set(loop_, loop_.deadline(graceful_timeout_));

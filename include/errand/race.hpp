@@ -62,6 +62,7 @@ namespace detail {
 /// Waits for all branches. The first to end, or to be woken, asks the others to end.
 class First : public Branches {
  public:
+  First() noexcept : Branches(false) {}
   /// Reports the failures that were kept where the race was destroyed.
   ~First() {
     if (is_out_) return;
@@ -92,16 +93,25 @@ class First : public Branches {
   const char* name() const noexcept override { return "race"; }
   void branch_ended(BranchBase& branch) noexcept override {
     decided(branch);
-    if (&branch == winner_) return;
-    if (branch.status == TaskStatus::failed) {
-      if (failed_) {
-        report_branch_later(branch);
-      } else {
-        failed_ = &branch;
-        if (winner_->status == TaskStatus::cancelled) return;  // it comes out
-      }
+    if (&branch == winner_ || branch.status != TaskStatus::failed) return;
+    if (failed_) {
+      report_branch_later(branch);
+    } else {
+      failed_ = &branch;
     }
-    branch.thrown = 0;  // a request that only losers were thrown is still to come
+  }
+  void asked_to_end(Chain::Flag origin) noexcept override {
+    for (Link* link = live.begin(); link != live.end(); link = link->next) Branches::branch(*link).unthrown |= origin;
+    if (winner_) winner_->unthrown |= origin;
+    if (failed_) failed_->unthrown |= origin;
+  }
+  /// A request that only losers were thrown is still to come, unless the error of one comes out.
+  bool count() noexcept override {
+    if (!winner_ || winner_->state != Chain::State::ended) return false;
+    const bool error_comes_out = failed_ && winner_->status == TaskStatus::cancelled;
+    const BranchBase& other = error_comes_out ? *failed_ : *winner_;
+    set_thrown(winner_->thrown | other.thrown, winner_->unthrown & other.unthrown);
+    return true;
   }
   void decided(BranchBase& branch) noexcept override {
     if (winner_) return;

@@ -136,7 +136,7 @@ inline void TaskGroup::branch_ended(detail::BranchBase& body) noexcept {
   waits_for_members_ = !members_.empty();
   if (body.status == TaskStatus::failed) {
     fail(body.error());
-  } else if (!is_ending_ && (body.status == TaskStatus::cancelled || (was_asked() && !body.thrown))) {
+  } else if (!is_ending_ && (body.status == TaskStatus::cancelled || has_unthrown())) {
     fail(nullptr);
   }
 }

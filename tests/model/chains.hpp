@@ -70,7 +70,6 @@ inline void Model::ended(Chain& chain, Outcome outcome) {
     chain.outcome = outcome;
     std::erase(chain.owner->live, &chain);
     branch_ended(*chain.owner, chain);
-    chain.owner->thrown |= chain.thrown;
     return check_over(*chain.owner);
   }
   const Thrown::Kind kind = outcome.thrown.kind;
@@ -162,13 +161,12 @@ inline void Model::destroy(Chain& chain) {
 }
 
 inline void Model::ask(Chain& chain, Requests from) {
-  chain.thrown &= ~from;
   if (chain.state == Chain::ended) return;
   if (chain.state == Chain::waiting && chain.parallel && !chain.held) {
     Parallel& parallel = *chain.parallel;
     parallel.asked |= from;
-    parallel.thrown &= ~from;
-    for (Chain& branch : parallel.branches) branch.thrown &= ~from;
+    parallel.unthrown |= from;
+    for (Chain& branch : parallel.branches) branch.unthrown |= from;
     if (parallel.kind == Kind::group) parallel.ending = true;
     for (Task* member : std::vector(parallel.members)) {
       cancel(*member, parallel.asked & by_task ? chain.task->reason : -1);
@@ -190,9 +188,12 @@ inline void Model::ask(Chain& chain, Requests from) {
 inline void Model::withdraw(Chain& chain) {
   if (chain.state == Chain::waiting && chain.parallel) {
     chain.parallel->asked &= ~by_task;
+    chain.parallel->thrown &= ~by_task;
+    chain.parallel->unthrown &= ~by_task;
     for (Chain* branch : chain.parallel->live) withdraw(*branch);
   }
-  if (chain.interrupted && chain.state != Chain::yielding) return;
+  chain.thrown &= ~by_task;
+  if (chain.interrupted && chain.state != Chain::yielding && !(chain.asked & by_owner)) return;
   chain.asked &= ~by_task;
   if (!chain.asked) chain.interrupted = false;
 }
@@ -202,15 +203,42 @@ inline bool Model::is_asked(const Chain& chain) const {
   if (chain.asked & by_task) return true;
   if (chain.state != Chain::waiting || !chain.parallel) return false;
   const auto& live = chain.parallel->live;
-  if (live.empty()) return chain.parallel->asked & ~chain.parallel->thrown & by_task;
+  const bool is_known = is_race(*chain.parallel) ? count_thrown(*chain.parallel) : live.empty();
+  if (is_known && chain.parallel->unthrown & by_task) return true;
   return std::any_of(live.begin(), live.end(), [this](const Chain* branch) { return is_asked(*branch); });
+}
+
+/// For what is around a branch it has been thrown then, as far as it has come from outside of that; for what is around
+/// a race only when it is known which of its branches counts.
+inline void Model::note_thrown(Chain& chain, Requests since, Requests once) {
+  Chain* inner = &chain;
+  for (Parallel* owner = inner->owner; owner; inner = owner->chain, owner = inner->owner) {
+    since &= owner->asked;
+    once &= owner->asked;
+    inner->thrown |= once;
+    inner->unthrown &= ~since;
+    if (is_race(*owner)) return;
+    owner->thrown |= once;
+    owner->unthrown &= ~since;
+  }
+}
+
+/// Of a race: what its result was thrown. False where there is none yet.
+inline bool Model::count_thrown(Parallel& race) {
+  if (!race.first || race.first->state != Chain::ended) return false;
+  race.thrown = race.asked & race.first->thrown;
+  race.unthrown = race.asked & race.first->unthrown;
+  if (race.first->outcome.thrown.kind != Thrown::cancelled || race.failed.empty()) return true;
+  race.thrown |= race.asked & race.failed[0]->thrown;
+  race.unthrown &= race.failed[0]->unthrown;
+  return true;
 }
 
 /// It is thrown once in each branch that it has reached.
 inline Thrown Model::take_request(Chain& chain) {
   const Requests taken = std::exchange(chain.asked, 0);
   chain.interrupted = false;
-  chain.thrown |= taken;
+  note_thrown(chain, taken, taken);
   return {Thrown::cancelled, taken & by_task ? chain.task->reason : -1};
 }
 

@@ -32,7 +32,7 @@ inline void Model::observe(Parallel& parallel, Task& task) {
 /// Starts the branches at once. What is asked already is thrown where they suspend first.
 inline void Model::start(Parallel& parallel) {
   Chain& chain = *parallel.chain;
-  if (!chain.held) parallel.asked = std::exchange(chain.asked, 0);
+  if (!chain.held) parallel.asked = parallel.unthrown = std::exchange(chain.asked, 0);
   chain.state = Chain::waiting;
   if (parallel.kind == Kind::wait_for || parallel.kind == Kind::wait_task || parallel.kind == Kind::get_for) {
     const Op& op = op_of(chain.frames.back());
@@ -41,7 +41,7 @@ inline void Model::start(Parallel& parallel) {
     parallel.over = limit == 0;
   }
   for (auto branch = parallel.live.rbegin(); branch != parallel.live.rend(); ++branch) {
-    (*branch)->asked = parallel.asked;
+    (*branch)->asked = (*branch)->unthrown = parallel.asked;
     (*branch)->starts_anyway = parallel.asked || parallel.over;
     if (parallel.over) (*branch)->asked |= by_owner;
     run_next({Item::chain, *branch});
@@ -76,7 +76,7 @@ inline void Model::branch_ended(Parallel& parallel, Chain& branch) {
       parallel.waits_for_members = !parallel.members.empty();
       if (thrown.kind && !is_cancelled) {
         group_failed(parallel, thrown);
-      } else if (!parallel.ending && (is_cancelled || parallel.asked & ~branch.thrown)) {
+      } else if (!parallel.ending && (is_cancelled || parallel.unthrown)) {
         group_failed(parallel, {});
       }
       return;
@@ -114,17 +114,10 @@ inline void Model::check_over(Parallel& parallel) {
   Chain& chain = *parallel.chain;
   if (!parallel.live.empty() || !parallel.members.empty()) return;
   if (chain.state != Chain::waiting || chain.parallel != &parallel) return;
-  // What was thrown only in losers of a race is still to come, as is what no branch was thrown.
-  if (parallel.first) {
-    Requests thrown = parallel.first->thrown;
-    if (parallel.first->outcome.thrown.kind == Thrown::cancelled && !parallel.failed.empty()) {
-      thrown |= parallel.failed[0]->thrown;  // this error comes out
-    }
-    parallel.thrown &= thrown;
-  }
-  parallel.waits_for_members &= (parallel.asked & ~parallel.thrown) != 0;
-  chain.asked |= parallel.asked & ~parallel.thrown;
-  chain.thrown |= parallel.asked & parallel.thrown;
+  if (is_race(parallel)) count_thrown(parallel);
+  parallel.waits_for_members &= parallel.unthrown != 0;
+  chain.asked |= parallel.unthrown;  // it is still to come
+  if (is_race(parallel)) note_thrown(chain, parallel.asked & ~parallel.unthrown, parallel.thrown);
   chain.state = Chain::ready;
   run_next({Item::chain, &chain});
 }
@@ -141,7 +134,7 @@ inline Model::Outcome Model::outcome_of(Parallel& parallel) {
   const auto failure = [](Chain* chain) { return Outcome{chain->outcome.thrown}; };
   switch (parallel.kind) {
     case Kind::settled:
-      if (parallel.asked & parallel.thrown && parallel.cancelled) {
+      if (parallel.thrown && parallel.cancelled) {
         for (std::size_t i = 1; i < parallel.failed.size(); ++i) {
           report_lost(*parallel.failed[i]);
         }
@@ -177,8 +170,7 @@ inline Model::Outcome Model::outcome_of(Parallel& parallel) {
       }
       return first;
     default:
-      if (parallel.over && !(parallel.asked & parallel.thrown) && first.thrown.kind == Thrown::cancelled)
-        return {{Thrown::timeout}};
+      if (parallel.over && !parallel.thrown && first.thrown.kind == Thrown::cancelled) return {{Thrown::timeout}};
       return first;
   }
 }

@@ -81,7 +81,8 @@ class Model {
     std::vector<Frame> frames;
     Task* observed = nullptr;  // the task that is all that this branch awaits, or that this signal tells of
     Requests asked = 0;        // that are still to be thrown
-    Requests thrown = 0;       // that were thrown in it, or in a branch that counts for it
+    Requests thrown = 0;       // of those from outside its owner: that were thrown in it once
+    Requests unthrown = 0;     // of those: that were made, and not thrown in it since
     bool interrupted = false;  // the wait was left, and the request is thrown at the resume
     bool held = false;
     bool starts_anyway = false;    // also when asked to end before
@@ -105,9 +106,10 @@ class Model {
     Chain* chain;
     std::deque<Chain> branches{};
     std::vector<Chain*> live{};
-    Requests asked = 0;   // from outside
-    Requests thrown = 0;  // of those what a branch was thrown that counts
-    bool over = false;    // the time is
+    Requests asked = 0;     // from outside
+    Requests thrown = 0;    // of those what a branch that counts was thrown once
+    Requests unthrown = 0;  // of those what no such branch was thrown since
+    bool over = false;      // the time is
     Time timer{};
     Chain* first = nullptr;  // that decided
     std::vector<Chain*> failed{};
@@ -231,6 +233,11 @@ class Model {
   void report_unwatched(Task& task);
   void report(Task* task, Thrown thrown);
   void report_kept(const Parallel& parallel);
+  static void note_thrown(Chain& chain, Requests since, Requests once);
+  static bool count_thrown(Parallel& race);
+  static bool is_race(const Parallel& parallel) {
+    return parallel.kind == Kind::race || parallel.kind == Kind::race_tasks || parallel.kind == Kind::race_raw;
+  }
   void report_lost(const Chain& branch);
   Outcome look(Task& task);
   bool is_around(const Task& task) const;

@@ -30,7 +30,9 @@ class BranchBase : public Chain {
 
   Sibling sibling;  // in the list of its owner while it is alive
   Branches* owner = nullptr;
-  std::uint8_t thrown = 0;          // requests that were thrown in it, or in a branch that counts for it
+  // Of the requests that its owner was made from outside; kept where it depends on the branch whether that counts.
+  std::uint8_t thrown = 0;          // in it, once
+  std::uint8_t unthrown = 0;        // made, and not thrown in it since
   bool observed_cancelled = false;  // it only observes a task, which was cancelled
 
  private:
@@ -42,7 +44,8 @@ class BranchBase : public Chain {
 /// and ends, at once too, when the last of them has ended.
 class Branches : public PlainWait {
  public:
-  Branches() noexcept : PlainWait(Kind::branches) {}
+  /// Where not all of the branches count for what was thrown, they are counted in the end, by `count`.
+  explicit Branches(bool all_count = true) noexcept : PlainWait(Kind::branches), all_count_(all_count) {}
   Branches(Branches&&) = delete;
 
   void add(BranchBase& branch) noexcept {
@@ -93,10 +96,10 @@ class Branches : public PlainWait {
 
   /// Whether the task, or a combinator outside, has asked this one to end.
   bool was_asked() const noexcept { return asked_ != 0; }
-  /// Whether that was thrown in a branch that has ended, and not only in such as do not count.
-  bool has_thrown() const noexcept { return (asked_ & thrown_) != 0; }
-  /// Whether that has been thrown in no branch that has ended.
-  bool has_unthrown() const noexcept { return unthrown() != 0; }
+  /// Whether such a request was thrown in a branch that counts.
+  bool has_thrown() const noexcept { return thrown_ != 0; }
+  /// Whether the last one has not been.
+  bool has_unthrown() const noexcept { return unthrown_ != 0; }
   bool was_asked_by_task() const noexcept { return asked_ & Chain::asked_by_task; }
 
   /// A branch says that it has come to its end.
@@ -110,16 +113,28 @@ class Branches : public PlainWait {
 
  protected:
   ~Branches() = default;
+  /// Of the branches that count.
+  void set_thrown(std::uint8_t thrown, std::uint8_t unthrown) noexcept {
+    thrown_ = asked_ & thrown;
+    unthrown_ = asked_ & unthrown;
+  }
 
  private:
   friend class Chain;
 
   void start(PromiseBase& promise) noexcept;
-  std::uint8_t unthrown() const noexcept { return static_cast<std::uint8_t>(asked_ & ~thrown_); }
+  /// Counts, where not all do. Whether it is known what counts, whatever the branches that are alive still do.
+  virtual bool count() noexcept { return live.empty(); }
   void hand_back() noexcept;
+  /// Of a race that is not decided all branches count.
+  void branch_destroyed(const BranchBase& branch) noexcept {
+    if (!all_count_) set_thrown(thrown_ | branch.thrown, unthrown_ & branch.unthrown);
+  }
 
-  std::uint8_t asked_ = 0;   // requests handed on to the branches
-  std::uint8_t thrown_ = 0;  // in branches that have ended
+  const bool all_count_;
+  std::uint8_t asked_ = 0;     // requests that were handed on to the branches
+  std::uint8_t thrown_ = 0;    // those of them that a branch was thrown once, if they were not taken back
+  std::uint8_t unthrown_ = 0;  // those that no branch has been thrown since they were last made
 };
 
 // Implementation, and that of what a chain does with its branches
@@ -157,12 +172,29 @@ ERRAND_NOINLINE inline void Chain::throw_interruption() {
 inline std::string Chain::take_request() noexcept {
   const std::uint8_t taken = flags & asked;
   flags &= static_cast<std::uint8_t>(~(asked | interrupted));
-  if (flags & is_branch) static_cast<BranchBase*>(this)->thrown |= taken;
+  note_thrown(taken, taken);
   if (!(taken & asked_by_task)) return {};
   try {
     return root().request_reason();
   } catch (...) {  // no memory: it goes without the reason
     return {};
+  }
+}
+
+/// These requests have been thrown in this chain, those of the first since they were last made: so they have in what is
+/// around it, as far as they have come from outside of that.
+inline void Chain::note_thrown(std::uint8_t since, std::uint8_t once) noexcept {
+  for (Chain* chain = this; once && (chain->flags & is_branch);) {
+    BranchBase& branch = static_cast<BranchBase&>(*chain);
+    Branches& owner = *branch.owner;
+    since &= owner.asked_;
+    once &= owner.asked_;
+    branch.unthrown &= static_cast<std::uint8_t>(~since);
+    branch.thrown |= once;
+    if (!owner.all_count_) return;
+    owner.unthrown_ &= static_cast<std::uint8_t>(~since);
+    owner.thrown_ |= once;
+    chain = owner.chain();
   }
 }
 
@@ -208,8 +240,6 @@ inline void Chain::request(Flag origin) noexcept {
 
 /// True where the request goes to the branches instead.
 inline bool Chain::ask(Flag origin) noexcept {
-  const std::uint8_t others = static_cast<std::uint8_t>(~origin);
-  if (flags & is_branch) static_cast<BranchBase*>(this)->thrown &= others;  // an earlier one may have been, not this
   if (state == State::ended) {
     flags |= origin;
     return false;
@@ -217,7 +247,7 @@ inline bool Chain::ask(Flag origin) noexcept {
   if (state == State::branching && !(flags & held)) {
     Branches& branches = static_cast<Branches&>(*waiting);
     branches.asked_ |= origin;
-    branches.thrown_ &= others;
+    branches.unthrown_ |= origin;
     branches.asked_to_end(origin);
     return true;
   }
@@ -236,12 +266,17 @@ inline bool Chain::ask(Flag origin) noexcept {
 }
 
 inline void Chain::withdraw() noexcept {
+  constexpr auto others = static_cast<std::uint8_t>(~asked_by_task);
   visit<false>([](Chain& chain) {
     if (chain.state == State::branching) {
-      static_cast<Branches&>(*chain.waiting).asked_ &= static_cast<std::uint8_t>(~asked_by_task);
+      Branches& branches = static_cast<Branches&>(*chain.waiting);
+      branches.asked_ &= others;
+      branches.set_thrown(branches.thrown_, branches.unthrown_);
     }
-    if (!(chain.flags & interrupted) || chain.state == State::yielding) {
-      chain.flags &= static_cast<std::uint8_t>(~asked_by_task);
+    if (chain.flags & is_branch) static_cast<BranchBase&>(chain).thrown &= others;
+    // A wait that was left cannot be taken up again, but may have been left for another request.
+    if (!(chain.flags & interrupted) || chain.state == State::yielding || (chain.flags & asked_by_owner)) {
+      chain.flags &= others;
       if (!(chain.flags & asked)) chain.flags &= static_cast<std::uint8_t>(~interrupted);
     }
     return true;
@@ -252,9 +287,9 @@ inline bool Chain::is_asked_by_task() noexcept {
   bool found = false;
   visit<false>([&found](Chain& chain) {
     std::uint8_t pending = chain.flags;
-    if (chain.state == State::branching) {  // of a group, which waits for its members alone
-      const Branches& branches = static_cast<Branches&>(*chain.waiting);
-      if (branches.live.empty()) pending |= branches.unthrown();
+    if (chain.state == State::branching) {
+      Branches& branches = static_cast<Branches&>(*chain.waiting);
+      if (branches.count()) pending |= branches.unthrown_;
     }
     found |= (pending & asked_by_task) != 0;
     return !found;
@@ -268,7 +303,7 @@ inline void Branches::start(PromiseBase& promise) noexcept {
   chain_ = promise.chain;
   Chain& chain = *chain_;
   if (!(chain.flags & Chain::held)) {
-    asked_ = chain.flags & Chain::asked;
+    asked_ = unthrown_ = chain.flags & Chain::asked;
     chain.flags &= static_cast<std::uint8_t>(~Chain::asked);
   }
   Queue first;
@@ -280,6 +315,7 @@ inline void Branches::start(PromiseBase& promise) noexcept {
     // What is asked already still runs to its first suspension, as a Coro would that is awaited without a combinator.
     started.state = asked_ ? Chain::State::ready : Chain::State::created;
     started.flags |= asked_;
+    started.unthrown = asked_;
     first.push_back(started);
   }
   chain.waiting = this;
@@ -291,16 +327,14 @@ inline void Branches::ended(BranchBase& branch) noexcept {
   branch.sibling.unlink();
   branch.loop->current = nullptr;  // what reports it may destroy it
   branch_ended(branch);
-  thrown_ |= branch.thrown;
   check_over();
 }
 
-/// What no branch was thrown is pending again. What one was has been thrown in this chain too, which may be a branch.
+/// What no branch that counts was thrown is pending again.
 inline void Branches::hand_back() noexcept {
-  chain_->flags |= unthrown();
-  if (chain_->flags & Chain::is_branch) {
-    static_cast<BranchBase*>(chain_)->thrown |= static_cast<std::uint8_t>(asked_ & thrown_);
-  }
+  count();
+  chain_->flags |= unthrown_;
+  if (!all_count_) chain_->note_thrown(static_cast<std::uint8_t>(asked_ & ~unthrown_), thrown_);
 }
 
 inline void Branches::check_over() noexcept {

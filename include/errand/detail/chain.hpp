@@ -171,12 +171,15 @@ class Chain : public Node {
   std::string take_request() noexcept;
 
  private:
+  friend class Branches;
+
   template <bool with_members, class Visit>
   void visit(Visit visit) noexcept;
   bool may_suspend_if_asked() noexcept;
   bool yield_specially() noexcept;
   void throw_interruption();
   bool ask(Flag origin) noexcept;
+  void note_thrown(std::uint8_t since, std::uint8_t once) noexcept;
   void destroy_above(PromiseBase* last) noexcept;
   void destroy_frames(PromiseBase* last) noexcept;
 };

@@ -70,10 +70,10 @@ inline void Chain::destroy_above(PromiseBase* last) noexcept {
     if (chain == this) return;
     Chain* const destroyed = chain;
     if (chain->flags & is_branch) {
+      chain = &static_cast<BranchBase*>(chain)->above();
       BranchBase& branch = static_cast<BranchBase&>(*destroyed);
-      chain = &branch.above();
       branch.sibling.unlink();
-      branch.owner->thrown_ |= branch.thrown;
+      branch.owner->branch_destroyed(branch);
     } else {
       chain = chain->group()->chain();
       destroyed->ended_by_group();
@@ -96,6 +96,8 @@ inline void Chain::cut(PromiseBase& frame) noexcept {
   Destruction destruction(*this);
   destroy_above(&frame);
   flags = static_cast<std::uint8_t>((flags | broken) & ~interrupted);  // a request is thrown out of a later await
+  if (root().requests == 0)
+    flags &= static_cast<std::uint8_t>(~asked_by_task);  // it had left a wait for one taken back
   waiting = nullptr;
   state = State::ready;
   loop->make_ready(*this);
