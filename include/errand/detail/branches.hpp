@@ -127,7 +127,8 @@ class Branches : public PlainWait {
   virtual bool count() noexcept { return live.empty(); }
   void hand_back() noexcept;
   /// Of a race that is not decided all branches count.
-  void branch_destroyed(const BranchBase& branch) noexcept {
+  ERRAND_COLD void branch_destroyed(BranchBase& branch) noexcept {
+    branch.sibling.unlink();
     if (!all_count_) set_thrown(thrown_ | branch.thrown, unthrown_ & branch.unthrown);
   }
 
@@ -169,7 +170,7 @@ ERRAND_NOINLINE inline void Chain::throw_interruption() {
 }
 
 /// The request has reached its task, or a branch of it; gives its reason.
-inline std::string Chain::take_request() noexcept {
+ERRAND_COLD inline std::string Chain::take_request() noexcept {
   const std::uint8_t taken = flags & asked;
   flags &= static_cast<std::uint8_t>(~(asked | interrupted));
   note_thrown(taken, taken);
@@ -183,7 +184,7 @@ inline std::string Chain::take_request() noexcept {
 
 /// These requests have been thrown in this chain, those of the first since they were last made: so they have in what is
 /// around it, as far as they have come from outside of that.
-inline void Chain::note_thrown(std::uint8_t since, std::uint8_t once) noexcept {
+ERRAND_COLD inline void Chain::note_thrown(std::uint8_t since, std::uint8_t once) noexcept {
   for (Chain* chain = this; once && (chain->flags & is_branch);) {
     BranchBase& branch = static_cast<BranchBase&>(*chain);
     Branches& owner = *branch.owner;
@@ -201,7 +202,7 @@ inline void Chain::note_thrown(std::uint8_t since, std::uint8_t once) noexcept {
 /// Visits this chain and, where `visit` says so, what its wait is for: the members, if they are to be visited too, then
 /// the branches. In order, in constant stack.
 template <bool with_members, class Visit>
-void Chain::visit(Visit visit) noexcept {
+ERRAND_COLD void Chain::visit(Visit visit) noexcept {
   Chain* chain = this;
   for (;;) {
     Chain* to_visit = nullptr;
@@ -283,7 +284,7 @@ inline void Chain::withdraw() noexcept {
   });
 }
 
-inline bool Chain::is_asked_by_task() noexcept {
+ERRAND_COLD inline bool Chain::is_asked_by_task() noexcept {
   bool found = false;
   visit<false>([&found](Chain& chain) {
     std::uint8_t pending = chain.flags;
@@ -331,7 +332,7 @@ inline void Branches::ended(BranchBase& branch) noexcept {
 }
 
 /// What no branch that counts was thrown is pending again.
-inline void Branches::hand_back() noexcept {
+ERRAND_COLD inline void Branches::hand_back() noexcept {
   count();
   chain_->flags |= unthrown_;
   if (!all_count_) chain_->note_thrown(static_cast<std::uint8_t>(asked_ & ~unthrown_), thrown_);

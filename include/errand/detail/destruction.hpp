@@ -53,7 +53,7 @@ inline bool Chain::is_around(const Chain* inner) const noexcept {
   return inner;
 }
 
-inline void Chain::destroy_above(PromiseBase* last) noexcept {
+ERRAND_COLD inline void Chain::destroy_above(PromiseBase* last) noexcept {
   Chain* chain = this;
   for (;;) {
     loop->destruction->at = chain;
@@ -72,7 +72,6 @@ inline void Chain::destroy_above(PromiseBase* last) noexcept {
     if (chain->flags & is_branch) {
       chain = &static_cast<BranchBase*>(chain)->above();
       BranchBase& branch = static_cast<BranchBase&>(*destroyed);
-      branch.sibling.unlink();
       branch.owner->branch_destroyed(branch);
     } else {
       chain = chain->group()->chain();
