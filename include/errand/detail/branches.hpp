@@ -30,9 +30,9 @@ class BranchBase : public Chain {
 
   Sibling sibling;  // in the list of its owner while it is alive
   Branches* owner = nullptr;
-  // Of the requests that its owner was made from outside; kept where it depends on the branch whether that counts.
-  std::uint8_t thrown = 0;          // in it, once
-  std::uint8_t unthrown = 0;        // made, and not thrown in it since
+  // Of the requests that came from outside its owner; for a race, in which not every branch counts.
+  std::uint8_t thrown = 0;          // that were thrown in it, at least once
+  std::uint8_t unthrown = 0;        // that were not, since they were last made
   bool observed_cancelled = false;  // it only observes a task, which was cancelled
 
  private:
@@ -42,9 +42,13 @@ class BranchBase : public Chain {
 
 /// The wait of a combinator for its branches. `co_await branches` starts those that were added, in order and at once,
 /// and ends, at once too, when the last of them has ended.
+///
+/// A request that comes from outside goes on to every branch that is alive. It has reached its task as soon as it was
+/// thrown in a branch that counts. In a race that is only the one whose result or error comes out. Where none was
+/// thrown it, it is pending again when the last has ended.
 class Branches : public PlainWait {
  public:
-  /// Where not all of the branches count for what was thrown, they are counted in the end, by `count`.
+  /// Where not every branch counts, `count` says in the end which do.
   explicit Branches(bool all_count = true) noexcept : PlainWait(Kind::branches), all_count_(all_count) {}
   Branches(Branches&&) = delete;
 
@@ -123,7 +127,7 @@ class Branches : public PlainWait {
   friend class Chain;
 
   void start(PromiseBase& promise) noexcept;
-  /// Counts, where not all do. Whether it is known what counts, whatever the branches that are alive still do.
+  /// Counts, where not every branch does. False where that depends on what those that are alive still do.
   virtual bool count() noexcept { return live.empty(); }
   void hand_back() noexcept;
   /// Of a race that is not decided all branches count.
@@ -133,9 +137,9 @@ class Branches : public PlainWait {
   }
 
   const bool all_count_;
-  std::uint8_t asked_ = 0;     // requests that were handed on to the branches
-  std::uint8_t thrown_ = 0;    // those of them that a branch was thrown once, if they were not taken back
-  std::uint8_t unthrown_ = 0;  // those that no branch has been thrown since they were last made
+  std::uint8_t asked_ = 0;     // requests that have come, and were not taken back
+  std::uint8_t thrown_ = 0;    // those of them that a branch that counts was thrown, at least once
+  std::uint8_t unthrown_ = 0;  // those that none was thrown since they were last made
 };
 
 // Implementation, and that of what a chain does with its branches
@@ -182,8 +186,8 @@ ERRAND_COLD inline std::string Chain::take_request() noexcept {
   }
 }
 
-/// These requests have been thrown in this chain, those of the first since they were last made: so they have in what is
-/// around it, as far as they have come from outside of that.
+/// Requests have been thrown in this chain: since they were last made, or at least once. So they have in what is around
+/// it, as far as they have come from outside of that.
 ERRAND_COLD inline void Chain::note_thrown(std::uint8_t since, std::uint8_t once) noexcept {
   for (Chain* chain = this; once && (chain->flags & is_branch);) {
     BranchBase& branch = static_cast<BranchBase&>(*chain);
