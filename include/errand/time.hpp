@@ -126,6 +126,10 @@ namespace detail {
 class TimeLimit final : public Branches {
  public:
   TimeLimit(BranchBase& branch, Nanoseconds timeout) noexcept : branch_(branch), timeout_(timeout) { add(branch); }
+  /// Reports an error that has not come out: it was destroyed just before.
+  ~TimeLimit() {
+    if (!is_out_ && branch_.status == TaskStatus::failed) report_branch(branch_);
+  }
 
   template <class P>
   void await_suspend(std::coroutine_handle<P> awaiting) {
@@ -138,6 +142,8 @@ class TimeLimit final : public Branches {
       branch_.flags |= Chain::asked_by_owner;
     }
   }
+
+  void await_resume() noexcept { is_out_ = true; }
 
   /// Whether it was the time that ended it, and no request from outside.
   bool timed_out() const noexcept { return over_ && !has_thrown(); }
@@ -154,6 +160,7 @@ class TimeLimit final : public Branches {
   BranchBase& branch_;
   Nanoseconds timeout_;
   bool over_ = false;
+  bool is_out_ = false;
   Deadline deadline_{&ask, this};
 };
 
