@@ -61,12 +61,12 @@ class All : public Branches {
  public:
   /// Reports the first failure where that has not come out: the gather was destroyed.
   ~All() {
-    if (failed_) report_branch(*failed_);
+    if (!goes_on() && failed_) report_branch(*failed_);
   }
 
   /// Throws what the first failure was; where there is none, the `Cancelled` of one that was cancelled.
   void check() {
-    if (failed_) std::rethrow_exception(std::exchange(failed_, nullptr)->error());
+    if (failed_) std::rethrow_exception(failed_->error());
     if (cancelled_) std::rethrow_exception(cancelled_->error());
   }
 

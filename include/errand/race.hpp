@@ -65,7 +65,7 @@ class First : public Branches {
   First() noexcept : Branches(false) {}
   /// Reports the failures that were kept where the race was destroyed.
   ~First() {
-    if (is_out_) return;
+    if (goes_on()) return;
     if (winner_ && winner_->status == TaskStatus::failed) report_branch(*winner_);
     if (failed_) report_branch(*failed_);
   }
@@ -82,7 +82,6 @@ class First : public Branches {
   /// The branch that decided. Throws what it ended with, unless that is a value; an error of another one beats its
   /// cancellation.
   BranchBase& winner() {
-    is_out_ = true;
     if (failed_ && winner_->status == TaskStatus::cancelled) std::rethrow_exception(failed_->error());
     if (failed_) report_branch(*failed_);
     if (winner_->status != TaskStatus::succeeded) std::rethrow_exception(winner_->error());
@@ -121,7 +120,6 @@ class First : public Branches {
 
   BranchBase* winner_ = nullptr;
   BranchBase* failed_ = nullptr;
-  bool is_out_ = false;
 };
 
 template <class R, std::size_t i, class... Ts>

@@ -109,7 +109,7 @@ class TaskGroup::Member final : public detail::Observer, public detail::Pooled {
 
 inline TaskGroup::~TaskGroup() {
   while (!members_.empty()) delete &Member::of(members_.front());
-  if (error_) detail::report_branch(*chain(), std::move(error_));  // it was destroyed
+  if (!goes_on() && error_) detail::report_branch(*chain(), std::move(error_));  // it was destroyed
 }
 
 template <class Work>
@@ -197,7 +197,7 @@ Coro<TaskGroup::BodyResult<F>> TaskGroup::run_body(F body) {
     group.fail(std::current_exception());
   }
   co_await static_cast<detail::Branches&>(group);
-  if (group.error_) std::rethrow_exception(std::exchange(group.error_, nullptr));
+  if (group.error_) std::rethrow_exception(group.error_);
   if (group.waits_for_members_) group.throw_pending_request();
   co_return branch->take();
 }

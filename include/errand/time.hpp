@@ -128,7 +128,7 @@ class TimeLimit final : public Branches {
   TimeLimit(BranchBase& branch, Nanoseconds timeout) noexcept : branch_(branch), timeout_(timeout) { add(branch); }
   /// Reports an error that has not come out: it was destroyed just before.
   ~TimeLimit() {
-    if (!is_out_ && branch_.status == TaskStatus::failed) report_branch(branch_);
+    if (!goes_on() && branch_.status == TaskStatus::failed) report_branch(branch_);
   }
 
   template <class P>
@@ -142,8 +142,6 @@ class TimeLimit final : public Branches {
       branch_.flags |= Chain::asked_by_owner;
     }
   }
-
-  void await_resume() noexcept { is_out_ = true; }
 
   /// Whether it was the time that ended it, and no request from outside.
   bool timed_out() const noexcept { return over_ && !has_thrown(); }
@@ -160,7 +158,6 @@ class TimeLimit final : public Branches {
   BranchBase& branch_;
   Nanoseconds timeout_;
   bool over_ = false;
-  bool is_out_ = false;
   Deadline deadline_{&ask, this};
 };
 

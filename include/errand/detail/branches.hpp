@@ -63,7 +63,7 @@ class Branches : public PlainWait {
     start(awaiting.promise());
   }
   /// Does not throw: what the branches ended with is for the combinator to look at.
-  void await_resume() const noexcept {}
+  void await_resume() noexcept { goes_on_ = true; }
   /// Throws that request now, if there is one.
   void throw_pending_request() {
     if (chain_ && !chain_->may_suspend()) chain_->check_resumed();
@@ -117,6 +117,9 @@ class Branches : public PlainWait {
 
  protected:
   ~Branches() = default;
+  /// Whether the combinator goes on with what the branches ended with. Where it is destroyed before, the failures that
+  /// it keeps come out nowhere.
+  bool goes_on() const noexcept { return goes_on_; }
   /// Of the branches that count.
   void set_thrown(std::uint8_t thrown, std::uint8_t unthrown) noexcept {
     thrown_ = asked_ & thrown;
@@ -137,6 +140,7 @@ class Branches : public PlainWait {
   }
 
   const bool all_count_;
+  bool goes_on_ = false;
   std::uint8_t asked_ = 0;     // requests that have come, and were not taken back
   std::uint8_t thrown_ = 0;    // those of them that a branch that counts was thrown, at least once
   std::uint8_t unthrown_ = 0;  // those that none was thrown since they were last made
