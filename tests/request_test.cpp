@@ -375,6 +375,55 @@ APP_TEST("a time-out that was thrown stays so, though the time of one inside it 
   expect("inner 6 ; TimeoutError");
 }
 
+namespace {
+
+// What holds back what comes after the first request, and ends with it.
+constexpr auto alone = []() -> Coro<> { co_await holds(); };
+constexpr auto beside_another = []() -> Coro<> { co_await gather(holds(), waits()); };
+constexpr auto in_race = []() -> Coro<> { co_await race(holds(), waits()); };
+constexpr auto against_another = []() -> Coro<> { co_await race(holds(), holds()); };
+
+}  // namespace
+
+APP_TEST("of two times, the one that comes first is thrown, and what it was for goes on with the other") {
+  const auto within = [this](std::chrono::nanoseconds outer, std::chrono::nanoseconds inner, auto wait) -> Coro<> {
+    const auto work = [&]() -> Coro<> {
+      co_await end_of(wait_for(wait(), inner), log);
+      co_await end_of(sleep(1s), log);
+    };
+    co_await end_of(wait_for(work(), outer), log);
+  };
+  const auto in_all = [&](std::chrono::nanoseconds outer, std::chrono::nanoseconds inner) -> Coro<> {
+    co_await within(outer, inner, alone);
+    co_await within(outer, inner, beside_another);
+    co_await within(outer, inner, in_race);
+    co_await within(outer, inner, against_another);
+  };
+  co_await in_all(2s, 1s);
+  expect(
+      "TimeoutError ; Cancelled ; done ; TimeoutError ; Cancelled ; done ; TimeoutError ; Cancelled ; done ; "
+      "TimeoutError ; Cancelled ; done");
+  log.clear();
+  co_await in_all(1s, 3s);
+  expect("Cancelled ; done ; done ; Cancelled ; done ; done ; Cancelled ; done ; done ; Cancelled ; done ; done");
+}
+
+APP_TEST("a second request is thrown, though the first was thrown in what won a race, and taken back since") {
+  auto task = add([&]() -> Coro<> {
+    const auto raced_first = []() -> Coro<> { co_await race(waits(), holds()); };
+    const auto [raced] = co_await errand::gather_settled(raced_first());
+    log(raced.cancelled());
+    co_await end_of(sleep(1s), log);
+  });
+  co_await sleep(1s);
+  task.cancel("first");
+  co_await sleep(1s);
+  task.uncancel();
+  task.cancel("second");
+  co_await task;
+  expect("true ; Cancelled second");
+}
+
 APP_TEST("a request that was thrown in a loser whose error comes out is not thrown again") {
   errand::Future<void> future;
   const auto fails = []() -> Coro<> {

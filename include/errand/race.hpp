@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <exception>
 #include <optional>
@@ -99,17 +100,11 @@ class First : public Branches {
       failed_ = &branch;
     }
   }
-  void asked_to_end(Chain::Flag origin) noexcept override {
-    for (Link* link = live.begin(); link != live.end(); link = link->next) Branches::branch(*link).unthrown |= origin;
-    if (winner_) winner_->unthrown |= origin;
-    if (failed_) failed_->unthrown |= origin;
-  }
   /// A request that only losers were thrown is still to come, unless the error of one comes out.
   bool count() noexcept override {
     if (!winner_ || winner_->state != Chain::State::ended) return false;
     const bool error_comes_out = failed_ && winner_->status == TaskStatus::cancelled;
-    const BranchBase& other = error_comes_out ? *failed_ : *winner_;
-    set_thrown(winner_->thrown | other.thrown, winner_->unthrown & other.unthrown);
+    set_thrown(std::max(winner_->thrown_at, (error_comes_out ? failed_ : winner_)->thrown_at));
     return true;
   }
   void decided(BranchBase& branch) noexcept override {

@@ -49,7 +49,7 @@ class TaskGroup : private detail::Branches {
 
   const char* name() const noexcept override { return "TaskGroup"; }
   inline void branch_ended(detail::BranchBase& body) noexcept override;
-  void asked_to_end(detail::Chain::Flag) noexcept override { is_ending_ = true; }
+  void asked_to_end() noexcept override { is_ending_ = true; }
   void over() noexcept override {
     is_ending_ = true;
     waits_for_members_ &= has_unthrown();  // a later request does not undo the result

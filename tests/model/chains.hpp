@@ -9,7 +9,7 @@ namespace model {
 
 inline void Model::step(Chain& chain) {
   current_ = &chain;
-  if (chain.state == Chain::created && chain.asked && !chain.starts_anyway) {
+  if (chain.state == Chain::created && !chain.asked.empty() && !chain.starts_anyway) {
     const Thrown request = take_request(chain);
     if (!chain.owner) return end_standing(*chain.task, request.code);
     destroy(chain);
@@ -76,7 +76,7 @@ inline void Model::ended(Chain& chain, Outcome outcome) {
   finish(*chain.task, !kind ? succeeded : kind == Thrown::cancelled ? cancelled : failed, outcome);
 }
 
-inline bool Model::may_suspend(Chain& chain) { return !chain.asked || chain.held; }
+inline bool Model::may_suspend(Chain& chain) { return chain.asked.empty() || chain.held; }
 
 /// False where a request is thrown instead.
 inline bool Model::suspend(Chain& chain, std::deque<Chain*>* list) {
@@ -160,21 +160,19 @@ inline void Model::destroy(Chain& chain) {
   release(chain.observed);
 }
 
-inline void Model::ask(Chain& chain, Requests from) {
+inline void Model::ask(Chain& chain, Request request) {
   if (chain.state == Chain::ended) return;
   if (chain.state == Chain::waiting && chain.parallel && !chain.held) {
     Parallel& parallel = *chain.parallel;
-    parallel.asked |= from;
-    parallel.unthrown |= from;
-    for (Chain& branch : parallel.branches) branch.unthrown |= from;
+    parallel.asked.insert(request);
     if (parallel.kind == Kind::group) parallel.ending = true;
     for (Task* member : std::vector(parallel.members)) {
-      cancel(*member, parallel.asked & by_task ? chain.task->reason : -1);
+      cancel(*member, parallel.asked.has(by_task) ? chain.task->reason : -1);
     }
-    for (Chain* branch : std::vector(parallel.live)) ask(*branch, from);
+    for (Chain* branch : std::vector(parallel.live)) ask(*branch, request);
     return;
   }
-  chain.asked |= from;
+  chain.asked.insert(request);
   if (chain.held) return;
   if (chain.state == Chain::yielding) chain.interrupted = true;
   if (chain.state != Chain::waiting) return;
@@ -187,59 +185,51 @@ inline void Model::ask(Chain& chain, Requests from) {
 /// Takes back what has not been thrown. A wait that was left cannot be taken up again: that request stays.
 inline void Model::withdraw(Chain& chain) {
   if (chain.state == Chain::waiting && chain.parallel) {
-    chain.parallel->asked &= ~by_task;
-    chain.parallel->thrown &= ~by_task;
-    chain.parallel->unthrown &= ~by_task;
+    chain.parallel->asked.drop(by_task);
     for (Chain* branch : chain.parallel->live) withdraw(*branch);
   }
-  chain.thrown &= ~by_task;
-  if (chain.interrupted && chain.state != Chain::yielding && !(chain.asked & by_owner)) return;
-  chain.asked &= ~by_task;
-  if (!chain.asked) chain.interrupted = false;
+  if (chain.interrupted && chain.state != Chain::yielding && !chain.asked.has(by_owner)) return;
+  chain.asked.drop(by_task);
+  if (chain.asked.empty()) chain.interrupted = false;
 }
 
 /// Whether a request to the task is still to be thrown somewhere.
 inline bool Model::is_asked(const Chain& chain) const {
-  if (chain.asked & by_task) return true;
+  if (chain.asked.has(by_task)) return true;
   if (chain.state != Chain::waiting || !chain.parallel) return false;
   const auto& live = chain.parallel->live;
   const bool is_known = is_race(*chain.parallel) ? count_thrown(*chain.parallel) : live.empty();
-  if (is_known && chain.parallel->unthrown & by_task) return true;
+  if (is_known && unthrown(*chain.parallel).has(by_task)) return true;
   return std::any_of(live.begin(), live.end(), [this](const Chain* branch) { return is_asked(*branch); });
 }
 
 /// For what is around a branch it has been thrown then, as far as it has come from outside of that; for what is around
 /// a race only when it is known which of its branches counts.
-inline void Model::note_thrown(Chain& chain, Requests since, Requests once) {
+inline void Model::note_thrown(Chain& chain, Requests requests) {
   Chain* inner = &chain;
   for (Parallel* owner = inner->owner; owner; inner = owner->chain, owner = inner->owner) {
-    since &= owner->asked;
-    once &= owner->asked;
-    inner->thrown |= once;
-    inner->unthrown &= ~since;
+    requests = requests.and_in(owner->asked);
+    inner->thrown.add(requests);
     if (is_race(*owner)) return;
-    owner->thrown |= once;
-    owner->unthrown &= ~since;
+    owner->thrown.add(requests);
   }
 }
 
 /// Of a race: what its result was thrown. False where there is none yet.
 inline bool Model::count_thrown(Parallel& race) {
   if (!race.first || race.first->state != Chain::ended) return false;
-  race.thrown = race.asked & race.first->thrown;
-  race.unthrown = race.asked & race.first->unthrown;
-  if (race.first->outcome.thrown.kind != Thrown::cancelled || race.failed.empty()) return true;
-  race.thrown |= race.asked & race.failed[0]->thrown;
-  race.unthrown &= race.failed[0]->unthrown;
+  race.thrown = race.first->thrown;
+  const bool error_comes_out = race.first->outcome.thrown.kind == Thrown::cancelled && !race.failed.empty();
+  if (error_comes_out) race.thrown.add(race.failed[0]->thrown);
   return true;
 }
 
 /// It is thrown once in each branch that it has reached.
 inline Thrown Model::take_request(Chain& chain) {
-  const Requests taken = std::exchange(chain.asked, 0);
+  const Requests taken = std::exchange(chain.asked, {});
   chain.interrupted = false;
-  note_thrown(chain, taken, taken);
-  return {Thrown::cancelled, taken & by_task ? chain.task->reason : -1};
+  note_thrown(chain, taken);
+  return {Thrown::cancelled, taken.has(by_task) ? chain.task->reason : -1};
 }
 
 }  // namespace model

@@ -32,7 +32,7 @@ inline void Model::observe(Parallel& parallel, Task& task) {
 /// Starts the branches at once. What is asked already is thrown where they suspend first.
 inline void Model::start(Parallel& parallel) {
   Chain& chain = *parallel.chain;
-  if (!chain.held) parallel.asked = parallel.unthrown = std::exchange(chain.asked, 0);
+  if (!chain.held) parallel.asked = std::exchange(chain.asked, {});
   chain.state = Chain::waiting;
   if (parallel.kind == Kind::wait_for || parallel.kind == Kind::wait_task || parallel.kind == Kind::get_for) {
     const Op& op = op_of(chain.frames.back());
@@ -41,9 +41,9 @@ inline void Model::start(Parallel& parallel) {
     parallel.over = limit == 0;
   }
   for (auto branch = parallel.live.rbegin(); branch != parallel.live.rend(); ++branch) {
-    (*branch)->asked = (*branch)->unthrown = parallel.asked;
-    (*branch)->starts_anyway = parallel.asked || parallel.over;
-    if (parallel.over) (*branch)->asked |= by_owner;
+    (*branch)->asked = parallel.asked;
+    (*branch)->starts_anyway = !parallel.asked.empty() || parallel.over;
+    if (parallel.over) ask(**branch, by_owner);
     run_next({Item::chain, *branch});
   }
 }
@@ -76,7 +76,7 @@ inline void Model::branch_ended(Parallel& parallel, Chain& branch) {
       parallel.waits_for_members = !parallel.members.empty();
       if (thrown.kind && !is_cancelled) {
         group_failed(parallel, thrown);
-      } else if (!parallel.ending && (is_cancelled || parallel.unthrown)) {
+      } else if (!parallel.ending && (is_cancelled || !unthrown(parallel).empty())) {
         group_failed(parallel, {});
       }
       return;
@@ -94,7 +94,7 @@ inline void Model::decided(Parallel& race, Chain& branch) {
 /// Asks the other branches to end. Not those that a request from outside has reached: it does not interrupt their
 /// clean-up.
 inline void Model::end_others(Parallel& parallel, Chain& branch) {
-  if (parallel.asked) return;
+  if (!parallel.asked.empty()) return;
   for (Chain* other : std::vector(parallel.live)) {
     if (other != &branch) ask(*other, by_owner);
   }
@@ -105,9 +105,9 @@ inline void Model::group_failed(Parallel& group, Thrown thrown) {
   if (thrown.kind) group.error = thrown;
   if (std::exchange(group.ending, true)) return;
   for (Task* member : std::vector(group.members)) {
-    cancel(*member, group.asked & by_task ? group.chain->task->reason : -1);
+    cancel(*member, group.asked.has(by_task) ? group.chain->task->reason : -1);
   }
-  if (!group.asked && !group.live.empty()) ask(*group.live.front(), by_owner);
+  if (group.asked.empty() && !group.live.empty()) ask(*group.live.front(), by_owner);
 }
 
 inline void Model::check_over(Parallel& parallel) {
@@ -115,9 +115,9 @@ inline void Model::check_over(Parallel& parallel) {
   if (!parallel.live.empty() || !parallel.members.empty()) return;
   if (chain.state != Chain::waiting || chain.parallel != &parallel) return;
   if (is_race(parallel)) count_thrown(parallel);
-  parallel.waits_for_members &= parallel.unthrown != 0;
-  chain.asked |= parallel.unthrown;  // it is still to come
-  if (is_race(parallel)) note_thrown(chain, parallel.asked & ~parallel.unthrown, parallel.thrown);
+  parallel.waits_for_members &= !unthrown(parallel).empty();
+  chain.asked.add(unthrown(parallel));  // it is still to come
+  if (is_race(parallel)) note_thrown(chain, parallel.asked.and_in(parallel.thrown));
   chain.state = Chain::ready;
   run_next({Item::chain, &chain});
 }
@@ -134,7 +134,7 @@ inline Model::Outcome Model::outcome_of(Parallel& parallel) {
   const auto failure = [](Chain* chain) { return Outcome{chain->outcome.thrown}; };
   switch (parallel.kind) {
     case Kind::settled:
-      if (parallel.thrown && parallel.cancelled) {
+      if (has_thrown(parallel) && parallel.cancelled) {
         for (std::size_t i = 1; i < parallel.failed.size(); ++i) {
           report_lost(*parallel.failed[i]);
         }
@@ -170,7 +170,7 @@ inline Model::Outcome Model::outcome_of(Parallel& parallel) {
       }
       return first;
     default:
-      if (parallel.over && !parallel.thrown && first.thrown.kind == Thrown::cancelled) return {{Thrown::timeout}};
+      if (parallel.over && !has_thrown(parallel) && first.thrown.kind == Thrown::cancelled) return {{Thrown::timeout}};
       return first;
   }
 }

@@ -8,6 +8,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -69,9 +70,36 @@ class Model {
     bool was_held = false;
   };
 
-  /// Requests to end: by the task's `cancel`, by a combinator.
-  using Requests = unsigned;
-  static constexpr Requests by_task = 1, by_owner = 2;
+  /// A request to end: by the task's `cancel`, or by a combinator. Each is told from all others.
+  enum From : std::uint8_t { by_task, by_owner };
+  struct Request {
+    auto operator<=>(const Request&) const = default;
+    int number;
+    From from;
+  };
+  struct Requests : std::set<Request> {
+    bool has(From from) const {
+      return std::any_of(begin(), end(), [from](const Request& request) { return request.from == from; });
+    }
+    void drop(From from) {
+      std::erase_if(*this, [from](const Request& request) { return request.from == from; });
+    }
+    void add(const Requests& others) { insert(others.begin(), others.end()); }
+    Requests and_in(const Requests& others) const {
+      Requests both;
+      for (const Request& request : *this) {
+        if (others.contains(request)) both.insert(request);
+      }
+      return both;
+    }
+    Requests not_in(const Requests& others) const {
+      Requests left;
+      for (const Request& request : *this) {
+        if (!others.contains(request)) left.insert(request);
+      }
+      return left;
+    }
+  };
 
   /// A thread of control: a task's, or that of a branch of a combinator.
   struct Chain {
@@ -80,9 +108,8 @@ class Model {
     Parallel* owner = nullptr;
     std::vector<Frame> frames;
     Task* observed = nullptr;  // the task that is all that this branch awaits, or that this signal tells of
-    Requests asked = 0;        // that are still to be thrown
-    Requests thrown = 0;       // of those from outside its owner: that were thrown in it once
-    Requests unthrown = 0;     // of those: that were made, and not thrown in it since
+    Requests asked;            // that are still to be thrown
+    Requests thrown;           // that were thrown in it
     bool interrupted = false;  // the wait was left, and the request is thrown at the resume
     bool held = false;
     bool starts_anyway = false;    // also when asked to end before
@@ -106,10 +133,9 @@ class Model {
     Chain* chain;
     std::deque<Chain> branches{};
     std::vector<Chain*> live{};
-    Requests asked = 0;     // from outside
-    Requests thrown = 0;    // of those what a branch that counts was thrown once
-    Requests unthrown = 0;  // of those what no such branch was thrown since
-    bool over = false;      // the time is
+    Requests asked{};   // from outside
+    Requests thrown{};  // in a branch that counts
+    bool over = false;  // the time is
     Time timer{};
     Chain* first = nullptr;  // that decided
     std::vector<Chain*> failed{};
@@ -199,7 +225,8 @@ class Model {
   void leave(Chain& chain);
   void drop_wait(Chain& chain);
   void destroy(Chain& chain);
-  void ask(Chain& chain, Requests from);
+  void ask(Chain& chain, From from) { ask(chain, Request{++last_request_, from}); }
+  void ask(Chain& chain, Request request);
   void withdraw(Chain& chain);
   bool is_asked(const Chain& chain) const;
   Thrown take_request(Chain& chain);
@@ -233,8 +260,10 @@ class Model {
   void report_unwatched(Task& task);
   void report(Task* task, Thrown thrown);
   void report_kept(const Parallel& parallel);
-  static void note_thrown(Chain& chain, Requests since, Requests once);
+  static void note_thrown(Chain& chain, Requests requests);
   static bool count_thrown(Parallel& race);
+  static bool has_thrown(const Parallel& parallel) { return !parallel.asked.and_in(parallel.thrown).empty(); }
+  static Requests unthrown(const Parallel& parallel) { return parallel.asked.not_in(parallel.thrown); }
   static bool is_race(const Parallel& parallel) {
     return parallel.kind == Kind::race || parallel.kind == Kind::race_tasks || parallel.kind == Kind::race_raw;
   }
@@ -271,7 +300,7 @@ class Model {
   Log log_;
   long now_ = 0;
   int steps_ = 0;
-  int last_timer_ = 0, last_id_ = 0;
+  int last_timer_ = 0, last_id_ = 0, last_request_ = 0;
   std::deque<Item> ready_, batch_;
   bool in_turn_ = false;
   std::map<Time, Item> timers_;

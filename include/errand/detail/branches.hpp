@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <coroutine>
 #include <cstdint>
 #include <exception>
@@ -28,11 +29,11 @@ class BranchBase : public Chain {
   /// What it ended with, where that is no value.
   virtual std::exception_ptr error() const noexcept = 0;
 
+  void note_thrown(std::uint64_t when) noexcept { thrown_at = std::max(thrown_at, when); }
+
   Sibling sibling;  // in the list of its owner while it is alive
   Branches* owner = nullptr;
-  // Of the requests that came from outside its owner; for a race, in which not every branch counts.
-  std::uint8_t thrown = 0;          // that were thrown in it, at least once
-  std::uint8_t unthrown = 0;        // that were not, since they were last made
+  std::uint64_t thrown_at = 0;      // when a request was last thrown in it
   bool observed_cancelled = false;  // it only observes a task, which was cancelled
 
  private:
@@ -46,6 +47,9 @@ class BranchBase : public Chain {
 /// A request that comes from outside goes on to every branch that is alive. It has reached its task as soon as it was
 /// thrown in a branch that counts. In a race that is only the one whose result or error comes out. Where none was
 /// thrown it, it is pending again when the last has ended.
+///
+/// Whether a throw was for a request is told by when each was: a branch is thrown all that has been asked of it so far,
+/// by whoever is around it, at once. A time is the number of requests that the loop has seen; 0 is before the first.
 class Branches : public PlainWait {
  public:
   /// Where not every branch counts, `count` says in the end which do.
@@ -76,7 +80,7 @@ class Branches : public PlainWait {
   /// The wait of a branch that `decides_on_wake` has ended.
   virtual void decided(BranchBase&) noexcept {}
   /// A request has come from outside, and goes on to the branches.
-  virtual void asked_to_end(Chain::Flag) noexcept {}
+  virtual void asked_to_end() noexcept {}
   /// The chain is being destroyed, and this wait with it: before its branches are.
   virtual void destroying() noexcept {}
 
@@ -99,12 +103,12 @@ class Branches : public PlainWait {
   }
 
   /// Whether the task, or a combinator outside, has asked this one to end.
-  bool was_asked() const noexcept { return asked_ != 0; }
+  bool was_asked() const noexcept { return (by_task_.last | by_owner_.last) != 0; }
+  bool was_asked_by_task() const noexcept { return by_task_.last != 0; }
   /// Whether such a request was thrown in a branch that counts.
-  bool has_thrown() const noexcept { return thrown_ != 0; }
+  bool has_thrown() const noexcept { return is_thrown(thrown_at_); }
   /// Whether the last one has not been.
-  bool has_unthrown() const noexcept { return unthrown_ != 0; }
-  bool was_asked_by_task() const noexcept { return asked_ & Chain::asked_by_task; }
+  bool has_unthrown() const noexcept { return unthrown() != 0; }
 
   /// A branch says that it has come to its end.
   void ended(BranchBase& branch) noexcept;
@@ -120,15 +124,36 @@ class Branches : public PlainWait {
   /// Whether the combinator goes on with what the branches ended with. Where it is destroyed before, the failures that
   /// it keeps come out nowhere.
   bool goes_on() const noexcept { return goes_on_; }
-  /// Of the branches that count.
-  void set_thrown(std::uint8_t thrown, std::uint8_t unthrown) noexcept {
-    thrown_ = asked_ & thrown;
-    unthrown_ = asked_ & unthrown;
-  }
+  /// In those of the branches that count.
+  void set_thrown(std::uint64_t when) noexcept { thrown_at_ = when; }
 
  private:
   friend class Chain;
 
+  void note_thrown(std::uint64_t when) noexcept { thrown_at_ = std::max(thrown_at_, when); }
+
+  /// When the requests from outside came that were not taken back.
+  struct Requests {
+    void add(std::uint64_t when) noexcept {
+      if (!last) first = when;
+      last = when;
+    }
+    std::uint64_t first = UINT64_MAX;  // where there is none, later than all
+    std::uint64_t last = 0;            // and before all
+  };
+
+  /// Whether what was thrown then was a request from outside, too.
+  bool is_thrown(std::uint64_t when) const noexcept { return when >= by_task_.first || when >= by_owner_.first; }
+  /// The requests that no branch that counts was thrown since they were last made.
+  std::uint8_t unthrown() const noexcept {
+    return static_cast<std::uint8_t>((thrown_at_ < by_task_.last ? Chain::asked_by_task : 0) |
+                                     (thrown_at_ < by_owner_.last ? Chain::asked_by_owner : 0));
+  }
+  void asked(std::uint8_t origins) noexcept {
+    const std::uint64_t now = ++chain_->loop->requests;
+    if (origins & Chain::asked_by_task) by_task_.add(now);
+    if (origins & Chain::asked_by_owner) by_owner_.add(now);
+  }
   void start(PromiseBase& promise) noexcept;
   /// Counts, where not every branch does. False where that depends on what those that are alive still do.
   virtual bool count() noexcept { return live.empty(); }
@@ -136,14 +161,14 @@ class Branches : public PlainWait {
   /// Of a race that is not decided all branches count.
   ERRAND_COLD void branch_destroyed(BranchBase& branch) noexcept {
     branch.sibling.unlink();
-    if (!all_count_) set_thrown(thrown_ | branch.thrown, unthrown_ & branch.unthrown);
+    if (!all_count_) note_thrown(branch.thrown_at);
   }
 
   const bool all_count_;
   bool goes_on_ = false;
-  std::uint8_t asked_ = 0;     // requests that have come, and were not taken back
-  std::uint8_t thrown_ = 0;    // those of them that a branch that counts was thrown, at least once
-  std::uint8_t unthrown_ = 0;  // those that none was thrown since they were last made
+  Requests by_task_;
+  Requests by_owner_;
+  std::uint64_t thrown_at_ = 0;  // when one was last thrown in a branch that counts
 };
 
 // Implementation, and that of what a chain does with its branches
@@ -181,7 +206,7 @@ ERRAND_NOINLINE inline void Chain::throw_interruption() {
 ERRAND_COLD inline std::string Chain::take_request() noexcept {
   const std::uint8_t taken = flags & asked;
   flags &= static_cast<std::uint8_t>(~(asked | interrupted));
-  note_thrown(taken, taken);
+  note_thrown(loop->requests);
   if (!(taken & asked_by_task)) return {};
   try {
     return root().request_reason();
@@ -190,19 +215,14 @@ ERRAND_COLD inline std::string Chain::take_request() noexcept {
   }
 }
 
-/// Requests have been thrown in this chain: since they were last made, or at least once. So they have in what is around
-/// it, as far as they have come from outside of that.
-ERRAND_COLD inline void Chain::note_thrown(std::uint8_t since, std::uint8_t once) noexcept {
-  for (Chain* chain = this; once && (chain->flags & is_branch);) {
+/// A request was thrown in this chain then, and so in what is around it, as far as one has come from outside of that.
+ERRAND_COLD inline void Chain::note_thrown(std::uint64_t when) noexcept {
+  for (Chain* chain = this; chain->flags & is_branch;) {
     BranchBase& branch = static_cast<BranchBase&>(*chain);
     Branches& owner = *branch.owner;
-    since &= owner.asked_;
-    once &= owner.asked_;
-    branch.unthrown &= static_cast<std::uint8_t>(~since);
-    branch.thrown |= once;
-    if (!owner.all_count_) return;
-    owner.unthrown_ &= static_cast<std::uint8_t>(~since);
-    owner.thrown_ |= once;
+    branch.note_thrown(when);
+    if (!owner.all_count_ || !owner.is_thrown(when)) return;
+    owner.note_thrown(when);
     chain = owner.chain();
   }
 }
@@ -255,9 +275,8 @@ inline bool Chain::ask(Flag origin) noexcept {
   }
   if (state == State::branching && !(flags & held)) {
     Branches& branches = static_cast<Branches&>(*waiting);
-    branches.asked_ |= origin;
-    branches.unthrown_ |= origin;
-    branches.asked_to_end(origin);
+    branches.asked(origin);
+    branches.asked_to_end();
     return true;
   }
   flags |= origin;
@@ -277,12 +296,7 @@ inline bool Chain::ask(Flag origin) noexcept {
 inline void Chain::withdraw() noexcept {
   constexpr auto others = static_cast<std::uint8_t>(~asked_by_task);
   visit<false>([](Chain& chain) {
-    if (chain.state == State::branching) {
-      Branches& branches = static_cast<Branches&>(*chain.waiting);
-      branches.asked_ &= others;
-      branches.set_thrown(branches.thrown_, branches.unthrown_);
-    }
-    if (chain.flags & is_branch) static_cast<BranchBase&>(chain).thrown &= others;
+    if (chain.state == State::branching) static_cast<Branches&>(*chain.waiting).by_task_ = {};
     // A wait that was left cannot be taken up again, but may have been left for another request.
     if (!(chain.flags & interrupted) || chain.state == State::yielding || (chain.flags & asked_by_owner)) {
       chain.flags &= others;
@@ -298,7 +312,7 @@ ERRAND_COLD inline bool Chain::is_asked_by_task() noexcept {
     std::uint8_t pending = chain.flags;
     if (chain.state == State::branching) {
       Branches& branches = static_cast<Branches&>(*chain.waiting);
-      if (branches.count()) pending |= branches.unthrown_;
+      if (branches.count()) pending |= branches.unthrown();
     }
     found |= (pending & asked_by_task) != 0;
     return !found;
@@ -311,9 +325,10 @@ inline Chain& BranchBase::above() const noexcept { return *owner->chain(); }
 inline void Branches::start(PromiseBase& promise) noexcept {
   chain_ = promise.chain;
   Chain& chain = *chain_;
-  if (!(chain.flags & Chain::held)) {
-    asked_ = unthrown_ = chain.flags & Chain::asked;
-    chain.flags &= static_cast<std::uint8_t>(~Chain::asked);
+  const std::uint8_t pending = chain.flags & Chain::held ? 0 : chain.flags & Chain::asked;
+  if (pending) {
+    asked(pending);
+    chain.flags &= static_cast<std::uint8_t>(~pending);
   }
   Queue first;
   for (Link* link = live.begin(); link != live.end(); link = link->next) {
@@ -322,9 +337,8 @@ inline void Branches::start(PromiseBase& promise) noexcept {
     started.root_ = &chain.root();
     started.leaf.promise().chain = &started;
     // What is asked already still runs to its first suspension, as a Coro would that is awaited without a combinator.
-    started.state = asked_ ? Chain::State::ready : Chain::State::created;
-    started.flags |= asked_;
-    started.unthrown = asked_;
+    started.state = pending ? Chain::State::ready : Chain::State::created;
+    started.flags |= pending;
     first.push_back(started);
   }
   chain.waiting = this;
@@ -342,8 +356,8 @@ inline void Branches::ended(BranchBase& branch) noexcept {
 /// What no branch that counts was thrown is pending again.
 ERRAND_COLD inline void Branches::hand_back() noexcept {
   count();
-  chain_->flags |= unthrown_;
-  if (!all_count_) chain_->note_thrown(static_cast<std::uint8_t>(asked_ & ~unthrown_), thrown_);
+  chain_->flags |= unthrown();
+  if (!all_count_ && has_thrown()) chain_->note_thrown(thrown_at_);
 }
 
 inline void Branches::check_over() noexcept {

@@ -179,7 +179,7 @@ class Chain : public Node {
   bool yield_specially() noexcept;
   void throw_interruption();
   bool ask(Flag origin) noexcept;
-  void note_thrown(std::uint8_t since, std::uint8_t once) noexcept;
+  void note_thrown(std::uint64_t when) noexcept;
   void destroy_above(PromiseBase* last) noexcept;
   void destroy_frames(PromiseBase* last) noexcept;
 };

@@ -268,9 +268,10 @@ class Loop {
   void notice(Notice what, bool is_there = true) noexcept {
     notices = static_cast<std::uint8_t>(is_there ? notices | what : notices & ~what);
   }
-  unsigned turns_left = 1;  // until the App looks
-  bool open = false;        // what is added is queued at once, and not kept for the start
-  bool closing = false;     // the App is being destroyed: work given to it is destroyed unrun
+  unsigned turns_left = 1;     // until the App looks
+  std::uint64_t requests = 0;  // to chains that wait for branches
+  bool open = false;           // what is added is queued at once, and not kept for the start
+  bool closing = false;        // the App is being destroyed: work given to it is destroyed unrun
 
   /// A task has ended.
   void check_drains() noexcept;
