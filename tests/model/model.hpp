@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <set>
@@ -87,16 +88,12 @@ class Model {
     void add(const Requests& others) { insert(others.begin(), others.end()); }
     Requests and_in(const Requests& others) const {
       Requests both;
-      for (const Request& request : *this) {
-        if (others.contains(request)) both.insert(request);
-      }
+      std::set_intersection(begin(), end(), others.begin(), others.end(), std::inserter(both, both.end()));
       return both;
     }
     Requests not_in(const Requests& others) const {
       Requests left;
-      for (const Request& request : *this) {
-        if (!others.contains(request)) left.insert(request);
-      }
+      std::set_difference(begin(), end(), others.begin(), others.end(), std::inserter(left, left.end()));
       return left;
     }
   };
