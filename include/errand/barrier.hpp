@@ -40,18 +40,18 @@ class Barrier {
 
 class Barrier::Wait : public detail::CountedWaiter {
  public:
-  explicit Wait(Barrier& barrier) noexcept
-      : CountedWaiter(detail::Kind::barrier, barrier.waiting_), barrier_(barrier) {}
+  Wait(Barrier& barrier, detail::Chain& chain) noexcept
+      : CountedWaiter(detail::Kind::barrier, chain, barrier.waiting_), barrier_(barrier) {}
 
-  bool await_ready() noexcept {
+  bool await_ready() {
+    chain_->throw_failed();
     if (barrier_.waiting_ + 1 < barrier_.parties_) return false;
     barrier_.open();
     index_ = barrier_.parties_ - 1;
     return true;
   }
-  template <class P>
-  bool await_suspend(std::coroutine_handle<P> awaiting) {
-    return suspend(awaiting.promise(), barrier_.waiters_.list());
+  bool await_suspend(std::coroutine_handle<>) {
+    return suspend(barrier_.waiters_.list());
   }
   std::size_t await_resume() {
     resumed();

@@ -19,7 +19,7 @@ class CancelTask {
 
   class Wait;
   /// For the library: what `co_await` makes of it.
-  Wait awaited_by(detail::PromiseBase&) const noexcept;
+  Wait awaited_by(detail::Chain& chain) const noexcept;
 
  private:
   detail::TaskHandle asked_;
@@ -30,11 +30,18 @@ class CancelTask {
 
 class CancelTask::Wait : public detail::TaskWait {
  public:
-  Wait(detail::TaskHandle asked, bool was_done) noexcept : TaskWait(std::move(asked)), was_done_(was_done) {}
+  Wait(detail::TaskHandle asked, bool was_done, detail::Chain& chain) noexcept
+      : TaskWait(detail::Kind::task_cancel, std::move(asked), &chain), was_done_(was_done) {}
 
+  /// It may have ended since it was asked.
+  bool await_ready() {
+    if (!task().done()) return false;
+    chain_->throw_failed();
+    if (task().status == TaskStatus::failed && !was_done_) task().throw_failure();
+    return true;
+  }
   bool await_resume() {
     resumed();
-    if (task().status == TaskStatus::failed && !was_done_) task().throw_failure();
     return task().status == TaskStatus::cancelled;
   }
 
@@ -42,6 +49,6 @@ class CancelTask::Wait : public detail::TaskWait {
   bool was_done_;
 };
 
-inline CancelTask::Wait CancelTask::awaited_by(detail::PromiseBase&) const noexcept { return Wait(asked_, was_done_); }
+inline CancelTask::Wait CancelTask::awaited_by(detail::Chain& chain) const noexcept { return Wait(asked_, was_done_, chain); }
 
 }  // namespace errand

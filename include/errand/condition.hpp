@@ -45,16 +45,16 @@ class Condition {
 
 class Condition::Wait : public detail::Waiter {
  public:
-  explicit Wait(Condition& condition) noexcept : Waiter(detail::Kind::condition), condition_(condition) {}
+  Wait(Condition& condition, detail::Chain& chain) noexcept
+      : Waiter(detail::Kind::condition, chain), condition_(condition) {}
   /// A notification of which the task did not learn, because it was aborted, is the next one's.
   ~Wait() {
-    if (was_chosen_ && !is_broken) condition_.notify_one();
+    if (was_chosen_ && ending != detail::Ending::broken) condition_.notify_one();
   }
 
   bool await_ready() const noexcept { return false; }
-  template <class P>
-  void await_suspend(std::coroutine_handle<P> awaiting) {
-    suspend(awaiting.promise(), condition_.waiters_.list());
+  void await_suspend(std::coroutine_handle<>) {
+    suspend(condition_.waiters_.list());
   }
   void await_resume() {
     was_chosen_ = false;

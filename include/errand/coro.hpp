@@ -56,7 +56,7 @@ class [[nodiscard("a Coro does nothing until it is awaited, or given to add_task
 
   class Awaiter;
   /// For the library: what `co_await` makes of it. That throws `InvalidState` where it is empty, or was awaited before.
-  Awaiter awaited_by(detail::PromiseBase& promise) &&;
+  Awaiter awaited_by(detail::Chain& chain) &&;
 
   /// For the library: the coroutine, which stays here.
   promise_type* get() const noexcept { return promise_; }
@@ -72,32 +72,64 @@ class [[nodiscard("a Coro does nothing until it is awaited, or given to add_task
 
 // Implementation
 
-/// Once it is made, the coroutine belongs to the chain, which goes on with it, and destroys it if it never ends. At its
-/// end it leaves its result here; the one who awaits takes that at once.
+/// From the await on, the coroutine belongs to the chain, which goes on with it, and destroys it if it never ends. At its
+/// end it leaves its result here.
 template <class T>
 class Coro<T>::Awaiter : public detail::OwnAwaitable {
+  using Has = typename detail::AwaitedResult<T>::Has;
+
  public:
-  Awaiter(promise_type* promise, detail::PromiseBase& awaiting) {
-    if (!promise) detail::throw_empty_coro();
-    promise->result = &result_;
-    awaiting.enter(*promise);
+  Awaiter(Coro& coro, detail::Chain& chain) : coro_(coro) {
+    if (!coro) [[unlikely]]
+      detail::throw_empty_coro();
+    coro.get()->chain = &chain;
   }
   Awaiter(const Awaiter&) = delete;
+  ~Awaiter() {
+    if (is_value_noted ? result_.has != Has::nothing : result_.has == Has::error) [[unlikely]]
+      destroy();
+  }
 
   bool await_ready() const noexcept { return false; }
-  void await_suspend(std::coroutine_handle<>) const noexcept {}
+  void await_suspend(std::coroutine_handle<>) {
+    promise_type* const promise = coro_.get();
+    if (!promise) [[unlikely]]
+      detail::throw_empty_coro();
+    promise->chain->throw_failed();
+    coro_.release();
+    promise->result = &result_;
+    promise->chain->enter(*promise);
+  }
   T await_resume() {
-    if (result_.has_failed) result_.throw_error();
+    if (result_.has == Has::error) [[unlikely]]
+      throw_error();
+    if constexpr (is_value_noted) result_.has = Has::nothing;
     return result_.take();
   }
 
  private:
+  static constexpr bool is_value_noted = !std::is_trivially_destructible_v<typename detail::Stored<T>::type>;
+
+  [[noreturn]] ERRAND_NOINLINE void throw_error() {
+    detail::this_thread().loop->current->forget_failed();
+    result_.has = Has::nothing;
+    result_.throw_error();
+  }
+  ERRAND_NOINLINE void destroy() noexcept {
+    if (result_.has == Has::value) {
+      result_.destroy_value();
+    } else {
+      result_.destroy_error();
+    }
+  }
+
+  Coro& coro_;
   detail::AwaitedResult<T> result_;
 };
 
 template <class T>
-typename Coro<T>::Awaiter Coro<T>::awaited_by(detail::PromiseBase& promise) && {
-  return Awaiter(release(), promise);
+typename Coro<T>::Awaiter Coro<T>::awaited_by(detail::Chain& chain) && {
+  return Awaiter(*this, chain);
 }
 
 namespace detail {

@@ -40,12 +40,11 @@ class Event {
 
 class Event::Wait : public detail::Waiter {
  public:
-  explicit Wait(Event& event) noexcept : Waiter(detail::Kind::event), event_(event) {}
+  Wait(Event& event, detail::Chain& chain) noexcept : Waiter(detail::Kind::event, chain), event_(event) {}
 
   bool await_ready() const noexcept { return event_.set_; }
-  template <class P>
-  void await_suspend(std::coroutine_handle<P> awaiting) {
-    suspend(awaiting.promise(), event_.waiters_.list());
+  void await_suspend(std::coroutine_handle<>) {
+    suspend(event_.waiters_.list());
   }
   void await_resume() { resumed(); }
 

@@ -8,7 +8,7 @@
 #include <type_traits>
 #include <utility>
 
-#include <errand/detail/branch.hpp>
+#include <errand/detail/wait_branch.hpp>
 #include <errand/detail/spawn.hpp>
 
 namespace errand {

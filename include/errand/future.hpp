@@ -53,12 +53,14 @@ class FutureState {
     cancelled_ = true;
   }
 
-  /// The value where it stands. Throws what was set instead.
-  decltype(auto) get() {
+  bool has_failed() const noexcept { return has_error_ || cancelled_; }
+  /// Throws what was set in place of a value.
+  [[noreturn]] ERRAND_COLD void throw_failure() const {
     if (has_error_) std::rethrow_exception(storage_.error);
-    if (cancelled_) throw TaskCancelled("future", reason_);
-    return storage_.get();
+    throw TaskCancelled("future", reason_);
   }
+  /// The value where it stands.
+  decltype(auto) get() { return storage_.get(); }
 
  private:
   Storage<T> storage_;
@@ -114,14 +116,14 @@ class Future {
     } else {
       state_.set_error(std::make_exception_ptr(std::forward<E>(error)));
     }
-    waiters_.hand_over_all();
+    waiters_.fail_all();
     return true;
   }
   /// The awaits throw `TaskCancelled`. False where it is done.
   bool cancel(std::string_view reason = {}) {
     if (done()) return false;
     state_.cancel(std::string(reason));
-    waiters_.hand_over_all();
+    waiters_.fail_all();
     return true;
   }
   /// Whether it has a value or an error, or is cancelled.
@@ -130,9 +132,9 @@ class Future {
   template <bool take>
   class Wait;
   /// Gives the value where it stands: `const T&`; where `T` is a reference, that.
-  Wait<false> awaited_by(detail::PromiseBase&) & noexcept { return Wait<false>(*this); }
+  Wait<false> awaited_by(detail::Chain& chain) & noexcept { return Wait<false>(*this, chain); }
   /// Gives the value away: `T`, moved out.
-  Wait<true> awaited_by(detail::PromiseBase&) && noexcept { return Wait<true>(*this); }
+  Wait<true> awaited_by(detail::Chain& chain) && noexcept { return Wait<true>(*this, chain); }
 
   /// A future that is a counted, copyable handle, and whose setters any thread may call.
   static Shared shared() { return Shared(); }
@@ -179,7 +181,7 @@ class Future<T>::Shared {
   bool done() const noexcept { return state_->done(); }
 
   /// Gives the value where it stands, which is as long as a handle lives.
-  detail::SharedWait<T> awaited_by(detail::PromiseBase&) const noexcept { return detail::SharedWait<T>(state_); }
+  detail::SharedWait<T> awaited_by(detail::Chain& chain) const noexcept { return {state_, chain}; }
 
  private:
   std::shared_ptr<detail::SharedState<T>> state_;
@@ -189,14 +191,20 @@ class Future<T>::Shared {
 
 template <class T>
 template <bool take>
-class Future<T>::Wait : public detail::Waiter {
+class Future<T>::Wait : public detail::FailingWaiter {
  public:
-  explicit Wait(Future& future) noexcept : Waiter(detail::Kind::future), future_(future) {}
+  Wait(Future& future, detail::Chain& chain) noexcept : FailingWaiter(detail::Kind::future, chain), future_(future) {}
 
-  bool await_ready() const noexcept { return future_.done(); }
-  template <class P>
-  void await_suspend(std::coroutine_handle<P> awaiting) {
-    suspend(awaiting.promise(), future_.waiters_.list());
+  bool await_ready() {
+    if (!future_.done()) return false;
+    chain_->throw_failed();
+    if (future_.state_.has_failed()) throw_failure();
+    future_.waiters_.keep(*this);
+    return true;
+  }
+  void throw_failure() override { future_.state_.throw_failure(); }
+  void await_suspend(std::coroutine_handle<>) {
+    suspend(future_.waiters_.list());
   }
   decltype(auto) await_resume() {
     resumed();
@@ -254,6 +262,8 @@ class SharedState {
     notice.unlink();
     return true;
   }
+  bool has_failed() const noexcept { return state_.has_failed(); }
+  [[noreturn]] void throw_failure() const { state_.throw_failure(); }
   decltype(auto) get() { return state_.get(); }
 
   ~SharedState() {
@@ -270,25 +280,33 @@ class SharedState {
 };
 
 template <class T>
-class SharedWait : public PlainWait {
+class SharedWait : public FailingWait {
  public:
-  explicit SharedWait(std::shared_ptr<SharedState<T>> state) noexcept
-      : PlainWait(Kind::future), state_(std::move(state)) {}
+  SharedWait(std::shared_ptr<SharedState<T>> state, Chain& chain) noexcept
+      : FailingWait(Kind::future, chain), state_(std::move(state)) {}
   ~SharedWait() { leave(); }
 
-  bool await_ready() const noexcept { return state_->done(); }
-  template <class P>
-  bool await_suspend(std::coroutine_handle<P> awaiting) {
-    PromiseBase& promise = awaiting.promise();
-    if (!promise.chain->may_suspend()) return suspend(promise);
+  bool await_ready() const {
+    if (!state_->done()) return false;
+    chain_->throw_failed();
+    if (state_->has_failed()) state_->throw_failure();
+    return true;
+  }
+  bool await_suspend(std::coroutine_handle<>) {
+    if (!may_suspend()) return false;
     Owner notice(new SharedNotice);
-    notice->bind(*promise.chain->loop);
-    if (!state_->add(*notice)) return false;  // it was set meanwhile
+    notice->bind(*chain_->loop);
+    if (!state_->add(*notice)) {  // it was set meanwhile
+      if (state_->has_failed()) state_->throw_failure();
+      return false;
+    }
     notice_ = notice.release();
-    suspend(promise);
+    begin();
     notice_->attach(*this);
     return true;
   }
+  bool has_failed() const noexcept override { return state_->has_failed(); }
+  void throw_failure() override { state_->throw_failure(); }
   decltype(auto) await_resume() {
     leave();
     resumed();

@@ -10,7 +10,7 @@
 #include <variant>
 #include <vector>
 
-#include <errand/detail/branch.hpp>
+#include <errand/detail/wait_branch.hpp>
 
 namespace errand {
 
@@ -43,7 +43,8 @@ template <class A>
 Coro<std::vector<detail::Element<detail::BranchResult<A>>>> gather(std::vector<A> awaitables);
 
 /// Runs them likewise, but a failure is a result like any other: gives the `Outcome` of each. Only cancelling the
-/// caller cancels the Coros, and `Cancelled` comes out when all have ended.
+/// caller cancels the Coros, and `Cancelled` comes out when all have ended; the failures among the outcomes are reported
+/// then.
 template <class... As>
   requires(detail::Branchable<As> && ...)
 Coro<std::tuple<Outcome<detail::BranchResult<As>>...>> gather_settled(As&&... awaitables);
@@ -57,14 +58,14 @@ Coro<std::vector<Outcome<detail::BranchResult<A>>>> gather_settled(std::vector<A
 namespace detail {
 
 /// Waits for all branches. The first failure asks the others to end.
-class All : public Branches {
+class All final : public Branches {
  public:
-  /// Reports the first failure where that has not come out: the gather was destroyed.
+  /// Reports the first failure if that has not come out: the gather was destroyed.
   ~All() {
     if (!goes_on() && failed_) report_branch(*failed_);
   }
 
-  /// Throws what the first failure was; where there is none, the `Cancelled` of one that was cancelled.
+  /// Throws what the first failure was; if there is none, the `Cancelled` of one that was cancelled.
   void check() {
     if (failed_) std::rethrow_exception(failed_->error());
     if (cancelled_) std::rethrow_exception(cancelled_->error());
@@ -73,8 +74,8 @@ class All : public Branches {
  private:
   const char* name() const noexcept override { return "gather"; }
   void branch_ended(BranchBase& branch) noexcept override {
+    use_thrown(branch);
     if (branch.status == TaskStatus::succeeded) return;
-    const bool is_first = !failed_ && !cancelled_;
     if (branch.status == TaskStatus::cancelled) {
       if (!cancelled_) cancelled_ = &branch;
     } else if (!failed_) {
@@ -82,43 +83,58 @@ class All : public Branches {
     } else {
       report_branch_later(branch);
     }
-    if (is_first) request_all();
+    if (!is_decided()) decide();
   }
+  bool fails() const noexcept override { return failed_; }
 
   BranchBase* failed_ = nullptr;
   BranchBase* cancelled_ = nullptr;
 };
 
 /// Waits for all branches, however they end.
-class Settled : public Branches {
+class Settled final : public Branches {
  public:
   ~Settled() {
     while (!failed_.empty()) failed_.pop_front();
   }
 
-  /// Where the caller was asked to end, and a branch did: throws its `Cancelled`, or an error, which beats it.
+  /// Throws `Cancelled` if the caller was asked to end and that ended a branch; reports the failures then.
   void check() {
-    if (!has_thrown() || !cancelled_) return;
-    if (failed_.empty()) std::rethrow_exception(cancelled_->error());
-    BranchBase& first = branch(failed_.pop_front());
+    if (!cancelled_ || !has_used()) return;
     while (!failed_.empty()) report_branch(branch(failed_.pop_front()));
-    std::rethrow_exception(first.error());
+    if (cancelled_->status == TaskStatus::cancelled) std::rethrow_exception(cancelled_->error());
+    throw Cancelled(chain()->reason_of_request(was_asked_by_task()));
   }
 
  private:
   const char* name() const noexcept override { return "gather_settled"; }
   void branch_ended(BranchBase& ended) noexcept override {
+    use_thrown(ended);
     if (ended.status == TaskStatus::failed && !ended.observed_cancelled) failed_.push_back(ended.sibling);
-    if (ended.status == TaskStatus::cancelled && !cancelled_) cancelled_ = &ended;
+    if (ended.status != TaskStatus::succeeded && has_thrown(ended) && !cancelled_) cancelled_ = &ended;
   }
+  bool fails() const noexcept override { return false; }
 
   List failed_;
-  BranchBase* cancelled_ = nullptr;
+  BranchBase* cancelled_ = nullptr;  // the first that a request from outside has ended
 };
 
-template <class T>
-Part<T> take_part(Branch<T>& branch) {
-  if constexpr (std::is_void_v<T>) {
+template <class W, bool is_raced = false>
+using BranchVector = std::vector<std::optional<BranchOf<W, is_raced>>>;
+
+template <class V, class A>
+void fill(V& branches, std::vector<A>& awaitables, Branches& all) {
+  std::size_t i = 0;
+  for (A& awaitable : awaitables) {
+    auto work = as_work(std::move(awaitable));
+    all.add(branches[i++].emplace(work));
+  }
+  awaitables.clear();
+}
+
+template <class B>
+auto take_part(B& branch) -> Part<decltype(branch.take())> {
+  if constexpr (std::is_void_v<decltype(branch.take())>) {
     branch.take();
     return {};
   } else {
@@ -126,34 +142,50 @@ Part<T> take_part(Branch<T>& branch) {
   }
 }
 
-template <class T>
-using BranchVector = std::vector<std::optional<Branch<T>>>;
-
-template <class T, class A>
-void fill(BranchVector<T>& branches, std::vector<A>& awaitables, Branches& all) {
-  std::size_t i = 0;
-  for (A& awaitable : awaitables) all.add(branches[i++].emplace(as_coro(std::move(awaitable))));
-  awaitables.clear();
-}
-
-template <class... Ts>
-Coro<std::tuple<Part<Ts>...>> gather(Coro<Ts>... coros) {
-  std::tuple<Branch<Ts>...> branches(std::move(coros)...);
+template <class... Ws>
+Coro<std::tuple<Part<ResultOf<Ws>>...>> run_gather(Ws... works) {
+  std::tuple<BranchOf<Ws>...> branches(works...);
   All all;
   std::apply([&all](auto&... each) { (all.add(each), ...); }, branches);
   co_await all;
   all.check();
-  co_return std::apply([](auto&... each) { return std::tuple<Part<Ts>...>(take_part(each)...); }, branches);
+  co_return std::apply([](auto&... each) { return std::tuple<Part<ResultOf<Ws>>...>(take_part(each)...); }, branches);
 }
 
-template <class... Ts>
-Coro<std::tuple<Outcome<Ts>...>> gather_settled(Coro<Ts>... coros) {
-  std::tuple<Branch<Ts>...> branches(std::move(coros)...);
+template <class A>
+Coro<std::vector<Element<BranchResult<A>>>> run_gather(std::vector<A> awaitables) {
+  BranchVector<WorkOf<A>> branches(awaitables.size());
+  All all;
+  fill(branches, awaitables, all);
+  co_await all;
+  all.check();
+  std::vector<Element<BranchResult<A>>> results;
+  results.reserve(branches.size());
+  for (auto& branch : branches) results.push_back(take_element(*branch));
+  co_return results;
+}
+
+template <class... Ws>
+Coro<std::tuple<Outcome<ResultOf<Ws>>...>> run_gather_settled(Ws... works) {
+  std::tuple<BranchOf<Ws>...> branches(works...);
   Settled all;
   std::apply([&all](auto&... each) { (all.add(each), ...); }, branches);
   co_await all;
   all.check();
-  co_return std::apply([](auto&... each) { return std::tuple<Outcome<Ts>...>(each.outcome()...); }, branches);
+  co_return std::apply([](auto&... each) { return std::tuple<Outcome<ResultOf<Ws>>...>(each.outcome()...); }, branches);
+}
+
+template <class A>
+Coro<std::vector<Outcome<BranchResult<A>>>> run_gather_settled(std::vector<A> awaitables) {
+  BranchVector<WorkOf<A>> branches(awaitables.size());
+  Settled all;
+  fill(branches, awaitables, all);
+  co_await all;
+  all.check();
+  std::vector<Outcome<BranchResult<A>>> outcomes;
+  outcomes.reserve(branches.size());
+  for (auto& branch : branches) outcomes.push_back(branch->outcome());
+  co_return outcomes;
 }
 
 }  // namespace detail
@@ -161,43 +193,25 @@ Coro<std::tuple<Outcome<Ts>...>> gather_settled(Coro<Ts>... coros) {
 template <class... As>
   requires(detail::Branchable<As> && ...)
 Coro<std::tuple<detail::Part<detail::BranchResult<As>>...>> gather(As&&... awaitables) {
-  return detail::gather(detail::as_coro(std::forward<As>(awaitables))...);
+  return detail::run_gather(detail::as_work(std::forward<As>(awaitables))...);
 }
 
 template <class A>
   requires detail::Branchable<A>
 Coro<std::vector<detail::Element<detail::BranchResult<A>>>> gather(std::vector<A> awaitables) {
-  using T = detail::BranchResult<A>;
-  detail::BranchVector<T> branches(awaitables.size());
-  detail::All all;
-  detail::fill(branches, awaitables, all);
-  co_await all;
-  all.check();
-  std::vector<detail::Element<T>> results;
-  results.reserve(branches.size());
-  for (auto& branch : branches) results.push_back(branch->take_element());
-  co_return results;
+  return detail::run_gather(std::move(awaitables));
 }
 
 template <class... As>
   requires(detail::Branchable<As> && ...)
 Coro<std::tuple<Outcome<detail::BranchResult<As>>...>> gather_settled(As&&... awaitables) {
-  return detail::gather_settled(detail::as_coro(std::forward<As>(awaitables))...);
+  return detail::run_gather_settled(detail::as_work(std::forward<As>(awaitables))...);
 }
 
 template <class A>
   requires detail::Branchable<A>
 Coro<std::vector<Outcome<detail::BranchResult<A>>>> gather_settled(std::vector<A> awaitables) {
-  using T = detail::BranchResult<A>;
-  detail::BranchVector<T> branches(awaitables.size());
-  detail::Settled all;
-  detail::fill(branches, awaitables, all);
-  co_await all;
-  all.check();
-  std::vector<Outcome<T>> outcomes;
-  outcomes.reserve(branches.size());
-  for (auto& branch : branches) outcomes.push_back(branch->outcome());
-  co_return outcomes;
+  return detail::run_gather_settled(std::move(awaitables));
 }
 
 }  // namespace errand

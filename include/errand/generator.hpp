@@ -83,65 +83,71 @@ class GeneratorPromise final : public AwaitingPromise<GeneratorBase> {
                   "the alignment of a generator's values may not be above the default one: give a std::unique_ptr");
     return AsyncGenerator<T>(*this);
   }
-  auto final_suspend() noexcept { return Pass(); }
+  auto final_suspend() noexcept { return Pass{*this}; }
   template <class U = T>
   auto yield_value(U&& given) {
-    value.emplace(std::forward<U>(given));
-    return Pass();
+    asked_for->emplace(std::forward<U>(given));
+    return Pass{*this};
   }
   void return_void() noexcept { is_over = true; }
   void unhandled_exception() noexcept {
-    error = std::current_exception();
+    asker->error = std::current_exception();
+    chain->fail(asker->error);
     is_over = true;
+    was_cancelled = handling<Cancelled>();
   }
 
-  std::optional<Value> value;
-  std::exception_ptr error;
+  std::optional<Value>* asked_for = nullptr;  // while somebody waits: where the next value goes
   bool is_over = false;
+  bool was_cancelled = false;
 
  private:
   /// Hands control back to who asked.
   struct Pass {
     bool await_ready() const noexcept { return false; }
-    void await_suspend(std::coroutine_handle<GeneratorPromise> self) const noexcept {
-      self.promise().is_asked = false;
-      self.promise().leave();
+    void await_suspend(std::coroutine_handle<>) const noexcept {
+      promise.asker = nullptr;
+      promise.leave();
     }
     void await_resume() const noexcept {}
+    GeneratorPromise& promise;
   };
 };
 
 }  // namespace detail
 
 template <class T>
-class AsyncGenerator<T>::Next : public detail::OwnAwaitable {
+class AsyncGenerator<T>::Next : public detail::OwnAwaitable, public detail::GeneratorBase::Asker {
  public:
-  explicit Next(AsyncGenerator& generator) noexcept : generator_(generator) {}
+  Next(AsyncGenerator& generator, detail::Chain& chain) noexcept : generator_(generator), chain_(chain) {}
 
   bool await_ready() const {
     if (!generator_.promise_) return true;
-    if (generator_.promise().is_asked)
-      throw InvalidState("the next value of this generator is being waited for already");
-    return generator_.promise().is_over;
+    const promise_type& promise = generator_.promise();
+    if (promise.asker) throw InvalidState("the next value of this generator is being waited for already");
+    if (promise.was_cancelled) throw InvalidState("this generator was cancelled, and has no next value");
+    return promise.is_over;
   }
-  template <class P>
-  void await_suspend(std::coroutine_handle<P> awaiting) noexcept {
-    chain_ = awaiting.promise().chain;
-    promise_ = &generator_.promise();
-    promise_->is_asked = true;
-    awaiting.promise().enter(*promise_);
+  void await_suspend(std::coroutine_handle<>) {
+    chain_.throw_failed();
+    promise_type& promise = generator_.promise();
+    promise.asker = this;
+    promise.asked_for = &value_;
+    promise.chain = &chain_;
+    chain_.enter(promise);
   }
   std::optional<value_type> await_resume() {
-    if (chain_) chain_->check_resumed();
-    if (!promise_) return std::nullopt;
-    if (promise_->error) std::rethrow_exception(std::exchange(promise_->error, nullptr));
-    return std::exchange(promise_->value, std::nullopt);
+    if (error) {
+      chain_.forget_failed();
+      std::rethrow_exception(std::exchange(error, nullptr));
+    }
+    return std::move(value_);
   }
 
  private:
   AsyncGenerator& generator_;
-  promise_type* promise_ = nullptr;  // from the await on: the generator may be moved meanwhile
-  detail::Chain* chain_ = nullptr;
+  detail::Chain& chain_;
+  std::optional<value_type> value_;
 };
 
 }  // namespace errand

@@ -34,6 +34,14 @@ class Interval {
   bool started_ = false;
   bool is_late_ = false;  // the tick that is waited for was due before
   Clock::time_point due_{};
+
+  /// The tick that began last, until it is taken. It is none of a copy's.
+  struct Last {
+    Last() noexcept = default;
+    Last(const Last&) noexcept {}
+    Last& operator=(const Last&) noexcept { return *this; }
+    Tick* tick = nullptr;
+  } last_;
 };
 
 /// An `Interval` of this period, any `std::chrono::duration`. Throws `InvalidState` where it is not above zero.
@@ -52,29 +60,54 @@ Interval every(std::chrono::duration<Rep, Period> period, MissedTick missed = Mi
 
 class Interval::Tick : public detail::TimedWait {
  public:
-  explicit Tick(Interval& interval) noexcept : TimedWait(detail::Kind::sleep), interval_(interval) {}
+  Tick(Interval& interval, detail::Chain& chain) noexcept
+      : TimedWait(detail::Kind::sleep, chain), interval_(interval) {}
 
   bool await_ready() const noexcept { return false; }
-  template <class P>
-  bool await_suspend(std::coroutine_handle<P> awaiting) {
-    chain_ = awaiting.promise().chain;
+  void await_suspend(std::coroutine_handle<>) {
+    chain_->throw_failed();
     const Clock::time_point now = chain_->loop->now();
+    // The last tick of the same task has ended. GCC calls its `await_resume` only after this one.
+    if (Tick* const last = interval_.last_.tick; last && last->chain_ == chain_) last->come(now);
     if (!interval_.started_) {
       interval_.started_ = true;
       interval_.due_ = now;
-      return false;
+      come(now);
+      return;
     }
     interval_.is_late_ = interval_.due_ < now;
-    if (interval_.due_ <= now) return chain_->yield();  // a late task must not keep the others from running
-    return suspend_until(interval_.due_);
+    interval_.last_.tick = this;
+    is_last_ = true;
+    if (interval_.due_ <= now) {
+      yield();  // a late task must not keep the others from running
+    } else {
+      suspend_until(interval_.due_);
+    }
   }
   Clock::time_point await_resume() {
     resumed();
-    return interval_.next(chain_->loop->now());
+    if (!has_come_) come(chain_->loop->now());
+    return due_;
+  }
+  ~Tick() {
+    if (is_last_ && interval_.last_.tick == this) interval_.last_.tick = nullptr;
   }
 
  private:
+  /// The tick has come, and the one after it is planned.
+  void come(Clock::time_point now) noexcept {
+    settle();
+    if (interval_.last_.tick == this) interval_.last_.tick = nullptr;
+    is_last_ = false;
+    if (ending != detail::Ending::reached) return;
+    due_ = interval_.next(now);
+    has_come_ = true;
+  }
+
   Interval& interval_;
+  Clock::time_point due_{};
+  bool is_last_ = false;
+  bool has_come_ = false;
 };
 
 inline Interval::Interval(std::chrono::nanoseconds period, MissedTick missed) : period_(period), missed_(missed) {

@@ -3,6 +3,7 @@
 
 #include <coroutine>
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <optional>
 #include <type_traits>
@@ -30,6 +31,9 @@ class Queue {
       : capacity_(capacity > 0 ? capacity : std::numeric_limits<std::size_t>::max()) {}
   Queue(const Queue&) = delete;
   Queue& operator=(const Queue&) = delete;
+  ~Queue() {
+    while (returned_) drop_returned();
+  }
 
   class Put;
   class Get;
@@ -47,9 +51,9 @@ class Queue {
   std::optional<T> try_get();
 
   /// The items that are waiting to be taken.
-  std::size_t size() const noexcept { return items_.size(); }
+  std::size_t size() const noexcept { return items_.size() + returned_size_; }
   /// Whether no item is waiting to be taken.
-  bool empty() const noexcept { return items_.empty(); }
+  bool empty() const noexcept { return items_.empty() && !returned_; }
   /// Whether `close` was called.
   bool closed() const noexcept { return capacity_ == 0; }
   /// Takes no more items: later puts and those that wait get `QueueClosed`, as do the getters once it is empty.
@@ -63,21 +67,36 @@ class Queue {
   detail::WaitOn<Join, Queue> join() noexcept { return *this; }
 
  private:
+  /// An item that a getter gave back, and its number.
+  struct Returned {
+    Returned(std::size_t its_number, T&& its_item, Returned* next_one)
+        : number(its_number), item(std::move(its_item)), next(next_one) {}
+    std::size_t number;
+    T item;
+    Returned* next;
+  };
+
   bool put_now(T& item);
-  bool put_specially(T& item);
-  bool put_further(T& item);
-  Get& give_to_first(T&& item);
-  T& next();
-  T take();
+  bool put_beyond_limit(T& item);
+  bool put_without_getter(T& item);
+  void take(std::optional<T>& item, std::size_t& number);
+  void take_returned(std::optional<T>& item, std::size_t& number);
+  void give_back(std::size_t number, T&& item);
   void let_in();
+  void drop_returned() noexcept {
+    delete std::exchange(returned_, returned_->next);
+    --returned_size_;
+  }
   [[noreturn]] ERRAND_COLD static void throw_closed() { throw QueueClosed(); }
 
   std::size_t capacity_;           // 0 once it is closed
   std::size_t put_limit_ = 0;      // below so many items a put only adds its own; 0 where a getter may be waiting
-  bool putters_may_wait_ = false;  // a get has to look
+  bool get_looks_ = false;         // a putter may be waiting, or an item was returned
   std::size_t unfinished_ = 0;
   /// A Ring moves its items when it grows.
   std::conditional_t<std::is_nothrow_move_constructible_v<T>, detail::Ring<T>, detail::UnmovedRing<T>> items_;
+  Returned* returned_ = nullptr;  // the first of those that stand before `items_`, by number
+  std::size_t returned_size_ = 0;
   detail::WaitList getters_;
   detail::WaitList putters_;
   detail::WaitList joiners_;
@@ -85,123 +104,144 @@ class Queue {
 
 // Implementation
 
-/// What `put` gives: the item, until that is awaited. Awaited by a name, it puts a copy each time or, where there can
-/// be none, the item itself, once.
+/// What `put` gives: the item, until that is awaited. Awaited by a name, it puts a copy each time or, if there can be
+/// none, the item itself, once.
 template <class T>
 class [[nodiscard("co_await it")]] Queue<T>::Put {
  public:
-  Put(Queue& queue, T&& item) : queue_(&queue), item_(std::move(item)) {}
+  Put(Queue& queue, T&& item) : queue_(queue), item_(std::move(item)) {}
 
   class Wait;
-  Wait awaited_by(detail::PromiseBase&) && { return Wait(queue(), std::move(item_)); }
-  template <class U = T>
-    requires std::is_copy_constructible_v<U>
-  Wait awaited_by(detail::PromiseBase&) const& {
-    return Wait(queue(), T(item_));
+  class CopyWait;
+  class NamedWait;
+  Wait awaited_by(detail::Chain& chain) && noexcept { return Wait(queue_, item_, chain); }
+  CopyWait awaited_by(detail::Chain& chain) const&
+    requires std::is_copy_constructible_v<T>
+  {
+    return CopyWait(queue_, item_, chain);
   }
-  template <class U = T>
-    requires(!std::is_copy_constructible_v<U>)
-  Wait awaited_by(detail::PromiseBase&) & {
-    Queue& into = queue();
-    queue_ = nullptr;
-    return Wait(into, std::move(item_));
+  NamedWait awaited_by(detail::Chain& chain) &
+    requires(!std::is_copy_constructible_v<T>)
+  {
+    return NamedWait(*this, chain);
   }
 
  private:
-  Queue& queue() const {
-    if (!queue_) throw InvalidState("the item of this put has been given away already");
-    return *queue_;
-  }
+  struct Copy {
+    explicit Copy(const T& item) : copy(item) {}
+    T copy;
+  };
 
-  Queue* queue_;
+  Queue& queue_;
   T item_;
+  bool is_given_ = false;  // of one with a name: its item was given to an await
 };
 
+/// Puts the item of the `Put`, which stands in the same expression, or has a name, and so stays until this ends.
 template <class T>
 class Queue<T>::Put::Wait : public detail::Waiter {
  public:
-  Wait(Queue& queue, T&& item) : Waiter(detail::Kind::queue), queue_(queue), is_in_(queue.put_now(item)) {
-    if (!is_in_) item_.emplace(std::move(item));
-  }
-  ~Wait() { leave(); }  // before the item goes, whose destructor may use the queue
+  Wait(Queue& queue, T& item, detail::Chain& chain) noexcept
+      : Waiter(detail::Kind::queue, chain), queue_(queue), item_(item) {}
 
-  bool await_ready() const noexcept { return is_in_; }
-  template <class P>
-  void await_suspend(std::coroutine_handle<P> awaiting) {
-    queue_.putters_may_wait_ = true;
-    suspend(awaiting.promise(), queue_.putters_.list());
+  ERRAND_INLINE bool await_ready() {
+    chain_->throw_failed();
+    return queue_.put_now(item_);
   }
-  void await_resume() {
-    if (is_in_) return;
-    resumed();
-    throw_closed();
+  void await_suspend(std::coroutine_handle<>) {
+    queue_.get_looks_ = true;
+    suspend(queue_.putters_.list());
   }
+  void await_resume() { resumed(); }
 
  private:
   friend Queue;
 
   Queue& queue_;
-  bool is_in_;
-  std::optional<T> item_;  // where there was no room for it
+  T& item_;
+};
+
+/// Puts a copy of the item.
+template <class T>
+class Queue<T>::Put::CopyWait : private Put::Copy, public Put::Wait {
+ public:
+  CopyWait(Queue& queue, const T& item, detail::Chain& chain) : Copy(item), Wait(queue, this->copy, chain) {}
+};
+
+/// Puts an item that cannot be copied, once.
+template <class T>
+class Queue<T>::Put::NamedWait : public Put::Wait {
+ public:
+  NamedWait(Put& put, detail::Chain& chain) noexcept : Wait(put.queue_, put.item_, chain), put_(put) {}
+
+  bool await_ready() {
+    if (put_.is_given_) throw InvalidState("the item of this put has been given away already");
+    const bool is_in = Wait::await_ready();
+    put_.is_given_ = true;
+    return is_in;
+  }
+
+ private:
+  Put& put_;
 };
 
 template <class T>
 class Queue<T>::Get : public detail::Waiter {
  public:
-  explicit Get(Queue& queue) noexcept : Waiter(detail::Kind::queue), queue_(queue) {}
-  /// What was handed over and not picked up, because the task was aborted, is the next one's.
+  Get(Queue& queue, detail::Chain& chain) noexcept : Waiter(detail::Kind::queue, chain), queue_(queue) {}
+  /// An item that was handed over or kept, and not picked up because the task was aborted, goes back.
   ~Get() {
-    if (item_) [[unlikely]]
+    if (linked()) [[unlikely]]
       give_back();
   }
 
-  bool await_ready() const {
-    if (!queue_.empty()) return true;
+  ERRAND_INLINE bool await_ready() {
+    chain_->throw_failed();
+    if (!queue_.empty()) {
+      queue_.take(item_, number_);
+      if constexpr (!std::is_nothrow_move_constructible_v<T>) keep();
+      return true;
+    }
     if (queue_.closed()) throw_closed();
     return false;
   }
-  template <class P>
-  void await_suspend(std::coroutine_handle<P> awaiting) {
+  void await_suspend(std::coroutine_handle<>) {
     queue_.put_limit_ = 0;
-    suspend(awaiting.promise(), queue_.getters_.list());
+    suspend(queue_.getters_.list());
   }
-  T await_resume() { return chain_ ? take_handed() : queue_.take(); }
-
- private:
-  friend Queue;
-  T take_handed() {
-    chain_->check_resumed();
-    if (!item_) throw_closed();
+  T await_resume() {
+    Suspension::resumed();
     T item(std::move(*item_));
-    item_.reset();
     leave();
     return item;
   }
-  ERRAND_NOINLINE void give_back() {
-    if (is_broken) return;
+  /// Called by a race after `await_ready` has taken an item: it goes back if it is not picked up.
+  void keep() noexcept { queue_.getters_.keep(*this); }
+
+ private:
+  friend Queue;
+  ERRAND_NOINLINE void give_back() noexcept {
+    leave();
+    if (!item_) return;
     try {
-      if (queue_.getters_.empty()) {
-        queue_.items_.push_front(std::move(*item_));
-      } else {
-        queue_.getters_.hand_over(queue_.give_to_first(std::move(*item_)));
-      }
+      queue_.give_back(number_, std::move(*item_));
     } catch (...) {  // it cannot be moved, or there is no memory: it goes with the getter
     }
   }
 
   Queue& queue_;
   std::optional<T> item_;
+  std::size_t number_ = 0;  // the place of the item in the order of all items
 };
 
 template <class T>
 class Queue<T>::Join : public detail::Waiter {
  public:
-  explicit Join(Queue& queue) noexcept : Waiter(detail::Kind::queue), queue_(queue) {}
+  Join(Queue& queue, detail::Chain& chain) noexcept : Waiter(detail::Kind::queue, chain), queue_(queue) {}
 
   bool await_ready() const noexcept { return queue_.unfinished_ == 0; }
-  template <class P>
-  void await_suspend(std::coroutine_handle<P> awaiting) {
-    suspend(awaiting.promise(), queue_.joiners_.list());
+  void await_suspend(std::coroutine_handle<>) {
+    suspend(queue_.joiners_.list());
   }
   void await_resume() { resumed(); }
 
@@ -209,31 +249,34 @@ class Queue<T>::Join : public detail::Waiter {
   Queue& queue_;
 };
 
-/// False where there is no room. Throws `QueueClosed`.
+/// Returns false if there is no room. Throws `QueueClosed`.
 template <class T>
 inline bool Queue<T>::put_now(T& item) {
   if (items_.size() >= put_limit_) [[unlikely]]
-    return put_specially(item);
+    return put_beyond_limit(item);
   items_.push_back_within_room(std::move(item));
   ++unfinished_;
   return true;
 }
 
+/// Called if a getter may be waiting, the queue may be full or closed, or more memory is needed.
 template <class T>
-ERRAND_NOINLINE bool Queue<T>::put_specially(T& item) {
-  if (getters_.empty()) return put_further(item);
-  Get& getter = give_to_first(std::move(item));
+ERRAND_NOINLINE bool Queue<T>::put_beyond_limit(T& item) {
+  if (getters_.empty()) return put_without_getter(item);
+  Get& first = getters_.template first<Get>();
+  first.item_.emplace(std::move(item));
+  first.number_ = items_.skip();
   ++unfinished_;
-  getters_.hand_over(getter);
+  getters_.hand_over(first);
   return true;
 }
 
 template <class T>
-ERRAND_NOINLINE bool Queue<T>::put_further(T& item) {
-  if (items_.size() < capacity_) {
+ERRAND_NOINLINE bool Queue<T>::put_without_getter(T& item) {
+  if (size() < capacity_) {
     items_.push_back(std::move(item));
     const std::size_t room = items_.room();
-    put_limit_ = capacity_ < room ? capacity_ : room;
+    put_limit_ = returned_ ? 0 : capacity_ < room ? capacity_ : room;
   } else if (closed()) {
     throw_closed();
   } else {
@@ -243,39 +286,53 @@ ERRAND_NOINLINE bool Queue<T>::put_further(T& item) {
   return true;
 }
 
-/// The getter that has waited longest, with the item.
+/// Takes the next item, and its number. The first putter comes in before: if its item cannot be moved,
+/// nothing is changed.
 template <class T>
-typename Queue<T>::Get& Queue<T>::give_to_first(T&& item) {
-  Get& first = getters_.template first<Get>();
-  first.item_.emplace(std::move(item));
-  return first;
-}
-
-/// The item that is about to be taken. The first putter comes in before: where its item cannot be moved, nothing is
-/// changed.
-template <class T>
-inline T& Queue<T>::next() {
-  if (putters_may_wait_) [[unlikely]]
+inline void Queue<T>::take(std::optional<T>& item, std::size_t& number) {
+  if (get_looks_) [[unlikely]] {
+    if (returned_) return take_returned(item, number);
     let_in();
-  return items_.front();
+  }
+  item.emplace(std::move(items_.front()));
+  number = items_.front_number();
+  items_.pop_front();
 }
 
 template <class T>
-inline T Queue<T>::take() {
-  T item(std::move(next()));
-  items_.pop_front();
-  return item;
+ERRAND_NOINLINE void Queue<T>::take_returned(std::optional<T>& item, std::size_t& number) {
+  let_in();
+  item.emplace(std::move(returned_->item));
+  number = returned_->number;
+  drop_returned();
+}
+
+/// An item that was handed to a getter, which did not take it, goes to the next getter, or back to its place.
+template <class T>
+ERRAND_NOINLINE void Queue<T>::give_back(std::size_t number, T&& item) {
+  if (!getters_.empty()) {
+    Get& next = getters_.template first<Get>();
+    next.item_.emplace(std::move(item));
+    next.number_ = number;
+    getters_.hand_over(next);
+    return;
+  }
+  Returned** place = &returned_;
+  while (*place && (*place)->number < number) place = &(*place)->next;
+  *place = new Returned(number, std::move(item), *place);
+  ++returned_size_;
+  get_looks_ = true;
+  put_limit_ = 0;
 }
 
 /// The item of the putter that has waited longest takes the room that there will be.
 template <class T>
 ERRAND_NOINLINE void Queue<T>::let_in() {
-  putters_may_wait_ = !putters_.empty();
-  if (!putters_may_wait_ || items_.size() > capacity_) return;
+  get_looks_ = !putters_.empty() || returned_;
+  if (putters_.empty() || size() > capacity_) return;
   auto& first = putters_.template first<typename Put::Wait>();
-  items_.push_back(std::move(*first.item_));
+  items_.push_back(std::move(first.item_));
   ++unfinished_;
-  first.is_in_ = true;
   first.wake();
 }
 
@@ -287,18 +344,16 @@ bool Queue<T>::try_put(T item) {
 template <class T>
 std::optional<T> Queue<T>::try_get() {
   std::optional<T> item;  // the only one returned, so that it is not moved on the way out
-  if (!items_.empty()) {
-    item.emplace(std::move(next()));
-    items_.pop_front();
-  }
+  std::size_t number = 0;
+  if (!empty()) take(item, number);
   return item;
 }
 
 template <class T>
 void Queue<T>::close() noexcept {
   capacity_ = put_limit_ = 0;
-  putters_.wake_all();
-  getters_.wake_all();
+  while (!putters_.empty()) putters_.template first<typename Put::Wait>().wake_failed();
+  while (!getters_.empty()) getters_.template first<Get>().wake_failed();
 }
 
 template <class T>

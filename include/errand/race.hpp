@@ -11,7 +11,7 @@
 #include <variant>
 #include <vector>
 
-#include <errand/detail/branch.hpp>
+#include <errand/gather.hpp>
 
 namespace errand {
 
@@ -44,8 +44,9 @@ class Race {
 /// they give all the same is destroyed. A `Task` among them is only observed.
 ///
 /// A race of other awaitables of the library is decided when the first of them is woken: the others stop waiting at
-/// that moment, so that nothing can be handed to them. Cancelling the caller cancels all the Coros and awaits them.
-/// Throws `InvalidState` for an empty vector.
+/// that moment, so that nothing can be handed to them. An item, a permit or a lock is taken when the race resumes its
+/// caller, not before. Cancelling the caller cancels all the Coros and awaits them. Throws `InvalidState` for an empty
+/// vector.
 ///
 ///     auto first = co_await errand::race(ask(primary), ask(secondary));
 template <class... As>
@@ -61,122 +62,107 @@ Coro<Race<typename Outcome<detail::BranchResult<A>>::value_type>> race(std::vect
 namespace detail {
 
 /// Waits for all branches. The first to end, or to be woken, asks the others to end.
-class First : public Branches {
+class First final : public Branches {
  public:
-  First() noexcept : Branches(false) {}
-  /// Reports the failures that were kept where the race was destroyed.
+  First() noexcept = default;
+  /// Reports the failures that were kept if the race was destroyed.
   ~First() {
     if (goes_on()) return;
     if (winner_ && winner_->status == TaskStatus::failed) report_branch(*winner_);
     if (failed_) report_branch(*failed_);
   }
 
-  /// A branch whose wait decides, not its end.
-  template <class A>
-  static void mark(BranchBase& branch) noexcept {
-    using Plain = std::remove_cvref_t<A>;
-    if constexpr (!is_coro<Plain> && !is_task_handle<Plain>) {
-      if (std::is_base_of_v<Suspension, std::remove_cvref_t<Awaiter<A>>>) branch.flags |= Chain::decides_on_wake;
-    }
-  }
-
-  /// The branch that decided. Throws what it ended with, unless that is a value; an error of another one beats its
-  /// cancellation.
+  /// The branch that decided, which has a value or, if it is a wait, may have one. Throws an error that comes out
+  /// instead: that of the branch that decided, or of another one if that was cancelled.
   BranchBase& winner() {
     if (failed_ && winner_->status == TaskStatus::cancelled) std::rethrow_exception(failed_->error());
     if (failed_) report_branch(*failed_);
-    if (winner_->status != TaskStatus::succeeded) std::rethrow_exception(winner_->error());
+    if (const std::exception_ptr error = winner_->error()) std::rethrow_exception(error);
     return *winner_;
   }
 
  private:
   const char* name() const noexcept override { return "race"; }
+  /// Only the request that the winner was thrown is used up: a loser's result does not come out.
   void branch_ended(BranchBase& branch) noexcept override {
     decided(branch);
-    if (&branch == winner_ || branch.status != TaskStatus::failed) return;
-    if (failed_) {
-      report_branch_later(branch);
-    } else {
-      failed_ = &branch;
+    if (&branch == winner_) {
+      use_thrown(branch);
+    } else if (branch.status == TaskStatus::failed) {
+      if (failed_) {
+        report_branch_later(branch);
+      } else {
+        failed_ = &branch;
+      }
     }
-  }
-  /// A request that only losers were thrown is still to come, unless the error of one comes out.
-  bool count() noexcept override {
-    if (!winner_ || winner_->state != Chain::State::ended) return false;
-    const bool error_comes_out = failed_ && winner_->status == TaskStatus::cancelled;
-    set_thrown(std::max(winner_->thrown_at, (error_comes_out ? failed_ : winner_)->thrown_at));
-    return true;
   }
   void decided(BranchBase& branch) noexcept override {
     if (winner_) return;
     winner_ = &branch;
-    request_all(&branch);
+    decide(&branch);
+  }
+  bool fails() const noexcept override {
+    return winner_->status == TaskStatus::failed || (failed_ && winner_->status == TaskStatus::cancelled);
   }
 
   BranchBase* winner_ = nullptr;
   BranchBase* failed_ = nullptr;
 };
 
-template <class R, std::size_t i, class... Ts>
-R take_winner(std::tuple<Branch<Ts>...>& branches, const BranchBase& winner) {
+template <class R, std::size_t i, class... Bs>
+R take_winner(std::tuple<Bs...>& branches, const BranchBase& winner) {
   auto& branch = std::get<i>(branches);
-  if (&branch == &winner) return R(i, std::in_place_index<i>, branch.take_element());
-  if constexpr (i + 1 < sizeof...(Ts)) {
+  if (&branch == &winner) return R(i, std::in_place_index<i>, take_element(branch));
+  if constexpr (i + 1 < sizeof...(Bs)) {
     return take_winner<R, i + 1>(branches, winner);
   } else {
     std::terminate();
   }
 }
 
-template <class Marks, class... Ts>
-Coro<Race<std::variant<typename Outcome<Ts>::value_type...>>> race(Coro<Ts>... coros) {
-  using R = Race<std::variant<typename Outcome<Ts>::value_type...>>;
-  std::tuple<Branch<Ts>...> branches(std::move(coros)...);
+template <class... Ws>
+Coro<Race<std::variant<Element<ResultOf<Ws>>...>>> run_race(Ws... works) {
+  using R = Race<std::variant<Element<ResultOf<Ws>>...>>;
+  std::tuple<BranchOf<Ws, true>...> branches(works...);
   First first;
   std::apply(
       [&first](auto&... each) {
-        Marks::mark(each...);
-        (first.add(each), ...);
+        constexpr bool looks[] = {BranchFor<Ws, true>::looks..., false};
+        std::size_t i = 0;
+        ((each.next_looks = looks[++i], first.add(each)), ...);
       },
       branches);
   co_await first;
   co_return take_winner<R, 0>(branches, first.winner());
 }
 
-template <class... As>
-struct MarkEach {
-  template <class... Bs>
-  static void mark(Bs&... branches) noexcept {
-    (First::mark<As>(branches), ...);
-  }
-};
+template <class A>
+Coro<Race<Element<BranchResult<A>>>> run_race(std::vector<A> awaitables) {
+  using W = WorkOf<A>;
+  if (awaitables.empty()) throw InvalidState("a race of nothing would never end");
+  BranchVector<W, true> branches(awaitables.size());
+  First first;
+  fill(branches, awaitables, first);
+  for (auto& branch : branches) branch->next_looks = BranchFor<W, true>::looks && &branch != &branches.back();
+  co_await first;
+  const BranchBase& winner = first.winner();
+  std::size_t index = 0;
+  while (&*branches[index] != &winner) ++index;
+  co_return Race<Element<BranchResult<A>>>(index, take_element(*branches[index]));
+}
 
 }  // namespace detail
 
 template <class... As>
   requires(sizeof...(As) > 0 && (detail::Branchable<As> && ...))
 Coro<Race<std::variant<typename Outcome<detail::BranchResult<As>>::value_type...>>> race(As&&... awaitables) {
-  return detail::race<detail::MarkEach<As...>>(detail::as_coro(std::forward<As>(awaitables))...);
+  return detail::run_race(detail::as_work(std::forward<As>(awaitables))...);
 }
 
 template <class A>
   requires detail::Branchable<A>
 Coro<Race<typename Outcome<detail::BranchResult<A>>::value_type>> race(std::vector<A> awaitables) {
-  using T = detail::BranchResult<A>;
-  if (awaitables.empty()) throw InvalidState("a race of nothing would never end");
-  std::vector<std::optional<detail::Branch<T>>> branches(awaitables.size());
-  detail::First first;
-  for (std::size_t i = 0; i < awaitables.size(); ++i) {
-    detail::Branch<T>& branch = branches[i].emplace(detail::as_coro(std::move(awaitables[i])));
-    detail::First::mark<A>(branch);
-    first.add(branch);
-  }
-  awaitables.clear();
-  co_await first;
-  const detail::BranchBase& winner = first.winner();
-  std::size_t index = 0;
-  while (&*branches[index] != &winner) ++index;
-  co_return Race<typename Outcome<T>::value_type>(index, branches[index]->take_element());
+  return detail::run_race(std::move(awaitables));
 }
 
 }  // namespace errand

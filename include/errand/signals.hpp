@@ -179,7 +179,7 @@ class [[nodiscard("co_await it")]] EventWait {
 
   /// For the library: `co_await` gives a `Signal`. Throws `TimeoutError`, `Cancelled` where the task is asked to end,
   /// and `InvalidState` in a task of another App, or where the App is gone.
-  detail::SignalWait awaited_by(detail::PromiseBase&) const;
+  detail::SignalWait awaited_by(detail::Chain& chain) const;
 
  private:
   friend class detail::SignalWait;
@@ -194,55 +194,51 @@ class [[nodiscard("co_await it")]] EventWait {
 
 namespace detail {
 
-class SignalWait : public Waiter {
+class SignalWait : public FailingWaiter {
  public:
-  explicit SignalWait(EventWait event) noexcept : Waiter(Kind::signal), event_(std::move(event)) {}
+  SignalWait(EventWait event, Chain& chain) noexcept : FailingWaiter(Kind::signal, chain), event_(std::move(event)) {}
 
   bool await_ready() const noexcept { return false; }
-  template <class P>
-  bool await_suspend(std::coroutine_handle<P> awaiting) {
-    PromiseBase& promise = awaiting.promise();
+  bool await_suspend(std::coroutine_handle<>) {
     Loop& loop = event_.loop_.get();
-    if (!loop.app || promise.chain->loop != &loop) {
+    if (!loop.app || chain_->loop != &loop) {
       raise<InvalidState>({"'", event_.key_, "' is an event of another App"});
     }
     if (event_.timeout_ <= Nanoseconds::zero()) {
-      chain_ = promise.chain;
-      timed_out_ = true;
+      if (may_suspend()) throw_failure();
       return false;
     }
     List& list = event_.signals_.waiters(event_.key_);
     if (event_.timeout_ != Nanoseconds::max()) deadline_.arm(loop, loop.deadline(event_.timeout_));
     order_ = ++event_.signals_.last_;
-    return suspend(promise, list);
+    return suspend(list);
   }
   Signal await_resume() {
-    if (timed_out_ && !chain_->may_suspend()) timed_out_ = false;  // a request in the same turn beats the time-out
+    if (ending == Ending::failed && chain_->is_asked()) interrupt();  // a request in the same turn beats the time-out
     resumed();
-    if (timed_out_) raise<TimeoutError>({"timed out waiting for '", event_.key_, "'"});
     return *signal_;
   }
+  void throw_failure() override { raise<TimeoutError>({"timed out waiting for '", event_.key_, "'"}); }
 
  private:
   friend Signals;
 
   static void on_deadline(void* self) noexcept {
     SignalWait& wait = *static_cast<SignalWait*>(self);
-    if (!wait.linked()) return;
-    wait.timed_out_ = true;
-    wait.wake();
+    if (wait.linked()) wait.wake_failed();
   }
 
   const EventWait event_;
   Deadline deadline_{&on_deadline, this};
   std::uint64_t order_ = 0;
-  bool timed_out_ = false;
   std::shared_ptr<const Signal> signal_;
 };
 
 }  // namespace detail
 
-inline detail::SignalWait EventWait::awaited_by(detail::PromiseBase&) const { return detail::SignalWait(*this); }
+inline detail::SignalWait EventWait::awaited_by(detail::Chain& chain) const {
+  return detail::SignalWait(*this, chain);
+}
 
 namespace detail {
 

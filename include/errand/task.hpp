@@ -166,15 +166,12 @@ class Task {
   /// Gives the result where it stands, and throws what the task failed with; `TaskCancelled` where it was cancelled.
   /// Does not suspend where the task is done. Cancelling the awaiter leaves the task running. Throws `InvalidState` in
   /// the task itself, and in a task of another App.
-  auto awaited_by(detail::PromiseBase& promise) const& {
-    return detail::TaskAwaiter<T, false>(detail::TaskHandle(handle_.get()), promise);
+  auto awaited_by(detail::Chain& chain) const& {
+    return detail::TaskAwaiter<T, false>(detail::TaskHandle(handle_.get()), chain);
   }
   /// The same, but gives the result away: moved out where no other handle is left, the registry's included, else
   /// copied. A result that cannot be copied is taken: later readers get `InvalidState`. The handle is empty afterwards.
-  auto awaited_by(detail::PromiseBase& promise) && {
-    handle_.get();
-    return detail::TaskAwaiter<T, true>(std::move(handle_), promise);
-  }
+  auto awaited_by(detail::Chain& chain) && { return detail::TaskAwaiter<T, true>(handle_, chain); }
 
   /// For the library.
   explicit Task(detail::TaskHandle handle) noexcept : handle_(std::move(handle)) {}
@@ -203,14 +200,14 @@ class TaskToName : public Task<T> {
  public:
   using Task<T>::Task;
 
-  auto awaited_by(detail::PromiseBase& promise) const& { return Task<T>::awaited_by(promise); }
+  auto awaited_by(detail::Chain& chain) const& { return Task<T>::awaited_by(chain); }
   template <class U = T>
-  auto awaited_by(detail::PromiseBase& promise) && {
+  auto awaited_by(detail::Chain& chain) && {
     static_assert(!std::is_same_v<U, T>,
                   "this compiler destroys a callable twice that is created inside an "
                   "awaited expression (GCC 98401): "
                   "name the task first, auto task = app.add_task(...); co_await task;");
-    return Task<T>::awaited_by(promise);
+    return Task<T>::awaited_by(chain);
   }
 };
 
@@ -226,55 +223,65 @@ namespace detail {
 /// A wait for the end of a task.
 class TaskWait : public Waiter {
  public:
-  explicit TaskWait(TaskHandle task) noexcept : Waiter(Kind::task), task_(std::move(task)) {}
   ERRAND_INLINE ~TaskWait() = default;
 
-  bool await_ready() const { return task_.get().done(); }
-  template <class P>
-  void await_suspend(std::coroutine_handle<P> awaiting) {
-    wait(*awaiting.promise().chain);
+  ERRAND_INLINE void await_suspend(std::coroutine_handle<>) {
+    TaskBase& its_task = task();
+    if (its_task.loop != chain_->loop || &its_task == chain_ || (chain_->flags & (Chain::special | Chain::is_branch)))
+        [[unlikely]] {
+      suspend_or_refuse();
+    } else {
+      stand_in(its_task.awaiters);
+    }
   }
   TaskBase& task() const noexcept { return *task_.state(); }
 
  protected:
-  ERRAND_INLINE void wait(Chain& chain) {
-    TaskBase& its_task = task();
-    constexpr auto special = Chain::asked | Chain::held | Chain::is_branch;
-    if (its_task.loop != chain.loop || &its_task == &chain || (chain.flags & special)) [[unlikely]] {
-      wait_specially(chain);
-    } else {
-      stand_in(its_task.awaiters, chain);
-    }
-  }
-
- private:
-  ERRAND_COLD void wait_specially(Chain& chain) {
-    if (task().loop != chain.loop) raise<InvalidState>({"task '", task().name(), "' belongs to another App"});
-    if (&task() == &chain.root()) raise<InvalidState>({"task '", task().name(), "' awaits itself"});
-    chain_ = &chain;
-    if (chain.may_suspend()) stand_in(task().awaiters, chain);
-  }
+  TaskWait(Kind of, TaskHandle task, Chain* chain) noexcept : Waiter(of, chain), task_(std::move(task)) {}
 
   TaskHandle task_;
+
+ private:
+  ERRAND_COLD void suspend_or_refuse() {
+    if (task().loop != chain_->loop) raise<InvalidState>({"task '", task().name(), "' belongs to another App"});
+    if (&task() == &chain_->root()) raise<InvalidState>({"task '", task().name(), "' awaits itself"});
+    suspend(task().awaiters);
+  }
 };
 
 /// However it ends.
 class TaskEnd : public TaskWait {
  public:
-  using TaskWait::TaskWait;
+  explicit TaskEnd(TaskHandle task, Chain* chain = nullptr) noexcept
+      : TaskWait(Kind::task_end, std::move(task), chain) {}
+
+  bool await_ready() const { return task_.get().done(); }
   void await_resume() { resumed(); }
 };
 
+/// Gives the result where it stands or, if `take`, takes the handle when it is awaited, and then the result out of it.
 template <class T, bool take>
-class TaskAwaiter : public TaskWait {
+class TaskAwaiter final : public TaskWait {
  public:
-  TaskAwaiter(TaskHandle task, PromiseBase& promise) noexcept : TaskWait(std::move(task)) { chain_ = promise.chain; }
+  TaskAwaiter(TaskHandle task, Chain& chain) noexcept
+    requires(!take)
+      : TaskWait(Kind::task, std::move(task), &chain) {}
+  TaskAwaiter(TaskHandle& from, Chain& chain) noexcept
+    requires take
+      : TaskWait(Kind::task, TaskHandle(), &chain), from_(&from) {}
 
-  bool await_ready() const noexcept { return task().done(); }
-  void await_suspend(std::coroutine_handle<>) { wait(*chain_); }
+  bool await_ready() {
+    if constexpr (take) {
+      chain_->throw_failed();
+      from_->get();
+      task_ = std::move(*from_);
+    }
+    if (!task().done()) return false;
+    if (task().status != TaskStatus::succeeded) throw_now();
+    return true;
+  }
   decltype(auto) await_resume() {
-    chain_->check_resumed();
-    if (task().status != TaskStatus::succeeded) task().throw_failure();
+    Suspension::resumed();
     if constexpr (!std::is_void_v<T>) {
       TaskState<T>& state = static_cast<TaskState<T>&>(task());
       if constexpr (take) {
@@ -286,7 +293,18 @@ class TaskAwaiter : public TaskWait {
       }
     }
   }
+
+ private:
+  ERRAND_COLD void throw_now() {
+    chain_->throw_failed();
+    task().throw_failure();
+  }
+
+  struct Nothing {};
+  [[no_unique_address]] std::conditional_t<take, TaskHandle*, Nothing> from_;
 };
+
+inline void throw_task_failure(Waiter& waiter) { static_cast<TaskWait&>(waiter).task().throw_failure(); }
 
 /// A handle of this type to that task, which was found under a name.
 template <class T>

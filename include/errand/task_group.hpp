@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -17,7 +18,8 @@ namespace errand {
 ///
 /// The first failure, of the body too, cancels the others, in the order added and the body last, and is rethrown as it
 /// is; what fails later is reported. A member that is cancelled or aborted alone is no failure. Cancelling the caller
-/// cancels the members and the body.
+/// cancels the members and the body. If that comes while only members are left, `Cancelled` comes out when they have
+/// ended, unless one of them swallowed it.
 ///
 ///     co_await errand::TaskGroup::run([&](errand::TaskGroup& group) -> errand::Coro<> {
 ///       for (const auto& url : urls) group.add(fetch(url));
@@ -37,6 +39,11 @@ class TaskGroup : private detail::Branches {
   template <class Work>
   typename detail::WorkTraits<Work&&>::Handle add(Work&& work, std::string name = {});
 
+  /// Asks the body and all members to end, with this reason; nothing can be added from here on. `run` returns normally
+  /// then, and throws only an error. If the body was to give a value and was ended by this, `Cancelled` comes out. Does
+  /// nothing if the group is ending already. Throws `WrongThread`.
+  void cancel(std::string_view reason = {});
+
  private:
   class Member;
   template <class F>
@@ -52,18 +59,23 @@ class TaskGroup : private detail::Branches {
   void asked_to_end() noexcept override { is_ending_ = true; }
   void over() noexcept override {
     is_ending_ = true;
-    waits_for_members_ &= has_unthrown();  // a later request does not undo the result
+    throws_request_ = waits_for_members_ && is_member_cancelled_ && has_unused();
   }
+  bool fails() const noexcept override { return error_ != nullptr; }
   void destroying() noexcept override { is_ending_ = is_destroyed_ = true; }
   inline detail::Chain* first_member() noexcept override;
   inline detail::Chain* next_to_destroy() noexcept override;
   bool is_over() const noexcept override { return live.empty() && members_.empty(); }
   void member_ended(Member& member, detail::TaskBase& task) noexcept;
   void fail(std::exception_ptr error) noexcept;
+  void end_all(std::string_view reason) noexcept;
 
   detail::List members_;
   bool waits_for_members_ = false;  // the body has ended, and they had not
+  bool is_member_cancelled_ = false;  // by a request to the group
+  bool throws_request_ = false;       // a request came while only members were left, and none has swallowed it
   bool is_ending_ = false;
+  bool is_cancelled_ = false;  // by `cancel`
   bool is_destroyed_ = false;
   std::exception_ptr error_;
 };
@@ -94,12 +106,6 @@ class TaskGroup::Member final : public detail::Observer, public detail::Pooled {
   }
   void task_ended(detail::TaskBase& task) noexcept override { group_.member_ended(*this, task); }
 
-  /// For the caller's reason, where the caller was asked.
-  void ask_to_end() noexcept {
-    if (task_.done()) return;
-    task_.requested_by_group();
-    task_.request(detail::Chain::asked_by_task);
-  }
   static Member& of(detail::Link& entry) noexcept { return *static_cast<Entry&>(entry).member; }
 
   TaskGroup& group_;
@@ -115,11 +121,13 @@ inline TaskGroup::~TaskGroup() {
 template <class Work>
 typename detail::WorkTraits<Work&&>::Handle TaskGroup::add(Work&& work, std::string name) {
   static_assert(!detail::is_task_handle<std::remove_cvref_t<Work>>, "a TaskGroup takes a Coro or a callable");
-  if (is_ending_) throw InvalidState("the TaskGroup is ending and takes no more members");
+  constexpr const char* refused = "the TaskGroup is ending and takes no more members";
+  if (is_ending_) throw InvalidState(refused);
   detail::Loop& loop = *chain()->loop;
   auto& task = detail::make_task(loop, std::forward<Work>(work));
   typename detail::WorkTraits<Work&&>::Handle handle{detail::TaskHandle(task)};
   try {
+    if (is_ending_) throw InvalidState(refused);  // the copy of the work has asked the group to end
     if (!name.empty()) task.details().name = std::move(name);
     auto* member = new Member(*this, task);
     members_.push_back(member->entry_);
@@ -134,10 +142,11 @@ typename detail::WorkTraits<Work&&>::Handle TaskGroup::add(Work&& work, std::str
 
 inline void TaskGroup::branch_ended(detail::BranchBase& body) noexcept {
   waits_for_members_ = !members_.empty();
+  use_thrown(body);
   if (body.status == TaskStatus::failed) {
     fail(body.error());
-  } else if (!is_ending_ && (body.status == TaskStatus::cancelled || has_unthrown())) {
-    fail(nullptr);
+  } else if (body.status == TaskStatus::cancelled) {
+    end_all({});
   }
 }
 
@@ -152,7 +161,7 @@ inline detail::Chain* TaskGroup::next_to_destroy() noexcept {
     Member& member = Member::of(members_.back());
     detail::TaskBase& task = member.task_;
     if (!task.is_running()) {
-      task.status = TaskStatus::cancelled;
+      task.set_cancelled();
       return &task;
     }
     delete &member;
@@ -167,23 +176,40 @@ inline void TaskGroup::member_ended(Member& member, detail::TaskBase& task) noex
   if (task.status == TaskStatus::failed) {
     task.look();
     fail(task.error());
+  } else if (was_asked() && !(task.flags & detail::Chain::asked_by_task)) {  // it was thrown the request
+    if (task.status == TaskStatus::cancelled) {
+      is_member_cancelled_ = true;
+    } else {
+      use_all();
+    }
   }
   check_over();
 }
 
 /// The first error ends the group; the others are reported.
 inline void TaskGroup::fail(std::exception_ptr error) noexcept {
-  if (error && error_) {
+  if (error_) {
     chain()->loop->report_later(static_cast<detail::TaskBase&>(chain()->root()), error);
     return;
   }
-  if (error) error_ = error;
+  error_ = error;
+  end_all({});
+}
+
+inline void TaskGroup::end_all(std::string_view reason) noexcept {
   if (is_ending_) return;
   is_ending_ = true;
   for (detail::Link* link = members_.begin(); link != members_.end(); link = link->next) {
-    Member::of(*link).ask_to_end();
+    detail::TaskBase& task = Member::of(*link).task_;
+    if (!task.done()) task.ask_to_end(reason);
   }
-  request_all();
+  decide();
+}
+
+inline void TaskGroup::cancel(std::string_view reason) {
+  chain()->loop->check_thread();
+  is_cancelled_ |= !is_ending_;
+  end_all(reason);
 }
 
 template <class F>
@@ -192,13 +218,17 @@ Coro<TaskGroup::BodyResult<F>> TaskGroup::run_body(F body) {
   group.chain_ = &co_await detail::ThisChain();
   std::optional<detail::Branch<BodyResult<F>>> branch;
   try {
-    group.Branches::add(branch.emplace(body(group)));
+    auto coro = body(group);
+    group.Branches::add(branch.emplace(coro));
   } catch (...) {
     group.fail(std::current_exception());
   }
   co_await static_cast<detail::Branches&>(group);
   if (group.error_) std::rethrow_exception(group.error_);
-  if (group.waits_for_members_) group.throw_pending_request();
+  if (group.throws_request_) group.chain()->throw_if_asked();
+  if constexpr (std::is_void_v<BodyResult<F>>) {
+    if (group.is_cancelled_ && branch->status == TaskStatus::cancelled && !group.has_used()) co_return;
+  }
   co_return branch->take();
 }
 

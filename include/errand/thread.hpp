@@ -68,9 +68,10 @@ class ThreadCall final : public PoolCall {
   template <class G, class... As>
   explicit ThreadCall(G&& f, As&&... args) : f_(std::forward<G>(f)), args_(std::forward<As>(args)...) {}
 
-  /// What the call gave. Throws what it threw.
+  bool has_failed() const noexcept { return has_error_; }
+  [[noreturn]] void throw_error() { std::rethrow_exception(storage_.error); }
+  /// What the call gave.
   T take() {
-    if (has_error_) std::rethrow_exception(storage_.error);
     if constexpr (std::is_lvalue_reference_v<T>) {
       return storage_.get();
     } else if constexpr (!std::is_void_v<T>) {
@@ -128,24 +129,17 @@ class [[nodiscard("co_await it")]] ToThread {
   }
 
   class Wait;
-  Wait awaited_by(PromiseBase& promise) {
-    if (!call_) throw InvalidState("this thread call has been awaited already");
-    return Wait(promise, call_);
-  }
+  Wait awaited_by(Chain& chain) noexcept { return Wait(call_, chain); }
 
  private:
   Call* call_;  // until it begins
 };
 
-/// The call begins here, unless the task is asked to end.
+/// The call begins when it is awaited, unless the task is asked to end.
 template <class F, class... Args>
-class ToThread<F, Args...>::Wait : public PlainWait {
+class ToThread<F, Args...>::Wait : public FailingWait {
  public:
-  Wait(PromiseBase& promise, Call*& call) : PlainWait(Kind::thread) {
-    if (!promise.chain->may_suspend()) return;
-    ThreadPool<>::of(*promise.chain->loop).start(*call);
-    call_ = std::exchange(call, nullptr);
-  }
+  Wait(Call*& call, Chain& chain) noexcept : FailingWait(Kind::thread, chain), from_(call) {}
   ~Wait() {
     if (!call_) return;
     call_->request_stop();
@@ -153,12 +147,17 @@ class ToThread<F, Args...>::Wait : public PlainWait {
   }
 
   bool await_ready() const noexcept { return false; }
-  template <class P>
-  bool await_suspend(std::coroutine_handle<P> awaiting) {
-    if (!suspend(awaiting.promise())) return false;
+  bool await_suspend(std::coroutine_handle<>) {
+    if (!from_) throw InvalidState("this thread call has been awaited already");
+    if (!may_suspend()) return false;
+    ThreadPool<>::of(*chain_->loop).start(*from_);
+    call_ = std::exchange(from_, nullptr);
+    begin();
     call_->attach(*this);
     return true;
   }
+  bool has_failed() const noexcept override { return call_->has_failed(); }
+  void throw_failure() override { call_->throw_error(); }
   typename Call::T await_resume() {
     if (call_) call_->forget();
     resumed();
@@ -166,6 +165,7 @@ class ToThread<F, Args...>::Wait : public PlainWait {
   }
 
  private:
+  Call*& from_;
   Call* call_ = nullptr;
 };
 

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include <errand/clock.hpp>
-#include <errand/detail/branch.hpp>
+#include <errand/detail/wait_branch.hpp>
 
 namespace errand {
 
@@ -49,7 +49,7 @@ class [[nodiscard("a sleep does nothing until it is awaited")]] Sleep {
   explicit Sleep(detail::Nanoseconds delay) noexcept : delay_(delay) {}
 
   class Wait;
-  Wait awaited_by(detail::PromiseBase& promise) const;
+  Wait awaited_by(detail::Chain& chain) const noexcept;
 
  private:
   detail::Nanoseconds delay_;
@@ -58,59 +58,74 @@ class [[nodiscard("a sleep does nothing until it is awaited")]] Sleep {
 class [[nodiscard("a sleep does nothing until it is awaited")]] SleepUntil {
  public:
   explicit SleepUntil(Clock::time_point when) noexcept : when_(when) {}
-  Sleep::Wait awaited_by(detail::PromiseBase& promise) const;
+
+  class Wait;
+  Wait awaited_by(detail::Chain& chain) const noexcept;
 
  private:
   Clock::time_point when_;
 };
 
-/// It is made at the await, and waits from then on: nothing runs in between.
 class Sleep::Wait : public detail::TimedWait {
  public:
-  Wait(detail::Chain& chain, detail::Nanoseconds delay) : TimedWait(detail::Kind::sleep, chain) {
-    if (delay > detail::Nanoseconds::zero()) [[likely]] {
-      suspend_for(delay);
-    } else {
-      chain.yield();
-    }
-  }
-  Wait(detail::Chain& chain, Clock::time_point when) : TimedWait(detail::Kind::sleep, chain) {
-    if (when > chain.loop->now()) {
-      suspend_until(when);
-    } else {
-      chain.yield();
-    }
-  }
+  Wait(detail::Nanoseconds delay, detail::Chain& chain) noexcept
+      : TimedWait(detail::Kind::sleep, chain), delay_(delay) {}
 
   bool await_ready() const noexcept { return false; }
-  void await_suspend(std::coroutine_handle<>) const noexcept {}
-  void await_resume() const { chain_->check_resumed(); }
+  void await_suspend(std::coroutine_handle<>) {
+    if (delay_ > detail::Nanoseconds::zero()) [[likely]] {
+      suspend_for(delay_);
+    } else {
+      yield();
+    }
+  }
+  void await_resume() { resumed(); }
+
+ private:
+  const detail::Nanoseconds delay_;
 };
 
-inline Sleep::Wait Sleep::awaited_by(detail::PromiseBase& promise) const { return Wait(*promise.chain, delay_); }
-inline Sleep::Wait SleepUntil::awaited_by(detail::PromiseBase& promise) const {
-  return Sleep::Wait(*promise.chain, when_);
-}
+class SleepUntil::Wait : public detail::TimedWait {
+ public:
+  Wait(Clock::time_point when, detail::Chain& chain) noexcept : TimedWait(detail::Kind::sleep, chain), when_(when) {}
+
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<>) {
+    if (when_ > chain_->loop->now()) {
+      suspend_until(when_);
+    } else {
+      yield();
+    }
+  }
+  void await_resume() { resumed(); }
+
+ private:
+  const Clock::time_point when_;
+};
+
+inline Sleep::Wait Sleep::awaited_by(detail::Chain& chain) const noexcept { return Wait(delay_, chain); }
+inline SleepUntil::Wait SleepUntil::awaited_by(detail::Chain& chain) const noexcept { return Wait(when_, chain); }
 
 class [[nodiscard("a yield does nothing until it is awaited")]] Yield {
  public:
   class Wait;
-  Wait awaited_by(detail::PromiseBase& promise) const noexcept;
+  Wait awaited_by(detail::Chain& chain) const noexcept;
 };
 
+/// No `Suspension`: it is what a loop does most often, and has nothing to keep but the chain.
 class Yield::Wait : public detail::OwnAwaitable {
  public:
   explicit Wait(detail::Chain& chain) noexcept : chain_(chain) {}
 
   bool await_ready() const noexcept { return false; }
-  void await_suspend(std::coroutine_handle<>) const noexcept { chain_.yield(); }
-  void await_resume() const { chain_.check_resumed(); }
+  void await_suspend(std::coroutine_handle<>) const { chain_.yield(); }
+  void await_resume() const { chain_.check_yielded(); }
 
  private:
   detail::Chain& chain_;
 };
 
-inline Yield::Wait Yield::awaited_by(detail::PromiseBase& promise) const noexcept { return Wait(*promise.chain); }
+inline Yield::Wait Yield::awaited_by(detail::Chain& chain) const noexcept { return Wait(chain); }
 
 template <class Rep, class Period>
 Sleep sleep(std::chrono::duration<Rep, Period> duration) noexcept {
@@ -134,21 +149,25 @@ class TimeLimit final : public Branches {
   template <class P>
   void await_suspend(std::coroutine_handle<P> awaiting) {
     Loop& loop = *awaiting.promise().chain->loop;
-    if (timeout_ > Nanoseconds::zero()) deadline_.arm(loop, loop.deadline(timeout_));
-    Branches::await_suspend(awaiting);
-    if (timeout_ <= Nanoseconds::zero()) {
+    if (timeout_ > Nanoseconds::zero()) {
+      deadline_.arm(loop, loop.deadline(timeout_));
+    } else {  // it runs to its first suspension
       over_ = true;
-      branch_.state = Chain::State::ready;  // it runs to its first suspension
       branch_.flags |= Chain::asked_by_owner;
     }
+    Branches::await_suspend(awaiting);
   }
 
   /// Whether it was the time that ended it, and no request from outside.
-  bool timed_out() const noexcept { return over_ && !has_thrown(); }
+  bool timed_out() const noexcept { return over_ && branch_.status == TaskStatus::cancelled && !has_used(); }
 
  private:
   const char* name() const noexcept override { return "wait_for"; }
-  void branch_ended(BranchBase&) noexcept override { deadline_.disarm(); }
+  void branch_ended(BranchBase& branch) noexcept override {
+    use_thrown(branch);
+    deadline_.disarm();
+  }
+  bool fails() const noexcept override { return branch_.status == TaskStatus::failed || timed_out(); }
   static void ask(void* self) noexcept {
     TimeLimit& limit = *static_cast<TimeLimit*>(self);
     limit.over_ = true;
@@ -161,12 +180,12 @@ class TimeLimit final : public Branches {
   Deadline deadline_{&ask, this};
 };
 
-template <class T>
-Coro<T> wait_for(Coro<T> coro, Nanoseconds timeout) {
-  Branch<T> branch(std::move(coro));
+template <class W>
+Coro<ResultOf<W>> run_wait_for(W work, Nanoseconds timeout) {
+  BranchOf<W> branch(work);
   TimeLimit limit(branch, timeout);
   co_await limit;
-  if (limit.timed_out() && branch.status == TaskStatus::cancelled) throw TimeoutError();
+  if (limit.timed_out()) throw TimeoutError();
   co_return branch.take();
 }
 
@@ -175,7 +194,7 @@ Coro<T> wait_for(Coro<T> coro, Nanoseconds timeout) {
 template <class A, class Rep, class Period>
   requires detail::Branchable<A>
 Coro<detail::BranchResult<A>> wait_for(A&& awaitable, std::chrono::duration<Rep, Period> timeout) {
-  return detail::wait_for(detail::as_coro(std::forward<A>(awaitable)), detail::to_nanoseconds(timeout));
+  return detail::run_wait_for(detail::as_work(std::forward<A>(awaitable)), detail::to_nanoseconds(timeout));
 }
 
 }  // namespace errand

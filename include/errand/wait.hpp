@@ -4,13 +4,12 @@
 #include <chrono>
 #include <coroutine>
 #include <cstddef>
+#include <optional>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 #include <errand/detail/owner.hpp>
-#include <errand/event.hpp>
-#include <errand/generator.hpp>
 #include <errand/task.hpp>
 
 namespace errand {
@@ -48,13 +47,31 @@ Coro<Waited<T>> wait_all(std::vector<Task<T>> tasks);
 template <class T, class Rep, class Period>
 Coro<Waited<T>> wait_all(std::vector<Task<T>> tasks, std::chrono::duration<Rep, Period> timeout);
 
-/// Gives the tasks in the order in which they end, each when it is done. Cancelling who asks leaves them running. The
-/// first `next` throws `InvalidState` for an empty handle, and for tasks of another App.
+/// Tasks in the order of their ends; see `as_completed`. Can be moved while no `next` is awaited.
+template <class T>
+class Completions {
+ public:
+  /// As `as_completed`.
+  explicit Completions(std::vector<Task<T>> tasks);
+
+  class Next;
+  /// `co_await completions.next()` gives the next task once it is done, and an empty optional when all have been given.
+  /// Throws `Cancelled` if the awaiting task is asked to end; the task that ends next is given by a later `next` then.
+  /// The first one throws `InvalidState` for an empty handle, and for tasks of another App.
+  Next next() noexcept;
+
+ private:
+  class State;
+  detail::Owner<State> state_;
+};
+
+/// Gives the tasks in the order in which they end, each when it is done. Cancelling who asks, or a time-out, leaves them
+/// running, and loses none.
 ///
 ///     auto done = errand::as_completed(tasks);
 ///     while (auto task = co_await done.next()) show(co_await *task);
 template <class T>
-AsyncGenerator<Task<T>> as_completed(std::vector<Task<T>> tasks);
+Completions<T> as_completed(std::vector<Task<T>> tasks);
 
 // Implementation
 
@@ -81,12 +98,16 @@ class Watch : public TimedWait {
 
   bool await_ready() const noexcept { return needed_ == 0; }
   template <class P>
-  bool await_suspend(std::coroutine_handle<P> awaiting) {
+  void await_suspend(std::coroutine_handle<P> awaiting) {
     chain_ = awaiting.promise().chain;
-    if (timeout_ <= Nanoseconds::zero()) return chain_->yield();
-    if (timeout_ == Nanoseconds::max()) return suspend(awaiting.promise());
-    const Clock::time_point until = chain_->loop->deadline(timeout_);
-    return needed_ > 0 && suspend_until(until);  // a clock of the user's may have ended what it waits for
+    if (timeout_ <= Nanoseconds::zero()) {
+      yield();
+    } else if (timeout_ == Nanoseconds::max()) {
+      suspend();
+    } else {
+      const Clock::time_point until = chain_->loop->deadline(timeout_);
+      if (needed_ > 0) suspend_until(until);  // a clock of the user's may have ended what it waits for
+    }
   }
   void await_resume() { resumed(); }
 
@@ -95,7 +116,7 @@ class Watch : public TimedWait {
     explicit Watched(Watch& its_watch) noexcept : watch(its_watch) {}
     void task_ended(TaskBase&) noexcept override {
       if (watch.needed_ == 0 || --watch.needed_ > 0) return;
-      if (!watch.chain_ || watch.chain_->state != Chain::State::waiting) return;
+      if (!watch.chain_ || watch.chain_->state != Chain::State::waiting || watch.chain_->waiting != &watch) return;
       watch.leave();
       watch.chain_->woken();
     }
@@ -139,62 +160,130 @@ auto same_tasks(const Task<T>& first, const Task<Ts>&... rest) {
   return tasks;
 }
 
-/// Tasks in the order in which they end.
-template <class T>
-class Completions {
- public:
-  explicit Completions(std::vector<Task<T>> tasks) {
-    watched_.reserve(tasks.size());
-    for (Task<T>& task : tasks) {
-      TaskBase& state = task.handle().get();
-      check_observable(state);
-      Watched& watched = *watched_.emplace_back(Owner(new Watched(*this, std::move(task))));
-      if (state.done()) {
-        ended_.push_back(watched);
-      } else {
-        state.awaiters.push_back(watched);
-      }
-    }
-  }
-  ~Completions() {
-    while (!ended_.empty()) ended_.pop_front();
-  }
-  Completions(const Completions&) = delete;
-
-  std::size_t size() const noexcept { return watched_.size(); }
-  bool empty() const noexcept { return ended_.empty(); }
-  Task<T> pop() noexcept { return std::move(static_cast<Watched&>(ended_.pop_front()).task); }
-
-  Event changed;
-
- private:
-  struct Watched final : Observer, Pooled {
-    Watched(Completions& its_completions, Task<T> its_task) noexcept
-        : completions(its_completions), task(std::move(its_task)) {}
-    void task_ended(TaskBase&) noexcept override {
-      completions.ended_.push_back(*this);
-      completions.changed.set();
-    }
-    Completions& completions;
-    Task<T> task;
-  };
-
-  List ended_;
-  std::vector<Owner<Watched>> watched_;
-};
-
 }  // namespace detail
 
 template <class T>
-AsyncGenerator<Task<T>> as_completed(std::vector<Task<T>> tasks) {
-  detail::Completions<T> completions(std::move(tasks));
-  for (std::size_t i = 0; i < completions.size(); ++i) {
-    while (completions.empty()) {
-      completions.changed.clear();
-      co_await completions.changed.wait();
-    }
-    co_yield completions.pop();
+class Completions<T>::State {
+ public:
+  explicit State(std::vector<Task<T>> tasks) : left_(tasks.size()), tasks_(std::move(tasks)) {}
+  ~State() {
+    while (!ended_.empty()) ended_.pop_front();
   }
+
+  /// Observes the tasks from the first `next` on.
+  void begin() {
+    if (tasks_.empty()) return;
+    for (const Task<T>& task : tasks_) detail::check_observable(task.handle().get());
+    watched_.reserve(tasks_.size());
+    for (const Task<T>& task : tasks_) watched_.push_back(detail::Owner(new Watched(*this, task)));
+    tasks_.clear();
+    for (const auto& watched : watched_) {
+      detail::TaskBase& task = *watched->task.handle().state();
+      if (task.done()) {
+        ended_.push_back(*watched);
+      } else {
+        task.awaiters.push_back(*watched);
+      }
+    }
+  }
+  /// Whether a task is to be given, or none is left.
+  bool is_ready() const noexcept { return !ended_.empty() || left_ == 0; }
+  std::optional<Task<T>> take() noexcept {
+    if (ended_.empty()) return std::nullopt;
+    --left_;
+    return std::move(static_cast<Watched&>(ended_.pop_front()).task);
+  }
+  /// A task that was taken, and not given.
+  void give_back(Task<T> task) noexcept {
+    for (const auto& watched : watched_) {
+      if (watched->task) continue;
+      watched->task = std::move(task);
+      ended_.push_front(*watched);
+      ++left_;
+      give();
+      return;
+    }
+  }
+
+  detail::WaitList waiters;
+
+ private:
+  struct Watched final : detail::Observer, detail::Pooled {
+    Watched(State& its_state, Task<T> its_task) noexcept : state(its_state), task(std::move(its_task)) {}
+    void task_ended(detail::TaskBase&) noexcept override {
+      state.ended_.push_back(*this);
+      state.give();
+    }
+    State& state;
+    Task<T> task;
+  };
+
+  /// Gives what has ended to those who wait. When the last has been given, the others get nothing.
+  void give() noexcept {
+    while (!waiters.empty() && is_ready()) {
+      auto& next = waiters.template first<typename Next::Wait>();
+      next.task_ = take();
+      waiters.hand_over(next);
+    }
+  }
+
+  std::size_t left_;  // those that were not given yet
+  std::vector<Task<T>> tasks_;
+  detail::List ended_;
+  std::vector<detail::Owner<Watched>> watched_;
+};
+
+template <class T>
+class [[nodiscard("co_await it")]] Completions<T>::Next {
+ public:
+  explicit Next(State& state) noexcept : state_(state) {}
+
+  class Wait : public detail::Waiter {
+   public:
+    Wait(State& state, detail::Chain& chain) noexcept : Waiter(detail::Kind::tasks, chain), state_(state) {}
+    ~Wait() {
+      leave();
+      if (task_ && ending != detail::Ending::broken) state_.give_back(std::move(*task_));
+    }
+
+    bool await_ready() {
+      chain_->throw_failed();
+      state_.begin();
+      if (!state_.is_ready()) return false;
+      task_ = state_.take();
+      state_.waiters.keep(*this);
+      return true;
+    }
+    void await_suspend(std::coroutine_handle<>) { suspend(state_.waiters.list()); }
+    std::optional<Task<T>> await_resume() {
+      resumed();
+      return std::exchange(task_, std::nullopt);
+    }
+
+   private:
+    friend State;
+
+    State& state_;
+    std::optional<Task<T>> task_;
+  };
+  /// For the library.
+  Wait awaited_by(detail::Chain& chain) const noexcept { return Wait(state_, chain); }
+
+ private:
+  State& state_;
+};
+
+template <class T>
+Completions<T>::Completions(std::vector<Task<T>> tasks) : state_(new State(std::move(tasks))) {}
+
+template <class T>
+typename Completions<T>::Next Completions<T>::next() noexcept {
+  return Next(*state_);
+}
+
+template <class T>
+Completions<T> as_completed(std::vector<Task<T>> tasks) {
+  return Completions<T>(std::move(tasks));
 }
 
 template <class T>

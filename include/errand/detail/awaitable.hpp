@@ -17,25 +17,24 @@ class Task;
 
 namespace errand::detail {
 
-/// An awaitable of the library that is not the wait: that is made where it is awaited, which tells by whom.
+/// An awaitable of the library that is not the wait: the wait is made for each await.
 template <class A>
-concept MadeAtAwait =
-    requires(A&& awaitable, PromiseBase& awaiting) { static_cast<A&&>(awaitable).awaited_by(awaiting); };
+concept MadeAtAwait = requires(A&& awaitable, Chain& chain) { static_cast<A&&>(awaitable).awaited_by(chain); };
 
-/// What `co_await` makes of an awaitable. An `operator co_await` of the user's may give one of the library.
+/// What `co_await` in this chain makes of an awaitable. An `operator co_await` of the user's may give one of the library.
 template <class A>
-decltype(auto) awaiter_of(A&& awaitable, PromiseBase& awaiting) {
+decltype(auto) awaiter_of(A&& awaitable, Chain& chain) {
   if constexpr (MadeAtAwait<A>) {
-    return static_cast<A&&>(awaitable).awaited_by(awaiting);
+    return static_cast<A&&>(awaitable).awaited_by(chain);
   } else if constexpr (requires { static_cast<A&&>(awaitable).operator co_await(); }) {
     if constexpr (MadeAtAwait<decltype(static_cast<A&&>(awaitable).operator co_await())>) {
-      return static_cast<A&&>(awaitable).operator co_await().awaited_by(awaiting);
+      return static_cast<A&&>(awaitable).operator co_await().awaited_by(chain);
     } else {
       return static_cast<A&&>(awaitable).operator co_await();
     }
   } else if constexpr (requires { operator co_await(static_cast<A&&>(awaitable)); }) {
     if constexpr (MadeAtAwait<decltype(operator co_await(static_cast<A&&>(awaitable)))>) {
-      return operator co_await(static_cast<A&&>(awaitable)).awaited_by(awaiting);
+      return operator co_await(static_cast<A&&>(awaitable)).awaited_by(chain);
     } else {
       return operator co_await(static_cast<A&&>(awaitable));
     }
@@ -45,14 +44,14 @@ decltype(auto) awaiter_of(A&& awaitable, PromiseBase& awaiting) {
 }
 
 template <class A>
-using Awaiter = decltype(awaiter_of(std::declval<A>(), std::declval<PromiseBase&>()));
+using Awaiter = decltype(awaiter_of(std::declval<A>(), std::declval<Chain&>()));
 
 /// Something to be waited for, as a primitive gives it: the wait itself is made where it is awaited, as often as it is.
 template <class Wait, class Of>
 class [[nodiscard("co_await it")]] WaitOn {
  public:
   WaitOn(Of& of) noexcept : of_(of) {}  // NOLINT(google-explicit-constructor)
-  Wait awaited_by(PromiseBase&) const noexcept { return Wait(of_); }
+  Wait awaited_by(Chain& chain) const noexcept { return Wait(of_, chain); }
 
  private:
   Of& of_;

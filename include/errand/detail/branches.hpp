@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <algorithm>
 #include <coroutine>
 #include <cstdint>
 #include <exception>
@@ -11,7 +10,7 @@
 
 namespace errand::detail {
 
-/// A part of a task that runs beside others of the same task: each Coro given to a combinator is one.
+/// A part of a task that runs beside others of the same task: each Coro, or other work, given to a combinator is one.
 class BranchBase : public Chain {
  public:
   struct Sibling : Link {
@@ -26,14 +25,17 @@ class BranchBase : public Chain {
   /// The chain whose combinator started it.
   Chain& above() const noexcept;
 
-  /// What it ended with, where that is no value.
+  /// What it ended with, if that is no value.
   virtual std::exception_ptr error() const noexcept = 0;
+  /// Called in a race when the waits before the next Coro have all been looked at, and none had ended: waits from now
+  /// on.
+  virtual void wait() noexcept {}
+  /// Called when its frames have been destroyed with those of its combinator's chain: destroys what is left of it.
+  virtual void destroyed() noexcept {}
 
-  void note_thrown(std::uint64_t when) noexcept { thrown_at = std::max(thrown_at, when); }
-
-  Sibling sibling;  // in the list of its owner while it is alive
-  Branches* owner = nullptr;
-  std::uint64_t thrown_at = 0;      // when a request was last thrown in it
+  Sibling sibling;  // in the list of its combinator while it is alive
+  bool next_looks = false;  // in a race: the branch after this one is looked at before this one waits
+  Branches* combinator = nullptr;
   bool observed_cancelled = false;  // it only observes a task, which was cancelled
 
  private:
@@ -44,39 +46,34 @@ class BranchBase : public Chain {
 /// The wait of a combinator for its branches. `co_await branches` starts those that were added, in order and at once,
 /// and ends, at once too, when the last of them has ended.
 ///
-/// A request that comes from outside goes on to every branch that is alive. It has reached its task as soon as it was
-/// thrown in a branch that counts. In a race that is only the one whose result or error comes out. Where none was
-/// thrown it, it is pending again when the last has ended.
+/// A request that comes from outside goes on to every branch that is alive. No request is lost: it is used up if
+/// `Cancelled` comes out of a branch that was thrown it, or if a branch swallowed that and a value comes out. Otherwise it
+/// is pending again as soon as the last branch has ended. An error uses up nothing, whoever's error it is.
 ///
-/// Whether a throw was for a request is told by when each was: a branch is thrown all that has been asked of it so far,
-/// by whoever is around it, at once. A time is the number of requests that the loop has seen; 0 is before the first.
-class Branches : public PlainWait {
+/// A branch was thrown the requests whose flags it does not have any more: `Chain::asked` flags are set by the request,
+/// and taken by the throw.
+class Branches : public Suspension {
  public:
-  /// Where not every branch counts, `count` says in the end which do.
-  explicit Branches(bool all_count = true) noexcept : PlainWait(Kind::branches), all_count_(all_count) {}
+  Branches() noexcept : Suspension(Kind::branches, Place::nowhere, nullptr) {}
   Branches(Branches&&) = delete;
 
   void add(BranchBase& branch) noexcept {
-    branch.owner = this;
+    branch.combinator = this;
     live.push_back(branch.sibling);
   }
 
   bool await_ready() const noexcept { return is_over(); }
-  template <class P>
-  void await_suspend(std::coroutine_handle<P> awaiting) noexcept {
-    start(awaiting.promise());
+template <class P>
+  void await_suspend(std::coroutine_handle<P> awaiting) {
+    start(*awaiting.promise().chain);
   }
   /// Does not throw: what the branches ended with is for the combinator to look at.
   void await_resume() noexcept { goes_on_ = true; }
-  /// Throws that request now, if there is one.
-  void throw_pending_request() {
-    if (chain_ && !chain_->may_suspend()) chain_->check_resumed();
-  }
 
   /// Of the combinator.
   virtual const char* name() const noexcept = 0;
   /// A branch, no longer among `live`, has ended.
-  virtual void branch_ended(BranchBase&) noexcept {}
+  virtual void branch_ended(BranchBase& branch) noexcept = 0;
   /// The wait of a branch that `decides_on_wake` has ended.
   virtual void decided(BranchBase&) noexcept {}
   /// A request has come from outside, and goes on to the branches.
@@ -86,89 +83,78 @@ class Branches : public PlainWait {
 
   /// The tasks that end with this wait.
   virtual Chain* first_member() noexcept { return nullptr; }
-  /// What is to be destroyed next, before the frame that waits here; null where nothing is left.
+  /// What is to be destroyed next, before the frame that waits here; null if nothing is left.
   virtual Chain* next_to_destroy() noexcept { return live.empty() ? nullptr : &branch(live.back()); }
   /// There is nothing left to wait for, and the combinator will go on.
   virtual void over() noexcept {}
+  /// Whether an error comes out of the combinator, which goes on.
+  virtual bool fails() const noexcept = 0;
   /// Whether there is nothing left to wait for.
   virtual bool is_over() const noexcept { return live.empty(); }
 
-  /// Asks all that are alive to end, but for one. Not twice: those that a request from outside has reached are left to
-  /// their clean-up.
-  void request_all(const BranchBase* except = nullptr) noexcept {
-    if (was_asked()) return;
-    for (Link* link = live.begin(); link != live.end(); link = link->next) {
-      if (&branch(*link) != except) branch(*link).request(Chain::asked_by_owner);
-    }
-  }
+  /// The combinator is decided: starts nothing more, and asks all that are alive to end, but for one. Those that a
+  /// request from outside has reached are not asked twice: they are left to their clean-up.
+  void decide(const BranchBase* except = nullptr) noexcept;
+  bool is_decided() const noexcept { return decided_; }
 
   /// Whether the task, or a combinator outside, has asked this one to end.
-  bool was_asked() const noexcept { return (by_task_.last | by_owner_.last) != 0; }
-  bool was_asked_by_task() const noexcept { return by_task_.last != 0; }
-  /// Whether such a request was thrown in a branch that counts.
-  bool has_thrown() const noexcept { return is_thrown(thrown_at_); }
-  /// Whether the last one has not been.
-  bool has_unthrown() const noexcept { return unthrown() != 0; }
+  bool was_asked() const noexcept { return asked_ != 0; }
+  bool was_asked_by_task() const noexcept { return asked_ & Chain::asked_by_task; }
+  /// Whether such a request is used up, if no error comes out.
+  bool has_used() const noexcept { return used_ != 0; }
+  /// Whether one is not.
+  bool has_unused() const noexcept { return (asked_ & ~used_) != 0; }
+  /// Whether a branch that has ended was thrown such a request.
+  bool has_thrown(const Chain& ended) const noexcept { return (asked_ & ~ended.flags) != 0; }
 
   /// A branch says that it has come to its end.
   void ended(BranchBase& branch) noexcept;
-  /// Goes on with the combinator, where there is nothing left to wait for.
+  /// Goes on with the combinator if there is nothing left to wait for.
   void check_over() noexcept;
 
   static BranchBase& branch(Link& sibling) noexcept { return *static_cast<BranchBase::Sibling&>(sibling).branch; }
+  /// Called before the first step of a branch: whether it may still begin. It may not if the combinator is decided, or
+  /// if a request is pending and a branch before this one would have suspended.
+  bool may_begin(const BranchBase& branch) noexcept {
+    return !decided_ && (!asked_ || (!used_ && &Branches::branch(live.front()) == &branch));
+  }
+  /// Lets those that have only been looked at wait.
+  void wait_all() noexcept {
+    for (Link* link = live.begin(); link != live.end() && !decided_;) {
+      Link* const next = link->next;
+      branch(*link).wait();
+      link = next;
+    }
+  }
 
   List live;
 
  protected:
   ~Branches() = default;
-  /// Whether the combinator goes on with what the branches ended with. Where it is destroyed before, the failures that
-  /// it keeps come out nowhere.
+  /// Whether the combinator goes on with what the branches ended with. If it is destroyed before, the failures that it
+  /// keeps come out nowhere.
   bool goes_on() const noexcept { return goes_on_; }
-  /// In those of the branches that count.
-  void set_thrown(std::uint64_t when) noexcept { thrown_at_ = when; }
+  /// This chain has ended: the requests that were thrown in it are used up, if no error comes out.
+  void use_thrown(const Chain& ended) noexcept { used_ |= static_cast<std::uint8_t>(asked_ & ~ended.flags); }
+  void use_all() noexcept { used_ = asked_; }
 
  private:
   friend class Chain;
 
-  void note_thrown(std::uint64_t when) noexcept { thrown_at_ = std::max(thrown_at_, when); }
-
-  /// When the requests from outside came that were not taken back.
-  struct Requests {
-    void add(std::uint64_t when) noexcept {
-      if (!last) first = when;
-      last = when;
-    }
-    std::uint64_t first = UINT64_MAX;  // where there is none, later than all
-    std::uint64_t last = 0;            // and before all
-  };
-
-  /// Whether what was thrown then was a request from outside, too.
-  bool is_thrown(std::uint64_t when) const noexcept { return when >= by_task_.first || when >= by_owner_.first; }
-  /// The requests that no branch that counts was thrown since they were last made.
-  std::uint8_t unthrown() const noexcept {
-    return static_cast<std::uint8_t>((thrown_at_ < by_task_.last ? Chain::asked_by_task : 0) |
-                                     (thrown_at_ < by_owner_.last ? Chain::asked_by_owner : 0));
-  }
   void asked(std::uint8_t origins) noexcept {
-    const std::uint64_t now = ++chain_->loop->requests;
-    if (origins & Chain::asked_by_task) by_task_.add(now);
-    if (origins & Chain::asked_by_owner) by_owner_.add(now);
+    asked_ |= origins;
+    used_ &= static_cast<std::uint8_t>(~origins);  // one that comes later is to be thrown too
   }
-  void start(PromiseBase& promise) noexcept;
-  /// Counts, where not every branch does. False where that depends on what those that are alive still do.
-  virtual bool count() noexcept { return live.empty(); }
-  void hand_back() noexcept;
-  /// Of a race that is not decided all branches count.
-  ERRAND_COLD void branch_destroyed(BranchBase& branch) noexcept {
-    branch.sibling.unlink();
-    if (!all_count_) note_thrown(branch.thrown_at);
+  void withdraw() noexcept {
+    asked_ &= static_cast<std::uint8_t>(~Chain::asked_by_task);
+    used_ &= static_cast<std::uint8_t>(~Chain::asked_by_task);
   }
+  void start(Chain& chain);
 
-  const bool all_count_;
   bool goes_on_ = false;
-  Requests by_task_;
-  Requests by_owner_;
-  std::uint64_t thrown_at_ = 0;  // when one was last thrown in a branch that counts
+  bool decided_ = false;
+  std::uint8_t asked_ = 0;  // flags of a Chain: the requests from outside that were not taken back
+  std::uint8_t used_ = 0;   // those of them that are used up, if no error comes out
 };
 
 // Implementation, and that of what a chain does with its branches
@@ -177,53 +163,20 @@ inline void Chain::woken() noexcept {
   state = State::ready;
   loop->make_ready(*this);
   if (flags & decides_on_wake) [[unlikely]]
-    static_cast<BranchBase*>(this)->owner->decided(static_cast<BranchBase&>(*this));
+    static_cast<BranchBase*>(this)->combinator->decided(static_cast<BranchBase&>(*this));
 }
 
-ERRAND_NOINLINE inline bool Chain::may_suspend_if_asked() noexcept {
-  if (flags & held) return true;
-  flags |= interrupted;
-  return false;
+ERRAND_COLD inline std::string Chain::take_request(bool of_task) noexcept {
+  flags &= static_cast<std::uint8_t>(~asked);
+  return reason_of_request(of_task);
 }
 
-ERRAND_NOINLINE inline bool Chain::yield_specially() noexcept {
-  if (!may_suspend_if_asked()) return false;
-  state = State::yielding;
-  loop->make_ready(*this);
-  return true;
-}
-
-ERRAND_NOINLINE inline void Chain::throw_interruption() {
-  if (flags & broken) {
-    flags &= static_cast<std::uint8_t>(~broken);
-    const char* what = waiting ? name_of(waiting->kind) : "generator";
-    raise<InvalidState>({"the ", what, " that was waited for has been destroyed"});
-  }
-  throw Cancelled(take_request());
-}
-
-/// The request has reached its task, or a branch of it; gives its reason.
-ERRAND_COLD inline std::string Chain::take_request() noexcept {
-  const std::uint8_t taken = flags & asked;
-  flags &= static_cast<std::uint8_t>(~(asked | interrupted));
-  note_thrown(loop->requests);
-  if (!(taken & asked_by_task)) return {};
+ERRAND_COLD inline std::string Chain::reason_of_request(bool of_task) noexcept {
+  if (!of_task) return {};
   try {
     return root().request_reason();
   } catch (...) {  // no memory: it goes without the reason
     return {};
-  }
-}
-
-/// A request was thrown in this chain then, and so in what is around it, as far as one has come from outside of that.
-ERRAND_COLD inline void Chain::note_thrown(std::uint64_t when) noexcept {
-  for (Chain* chain = this; chain->flags & is_branch;) {
-    BranchBase& branch = static_cast<BranchBase&>(*chain);
-    Branches& owner = *branch.owner;
-    branch.note_thrown(when);
-    if (!owner.all_count_ || !owner.is_thrown(when)) return;
-    owner.note_thrown(when);
-    chain = owner.chain();
   }
 }
 
@@ -244,7 +197,7 @@ ERRAND_COLD void Chain::visit(Visit visit) noexcept {
       Branches* of = nullptr;
       Link* branch = nullptr;
       if (chain->flags & is_branch) {
-        of = static_cast<BranchBase*>(chain)->owner;
+        of = static_cast<BranchBase*>(chain)->combinator;
         branch = static_cast<BranchBase*>(chain)->sibling.next;
       } else {
         of = chain->group();
@@ -267,12 +220,8 @@ inline void Chain::request(Flag origin) noexcept {
   });
 }
 
-/// True where the request goes to the branches instead.
+/// Returns true if the request goes to the branches instead.
 inline bool Chain::ask(Flag origin) noexcept {
-  if (state == State::ended) {
-    flags |= origin;
-    return false;
-  }
   if (state == State::branching && !(flags & held)) {
     Branches& branches = static_cast<Branches&>(*waiting);
     branches.asked(origin);
@@ -280,12 +229,9 @@ inline bool Chain::ask(Flag origin) noexcept {
     return true;
   }
   flags |= origin;
-  if (flags & held) return false;
   if (state == State::created) step = Step::first;
-  if (state == State::yielding) {
-    flags |= interrupted;
-  } else if (state == State::waiting && waiting->kind != Kind::foreign) {
-    flags |= interrupted;
+  if (state == State::waiting && !(flags & held) && waiting->kind != Kind::foreign) {
+    waiting->interrupt();
     waiting->leave();
     state = State::ready;
     loop->make_ready(*this);
@@ -294,14 +240,9 @@ inline bool Chain::ask(Flag origin) noexcept {
 }
 
 inline void Chain::withdraw() noexcept {
-  constexpr auto others = static_cast<std::uint8_t>(~asked_by_task);
   visit<false>([](Chain& chain) {
-    if (chain.state == State::branching) static_cast<Branches&>(*chain.waiting).by_task_ = {};
-    // A wait that was left cannot be taken up again, but may have been left for another request.
-    if (!(chain.flags & interrupted) || chain.state == State::yielding || (chain.flags & asked_by_owner)) {
-      chain.flags &= others;
-      if (!(chain.flags & asked)) chain.flags &= static_cast<std::uint8_t>(~interrupted);
-    }
+    if (chain.state == State::branching) static_cast<Branches&>(*chain.waiting).withdraw();
+    chain.flags &= static_cast<std::uint8_t>(~asked_by_task);
     return true;
   });
 }
@@ -309,41 +250,41 @@ inline void Chain::withdraw() noexcept {
 ERRAND_COLD inline bool Chain::is_asked_by_task() noexcept {
   bool found = false;
   visit<false>([&found](Chain& chain) {
-    std::uint8_t pending = chain.flags;
-    if (chain.state == State::branching) {
-      Branches& branches = static_cast<Branches&>(*chain.waiting);
-      if (branches.count()) pending |= branches.unthrown();
-    }
-    found |= (pending & asked_by_task) != 0;
+    found |= (chain.flags & asked_by_task) != 0;
     return !found;
   });
   return found;
 }
 
-inline Chain& BranchBase::above() const noexcept { return *owner->chain(); }
+inline Chain& BranchBase::above() const noexcept { return *combinator->chain(); }
 
-inline void Branches::start(PromiseBase& promise) noexcept {
-  chain_ = promise.chain;
-  Chain& chain = *chain_;
-  const std::uint8_t pending = chain.flags & Chain::held ? 0 : chain.flags & Chain::asked;
-  if (pending) {
-    asked(pending);
-    chain.flags &= static_cast<std::uint8_t>(~pending);
-  }
+inline void Branches::start(Chain& chain) {
+  chain_ = &chain;
+  chain.throw_failed();
+  const std::uint8_t pending = chain.is_asked() ? chain.flags & Chain::asked : 0;
+  chain.flags &= static_cast<std::uint8_t>(~pending);
+  asked(pending);
   Queue first;
   for (Link* link = live.begin(); link != live.end(); link = link->next) {
     BranchBase& started = branch(*link);
     started.loop = chain.loop;
     started.root_ = &chain.root();
-    started.leaf.promise().chain = &started;
-    // What is asked already still runs to its first suspension, as a Coro would that is awaited without a combinator.
-    started.state = pending ? Chain::State::ready : Chain::State::created;
     started.flags |= pending;
+    if (started.flags & (Chain::asked | Chain::has_work)) started.step = Step::first;
+    if (started.leaf) started.leaf.promise().chain = &started;
     first.push_back(started);
   }
   chain.waiting = this;
   chain.state = Chain::State::branching;
   chain.loop->run_next(first);
+}
+
+inline void Branches::decide(const BranchBase* except) noexcept {
+  decided_ = true;
+  for (Link* link = live.begin(); link != live.end(); link = link->next) {
+    BranchBase& each = branch(*link);
+    if (&each != except && (!asked_ || each.state == Chain::State::created)) each.request(Chain::asked_by_owner);
+  }
 }
 
 inline void Branches::ended(BranchBase& branch) noexcept {
@@ -353,17 +294,11 @@ inline void Branches::ended(BranchBase& branch) noexcept {
   check_over();
 }
 
-/// What no branch that counts was thrown is pending again.
-ERRAND_COLD inline void Branches::hand_back() noexcept {
-  count();
-  chain_->flags |= unthrown();
-  if (!all_count_ && has_thrown()) chain_->note_thrown(thrown_at_);
-}
-
 inline void Branches::check_over() noexcept {
   if (!is_over() || chain_->state != Chain::State::branching || chain_->waiting != this) return;
   over();
-  hand_back();  // at once: it may be taken back, or cut, before the combinator goes on
+  // What is not used up is pending at once: it may be taken back, or cut, before the combinator goes on.
+  chain_->flags |= fails() ? asked_ : static_cast<std::uint8_t>(asked_ & ~used_);
   chain_->state = Chain::State::ready;
   chain_->loop->run_next(*chain_);
 }

@@ -114,32 +114,36 @@ Bridge<T> bridge(A awaitable) {
 /// The wait for an awaitable that is not the library's. `A` is a reference where it was an lvalue: that one stays where
 /// it is.
 template <class A>
-class Bridged : public PlainWait {
+class Bridged : public FailingWait {
   using T = BridgeResult<A&&>;
   static_assert(std::is_lvalue_reference_v<A> || std::is_move_constructible_v<A>,
                 "this awaitable cannot be moved: give it a name, and await that");
 
  public:
-  explicit Bridged(A&& awaitable)
-      : PlainWait(Kind::foreign), bridge_(&bridge<A, T>(static_cast<A&&>(awaitable)).promise()) {}
+  Bridged(A&& awaitable, Chain& chain)
+      : FailingWait(Kind::foreign, chain), bridge_(&bridge<A, T>(static_cast<A&&>(awaitable)).promise()) {}
   ~Bridged() {
     if (!started_) bridge_->release();
     bridge_->detach();
   }
 
   bool await_ready() const noexcept { return false; }
-  template <class P>
-  bool await_suspend(std::coroutine_handle<P> awaiting) {
+  bool await_suspend(std::coroutine_handle<>) {
+    chain_->throw_failed();
     started_ = true;
-    Loop& loop = *awaiting.promise().chain->loop;
-    if (bridge_->start(loop)) return false;
-    if (!suspend(awaiting.promise())) return false;
+    Loop& loop = *chain_->loop;
+    if (bridge_->start(loop)) {
+      if (has_failed()) throw_failure();
+      return false;
+    }
+    if (!suspend()) return false;
     bridge_->attach(*this);
     return true;
   }
+  bool has_failed() const noexcept override { return bridge_->has_error; }
+  void throw_failure() override { std::rethrow_exception(bridge_->storage.error); }
   T await_resume() {
     resumed();
-    if (bridge_->has_error) std::rethrow_exception(bridge_->storage.error);
     if constexpr (std::is_lvalue_reference_v<T>) {
       return bridge_->storage.get();
     } else if constexpr (!std::is_void_v<T>) {

@@ -89,6 +89,7 @@ class CallableTask final : public TaskState<T> {
       if constexpr (is_coro<std::remove_cvref_t<R>>) {
         std::remove_cvref_t<R> coro = call_work(work_, *this->loop->app);
         if (!coro) raise<InvalidState>({"the callable of task '", this->name(), "' returned an empty Coro"});
+        coro.get()->check_frame();
         this->adopt(*coro.release());
         return true;
       } else if constexpr (std::is_void_v<R>) {

@@ -3,11 +3,13 @@
 
 #include <coroutine>
 #include <cstdint>
+#include <exception>
 #include <string>
 #include <utility>
 
 #include <errand/detail/loop.hpp>
 #include <errand/detail/node.hpp>
+#include <errand/detail/skewed_frame.hpp>
 
 namespace errand {
 
@@ -29,11 +31,15 @@ struct PromiseBase {
   union {
     Handle parent;  // from then on: whose await goes on when this one ends; null for the outermost
   };
-  const char* file;                         // where it stands
+  union {
+    const char* file;           // where it stands
+    const SkewedFrame* skewed;  // if `is_skewed`
+  };
   std::uint32_t line = 0;                   // where it awaits; 0 until then
   TaskStatus status = TaskStatus::pending;  // how it is about to end
   bool is_generator = false;
-  std::uint16_t spare = 0;  // so that what stands here from `line` on is set in one step
+  bool is_skewed = false;
+  std::uint8_t spare = 0;  // so that what stands here from `line` on is set in one step
 
   PromiseBase() noexcept {}
   PromiseBase(const PromiseBase&) = delete;
@@ -46,18 +52,38 @@ struct PromiseBase {
   /// Destroys the coroutine, which nobody awaits. Others may stand in its frame, as arguments, and in theirs others
   /// still: from some depth on these follow it, so that the stack stays flat.
   void drop() noexcept;
-  void enter(PromiseBase& child) noexcept;  // this coroutine awaits that one
-  void leave() noexcept;                    // it has come to its end; its frame goes at once
+  void leave() noexcept;  // it has come to its end; its frame goes at once
+
+  /// Whether `correct_frame` is to be called before its first step.
+  bool has_skewed_frame() const noexcept { return may_skew_frames && SkewedFrame::skew_of(this) != 0 && !is_skewed; }
+  ERRAND_COLD void correct_frame() noexcept {
+    skewed = &SkewedFrame::correct(this, file);
+    is_skewed = true;
+  }
+  void check_frame() noexcept {
+    if (has_skewed_frame()) [[unlikely]]
+      correct_frame();
+  }
+  const char* file_name() const noexcept { return is_skewed ? skewed->file : file; }
 };
+
+inline const SkewedFrame& SkewedFrame::of(void* functions) noexcept {
+  return *PromiseBase::Handle::from_address(functions).promise().skewed;
+}
 
 [[noreturn]] ERRAND_COLD inline void throw_empty_coro() {
   throw InvalidState("this Coro is empty: a coroutine runs once, where it was awaited or added");
 }
 
-/// A generator's frame belongs to an object, which is told when the chain destroys it.
+/// The frame of a generator belongs to an object. The object is told when the chain destroys the frame.
 struct GeneratorBase : PromiseBase, Link {
+  /// An await of the next value.
+  struct Asker {
+    std::exception_ptr error;  // what the generator threw, or that it was destroyed
+  };
+
   GeneratorBase** owner = nullptr;
-  bool is_asked = false;  // somebody waits for the next value
+  Asker* asker = nullptr;  // who waits for the next value
 
   GeneratorBase() noexcept { is_generator = true; }
   ~GeneratorBase() {
@@ -89,16 +115,17 @@ class Chain : public Node {
     waiting,    // at the suspension `waiting`
   };
   enum Flag : std::uint8_t {
-    asked_by_task = 1,   // a request to the task that is still to be thrown
+    asked_by_task = 1,   // a request to the task that has not been thrown here
     asked_by_owner = 2,  // the same, from the combinator that this is a branch of
     asked = asked_by_task | asked_by_owner,
-    interrupted = 4,  // the wait was left because of a request, which is thrown
-                      // at the resume
-    broken = 8,       // what was waited for is gone
-    held = 16,        // requests are held back, while a clean-up is under way
-    is_branch = 32,
-    decides_on_wake = 64,  // the end of its wait decides a race
-    has_work = 128,        // a callable, which makes the coroutine in `begin`
+    held = 4,  // requests are held back, while a clean-up is under way
+    is_branch = 8,
+    decides_on_wake = 16,  // the end of its wait decides a race
+    has_work = 32,         // `begin` makes the coroutine from a callable, or there is none, as in a branch that only waits
+    failed_wait = 64,      // an await has failed and has not thrown yet: `waiting`
+    failed_coro = 128,     // the same, of a Coro or a generator: `error`
+    failed = failed_wait | failed_coro,
+    special = asked | held | failed,  // an await has to look before it begins
   };
 
   State state = State::created;
@@ -106,7 +133,10 @@ class Chain : public Node {
   TaskStatus status = TaskStatus::pending;  // how the outermost coroutine has ended
   std::uint32_t requests = 0;               // of a task: those not taken back
   Loop* loop;
-  Suspension* waiting;                 // where it is, or was broken; null: a generator was
+  union {
+    Suspension* waiting;        // the wait at which it is suspended, in the states `branching` and `waiting`
+    std::exception_ptr* error;  // if `failed_coro`: in the await of that Coro
+  };
   PromiseBase::Handle leaf = nullptr;  // the innermost coroutine: the one to resume
 
   explicit Chain(Loop* its_loop) noexcept : Node(Step::chain), loop(its_loop) {}
@@ -131,26 +161,51 @@ class Chain : public Node {
   /// Its frames have been destroyed with those of the group: it has ended.
   virtual void ended_by_group() noexcept {}
 
+  /// The coroutine that is running awaits that one, whose `chain` is set.
+  void enter(PromiseBase& child) noexcept;
   void woken() noexcept;
-  /// Lets all others that are ready run first. False where a request is pending.
-  bool yield() noexcept {
-    if (flags & (asked | held)) [[unlikely]]
-      return yield_specially();
+  /// Whether a request is pending, which an await that would suspend throws instead.
+  bool is_asked() const noexcept { return (flags & asked) && !(flags & held); }
+  /// Called by an await before it begins. GCC begins the second await of an expression although the first one has failed,
+  /// and lets that throw only later: the error of the first is thrown here, and the second one never begins.
+  void throw_failed() {
+    if (flags & failed) [[unlikely]]
+      throw_failed_now();
+  }
+  /// An await of this chain throws its error.
+  void forget_failed() noexcept { flags &= static_cast<std::uint8_t>(~failed); }
+  /// The coroutine that awaits a Coro or a generator will throw this error.
+  void fail(std::exception_ptr& thrown) noexcept {
+    error = &thrown;
+    flags |= failed_coro;
+  }
+  /// Lets all others that are ready run first, unless a request is pending.
+  void yield() {
+    if (flags & special) [[unlikely]]
+      return yield_unless_asked();
     state = State::yielding;
     loop->make_ready(*this);
-    return true;
   }
-  bool may_suspend() noexcept { return !(flags & (asked | held)) || may_suspend_if_asked(); }
-  void check_resumed() {
-    if (flags & (interrupted | broken)) throw_interruption();
+  /// Called when a `yield` resumes: throws the request that is pending.
+  void check_yielded() {
+    if (flags & (asked | held)) [[unlikely]]
+      throw_if_asked();
   }
+  /// Throws the request that is pending, if there is one.
+  ERRAND_NOINLINE void throw_if_asked() {
+    if (is_asked()) throw Cancelled(take_request(flags & asked_by_task));
+  }
+  /// A request is thrown here: it is no longer pending in this chain. Gives its reason if it was made of the task.
+  std::string take_request(bool of_task) noexcept;
+  /// The reason of a request, which is empty if it was not made of the task.
+  std::string reason_of_request(bool of_task) noexcept;
 
   /// Asks this chain and all its branches to end: each is thrown a `Cancelled` at the await where it is suspended, or
   /// the next one that suspends.
   void request(Flag origin) noexcept;
-  /// Takes back what `asked_by_task` has not been thrown, nor interrupted a wait.
+  /// Takes back the requests to the task that have not been thrown yet, nor ended a wait.
   void withdraw() noexcept;
-  /// Whether a request of the task is still to be thrown in this chain or in a branch of it.
+  /// Whether a request to the task is still to be thrown in this chain or in a branch of it.
   bool is_asked_by_task() noexcept;
   /// Whether that chain is this one, or in a branch of it, or in a member of a group of it.
   bool is_around(const Chain* inner) const noexcept;
@@ -163,23 +218,18 @@ class Chain : public Node {
       destroy_above(nullptr);
     }
   }
-  /// The same of the frames inside this one, which is suspended in an await. That await then throws `InvalidState`.
+  /// The same of the frames inside this one, which waits for the next value of a generator, and then goes on.
   void cut(PromiseBase& frame) noexcept;
 
  protected:
   ~Chain() = default;
-  std::string take_request() noexcept;
 
  private:
-  friend class Branches;
-
   template <bool with_members, class Visit>
   void visit(Visit visit) noexcept;
-  bool may_suspend_if_asked() noexcept;
-  bool yield_specially() noexcept;
-  void throw_interruption();
   bool ask(Flag origin) noexcept;
-  void note_thrown(std::uint64_t when) noexcept;
+  void throw_failed_now();
+  void yield_unless_asked();
   void destroy_above(PromiseBase* last) noexcept;
   void destroy_frames(PromiseBase* last) noexcept;
 };
@@ -188,6 +238,7 @@ class Chain : public Node {
 
 ERRAND_NOINLINE inline void PromiseBase::drop() noexcept {
   constexpr unsigned deepest = 32;
+  check_frame();
   ThreadState& thread = this_thread();
   if (thread.drops == deepest) {
     parent = Handle::from_address(std::exchange(thread.dropped, handle().address()));
@@ -203,11 +254,10 @@ ERRAND_NOINLINE inline void PromiseBase::drop() noexcept {
   --thread.drops;
 }
 
-inline void PromiseBase::enter(PromiseBase& child) noexcept {
-  Chain* const own = chain;
-  child.chain = own;
-  own->leaf = child.handle();
-  child.parent = handle();
+inline void Chain::enter(PromiseBase& child) noexcept {
+  child.check_frame();
+  child.parent = leaf;
+  leaf = child.handle();
 }
 
 inline void PromiseBase::leave() noexcept {

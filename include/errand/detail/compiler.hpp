@@ -90,6 +90,13 @@ inline constexpr bool frees_temporaries_twice = true;
 inline constexpr bool frees_temporaries_twice = false;
 #endif
 
+/// GCC, seen with 12.2, lays out the frames of some coroutines wrongly: see skewed_frame.hpp.
+#if defined(__GNUC__) && !defined(__clang__)
+inline constexpr bool may_skew_frames = true;
+#else
+inline constexpr bool may_skew_frames = false;
+#endif
+
 /// Frees what `operator new(size)` gave. Clang before 19 has sized deallocation only on request.
 inline void free_sized(void* block, std::size_t size) noexcept {
 #if defined(__cpp_sized_deallocation)

@@ -64,7 +64,7 @@ ERRAND_COLD inline void Chain::destroy_above(PromiseBase* last) noexcept {
         chain = inner;
         continue;
       }
-      branches.hand_back();  // where the chain goes on
+      chain->flags |= branches.asked_;  // a chain that goes on is to be thrown it
     }
     chain->destroy_frames(chain == this ? last : nullptr);
     if (chain == this) return;
@@ -72,7 +72,8 @@ ERRAND_COLD inline void Chain::destroy_above(PromiseBase* last) noexcept {
     if (chain->flags & is_branch) {
       chain = &static_cast<BranchBase*>(chain)->above();
       BranchBase& branch = static_cast<BranchBase&>(*destroyed);
-      branch.owner->branch_destroyed(branch);
+      branch.sibling.unlink();
+      branch.destroyed();
     } else {
       chain = chain->group()->chain();
       destroyed->ended_by_group();
@@ -94,22 +95,23 @@ inline void Chain::destroy_frames(PromiseBase* last) noexcept {
 inline void Chain::cut(PromiseBase& frame) noexcept {
   Destruction destruction(*this);
   destroy_above(&frame);
-  flags = static_cast<std::uint8_t>((flags | broken) & ~interrupted);  // a request is thrown out of a later await
-  if (root().requests == 0)
-    flags &= static_cast<std::uint8_t>(~asked_by_task);  // it had left a wait for one taken back
-  waiting = nullptr;
+  forget_failed();
   state = State::ready;
   loop->make_ready(*this);
 }
 
 inline void GeneratorBase::drop() noexcept {
   owner = nullptr;
-  if (!is_asked) {
+  if (!asker) {
     PromiseBase::drop();
   } else if (chain->is_around(chain->loop->current) || Destruction::is_inside(*chain)) {
     chain->loop->put_off.add(*this);
   } else {
-    chain->cut(parent.promise());
+    Chain& asking = *chain;
+    Asker& asked_by = *asker;
+    asking.cut(parent.promise());
+    asked_by.error = std::make_exception_ptr(InvalidState("the generator that was waited for has been destroyed"));
+    asking.fail(asked_by.error);
   }
 }
 
@@ -135,7 +137,7 @@ ERRAND_COLD inline bool PutOff::settle_one() noexcept {
   for (Link* link = generators_.begin(); link != generators_.end(); link = link->next) {
     GeneratorBase& generator = static_cast<GeneratorBase&>(*link);
     const Chain& chain = *generator.chain;
-    if (generator.is_asked && (chain.is_around(loop_.current) || Destruction::is_inside(chain))) continue;
+    if (generator.asker && (chain.is_around(loop_.current) || Destruction::is_inside(chain))) continue;
     generator.unlink();
     generator.drop();
     return true;

@@ -61,8 +61,10 @@ class Limited final : public Wait {
     if (!limit_.is_over_) Wait::await_suspend(awaiting);
   }
   ERRAND_COLD bool await_resume() {
-    const bool in_time =
-        !limit_.has_ended_wait_ || !this->chain_->may_suspend();  // a request of the same turn is first
+    if (limit_.has_ended_wait_ && this->chain_->is_asked()) {  // a request of the same turn is first
+      this->interrupt();
+    }
+    const bool in_time = !limit_.has_ended_wait_;
     Wait::await_resume();
     return in_time;
   }
@@ -79,8 +81,9 @@ class Drained : public Drain {
   bool await_ready() const noexcept { return is_over(loop_.pending); }
   template <class P>
   void await_suspend(std::coroutine_handle<P> awaiting) {
+    chain_ = awaiting.promise().chain;
     loop_.notice(Loop::drains_wait);
-    suspend(awaiting.promise(), loop_.drains);
+    suspend(loop_.drains);
   }
   void await_resume() { resumed(); }
 
@@ -111,7 +114,8 @@ class ThreadsEnded : public Waiter {
   bool await_ready() const noexcept { return loop_.thread_calls == 0; }
   template <class P>
   ERRAND_COLD void await_suspend(std::coroutine_handle<P> awaiting) {
-    suspend(awaiting.promise(), loop_.thread_waiters);
+    chain_ = awaiting.promise().chain;
+    suspend(loop_.thread_waiters);
   }
   ERRAND_COLD void await_resume() { resumed(); }
 

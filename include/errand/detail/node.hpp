@@ -47,7 +47,9 @@ struct TimerNode {
 enum class Kind : std::uint8_t {
   observer,
   sleep,
-  task,
+  task,         // whose failure is thrown
+  task_cancel,  // the same, but not that it was cancelled
+  task_end,     // nothing is thrown
   tasks,
   event,
   lock,
@@ -63,8 +65,8 @@ enum class Kind : std::uint8_t {
 };
 
 inline const char* name_of(Kind kind) noexcept {
-  constexpr const char* names[] = {"",       "sleep",     "task",      "tasks",   "event",
-                                   "lock",   "semaphore", "condition", "barrier", "queue",
+  constexpr const char* names[] = {"",       "sleep",     "task",      "task",    "task",   "tasks",
+                                   "event",  "lock",      "semaphore", "condition", "barrier", "queue",
                                    "future", "signal",    "thread",    "foreign", "branches"};
   return names[static_cast<unsigned>(kind)];
 }

@@ -57,16 +57,18 @@ class Grant {
 
 class AcquireBase : public Waiter {
  public:
-  explicit AcquireBase(Permits& permits) noexcept : Waiter(permits.kind), permits_(permits) {}
+  AcquireBase(Permits& permits, Chain& chain) noexcept : Waiter(permits.kind, chain), permits_(permits) {}
   /// What was handed over and not picked up, because the task was aborted, goes on to the next.
   ~AcquireBase() {
-    if (granted_ && !is_broken) permits_.give_back();
+    if (granted_ && ending != Ending::broken) permits_.give_back();
   }
 
-  bool await_ready() noexcept { return granted_ = permits_.try_take(); }
-  template <class P>
-  void await_suspend(std::coroutine_handle<P> awaiting) {
-    suspend(awaiting.promise(), permits_.waiters.list());
+  bool await_ready() {
+    chain_->throw_failed();
+    return granted_ = permits_.try_take();
+  }
+  void await_suspend(std::coroutine_handle<>) {
+    suspend(permits_.waiters.list());
   }
 
  protected:

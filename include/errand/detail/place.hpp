@@ -14,7 +14,7 @@ ERRAND_COLD inline bool is_of_library(const PromiseBase& promise) noexcept {
   constexpr std::string_view here = __FILE__;
   constexpr std::string_view name = "detail/place.hpp";  // else this is the one header that holds them all
   constexpr bool is_apart = here.ends_with(name.substr(name.find('p')));
-  return std::string_view(promise.file).starts_with(here.substr(0, here.size() - (is_apart ? name.size() : 0)));
+  return std::string_view(promise.file_name()).starts_with(here.substr(0, here.size() - (is_apart ? name.size() : 0)));
 }
 
 /// From this coroutine outwards, the first that awaits in the user's own code; null where there is none, or where it
@@ -28,7 +28,7 @@ ERRAND_COLD inline const PromiseBase* place_of(PromiseBase::Handle frame) noexce
 
 /// "file.cpp:17", without the folders.
 ERRAND_COLD inline std::string text_of_place(const PromiseBase& promise) {
-  const std::string_view file = promise.file;
+  const std::string_view file = promise.file_name();
   return text({file.substr(file.find_last_of("/\\") + 1), ":", number(promise.line)});
 }
 

@@ -55,12 +55,12 @@ struct AwaitingPromise : Base, Pooled {
     this->line = at_line;
     if constexpr (LibraryAwaitable<A>) {
       if constexpr (!std::is_reference_v<Awaiter<A>>) {
-        return awaiter_of(static_cast<A&&>(awaitable), *this);
+        return awaiter_of(static_cast<A&&>(awaitable), *this->chain);
       } else {
         return AwaiterRef<std::remove_reference_t<Awaiter<A>>>(awaitable);
       }
     } else if constexpr (ForeignAwaitable<A>) {
-      return Bridged<A>(static_cast<A&&>(awaitable));
+      return Bridged<A>(static_cast<A&&>(awaitable), *this->chain);
     }
   }
 };
@@ -73,7 +73,7 @@ struct CoroPromise : AwaitingPromise<> {
 
   ~CoroPromise() { take_back(); }
 
-  /// It is the outermost of a chain, which keeps its result there.
+  /// It is the outermost of a chain, which keeps its result there. Its frame was checked.
   PromiseBase::Handle begin_chain(Storage<T>& its_result) noexcept {
     parent = nullptr;
     result = &its_result;
@@ -82,7 +82,12 @@ struct CoroPromise : AwaitingPromise<> {
 
   std::suspend_never final_suspend() noexcept {
     leave();
-    if constexpr (has_to_take_back) status = TaskStatus::pending;
+    if constexpr (has_to_take_back) {
+      if (parent && status == TaskStatus::succeeded) {
+        static_cast<AwaitedResult<T>*>(result)->has = AwaitedResult<T>::Has::value;
+      }
+      status = TaskStatus::pending;
+    }
     return {};
   }
   ERRAND_NOINLINE void unhandled_exception() noexcept {
@@ -90,7 +95,8 @@ struct CoroPromise : AwaitingPromise<> {
     result->set_error(std::current_exception());
     status = handling<Cancelled>() ? TaskStatus::cancelled : TaskStatus::failed;
     if (parent) {
-      static_cast<AwaitedResult<T>*>(result)->has_failed = true;
+      static_cast<AwaitedResult<T>*>(result)->has = AwaitedResult<T>::Has::error;
+      chain->fail(result->error);
     } else {
       chain->threw(status);
     }

@@ -16,7 +16,7 @@ class RemoteWake : public Call {
   /// On the App's thread, before anyone else knows of it: where it is to be posted.
   void bind(Loop& loop) noexcept { inbox_ = loop.inbox; }
   /// On the App's thread: the task waits for it from now on. It may have been posted already.
-  void attach(Suspension& waiter) noexcept {
+  void attach(FailingWait& waiter) noexcept {
     waiter_ = &waiter;
     ++waiter.chain()->loop->outside;
   }
@@ -27,7 +27,7 @@ class RemoteWake : public Call {
   }
   /// The same, but it stays the task's.
   void forget() noexcept {
-    if (Suspension* waiter = std::exchange(waiter_, nullptr)) --waiter->chain()->loop->outside;
+    if (FailingWait* waiter = std::exchange(waiter_, nullptr)) --waiter->chain()->loop->outside;
   }
   /// From any thread, once: wakes the task, if it still waits.
   void post() noexcept {
@@ -40,13 +40,15 @@ class RemoteWake : public Call {
   }
 
   void run() noexcept override {
-    if (Suspension* waiter = std::exchange(waiter_, nullptr)) {
+    if (FailingWait* waiter = std::exchange(waiter_, nullptr)) {
       Chain& chain = *waiter->chain();
       --chain.loop->outside;
       // A request may have ended the wait meanwhile.
       const bool waits = chain.state == Chain::State::waiting && chain.waiting == waiter;
-      if (waiter->kind == Kind::foreign && (chain.flags & Chain::asked) && !(chain.flags & Chain::held)) {
-        chain.flags |= Chain::interrupted;
+      if (waiter->kind == Kind::foreign && chain.is_asked()) {
+        waiter->interrupt();
+      } else if (waits && waiter->has_failed()) {
+        waiter->end_with(Ending::failed);
       }
       if (waits) chain.woken();
     }
@@ -60,7 +62,7 @@ class RemoteWake : public Call {
 
  private:
   std::shared_ptr<Inbox> inbox_;
-  Suspension* waiter_ = nullptr;  // for the App's thread alone
+  FailingWait* waiter_ = nullptr;  // for the App's thread alone
   std::atomic<int> owners_ = 2;
 };
 

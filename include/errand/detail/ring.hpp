@@ -31,6 +31,10 @@ class Ring {
   /// For how many items there is room before it grows.
   std::size_t room() const noexcept { return mask_ + 1; }
   T& front() noexcept { return *at(0); }
+  /// Items are numbered in the order in which they were added.
+  std::size_t front_number() const noexcept { return first_; }
+  /// Gives the number of an item that comes and goes while this is empty.
+  std::size_t skip() noexcept { return first_++; }
 
   /// Throws `std::bad_alloc`; nothing is added then.
   void push_back(T&& item) {
@@ -40,12 +44,6 @@ class Ring {
   }
   void push_back_within_room(T&& item) noexcept {
     std::construct_at(at(size_), std::move(item));
-    ++size_;
-  }
-  void push_front(T&& item) {
-    if (size_ == room()) grow();
-    std::construct_at(at(mask_), std::move(item));
-    --first_;
     ++size_;
   }
   void pop_front() noexcept {
@@ -63,13 +61,12 @@ class Ring {
     const std::size_t more = items_ ? 2 * room() : 4;
     T* const items = std::allocator<T>().allocate(more);
     for (std::size_t i = 0; i < size_; ++i) {
-      std::construct_at(items + i, std::move(*at(i)));
+      std::construct_at(items + ((first_ + i) & (more - 1)), std::move(*at(i)));
       std::destroy_at(at(i));
     }
     free();
     items_ = items;
     mask_ = more - 1;
-    first_ = 0;
   }
 
   T* items_ = nullptr;
@@ -86,13 +83,18 @@ class UnmovedRing {
   std::size_t size() const noexcept { return items_.size(); }
   std::size_t room() const noexcept { return items_.max_size(); }
   T& front() noexcept { return items_.front(); }
+  std::size_t front_number() const noexcept { return first_; }
+  std::size_t skip() noexcept { return first_++; }
   void push_back(T&& item) { items_.push_back(std::move(item)); }
   void push_back_within_room(T&& item) { items_.push_back(std::move(item)); }
-  void push_front(T&& item) { items_.push_front(std::move(item)); }
-  void pop_front() noexcept { items_.pop_front(); }
+  void pop_front() noexcept {
+    items_.pop_front();
+    ++first_;
+  }
 
  private:
   std::deque<T> items_;
+  std::size_t first_ = 0;
 };
 
 }  // namespace errand::detail

@@ -32,6 +32,7 @@ struct WorkTraits<Coro<T>&&> {
 
   static TaskState<T>* make(Loop& loop, Coro<T>&& coro) {
     if (!coro) throw_empty_coro();
+    coro.get()->check_frame();
     return new TaskState<T>(loop, *coro.release());
   }
 };
@@ -76,7 +77,16 @@ ERRAND_NOINLINE TaskBase& start_coroutine_anew(Loop& loop, Promise<T>& promise) 
   return start_coroutine_at(allocate_anew(sizeof(TaskState<T>)), loop, promise);
 }
 template <class T>
+TaskBase& start_coroutine(Loop& loop, Promise<T>& promise);
+template <class T>
+ERRAND_NOINLINE TaskBase& start_skewed_coroutine(Loop& loop, Promise<T>& promise) {
+  promise.correct_frame();
+  return start_coroutine(loop, promise);
+}
+template <class T>
 ERRAND_NOINLINE TaskBase& start_coroutine(Loop& loop, Promise<T>& promise) {
+  if (promise.has_skewed_frame()) [[unlikely]]
+    return start_skewed_coroutine(loop, promise);
   void* const kept = allocate_kept(sizeof(TaskState<T>));
   return kept ? start_coroutine_at(kept, loop, promise) : start_coroutine_anew(loop, promise);
 }

@@ -131,7 +131,7 @@ ERRAND_COLD inline void Loop::run_timed(Node& node) noexcept {
     task = &static_cast<TaskBase&>(chain.root());
     task->retain();
     if (const PromiseBase* const place = place_of(chain.leaf)) {
-      file = place->file;
+      file = place->file_name();
       line = place->line;
     }
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstdint>
 #include <exception>
 #include <memory>
 #include <type_traits>
@@ -75,10 +76,11 @@ struct Storage {
   }
 };
 
-/// The result of a coroutine, in the frame of the one that awaits it.
+/// The result of a coroutine, in the frame of the one that awaits it, which need not take it.
 template <class T>
 struct AwaitedResult : Storage<T> {
-  bool has_failed = false;
+  enum class Has : std::uint8_t { nothing, value, error };
+  Has has = Has::nothing;  // what its owner has to destroy: a value that needs no destructor is not noted
 };
 
 template <class T>

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <exception>
 
 #include <errand/detail/chain.hpp>
 
@@ -10,54 +12,119 @@ namespace errand::detail {
 /// Marks the library's own awaitables: they may be awaited as they are, all others go through a bridge.
 struct OwnAwaitable {};
 
+/// How a wait has ended. The wait keeps it until its `await_resume`, because GCC calls that only after the other awaits
+/// of the same expression have begun and ended: `co_await a.wait() + co_await b.wait()`.
+enum class Ending : std::uint8_t {
+  reached,             // what it waited for has come, or it has not ended yet
+  yielded,             // it waits for nothing, and lets others run: a request that comes before it resumes is thrown
+  cancelled_by_task,   // a request to the task ended it
+  cancelled_by_owner,  // a request of the combinator did
+  broken,              // what it waited for is gone
+  failed,              // what it waited for has come, and is an error
+};
+
 /// The one piece on which every wait is built. It knows how to leave what it stands in: its destructor leaves, a
 /// request leaves and wakes its task. That makes cancellation, time-outs and teardown right everywhere.
 ///
-/// An awaiter derives from one of the classes below, suspends in `await_suspend`, or where it is made (nothing runs in
-/// between), and calls `resumed` in `await_resume`. It is awaited once, in the frame that it stands in.
+/// An awaiter derives from one of the classes below. It is made with the chain that awaits it. That has no effect,
+/// because the expression that it stands in may never await it: the wait begins in `await_ready`, which calls
+/// `Chain::throw_failed` if it takes something, or in `await_suspend`. `await_resume` calls `resumed`. It is awaited once,
+/// in the frame that it stands in.
 class Suspension : public TimerNode, public OwnAwaitable {
  public:
   Suspension(const Suspension&) = delete;
   Suspension& operator=(const Suspension&) = delete;
 
-  /// Leaves without an end of the wait.
+  /// Takes this waiter out of the list or the timer queue that it stands in. The wait has not ended: the caller decides
+  /// what the task sees.
   void leave() noexcept;
   Chain* chain() const noexcept { return chain_; }
-
-  const Kind kind;
-  bool is_broken = false;  // what it waited for, or was handed something by, is gone
-
- protected:
-  enum class Place : std::uint8_t { nowhere, list, counted_list, timers };  // where it stands while it waits
-
-  Suspension(Kind of, Place place) noexcept : TimerNode(false), kind(of), place_(place) {}
-  ~Suspension() = default;
-
-  /// False where a request is pending: the await does not suspend then, and `resumed` throws it. (An `await_suspend`
-  /// that gives nothing may ignore that: the chain is still running, and so goes on at once.)
-  bool suspend(PromiseBase& promise) noexcept {
-    chain_ = promise.chain;
-    if (!chain_->may_suspend()) return false;
-    begin();
-    return true;
+  /// It has ended in this way, and will throw.
+  void end_with(Ending how) noexcept {
+    ending = how;
+    chain_->waiting = this;
+    chain_->flags |= Chain::failed_wait;
   }
-  /// Throws `Cancelled` where the wait was interrupted by a request, `InvalidState` where it was abandoned.
+  /// A request that is pending ends this wait.
+  void interrupt() noexcept {
+    end_with(chain_->flags & Chain::asked_by_task ? Ending::cancelled_by_task : Ending::cancelled_by_owner);
+  }
+  bool is_interrupted() const noexcept {
+    return ending == Ending::cancelled_by_task || ending == Ending::cancelled_by_owner;
+  }
+  /// Called when its chain goes on: from here on `ending` does not change.
+  void settle() noexcept {
+    if (ending != Ending::yielded) return;
+    ending = Ending::reached;
+    if (chain_->is_asked()) interrupt();
+  }
+  /// Throws `Cancelled` if a request ended the wait, `InvalidState` if what it waited for is gone, and its error.
   void resumed() {
-    if (chain_) chain_->check_resumed();
+    if (ending != Ending::reached) [[unlikely]]
+      throw_ending();
   }
+  void throw_ending();
+  /// This is the wait of its chain, before it stands in a list.
   void begin() noexcept {
     chain_->waiting = this;
     chain_->state = Chain::State::waiting;
   }
 
+  const Kind kind;
+  Ending ending = Ending::reached;
+
+ protected:
+  enum class Place : std::uint8_t { nowhere, list, counted_list, timers };  // where it stands while it waits
+
+  Suspension(Kind of, Place place, Chain* chain) noexcept : TimerNode(false), kind(of), place_(place), chain_(chain) {}
+  ~Suspension() = default;
+
+  /// False if a request is pending: the await does not suspend then, and `resumed` throws the request. An
+  /// `await_suspend` that gives nothing may ignore the result: the chain is still running, and so goes on at once.
+  bool suspend() {
+    if (!may_suspend()) [[unlikely]]
+      return false;
+    begin();
+    return true;
+  }
+  /// The check alone.
+  ERRAND_INLINE bool may_suspend() { return !(chain_->flags & Chain::special) || may_suspend_now(); }
+  /// Does not wait, but lets others run first.
+  void yield() {
+    ending = Ending::yielded;
+    chain_->yield();
+  }
+
   const Place place_;
-  Chain* chain_ = nullptr;  // from the moment it is awaited
+  Chain* chain_;  // null until it is awaited, of a wait that was made without
+
+ private:
+  ERRAND_NOINLINE bool may_suspend_now() {
+    chain_->throw_failed();
+    if (!chain_->is_asked()) return true;
+    interrupt();
+    return false;
+  }
 };
 
 /// A wait that stands nowhere: what ends it knows it.
 class PlainWait : public Suspension {
  protected:
-  explicit PlainWait(Kind of) noexcept : Suspension(of, Place::nowhere) {}
+  explicit PlainWait(Kind of) noexcept : Suspension(of, Place::nowhere, nullptr) {}
+  PlainWait(Kind of, Chain& chain) noexcept : Suspension(of, Place::nowhere, &chain) {}
+};
+
+/// A wait that stands nowhere and can fail.
+class FailingWait : public PlainWait {
+ public:
+  /// Called when it has ended on its own: whether with an error.
+  virtual bool has_failed() const noexcept = 0;
+  /// Throws the error; called if it has ended as `Ending::failed`.
+  [[noreturn]] virtual void throw_failure() = 0;
+
+ protected:
+  using PlainWait::PlainWait;
+  ~FailingWait() = default;
 };
 
 /// A wait in the timer queue.
@@ -68,27 +135,26 @@ class TimedWait : public Suspension {
   }
 
  protected:
-  explicit TimedWait(Kind of) noexcept : Suspension(of, Place::timers) {}
-  TimedWait(Kind of, Chain& chain) noexcept : TimedWait(of) { chain_ = &chain; }
+  explicit TimedWait(Kind of) noexcept : Suspension(of, Place::timers, nullptr) {}
+  TimedWait(Kind of, Chain& chain) noexcept : Suspension(of, Place::timers, &chain) {}
   ~TimedWait() { leave(); }
 
-  /// As `suspend`, where the chain is known, for a while. Throws `std::bad_alloc`, and what a clock of the user's
-  /// throws; nothing is changed then.
-  bool suspend_for(Nanoseconds delay) {
+  /// Suspends the chain for a while. Throws `std::bad_alloc`, and what a clock of the user's throws;
+  /// nothing is changed then.
+  void suspend_for(Nanoseconds delay) {
     Loop& loop = *chain_->loop;
     const Clock::time_point now = loop.now();  // a clock of the user's may ask for the end
-    if (!chain_->may_suspend()) return false;
+    if (!may_suspend()) [[unlikely]]
+      return;
     if (now < never - delay) [[likely]]
       loop.timers.arm_finite(*this, now + delay);
     begin();
-    return true;
   }
   /// The same until a deadline.
-  bool suspend_until(Clock::time_point when) {
-    if (!chain_->may_suspend()) return false;
+  void suspend_until(Clock::time_point when) {
+    if (!may_suspend()) return;
     chain_->loop->timers.arm(*this, when);
     begin();
-    return true;
   }
 };
 
@@ -100,10 +166,14 @@ class Waiter : public Link, public Suspension {
     unlink();
     chain_->woken();
   }
+  /// The wait has ended with an error.
+  void wake_failed() noexcept {
+    end_with(Ending::failed);
+    wake();
+  }
   /// What it waits for is being destroyed.
   void abandon() noexcept {
-    is_broken = true;
-    chain_->flags |= Chain::broken;
+    end_with(Ending::broken);
     wake();
   }
   void leave() noexcept {
@@ -111,37 +181,47 @@ class Waiter : public Link, public Suspension {
   }
 
  protected:
-  explicit Waiter(Kind of, Place place = Place::list) noexcept : Suspension(of, place) {}
+  Waiter(Kind of, Chain& chain, Place place = Place::list) noexcept : Suspension(of, place, &chain) {}
+  explicit Waiter(Kind of, Chain* chain = nullptr) noexcept : Suspension(of, Place::list, chain) {}
   ~Waiter() {
     if (linked()) [[unlikely]]
       unlink();
   }
 
-  /// As the one without a list.
-  ERRAND_INLINE bool suspend(PromiseBase& promise, List& list) {
-    Chain& chain = *promise.chain;
-    if (chain.flags & (Chain::asked | Chain::held)) [[unlikely]]
-      return suspend_specially(promise, list);
-    stand_in(list, chain);
+  /// Like `Suspension::suspend`, and also appends this waiter to `list`.
+  ERRAND_INLINE bool suspend(List& list) {
+    if (chain_->flags & Chain::special) [[unlikely]]
+      return suspend_unless_asked(list);
+    stand_in(list);
     return true;
   }
   /// Waits in this list from now on.
-  void stand_in(List& list, Chain& chain) noexcept {
-    chain_ = &chain;
+  void stand_in(List& list) noexcept {
     begin();
     list.push_back(*this);
   }
   void resumed() {
     Suspension::resumed();
-    leave();  // the list where it is known that something was handed over
+    leave();  // the list in which a `WaitList` keeps those that something was handed over to
   }
 
  private:
-  ERRAND_NOINLINE bool suspend_specially(PromiseBase& promise, List& list) {
-    if (!Suspension::suspend(promise)) return false;
-    list.push_back(*this);
+  ERRAND_NOINLINE bool suspend_unless_asked(List& list) {
+    if (!may_suspend()) return false;
+    stand_in(list);
     return true;
   }
+};
+
+/// A wait in a list that can fail in a way of its own: what is not a task nor a queue.
+class FailingWaiter : public Waiter {
+ public:
+  /// Throws the error; called if it has ended as `Ending::failed`.
+  [[noreturn]] virtual void throw_failure() = 0;
+
+ protected:
+  using Waiter::Waiter;
+  ~FailingWaiter() = default;
 };
 
 /// A wait in a list whose holder knows at any time how many wait in it.
@@ -158,11 +238,12 @@ class CountedWaiter : public Waiter {
   }
 
  protected:
-  CountedWaiter(Kind of, std::size_t& count) noexcept : Waiter(of, Place::counted_list), count_(count) {}
+  CountedWaiter(Kind of, Chain& chain, std::size_t& count) noexcept
+      : Waiter(of, chain, Place::counted_list), count_(count) {}
   ~CountedWaiter() { leave(); }
 
-  bool suspend(PromiseBase& promise, List& list) {
-    if (!Waiter::suspend(promise, list)) return false;
+  bool suspend(List& list) {
+    if (!Waiter::suspend(list)) return false;
     ++count_;
     return true;
   }
@@ -177,18 +258,50 @@ inline void Suspension::leave() noexcept {
   if (place_ == Place::timers) static_cast<TimedWait*>(this)->leave();
 }
 
+/// Throws what the task has ended with that this one waits for.
+[[noreturn]] void throw_task_failure(Waiter& waiter);
+
+ERRAND_NOINLINE inline void Suspension::throw_ending() {
+  settle();
+  if (ending == Ending::reached) return;
+  chain_->forget_failed();
+  if (ending == Ending::failed) {
+    if (kind == Kind::task || kind == Kind::task_cancel) throw_task_failure(static_cast<Waiter&>(*this));
+    if (kind == Kind::queue) throw QueueClosed();
+    if (place_ == Place::list) static_cast<FailingWaiter*>(this)->throw_failure();
+    static_cast<FailingWait*>(this)->throw_failure();
+  }
+  if (ending == Ending::broken) raise<InvalidState>({"the ", name_of(kind), " that was waited for has been destroyed"});
+  throw Cancelled(chain_->take_request(ending == Ending::cancelled_by_task));
+}
+
+ERRAND_NOINLINE inline void Chain::yield_unless_asked() {
+  throw_failed();
+  if (is_asked()) return;
+  state = State::yielding;
+  loop->make_ready(*this);
+}
+
+ERRAND_COLD inline void Chain::throw_failed_now() {
+  if (flags & failed_wait) {
+    waiting->throw_ending();
+  } else {
+    forget_failed();
+    std::rethrow_exception(*error);
+  }
+}
+
 /// The waiters of a primitive, in the order in which they began to wait. Destroying it while someone waits makes their
-/// awaits throw `InvalidState`; so it does to those that something was handed to and that have not resumed yet.
+/// awaits throw `InvalidState`, also if something was handed to them and they have not resumed yet.
 class WaitList {
  public:
   WaitList() noexcept = default;
   ~WaitList() {
     while (!waiting_.empty()) first<Waiter>().abandon();
     while (!handed_.empty()) {
-      Waiter& last = of<Waiter>(handed_.front());
-      last.unlink();
-      last.is_broken = true;
-      last.chain()->flags |= Chain::broken;
+      Waiter& first = of<Waiter>(handed_.front());
+      first.unlink();
+      first.end_with(Ending::broken);
     }
   }
 
@@ -203,11 +316,20 @@ class WaitList {
   /// Wakes a waiter that was given something. Until it resumes, it is known here.
   void hand_over(Waiter& to) noexcept {
     to.unlink();
-    handed_.push_back(to);
+    keep(to);
     to.chain()->woken();
   }
+  /// This waiter, which does not wait, has something of the primitive's until it resumes.
+  void keep(Waiter& with) noexcept { handed_.push_back(with); }
   void hand_over_all() noexcept {
     while (!empty()) hand_over(first<Waiter>());
+  }
+  /// The same of an error.
+  void fail_all() noexcept {
+    while (!empty()) {
+      first<Waiter>().end_with(Ending::failed);
+      hand_over(first<Waiter>());
+    }
   }
   /// Where waiters stand.
   List& list() noexcept { return waiting_; }

@@ -108,7 +108,7 @@ ERRAND_COLD inline std::string Waits::what(const Chain& chain) {
     default: return "ready";
   }
   const Kind kind = chain.waiting->kind;
-  if (kind != Kind::task) return name_of(kind);
+  if (kind != Kind::task && kind != Kind::task_cancel && kind != Kind::task_end) return name_of(kind);
   return text({"task '", static_cast<const TaskWait*>(chain.waiting)->task().name(), "'"});
 }
 

@@ -65,6 +65,8 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   Chain& root() noexcept final { return *this; }
 
   bool cancel(std::string_view reason);
+  /// The same of a task that is not done, from the App's thread. If there is no memory, it goes without the reason.
+  void ask_to_end(std::string_view reason) noexcept;
   bool abort(std::string_view reason);
   unsigned uncancel();
   /// Whether the step that is under way is one of this task, or of a member of a group of it.
@@ -87,6 +89,11 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   [[noreturn]] void throw_taken() const;
   [[noreturn]] void throw_pending() const;
 
+  /// Says already that it is cancelled.
+  void set_cancelled() noexcept {
+    status = TaskStatus::cancelled;
+    is_special = true;
+  }
   /// Ends it as cancelled where it stands, which is not inside a step.
   void end_standing() noexcept;
 
@@ -120,7 +127,7 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   bool seen = false;   // somebody has looked at its failure
   bool taken = false;  // its result was moved out
   bool has_error = false;
-  bool is_special = false;  // it has details, or an error
+  bool is_special = false;  // it has details, or has not succeeded
 
  protected:
   ~TaskBase() = default;
@@ -175,6 +182,15 @@ inline bool TaskBase::cancel(std::string_view reason) {
   return true;
 }
 
+ERRAND_COLD inline void TaskBase::ask_to_end(std::string_view reason) noexcept {
+  try {
+    note_reason(reason);
+  } catch (...) {
+  }
+  ++requests;
+  request(asked_by_task);
+}
+
 inline unsigned TaskBase::uncancel() {
   loop->check_thread();
   if (requests > 0 && --requests == 0 && !done()) withdraw();
@@ -194,9 +210,7 @@ ERRAND_COLD inline void TaskBase::requested_by_group() noexcept {
   ++requests;
   try {
     const Branches& of = *group();
-    std::string reason;
-    if (of.was_asked_by_task()) reason = of.chain()->root().request_reason();
-    note_reason(reason);
+    note_reason(of.chain()->reason_of_request(of.was_asked_by_task()));
   } catch (...) {  // no memory: it goes without the reason
   }
 }
@@ -237,7 +251,7 @@ inline void TaskBase::end_standing() noexcept {
 }
 
 inline void TaskBase::end_pending() noexcept {
-  status = TaskStatus::cancelled;
+  set_cancelled();
   if (Destruction::is_inside(*this)) [[unlikely]] {
     loop->put_off.add(*this);
   } else {
@@ -312,6 +326,13 @@ ERRAND_NOINLINE inline bool TaskBase::stays() noexcept {
 
 ERRAND_NOINLINE inline void TaskBase::tell() noexcept {
   if (is_registered()) loop->host->registered_ended(*this);
+  if (status != TaskStatus::succeeded) {
+    for (Link* link = awaiters.begin(); link != awaiters.end(); link = link->next) {
+      Waiter& waiter = static_cast<Waiter&>(*link);
+      const bool throws_failure = waiter.kind == Kind::task_cancel && status == TaskStatus::failed;
+      if (waiter.kind == Kind::task || throws_failure) waiter.end_with(Ending::failed);
+    }
+  }
   if (status == TaskStatus::failed) {
     loop->failed.push_back(static_cast<TaskLink&>(*this));
     if (!seen && references_ == 1 && awaiters.empty() && loop->app) report();
@@ -336,7 +357,7 @@ ERRAND_INLINE void TaskBase::tell_end() noexcept {
     tell();
   while (!awaiters.empty()) {
     Waiter& waiter = static_cast<Waiter&>(awaiters.front());
-    if (waiter.kind == Kind::task) [[likely]] {
+    if (waiter.kind != Kind::observer) [[likely]] {
       waiter.wake();
     } else {
       waiter.unlink();
