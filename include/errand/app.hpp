@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <any>
 #include <chrono>
 #include <cstddef>
@@ -726,3 +728,5 @@ ERRAND_COLD inline void App::dump_tasks(std::ostream& out) const {
 }
 
 }  // namespace errand
+
+#include <errand/detail/epilogue.hpp>

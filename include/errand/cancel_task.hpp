@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <utility>
 
 #include <errand/task.hpp>
@@ -45,3 +47,5 @@ class CancelTask::Wait : public detail::TaskWait {
 inline CancelTask::Wait CancelTask::awaited_by(detail::PromiseBase&) const noexcept { return Wait(asked_, was_done_); }
 
 }  // namespace errand
+
+#include <errand/detail/epilogue.hpp>

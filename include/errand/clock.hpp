@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <chrono>
 #include <cstdint>
 #include <ratio>
@@ -104,3 +106,5 @@ void ManualClock::advance(std::chrono::duration<Rep, Period> by) {
 }
 
 }  // namespace errand
+
+#include <errand/detail/epilogue.hpp>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <string_view>
 #include <type_traits>
 #include <typeinfo>
@@ -81,3 +83,5 @@ class Context {
 };
 
 }  // namespace errand
+
+#include <errand/detail/epilogue.hpp>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <errand/detail/promise.hpp>
 
 namespace errand {
@@ -120,3 +122,5 @@ inline Coro<void> Promise<void>::get_return_object() noexcept { return Coro<void
 }  // namespace detail
 
 }  // namespace errand
+
+#include <errand/detail/epilogue.hpp>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <string>
 #include <utility>
 
@@ -52,3 +54,5 @@ TaskOf<Work&&> create_task(Work&& work, std::string name) {
 }
 
 }  // namespace errand
+
+#include <errand/detail/epilogue.hpp>

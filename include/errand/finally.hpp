@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <coroutine>
 #include <exception>
 #include <functional>
@@ -141,3 +143,5 @@ Coro<detail::PartResult<Body>> finally(Body&& body, Cleanup&& cleanup) {
 }
 
 }  // namespace errand
+
+#include <errand/detail/epilogue.hpp>

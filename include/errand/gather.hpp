@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <cstddef>
 #include <exception>
 #include <optional>
@@ -201,3 +203,5 @@ Coro<std::vector<Outcome<detail::BranchResult<A>>>> gather_settled(std::vector<A
 }
 
 }  // namespace errand
+
+#include <errand/detail/epilogue.hpp>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <coroutine>
 #include <exception>
 #include <optional>
@@ -145,3 +147,5 @@ class AsyncGenerator<T>::Next : public detail::OwnAwaitable {
 };
 
 }  // namespace errand
+
+#include <errand/detail/epilogue.hpp>

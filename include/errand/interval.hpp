@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <chrono>
 #include <coroutine>
 
@@ -91,3 +93,5 @@ inline Clock::time_point Interval::next(Clock::time_point now) noexcept {
 }
 
 }  // namespace errand
+
+#include <errand/detail/epilogue.hpp>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <coroutine>
 #include <cstddef>
 #include <limits>
@@ -308,3 +310,5 @@ void Queue<T>::task_done() {
 }
 
 }  // namespace errand
+
+#include <errand/detail/epilogue.hpp>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <algorithm>
 #include <cstddef>
 #include <exception>
@@ -180,3 +182,5 @@ Coro<Race<typename Outcome<detail::BranchResult<A>>::value_type>> race(std::vect
 }
 
 }  // namespace errand
+
+#include <errand/detail/epilogue.hpp>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <any>
 #include <concepts>
 #include <coroutine>
@@ -386,3 +388,5 @@ inline Task<> Signals::dispatch(std::string_view event, std::any payload) {
 }  // namespace detail
 
 }  // namespace errand
+
+#include <errand/detail/epilogue.hpp>

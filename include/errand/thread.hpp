@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <coroutine>
 #include <exception>
 #include <functional>
@@ -180,3 +182,5 @@ detail::ToThread<std::decay_t<F>, std::decay_t<Args>...> to_thread(F&& f, Args&&
 }
 
 }  // namespace errand
+
+#include <errand/detail/epilogue.hpp>

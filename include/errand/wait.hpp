@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <chrono>
 #include <coroutine>
 #include <cstddef>
@@ -228,3 +230,5 @@ auto wait_all(const Task<Ts>&... tasks) {
 }
 
 }  // namespace errand
+
+#include <errand/detail/epilogue.hpp>

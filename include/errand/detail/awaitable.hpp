@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <concepts>
 #include <coroutine>
 #include <type_traits>
@@ -110,3 +112,5 @@ template <class T>
 inline constexpr bool is_task_handle<TaskToName<T>> = true;
 
 }  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <algorithm>
 #include <coroutine>
 #include <cstdint>
@@ -369,3 +371,5 @@ inline void Branches::check_over() noexcept {
 }
 
 }  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <coroutine>
 #include <exception>
 #include <memory>
@@ -153,3 +155,5 @@ class Bridged : public PlainWait {
 };
 
 }  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <exception>
 #include <functional>
 #include <memory>
@@ -121,3 +123,5 @@ class CallableTask final : public TaskState<T> {
 };
 
 }  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

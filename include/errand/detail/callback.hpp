@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <concepts>
 #include <cstdint>
 #include <exception>
@@ -168,3 +170,5 @@ class CallHandle {
 };
 
 }  // namespace errand
+
+#include <errand/detail/epilogue.hpp>

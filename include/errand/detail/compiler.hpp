@@ -3,6 +3,24 @@
 
 // Every workaround for a compiler stands here, with a name, the number of the bug, and the versions that have it.
 
+// Before all else, since the standard's headers have less in them then, and the rest does not compile.
+#if defined(_MSVC_LANG)
+#if _MSVC_LANG < 202002L
+#error "errand needs C++20: compile with /std:c++20 or later"
+#endif
+#elif __cplusplus < 202002L
+#error "errand needs C++20: compile with -std=c++20 or later"
+#endif
+
+#if !defined(__cpp_exceptions) && !defined(_CPPUNWIND)
+#error "errand needs exceptions: cancellation and failures are carried by them"
+#endif
+#if !defined(__cpp_rtti) && !defined(_CPPRTTI)
+#error "errand needs RTTI: typed look-ups and payloads are checked by it"
+#endif
+
+#include <errand/detail/prologue.hpp>
+
 #include <cstddef>
 #include <exception>
 #include <new>
@@ -14,13 +32,6 @@
 #include <cxxabi.h>
 
 #include <cstdlib>
-#endif
-
-#if !defined(__cpp_exceptions) && !defined(_CPPUNWIND)
-#error "errand needs exceptions: cancellation and failures are carried by them"
-#endif
-#if !defined(__cpp_rtti) && !defined(_CPPRTTI)
-#error "errand needs RTTI: typed look-ups and payloads are checked by it"
 #endif
 
 /// Keeps a function out of line: rare paths away from the ones that are taken often.
@@ -132,3 +143,5 @@ inline std::string type_name(const std::type_info& type) {
 }
 
 }  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

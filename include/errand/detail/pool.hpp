@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -332,3 +334,5 @@ inline void deallocate(void* block, std::size_t size) noexcept { free_sized(bloc
 #endif
 
 }  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

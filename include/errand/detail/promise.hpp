@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <coroutine>
 #include <cstdint>
 #include <exception>
@@ -140,3 +142,5 @@ class Promise<void> final : public CoroPromise<void> {
 };
 
 }  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <memory>
 #include <type_traits>
 #include <utility>
@@ -104,3 +106,5 @@ inline void start_task(TaskBase& task) noexcept {
 }
 
 }  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

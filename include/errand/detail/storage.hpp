@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <exception>
 #include <memory>
 #include <type_traits>
@@ -87,3 +89,5 @@ concept Result =
     (std::is_object_v<T> && !std::is_array_v<T> && std::is_move_constructible_v<T> && std::is_destructible_v<T>);
 
 }  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <cstddef>
 
 #include <errand/detail/chain.hpp>
@@ -222,3 +224,5 @@ class WaitList {
 };
 
 }  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <cstddef>
 #include <exception>
 #include <type_traits>
@@ -94,3 +96,5 @@ class TaskState : public TaskBase {
 };
 
 }  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

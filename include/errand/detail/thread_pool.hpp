@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <condition_variable>
 #include <cstddef>
 #include <memory>
@@ -129,3 +131,5 @@ class ThreadPool {
 };
 
 }  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>
