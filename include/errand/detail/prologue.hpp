@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: MIT
-// Every header of errand includes this before all else, and epilogue.hpp, which undoes it, at its end. Hence there is no
-// #pragma once.
+// Every header of errand includes this before all else, and epilogue.hpp, which undoes it, at its end. Hence there is
+// no #pragma once.
 
 #include <errand/detail/compiler.hpp>
 
-// A program and its plug-ins share one errand, also if they are compiled with -fvisibility=hidden: its thread-locals and
-// its memory, and the types of errors and tasks, which `catch` and `dynamic_cast` compare.
+// A program and its plug-ins share one errand, also if they are compiled with -fvisibility=hidden: its thread-locals
+// and its memory, and the types of errors and tasks, which `catch` and `dynamic_cast` compare.
 #if defined(__GNUC__) && !defined(_WIN32)  // Windows shares nothing that a header defines
 #pragma GCC visibility push(default)
 #endif
 
 // Up to the epilogue these names are no macros, whatever was included before; after it they are again. They are names
 // that errand, or a standard header that it includes, uses for something else, or may use. Not in the list:
-// - what a system header defines for others of its kind, as near, far, small and interface of windows.h: defined in here
+// - what a system header defines for others of its kind, as near, far, small and interface of windows.h: defined in
+// here
 //   for the first time it would be lost at the epilogue. Errand does not use such names.
 // - a public member that a macro may rename, as in `#define close closesocket`: the user's calls are renamed too.
 
