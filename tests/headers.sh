@@ -5,7 +5,7 @@
 # further flags, STANDARD is another than c++20.
 set -uo pipefail
 cd "$(dirname "$0")/.."
-export OBJECTS WARNINGS="-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Werror"
+export OBJECTS WARNINGS="-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wold-style-cast -Wnon-virtual-dtor -Werror"
 OBJECTS=$(mktemp -d) && trap 'rm -rf "$OBJECTS"' EXIT
 
 check() {

@@ -3,6 +3,7 @@
 
 #include <errand/detail/prologue.hpp>
 
+#include <memory>
 #include <string_view>
 #include <type_traits>
 #include <typeinfo>
@@ -45,7 +46,7 @@ class Context {
   T* find() noexcept {
     for (detail::Link* link = objects_.begin(); link != objects_.end(); link = link->next) {
       auto& holder = static_cast<HolderBase&>(*link);
-      if (*holder.type == typeid(T)) return &static_cast<Holder<T>&>(holder).object;
+      if (*holder.type == typeid(T)) return std::addressof(static_cast<Holder<T>&>(holder).object);
     }
     return nullptr;
   }

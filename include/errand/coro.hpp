@@ -106,7 +106,7 @@ namespace detail {
 
 template <class T>
 Coro<T> Promise<T>::get_return_object() noexcept {
-  static_assert(alignof(T) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__,
+  static_assert(keeps_alignment<T>,
                 "the alignment of a coroutine's result may not be above the "
                 "default one: return a std::unique_ptr");
   return Coro<T>(*this);

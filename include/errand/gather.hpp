@@ -59,7 +59,7 @@ Coro<std::vector<Outcome<detail::BranchResult<A>>>> gather_settled(std::vector<A
 namespace detail {
 
 /// Waits for all branches. The first failure asks the others to end.
-class All : public Branches {
+class All final : public Branches {
  public:
   /// Reports the first failure where that has not come out: the gather was destroyed.
   ~All() {
@@ -92,7 +92,7 @@ class All : public Branches {
 };
 
 /// Waits for all branches, however they end.
-class Settled : public Branches {
+class Settled final : public Branches {
  public:
   ~Settled() {
     while (!failed_.empty()) failed_.pop_front();

@@ -86,9 +86,10 @@ class GeneratorPromise final : public AwaitingPromise<GeneratorBase> {
     return AsyncGenerator<T>(*this);
   }
   auto final_suspend() noexcept { return Pass(); }
-  template <class U = T>
+  template <class U = Value>
+    requires ReturnableAs<U&&, Value>
   auto yield_value(U&& given) {
-    value.emplace(std::forward<U>(given));
+    value.emplace(detail::returned<Value, U>(std::forward<U>(given)));
     return Pass();
   }
   void return_void() noexcept { is_over = true; }

@@ -76,6 +76,10 @@ ERRAND_COLD TaskHandle start_hidden(Loop& loop, Coro<T> coro, const char* name) 
 
 template <class F>
 class ListenerOf final : public Listener {
+  static_assert(keeps_alignment<F>,
+                "the alignment of a listener, which is that of its captures, may not be above the default one: keep "
+                "such data in a std::unique_ptr");
+
  public:
   template <class G>
   ListenerOf(G&& f, int its_priority) : Listener(its_priority), f_(std::forward<G>(f)) {}

@@ -63,7 +63,7 @@ Coro<Race<typename Outcome<detail::BranchResult<A>>::value_type>> race(std::vect
 namespace detail {
 
 /// Waits for all branches. The first to end, or to be woken, asks the others to end.
-class First : public Branches {
+class First final : public Branches {
  public:
   First() noexcept : Branches(false) {}
   /// Reports the failures that were kept where the race was destroyed.

@@ -80,6 +80,9 @@ class HandlerOf final : public Handler {
  public:
   static_assert(std::is_invocable_v<F&, const Signal&> || std::is_invocable_v<F&>,
                 "a signal handler takes a const Signal&, or nothing");
+  static_assert(keeps_alignment<F>,
+                "the alignment of a signal handler, which is that of its captures, may not be above the default one: "
+                "keep such data in a std::unique_ptr");
 
   template <class G>
     requires(!std::same_as<std::remove_cvref_t<G>, HandlerOf>)

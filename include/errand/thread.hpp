@@ -67,6 +67,11 @@ class ThreadCall final : public PoolCall {
     }
   }
 
+  static_assert(keeps_alignment<T>,
+                "the alignment of a thread call's result may not be above the default one: return a std::unique_ptr");
+  static_assert((keeps_alignment<Args> && ...),
+                "the alignment of an argument may not be above the default one: pass a std::unique_ptr");
+
   template <class G, class... As>
   explicit ThreadCall(G&& f, As&&... args) : f_(std::forward<G>(f)), args_(std::forward<As>(args)...) {}
 
@@ -76,7 +81,7 @@ class ThreadCall final : public PoolCall {
     if constexpr (std::is_lvalue_reference_v<T>) {
       return storage_.get();
     } else if constexpr (!std::is_void_v<T>) {
-      return std::move(storage_.get());
+      return T(std::move(storage_.get()));
     }
   }
 

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include <errand/detail/destruction.hpp>
+#include <errand/detail/storage.hpp>
 
 namespace errand {
 template <class T>
@@ -90,9 +91,10 @@ template <class F>
 inline constexpr bool is_safe_in_await = !frees_temporaries_twice || std::is_lvalue_reference_v<F> ||
                                          std::is_trivially_destructible_v<std::remove_cvref_t<F>>;
 
-/// Refuses one that GCC up to 12 destroys twice there.
+/// Refuses one that GCC up to 12 destroys twice there, and one that its frame would not hold well.
 template <class F>
 constexpr void check_awaited_callable() noexcept {
+  check_alignment<std::decay_t<F>>();
   static_assert(is_coro<std::remove_cvref_t<F>> || is_safe_in_await<F>,
                 "this compiler destroys a callable twice that is created inside an awaited expression (GCC 98401): "
                 "give it a name first, auto f = [...]{...}; and pass that");

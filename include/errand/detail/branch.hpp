@@ -36,7 +36,7 @@ class Branch final : public BranchBase {
     if constexpr (std::is_reference_v<T>) {
       return storage_.get();
     } else if constexpr (!std::is_void_v<T>) {
-      return std::move(storage_.value);
+      return T(std::move(storage_.value));
     }
   }
   /// The same, to stand in a container: a reference as a `std::reference_wrapper`, `void` as a `std::monostate`.
@@ -130,6 +130,7 @@ Coro<BranchResult<A>> take_there(A& awaitable) {
 }
 template <class A>
 Coro<BranchResult<A>> await_here(A awaitable) {
+  static_assert(keeps_alignment<A>, "the alignment of an awaitable may not be above the default one");
   co_return co_await std::move(awaitable);
 }
 

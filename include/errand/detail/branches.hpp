@@ -37,10 +37,10 @@ class BranchBase : public Chain {
   Branches* owner = nullptr;
   std::uint64_t thrown_at = 0;      // when a request was last thrown in it
   bool observed_cancelled = false;  // it only observes a task, which was cancelled
+  Chain* root_ = nullptr;           // the chain of the task, from the start on
 
- private:
-  friend class Branches;
-  Chain* root_ = nullptr;
+ protected:
+  ~BranchBase() = default;
 };
 
 /// The wait of a combinator for its branches. `co_await branches` starts those that were added, in order and at once,
@@ -129,9 +129,7 @@ class Branches : public PlainWait {
   /// In those of the branches that count.
   void set_thrown(std::uint64_t when) noexcept { thrown_at_ = when; }
 
- private:
-  friend class Chain;
-
+ public:  // for Chain, which is no friend: GCC's -Wnon-virtual-dtor takes a protected destructor for one that friends call
   void note_thrown(std::uint64_t when) noexcept { thrown_at_ = std::max(thrown_at_, when); }
 
   /// When the requests from outside came that were not taken back.

@@ -120,6 +120,8 @@ class Bridged : public PlainWait {
   using T = BridgeResult<A&&>;
   static_assert(std::is_lvalue_reference_v<A> || std::is_move_constructible_v<A>,
                 "this awaitable cannot be moved: give it a name, and await that");
+  static_assert(keeps_alignment<A> && keeps_alignment<std::remove_cvref_t<Awaiter<A&&>>> && keeps_alignment<T>,
+                "the alignment of an awaitable, its awaiter and its result may not be above the default one");
 
  public:
   explicit Bridged(A&& awaitable)
@@ -145,7 +147,7 @@ class Bridged : public PlainWait {
     if constexpr (std::is_lvalue_reference_v<T>) {
       return bridge_->storage.get();
     } else if constexpr (!std::is_void_v<T>) {
-      return std::move(bridge_->storage.get());
+      return T(std::move(bridge_->storage.get()));
     }
   }
 

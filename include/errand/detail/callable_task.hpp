@@ -64,8 +64,9 @@ decltype(auto) call_work(F& work, App& app) {
 /// A task made from a callable, which is called in the task's first step and lives as long as the coroutine.
 template <class T, class F>
 class CallableTask final : public TaskState<T> {
-  static_assert(alignof(F) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__,
-                "the alignment of a callable may not be above the default one: keep such data in a std::unique_ptr");
+  static_assert(keeps_alignment<F>,
+                "the alignment of a callable, which is that of its captures, may not be above the default one: keep "
+                "such data in a std::unique_ptr");
 
  public:
   template <class G>

@@ -143,6 +143,7 @@ class Chain : public Node {
     return true;
   }
   bool may_suspend() noexcept { return !(flags & (asked | held)) || may_suspend_if_asked(); }
+  void note_thrown(std::uint64_t when) noexcept;
   void check_resumed() {
     if (flags & (interrupted | broken)) throw_interruption();
   }
@@ -173,15 +174,12 @@ class Chain : public Node {
   std::string take_request() noexcept;
 
  private:
-  friend class Branches;
-
   template <bool with_members, class Visit>
   void visit(Visit visit) noexcept;
   bool may_suspend_if_asked() noexcept;
   bool yield_specially() noexcept;
   void throw_interruption();
   bool ask(Flag origin) noexcept;
-  void note_thrown(std::uint64_t when) noexcept;
   void destroy_above(PromiseBase* last) noexcept;
   void destroy_frames(PromiseBase* last) noexcept;
 };

@@ -6,6 +6,7 @@
 #include <coroutine>
 #include <cstdint>
 #include <exception>
+#include <memory>
 #include <type_traits>
 #include <utility>
 
@@ -121,9 +122,9 @@ class Promise final : public CoroPromise<T> {
   Coro<T> get_return_object() noexcept;
 
   template <class U = T>
-    requires std::is_constructible_v<T, U&&>
+    requires ReturnableAs<U&&, T>
   void return_value(U&& value) {
-    this->succeed(std::forward<U>(value));
+    this->succeed(detail::returned<T, U>(std::forward<U>(value)));
   }
 };
 
@@ -131,7 +132,12 @@ template <class T>
 class Promise<T&> final : public CoroPromise<T&> {
  public:
   Coro<T&> get_return_object() noexcept;
-  void return_value(T& value) noexcept { this->succeed(&value); }
+  template <class U>
+    requires ReturnableAsReference<U&&, T>
+  void return_value(U&& value) {
+    T& given = std::forward<U>(value);
+    this->succeed(std::addressof(given));
+  }
 };
 
 template <>
