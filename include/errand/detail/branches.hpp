@@ -129,7 +129,8 @@ class Branches : public PlainWait {
   /// In those of the branches that count.
   void set_thrown(std::uint64_t when) noexcept { thrown_at_ = when; }
 
- public:  // for Chain, which is no friend: GCC's -Wnon-virtual-dtor takes a protected destructor for one that friends call
+ public:  // for Chain, which is no friend: GCC's -Wnon-virtual-dtor takes a protected destructor for one that friends
+          // call
   void note_thrown(std::uint64_t when) noexcept { thrown_at_ = std::max(thrown_at_, when); }
 
   /// When the requests from outside came that were not taken back.
