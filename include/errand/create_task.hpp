@@ -29,7 +29,7 @@ TaskOf<Work&&> create_task(Work&& work, std::string name = {});
 ///     co_await errand::shield(save(document));
 template <class T>
 Task<T> shield(Coro<T> coro) {
-  return create_task(std::move(coro));
+  return errand::create_task(std::move(coro));
 }
 
 // Implementation

@@ -134,7 +134,7 @@ using BranchVector = std::vector<std::optional<Branch<T>>>;
 template <class T, class A>
 void fill(BranchVector<T>& branches, std::vector<A>& awaitables, Branches& all) {
   std::size_t i = 0;
-  for (A& awaitable : awaitables) all.add(branches[i++].emplace(as_coro(std::move(awaitable))));
+  for (A& awaitable : awaitables) all.add(branches[i++].emplace(detail::as_coro(std::move(awaitable))));
   awaitables.clear();
 }
 
@@ -145,7 +145,7 @@ Coro<std::tuple<Part<Ts>...>> gather(Coro<Ts>... coros) {
   std::apply([&all](auto&... each) { (all.add(each), ...); }, branches);
   co_await all;
   all.check();
-  co_return std::apply([](auto&... each) { return std::tuple<Part<Ts>...>(take_part(each)...); }, branches);
+  co_return std::apply([](auto&... each) { return std::tuple<Part<Ts>...>(detail::take_part(each)...); }, branches);
 }
 
 template <class... Ts>

@@ -87,13 +87,13 @@ class ListenerOf final : public Listener {
   TaskHandle call(App& app, const char* phase) override {
     using R = typename WorkResult<F>::type;
     if constexpr (is_coro<std::remove_cvref_t<R>>) {
-      return start_hidden(*this_thread().loop, std::remove_cvref_t<R>(call_work(f_, app)), phase);
+      return detail::start_hidden(*this_thread().loop, std::remove_cvref_t<R>(detail::call_work(f_, app)), phase);
     } else {
-      call_work(f_, app);
+      detail::call_work(f_, app);
       return {};
     }
   }
-  WorkerCopy<Listener> copy() const override { return copy_for_worker<Listener, ListenerOf>(f_, priority); }
+  WorkerCopy<Listener> copy() const override { return detail::copy_for_worker<Listener, ListenerOf>(f_, priority); }
 
  private:
   F f_;

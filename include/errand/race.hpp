@@ -124,7 +124,7 @@ R take_winner(std::tuple<Branch<Ts>...>& branches, const BranchBase& winner) {
   auto& branch = std::get<i>(branches);
   if (&branch == &winner) return R(i, std::in_place_index<i>, branch.take_element());
   if constexpr (i + 1 < sizeof...(Ts)) {
-    return take_winner<R, i + 1>(branches, winner);
+    return detail::take_winner<R, i + 1>(branches, winner);
   } else {
     std::terminate();
   }
@@ -142,7 +142,7 @@ Coro<Race<std::variant<typename Outcome<Ts>::value_type...>>> race(Coro<Ts>... c
       },
       branches);
   co_await first;
-  co_return take_winner<R, 0>(branches, first.winner());
+  co_return detail::take_winner<R, 0>(branches, first.winner());
 }
 
 template <class... As>

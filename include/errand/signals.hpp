@@ -96,7 +96,7 @@ class HandlerOf final : public Handler {
       co_return;
     }
   }
-  WorkerCopy<Handler> copy() const override { return copy_for_worker<Handler, HandlerOf>(f_); }
+  WorkerCopy<Handler> copy() const override { return detail::copy_for_worker<Handler, HandlerOf>(f_); }
 
  private:
   decltype(auto) invoke(const Signal& signal) {

@@ -48,7 +48,7 @@ decltype(auto) awaiter_of(A&& awaitable, PromiseBase& awaiting) {
 }
 
 template <class A>
-using Awaiter = decltype(awaiter_of(std::declval<A>(), std::declval<PromiseBase&>()));
+using Awaiter = decltype(detail::awaiter_of(std::declval<A>(), std::declval<PromiseBase&>()));
 
 /// Something to be waited for, as a primitive gives it: the wait itself is made where it is awaited, as often as it is.
 template <class Wait, class Of>

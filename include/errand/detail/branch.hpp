@@ -141,13 +141,13 @@ Coro<BranchResult<A>> as_coro(A&& awaitable) {
   if constexpr (is_coro<Plain>) {
     return std::forward<A>(awaitable);
   } else if constexpr (is_task_handle<Plain>) {
-    return observe(Task<typename Plain::value_type>(std::forward<A>(awaitable)));
+    return detail::observe(Task<typename Plain::value_type>(std::forward<A>(awaitable)));
   } else if constexpr (std::is_lvalue_reference_v<A> && !(MadeAtAwait<A> && std::is_copy_constructible_v<Plain>)) {
-    return await_there(awaitable);
+    return detail::await_there(awaitable);
   } else if constexpr (!std::is_move_constructible_v<Plain>) {
-    return take_there<Plain>(awaitable);
+    return detail::take_there<Plain>(awaitable);
   } else {
-    return await_here<Plain>(std::forward<A>(awaitable));
+    return detail::await_here<Plain>(std::forward<A>(awaitable));
   }
 }
 

@@ -125,7 +125,7 @@ class Bridged : public PlainWait {
 
  public:
   explicit Bridged(A&& awaitable)
-      : PlainWait(Kind::foreign), bridge_(&bridge<A, T>(static_cast<A&&>(awaitable)).promise()) {}
+      : PlainWait(Kind::foreign), bridge_(&detail::bridge<A, T>(static_cast<A&&>(awaitable)).promise()) {}
   ~Bridged() {
     if (!started_) bridge_->release();
     bridge_->detach();

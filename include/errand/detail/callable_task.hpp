@@ -90,17 +90,17 @@ class CallableTask final : public TaskState<T> {
     try {
       using R = typename WorkResult<F>::type;
       if constexpr (is_coro<std::remove_cvref_t<R>>) {
-        std::remove_cvref_t<R> coro = call_work(work_, *this->loop->app);
+        std::remove_cvref_t<R> coro = detail::call_work(work_, *this->loop->app);
         if (!coro) raise<InvalidState>({"the callable of task '", this->name(), "' returned an empty Coro"});
         this->adopt(*coro.release());
         return true;
       } else if constexpr (std::is_void_v<R>) {
-        call_work(work_, *this->loop->app);
+        detail::call_work(work_, *this->loop->app);
         this->succeed();
       } else if constexpr (std::is_lvalue_reference_v<R>) {
-        this->succeed(std::addressof(call_work(work_, *this->loop->app)));
+        this->succeed(std::addressof(detail::call_work(work_, *this->loop->app)));
       } else {
-        this->succeed(call_work(work_, *this->loop->app));
+        this->succeed(detail::call_work(work_, *this->loop->app));
       }
     } catch (...) {
       this->fail(std::current_exception(), handling<Cancelled>());

@@ -58,7 +58,7 @@ struct AwaitingPromise : Base, Pooled {
     this->line = at_line;
     if constexpr (LibraryAwaitable<A>) {
       if constexpr (!std::is_reference_v<Awaiter<A>>) {
-        return awaiter_of(static_cast<A&&>(awaitable), *this);
+        return detail::awaiter_of(static_cast<A&&>(awaitable), *this);
       } else {
         return AwaiterRef<std::remove_reference_t<Awaiter<A>>>(awaitable);
       }
