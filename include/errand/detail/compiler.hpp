@@ -63,7 +63,8 @@
 #define ERRAND_READS_THREAD_LOCAL ERRAND_NOINLINE
 #endif
 
-/// AddressSanitizer sees a use after free only where memory really is freed: no block is kept for later then.
+/// AddressSanitizer sees a use after free only where memory really is freed: no block is kept for later then. Defined as
+/// 0 for any file of a program, that is so in the whole program.
 #if !defined(ERRAND_KEEP_BLOCKS) && defined(__SANITIZE_ADDRESS__)
 #define ERRAND_KEEP_BLOCKS 0
 #elif !defined(ERRAND_KEEP_BLOCKS) && defined(__has_feature)
@@ -73,6 +74,18 @@
 #endif
 #ifndef ERRAND_KEEP_BLOCKS
 #define ERRAND_KEEP_BLOCKS 1
+#endif
+
+/// All files of a program must agree, though some of them may not have the sanitizer. So each that has it defines a
+/// symbol, and the others look for that. (Weak symbols are so only in ELF. Elsewhere all files need the same setting.)
+#if defined(__ELF__)
+extern "C" {
+#if ERRAND_KEEP_BLOCKS
+[[gnu::weak, gnu::visibility("default")]] extern const char errand_keeps_no_blocks;
+#else
+[[gnu::weak, gnu::visibility("default")]] extern const char errand_keeps_no_blocks = 0;
+#endif
+}
 #endif
 
 #if defined(__cpp_lib_jthread)
@@ -100,6 +113,15 @@ inline constexpr bool frees_temporaries_twice = true;
 #else
 inline constexpr bool frees_temporaries_twice = false;
 #endif
+
+/// Whether a block that was given back may be kept for later. The same in all files of a program.
+inline bool keeps_blocks() noexcept {
+#if ERRAND_KEEP_BLOCKS && defined(__ELF__)
+  return &errand_keeps_no_blocks == nullptr;
+#else
+  return ERRAND_KEEP_BLOCKS != 0;
+#endif
+}
 
 /// Frees what `operator new(size)` gave. Clang before 19 has sized deallocation only on request.
 inline void free_sized(void* block, std::size_t size) noexcept {
