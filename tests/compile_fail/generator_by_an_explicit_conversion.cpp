@@ -4,7 +4,7 @@
 #include <vector>
 
 #ifdef ERRAND_TEST_OK
-errand::AsyncGenerator<std::vector<int>> test() { co_yield {1, 2}; }
+errand::AsyncGenerator<std::vector<int>> test() { co_yield std::vector<int>(5); }
 #else
 errand::AsyncGenerator<std::vector<int>> test() { co_yield 5; }
 #endif

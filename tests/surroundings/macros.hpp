@@ -3,6 +3,11 @@
 
 // Macros that programs define, or headers in wide use, before they include errand. Most of them break what they touch.
 
+#if defined(__clang__)
+#pragma clang diagnostic ignored "-Wkeyword-macro"
+#endif
+
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <vector>

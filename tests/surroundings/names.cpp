@@ -103,7 +103,7 @@ Coro<> tasks(App& app) {
   expect(co_await task, __LINE__);
   expect(task.result(), __LINE__);
   expect(co_await app.get_task<Value>("made"), __LINE__);
-  expect(co_await move(task), __LINE__);
+  expect(co_await std::move(task), __LINE__);
   auto called = app.add_task([] { return Value(); });
   expect(co_await called, __LINE__);
   auto kept = app.add_task([] { return make(); });
@@ -134,7 +134,7 @@ Coro<> combinators() {
   expect(get<1>(results), __LINE__);
   vector<Coro<Value>> many;
   many.push_back(make());
-  for (auto& outcome : co_await errand::gather_settled(move(many))) expect(outcome.value(), __LINE__);
+  for (auto& outcome : co_await errand::gather_settled(std::move(many))) expect(outcome.value(), __LINE__);
   const auto first = co_await errand::race(make(), look(value));
   expect(get<0>(first.value()), __LINE__);
   expect(co_await errand::wait_for(make(), chrono::seconds(1)), __LINE__);
