@@ -48,6 +48,9 @@ function(append_header name)
   endif()
   string(REPLACE "${head}" "" text "${text}")
 
+  # The prologue and the epilogue of every header: written once, around all.
+  string(REGEX REPLACE "\n#include <errand/detail/(prologue|epilogue)\\.hpp>\n" "" text "${text}")
+
   set(own "\n#include <(errand/[^>\n]+)>")
   string(REGEX MATCHALL "${own}" includes "${text}")
   foreach(include IN LISTS includes)
@@ -64,11 +67,23 @@ function(append_header name)
   endif()
 endfunction()
 
+# Sets `variable` to a text that is no header of its own, without what it includes and its first line.
+function(read_part variable name)
+  file(READ "${root}/include/errand/detail/${name}" text)
+  string(REGEX REPLACE "\n#include <[^>\n]+>\n" "" text "${text}")
+  string(REGEX REPLACE "^// SPDX[^\n]*\n" "" text "${text}")
+  string(STRIP "${text}" text)
+  set(${variable} "${text}" PARENT_SCOPE)
+endfunction()
+
+append_header(errand/detail/compiler.hpp)  # first, as the prologue has it
 append_header(errand/errand.hpp)
+read_part(prologue prologue.hpp)
+read_part(epilogue epilogue.hpp)
 
 get_property(headers GLOBAL PROPERTY headers)
 file(GLOB_RECURSE all RELATIVE "${root}/include" "${root}/include/*.hpp")
-list(REMOVE_ITEM all ${headers})
+list(REMOVE_ITEM all ${headers} errand/detail/prologue.hpp errand/detail/epilogue.hpp)
 if(all)
   message(FATAL_ERROR "errand/errand.hpp does not include ${all}")
 endif()
@@ -93,7 +108,11 @@ ${license}
 #ifndef ERRAND_SINGLE_HEADER
 #define ERRAND_SINGLE_HEADER
 
+${prologue}
+
 ${standard_includes}
 ${body}
+${epilogue}
+
 #endif
 ")

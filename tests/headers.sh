@@ -5,7 +5,7 @@
 # further flags, STANDARD is another than c++20.
 set -uo pipefail
 cd "$(dirname "$0")/.."
-export OBJECTS WARNINGS="-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Werror"
+export OBJECTS WARNINGS="-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wold-style-cast -Wnon-virtual-dtor -Werror"
 OBJECTS=$(mktemp -d) && trap 'rm -rf "$OBJECTS"' EXIT
 
 check() {
@@ -23,7 +23,14 @@ check_use() {
     { echo "FAILED $1 has warnings"; exit 1; }
 }
 export -f check check_use
+
+# In between them no macro of the user's bites, and everything is visible outside of a shared library.
+parts='errand/(errand|version|detail/(prologue|epilogue))\.hpp'
+without=$(grep -rLE '^#include <errand/detail/prologue\.hpp>' include | grep -vE "$parts")
+without+=$(grep -rLE '^#include <errand/detail/epilogue\.hpp>' include | grep -vE "$parts")
+[ -z "$without" ] || { echo "FAILED to begin with the prologue and to end with the epilogue: $without"; exit 1; }
+
 jobs=$(nproc 2>/dev/null || echo 2)
 printf '%s\n' tests/model/check.cpp examples/readme/toolbox.cpp | xargs -P "$jobs" -I{} bash -c 'check_use {}' &&
-  find include -name '*.hpp' | sort | xargs -P "$jobs" -I{} bash -c 'check {}' &&
+  find include -name '*.hpp' ! -name epilogue.hpp | sort | xargs -P "$jobs" -I{} bash -c 'check {}' &&
   echo "every header compiles alone: ${CXX:-g++} ${STANDARD:-c++20} ${CXXFLAGS:-}"

@@ -80,6 +80,47 @@ APP_TEST("the largest durations and times never end, and can be cancelled") {
   expect(one + " ; " + one + " ; " + one + " ; " + one + " ; " + one);
 }
 
+APP_TEST("durations and time points of every period are taken, and rounded up") {
+  using Frames = std::chrono::duration<int, std::ratio<1, 60>>;
+  using Ticks = std::chrono::duration<std::int64_t, std::ratio<1, 90'000>>;
+  co_await sleep(Frames(1));
+  log(now());
+  co_await sleep(Ticks(1));
+  log(now());
+  co_await sleep(std::chrono::duration<double>(0.1));  // as precise as its type: no nanosecond more
+  log(now());
+  co_await sleep_until(clock.now() + std::chrono::duration<double>(0.5));
+  log(now());
+  app.call_at(clock.now() + Frames(3), [this] { log("called at", now()); });
+  app.call_later(Frames(6), [this] { log("called later", now()); });
+  bool timed_out = false;
+  try {
+    co_await wait_for(sleep(1h), Frames(12));
+  } catch (const TimeoutError&) {
+    timed_out = true;
+  }
+  CHECK(timed_out);
+  expect("0.016666667 ; 0.016677779 ; 0.116677779 ; 0.616677779 ; called at 0.666677779 ; called later 0.716677779");
+}
+
+TEST_CASE("a duration that no nanoseconds hold becomes the largest, or the smallest") {
+  using errand::detail::to_nanoseconds;
+  using std::chrono::duration;
+  using std::chrono::nanoseconds;
+  using Thirds = duration<std::int64_t, std::ratio<1, 3>>;
+  STATIC_REQUIRE(to_nanoseconds(Thirds(1)) == nanoseconds(333'333'334));
+  STATIC_REQUIRE(to_nanoseconds(Thirds(-1)) == nanoseconds(-333'333'333));
+  STATIC_REQUIRE(to_nanoseconds(Thirds::max()) == nanoseconds::max());
+  STATIC_REQUIRE(to_nanoseconds(Thirds::min()) == nanoseconds::min());
+  STATIC_REQUIRE(to_nanoseconds(duration<std::uint64_t, std::nano>::max()) == nanoseconds::max());
+  STATIC_REQUIRE(to_nanoseconds(duration<int, std::exa>(1)) == nanoseconds::max());
+  STATIC_REQUIRE(to_nanoseconds(duration<int, std::exa>(0)) == nanoseconds::zero());
+  STATIC_REQUIRE(to_nanoseconds(duration<std::int64_t, std::femto>::max()) == nanoseconds(9'223'372'036'855));
+  STATIC_REQUIRE(to_nanoseconds(duration<double, std::milli>(0.5)) == nanoseconds(500'000));
+  CHECK(to_nanoseconds(duration<double>(1e300)) == nanoseconds::max());
+  CHECK(to_nanoseconds(duration<float>(-1e30F)) == nanoseconds::min());
+}
+
 APP_TEST("sleep_until wakes at its time, and a time that is not ahead is a yield") {
   co_await sleep_until(errand::Clock::time_point(2s));
   log(now());

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <any>
 #include <chrono>
 #include <cstddef>
@@ -178,10 +180,10 @@ class App : private detail::Host {
   CallHandle call_later(std::chrono::duration<Rep, Period> delay, F&& f) {
     return call(loop_->deadline(detail::to_nanoseconds(delay)), std::forward<F>(f));
   }
-  /// At a time of the App's clock.
-  template <class F>
-  CallHandle call_at(Clock::time_point when, F&& f) {
-    return call(when, std::forward<F>(f));
+  /// At a time of the App's clock, of any precision.
+  template <class F, class Duration>
+  CallHandle call_at(std::chrono::time_point<Clock, Duration> when, F&& f) {
+    return call(detail::to_nanoseconds(when), std::forward<F>(f));
   }
 
   // Listeners: f(App&) or f(), a plain function or a coroutine, each awaited before the next. Higher priority first,
@@ -726,3 +728,5 @@ ERRAND_COLD inline void App::dump_tasks(std::ostream& out) const {
 }
 
 }  // namespace errand
+
+#include <errand/detail/epilogue.hpp>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <coroutine>
 #include <cstddef>
 
@@ -74,3 +76,5 @@ inline void Barrier::open() noexcept {
 }
 
 }  // namespace errand
+
+#include <errand/detail/epilogue.hpp>

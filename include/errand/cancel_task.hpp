@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <utility>
 
 #include <errand/task.hpp>
@@ -52,3 +54,5 @@ class CancelTask::Wait : public detail::TaskWait {
 inline CancelTask::Wait CancelTask::awaited_by(detail::Chain& chain) const noexcept { return Wait(asked_, was_done_, chain); }
 
 }  // namespace errand
+
+#include <errand/detail/epilogue.hpp>

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <chrono>
-#include <cstdint>
-#include <ratio>
-#include <type_traits>
+
+#include <errand/detail/durations.hpp>
 
 namespace errand {
 
@@ -58,37 +59,8 @@ class ManualClock : public ClockSource {
 
 namespace detail {
 
-using Nanoseconds = std::chrono::nanoseconds;
-
 /// The deadline that never comes.
 inline constexpr Clock::time_point never = Clock::time_point::max();
-
-/// Any duration in nanoseconds, rounded up; what does not fit becomes the largest, or the smallest.
-template <class Rep, class Period>
-constexpr Nanoseconds to_nanoseconds(std::chrono::duration<Rep, Period> duration) noexcept {
-  if constexpr (std::is_same_v<std::chrono::duration<Rep, Period>, Nanoseconds>) {
-    return duration;
-  } else if constexpr (std::is_floating_point_v<Rep>) {
-    constexpr long double most = 9223372036854775807.0L;
-    const long double count = std::chrono::duration<long double, std::nano>(duration).count();
-    if (count >= most) return Nanoseconds::max();
-    if (!(count > -most)) return Nanoseconds::min();
-    const Nanoseconds whole(static_cast<std::int64_t>(count));
-    return static_cast<long double>(whole.count()) < count ? whole + Nanoseconds(1) : whole;
-  } else if constexpr (std::ratio_greater_equal_v<Period, std::nano>) {
-    using Same = std::chrono::duration<std::int64_t, Period>;
-    constexpr std::int64_t most = std::chrono::duration_cast<Same>(Nanoseconds::max()).count();
-    if constexpr (std::is_unsigned_v<Rep>) {
-      if (duration.count() > static_cast<std::uint64_t>(most)) return Nanoseconds::max();
-    } else {
-      if (duration.count() > most) return Nanoseconds::max();
-      if (duration.count() < -most) return Nanoseconds::min();
-    }
-    return std::chrono::ceil<Nanoseconds>(std::chrono::duration<std::int64_t, Period>(duration));
-  } else {
-    return std::chrono::ceil<Nanoseconds>(duration);
-  }
-}
 
 constexpr Clock::time_point add(Clock::time_point from, Nanoseconds delay) noexcept {
   if (delay > Nanoseconds::zero() && from > never - delay) return never;
@@ -104,3 +76,5 @@ void ManualClock::advance(std::chrono::duration<Rep, Period> by) {
 }
 
 }  // namespace errand
+
+#include <errand/detail/epilogue.hpp>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <coroutine>
 #include <type_traits>
 #include <utility>
@@ -87,3 +89,5 @@ Coro<> Condition::wait_until(Predicate predicate) {
 }
 
 }  // namespace errand
+
+#include <errand/detail/epilogue.hpp>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <chrono>
 #include <functional>
 
@@ -24,3 +26,5 @@ struct AppConfig {
 };
 
 }  // namespace errand
+
+#include <errand/detail/epilogue.hpp>

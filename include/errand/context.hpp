@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
+#include <memory>
 #include <string_view>
 #include <type_traits>
 #include <typeinfo>
@@ -43,7 +46,7 @@ class Context {
   T* find() noexcept {
     for (detail::Link* link = objects_.begin(); link != objects_.end(); link = link->next) {
       auto& holder = static_cast<HolderBase&>(*link);
-      if (*holder.type == typeid(T)) return &static_cast<Holder<T>&>(holder).object;
+      if (*holder.type == typeid(T)) return std::addressof(static_cast<Holder<T>&>(holder).object);
     }
     return nullptr;
   }
@@ -81,3 +84,5 @@ class Context {
 };
 
 }  // namespace errand
+
+#include <errand/detail/epilogue.hpp>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <errand/detail/promise.hpp>
 
 namespace errand {
@@ -136,7 +138,7 @@ namespace detail {
 
 template <class T>
 Coro<T> Promise<T>::get_return_object() noexcept {
-  static_assert(alignof(T) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__,
+  static_assert(keeps_alignment<T>,
                 "the alignment of a coroutine's result may not be above the "
                 "default one: return a std::unique_ptr");
   return Coro<T>(*this);
@@ -152,3 +154,5 @@ inline Coro<void> Promise<void>::get_return_object() noexcept { return Coro<void
 }  // namespace detail
 
 }  // namespace errand
+
+#include <errand/detail/epilogue.hpp>

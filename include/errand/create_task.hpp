@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <string>
 #include <utility>
 
@@ -27,7 +29,7 @@ TaskOf<Work&&> create_task(Work&& work, std::string name = {});
 ///     co_await errand::shield(save(document));
 template <class T>
 Task<T> shield(Coro<T> coro) {
-  return create_task(std::move(coro));
+  return errand::create_task(std::move(coro));
 }
 
 // Implementation
@@ -52,3 +54,5 @@ TaskOf<Work&&> create_task(Work&& work, std::string name) {
 }
 
 }  // namespace errand
+
+#include <errand/detail/epilogue.hpp>

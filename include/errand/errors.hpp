@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -144,3 +146,5 @@ class Cancelled final {
 };
 
 }  // namespace errand
+
+#include <errand/detail/epilogue.hpp>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <coroutine>
 
 #include <errand/coro.hpp>
@@ -58,3 +60,5 @@ inline void Event::set() noexcept {
 }
 
 }  // namespace errand
+
+#include <errand/detail/epilogue.hpp>

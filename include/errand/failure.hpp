@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <exception>
 #include <string>
 #include <utility>
@@ -66,3 +68,5 @@ class SlowStep {
 };
 
 }  // namespace errand
+
+#include <errand/detail/epilogue.hpp>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <coroutine>
 #include <exception>
 #include <functional>
@@ -99,9 +101,9 @@ Coro<T> finally(Body body, Cleanup cleanup) {
   bool is_cancelled = false;
   try {
     if constexpr (std::is_void_v<T>) {
-      co_await begin_part(body);
+      co_await detail::begin_part(body);
     } else {
-      value.emplace(co_await begin_part(body));
+      value.emplace(co_await detail::begin_part(body));
     }
   } catch (...) {
     error = std::current_exception();
@@ -115,7 +117,7 @@ Coro<T> finally(Body body, Cleanup cleanup) {
     if constexpr (is_plain_part<Cleanup>) {
       std::invoke(cleanup);  // which takes no memory for a coroutine
     } else {
-      co_await begin_part(cleanup);
+      co_await detail::begin_part(cleanup);
     }
   } catch (...) {
     cleanup_error = std::current_exception();
@@ -141,3 +143,5 @@ Coro<detail::PartResult<Body>> finally(Body&& body, Cleanup&& cleanup) {
 }
 
 }  // namespace errand
+
+#include <errand/detail/epilogue.hpp>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <atomic>
 #include <coroutine>
 #include <exception>
@@ -22,6 +24,9 @@ namespace detail {
 /// The value, the error or the cancellation of a future, set once.
 template <class T>
 class FutureState {
+  static_assert(keeps_alignment<T>,
+                "the alignment of a future's value may not be above the default one: set a std::unique_ptr");
+
  public:
   FutureState() noexcept = default;
   FutureState(const FutureState&) = delete;
@@ -38,9 +43,9 @@ class FutureState {
   template <class... Args>
   void set_value(Args&&... args) {
     if constexpr (std::is_reference_v<T>) {
-      storage_.set_value(std::addressof(args)...);
+      storage_.set_value(std::addressof(static_cast<T>(args))...);
     } else {
-      storage_.set_value(std::forward<Args>(args)...);
+      storage_.set_value(detail::returned<T, Args>(std::forward<Args>(args))...);
     }
     has_value_ = true;
   }
@@ -69,6 +74,11 @@ class FutureState {
   bool has_error_ = false;
   bool cancelled_ = false;
 };
+
+/// What sets a future: nothing for `void`, else one value that a coroutine of the same result could `co_return`.
+template <class T, class... Args>
+concept SetsFuture = (std::is_void_v<T> && sizeof...(Args) == 0) ||
+                     (!std::is_void_v<T> && sizeof...(Args) == 1 && (Returnable<Args, T> && ...));
 
 template <class T>
 class SharedState;
@@ -100,7 +110,7 @@ class Future {
   /// Sets the value, and wakes who awaits it. False, and nothing happens, where it is done. Throws what the copy or the
   /// move of the value throws; it is not done then.
   template <class... Args>
-    requires(std::is_void_v<T> ? sizeof...(Args) == 0 : sizeof...(Args) == 1)
+    requires detail::SetsFuture<T, Args&&...>
   bool set_result(Args&&... value) {
     if (done()) return false;
     state_.set_value(std::forward<Args>(value)...);
@@ -158,7 +168,7 @@ class Future<T>::Shared {
 
   /// As those of `Future`, from any thread.
   template <class... Args>
-    requires(std::is_void_v<T> ? sizeof...(Args) == 0 : sizeof...(Args) == 1)
+    requires detail::SetsFuture<T, Args&&...>
   bool set_result(Args&&... value) const {
     return state_->set([&](auto& state) { state.set_value(std::forward<Args>(value)...); });
   }
@@ -331,3 +341,5 @@ class SharedWait : public FailingWait {
 }  // namespace detail
 
 }  // namespace errand
+
+#include <errand/detail/epilogue.hpp>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <cstddef>
 #include <exception>
 #include <optional>
@@ -126,7 +128,7 @@ template <class V, class A>
 void fill(V& branches, std::vector<A>& awaitables, Branches& all) {
   std::size_t i = 0;
   for (A& awaitable : awaitables) {
-    auto work = as_work(std::move(awaitable));
+    auto work = detail::as_work(std::move(awaitable));
     all.add(branches[i++].emplace(work));
   }
   awaitables.clear();
@@ -149,19 +151,19 @@ Coro<std::tuple<Part<ResultOf<Ws>>...>> run_gather(Ws... works) {
   std::apply([&all](auto&... each) { (all.add(each), ...); }, branches);
   co_await all;
   all.check();
-  co_return std::apply([](auto&... each) { return std::tuple<Part<ResultOf<Ws>>...>(take_part(each)...); }, branches);
+  co_return std::apply([](auto&... each) { return std::tuple<Part<ResultOf<Ws>>...>(detail::take_part(each)...); }, branches);
 }
 
 template <class A>
 Coro<std::vector<Element<BranchResult<A>>>> run_gather(std::vector<A> awaitables) {
   BranchVector<WorkOf<A>> branches(awaitables.size());
   All all;
-  fill(branches, awaitables, all);
+  detail::fill(branches, awaitables, all);
   co_await all;
   all.check();
   std::vector<Element<BranchResult<A>>> results;
   results.reserve(branches.size());
-  for (auto& branch : branches) results.push_back(take_element(*branch));
+  for (auto& branch : branches) results.push_back(detail::take_element(*branch));
   co_return results;
 }
 
@@ -179,7 +181,7 @@ template <class A>
 Coro<std::vector<Outcome<BranchResult<A>>>> run_gather_settled(std::vector<A> awaitables) {
   BranchVector<WorkOf<A>> branches(awaitables.size());
   Settled all;
-  fill(branches, awaitables, all);
+  detail::fill(branches, awaitables, all);
   co_await all;
   all.check();
   std::vector<Outcome<BranchResult<A>>> outcomes;
@@ -215,3 +217,5 @@ Coro<std::vector<Outcome<detail::BranchResult<A>>>> gather_settled(std::vector<A
 }
 
 }  // namespace errand
+
+#include <errand/detail/epilogue.hpp>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <coroutine>
 #include <exception>
 #include <optional>
@@ -84,9 +86,10 @@ class GeneratorPromise final : public AwaitingPromise<GeneratorBase> {
     return AsyncGenerator<T>(*this);
   }
   auto final_suspend() noexcept { return Pass{*this}; }
-  template <class U = T>
+  template <class U = Value>
+    requires ReturnableAs<U&&, Value>
   auto yield_value(U&& given) {
-    asked_for->emplace(std::forward<U>(given));
+    asked_for->emplace(detail::returned<Value, U>(std::forward<U>(given)));
     return Pass{*this};
   }
   void return_void() noexcept { is_over = true; }
@@ -151,3 +154,5 @@ class AsyncGenerator<T>::Next : public detail::OwnAwaitable, public detail::Gene
 };
 
 }  // namespace errand
+
+#include <errand/detail/epilogue.hpp>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <chrono>
 #include <coroutine>
 
@@ -119,8 +121,10 @@ inline Clock::time_point Interval::next(Clock::time_point now) noexcept {
   const Clock::time_point due = due_;
   due_ = detail::add(due, period_);
   if (missed_ == MissedTick::delay && (is_late_ || due_ < now)) due_ = detail::add(now, period_);
-  if (missed_ == MissedTick::skip && due_ < now) due_ = detail::add(due, period_ * ((now - due) / period_ + 1));
+  if (missed_ == MissedTick::skip && due_ < now) due_ = detail::add(due + period_ * ((now - due) / period_), period_);
   return due;
 }
 
 }  // namespace errand
+
+#include <errand/detail/epilogue.hpp>

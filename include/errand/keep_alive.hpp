@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <memory>
 #include <utility>
 
@@ -36,3 +38,5 @@ class [[nodiscard("dropping it lets run() end")]] KeepAlive {
 };
 
 }  // namespace errand
+
+#include <errand/detail/epilogue.hpp>

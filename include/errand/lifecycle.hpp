@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <chrono>
 #include <exception>
 #include <utility>
@@ -357,3 +359,5 @@ ERRAND_COLD inline void Lifecycle::end_and_report(TaskBase& task) noexcept {
 }  // namespace detail
 
 }  // namespace errand
+
+#include <errand/detail/epilogue.hpp>

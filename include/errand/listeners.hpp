@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -74,6 +76,10 @@ ERRAND_COLD TaskHandle start_hidden(Loop& loop, Coro<T> coro, const char* name) 
 
 template <class F>
 class ListenerOf final : public Listener {
+  static_assert(keeps_alignment<F>,
+                "the alignment of a listener, which is that of its captures, may not be above the default one: keep "
+                "such data in a std::unique_ptr");
+
  public:
   template <class G>
   ListenerOf(G&& f, int its_priority) : Listener(its_priority), f_(std::forward<G>(f)) {}
@@ -81,13 +87,13 @@ class ListenerOf final : public Listener {
   TaskHandle call(App& app, const char* phase) override {
     using R = typename WorkResult<F>::type;
     if constexpr (is_coro<std::remove_cvref_t<R>>) {
-      return start_hidden(*this_thread().loop, std::remove_cvref_t<R>(call_work(f_, app)), phase);
+      return detail::start_hidden(*this_thread().loop, std::remove_cvref_t<R>(detail::call_work(f_, app)), phase);
     } else {
-      call_work(f_, app);
+      detail::call_work(f_, app);
       return {};
     }
   }
-  WorkerCopy<Listener> copy() const override { return copy_for_worker<Listener, ListenerOf>(f_, priority); }
+  WorkerCopy<Listener> copy() const override { return detail::copy_for_worker<Listener, ListenerOf>(f_, priority); }
 
  private:
   F f_;
@@ -191,3 +197,5 @@ class Listeners {
 }  // namespace detail
 
 }  // namespace errand
+
+#include <errand/detail/epilogue.hpp>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <optional>
 
 #include <errand/detail/permits.hpp>
@@ -46,3 +48,5 @@ class Lock {
 };
 
 }  // namespace errand
+
+#include <errand/detail/epilogue.hpp>

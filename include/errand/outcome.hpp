@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <exception>
 #include <functional>
 #include <type_traits>
@@ -54,3 +56,5 @@ class Outcome {
 };
 
 }  // namespace errand
+
+#include <errand/detail/epilogue.hpp>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
@@ -11,6 +13,7 @@
 
 #include <errand/coro.hpp>
 #include <errand/detail/ring.hpp>
+#include <errand/detail/storage.hpp>
 
 namespace errand {
 
@@ -25,6 +28,9 @@ namespace errand {
 ///     Job next = co_await jobs.get();     // waits while there is none
 template <class T>
 class Queue {
+  static_assert(detail::keeps_alignment<T>,
+                "the alignment of an item may not be above the default one: put a std::unique_ptr");
+
  public:
   /// For so many items; 0: unbounded.
   explicit Queue(std::size_t capacity = 0) noexcept(std::is_nothrow_move_constructible_v<T>)
@@ -363,3 +369,5 @@ void Queue<T>::task_done() {
 }
 
 }  // namespace errand
+
+#include <errand/detail/epilogue.hpp>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <algorithm>
 #include <cstddef>
 #include <exception>
@@ -112,9 +114,9 @@ class First final : public Branches {
 template <class R, std::size_t i, class... Bs>
 R take_winner(std::tuple<Bs...>& branches, const BranchBase& winner) {
   auto& branch = std::get<i>(branches);
-  if (&branch == &winner) return R(i, std::in_place_index<i>, take_element(branch));
+  if (&branch == &winner) return R(i, std::in_place_index<i>, detail::take_element(branch));
   if constexpr (i + 1 < sizeof...(Bs)) {
-    return take_winner<R, i + 1>(branches, winner);
+    return detail::take_winner<R, i + 1>(branches, winner);
   } else {
     std::terminate();
   }
@@ -133,7 +135,7 @@ Coro<Race<std::variant<Element<ResultOf<Ws>>...>>> run_race(Ws... works) {
       },
       branches);
   co_await first;
-  co_return take_winner<R, 0>(branches, first.winner());
+  co_return detail::take_winner<R, 0>(branches, first.winner());
 }
 
 template <class A>
@@ -142,13 +144,13 @@ Coro<Race<Element<BranchResult<A>>>> run_race(std::vector<A> awaitables) {
   if (awaitables.empty()) throw InvalidState("a race of nothing would never end");
   BranchVector<W, true> branches(awaitables.size());
   First first;
-  fill(branches, awaitables, first);
+  detail::fill(branches, awaitables, first);
   for (auto& branch : branches) branch->next_looks = BranchFor<W, true>::looks && &branch != &branches.back();
   co_await first;
   const BranchBase& winner = first.winner();
   std::size_t index = 0;
   while (&*branches[index] != &winner) ++index;
-  co_return Race<Element<BranchResult<A>>>(index, take_element(*branches[index]));
+  co_return Race<Element<BranchResult<A>>>(index, detail::take_element(*branches[index]));
 }
 
 }  // namespace detail
@@ -166,3 +168,5 @@ Coro<Race<typename Outcome<detail::BranchResult<A>>::value_type>> race(std::vect
 }
 
 }  // namespace errand
+
+#include <errand/detail/epilogue.hpp>

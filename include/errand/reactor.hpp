@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <optional>
 
 #include <errand/clock.hpp>
@@ -54,3 +56,5 @@ struct Reactor {
 };
 
 }  // namespace errand
+
+#include <errand/detail/epilogue.hpp>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -127,3 +129,5 @@ class Registry {
 }  // namespace detail
 
 }  // namespace errand
+
+#include <errand/detail/epilogue.hpp>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <utility>
 
 #include <errand/task.hpp>
@@ -47,3 +49,5 @@ class ScopedTask {
 };
 
 }  // namespace errand
+
+#include <errand/detail/epilogue.hpp>

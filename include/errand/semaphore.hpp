@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <cstddef>
 #include <optional>
 
@@ -49,3 +51,5 @@ class Semaphore {
 };
 
 }  // namespace errand
+
+#include <errand/detail/epilogue.hpp>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <any>
 #include <concepts>
 #include <coroutine>
@@ -78,6 +80,9 @@ class HandlerOf final : public Handler {
  public:
   static_assert(std::is_invocable_v<F&, const Signal&> || std::is_invocable_v<F&>,
                 "a signal handler takes a const Signal&, or nothing");
+  static_assert(keeps_alignment<F>,
+                "the alignment of a signal handler, which is that of its captures, may not be above the default one: "
+                "keep such data in a std::unique_ptr");
 
   template <class G>
     requires(!std::same_as<std::remove_cvref_t<G>, HandlerOf>)
@@ -91,7 +96,7 @@ class HandlerOf final : public Handler {
       co_return;
     }
   }
-  WorkerCopy<Handler> copy() const override { return copy_for_worker<Handler, HandlerOf>(f_); }
+  WorkerCopy<Handler> copy() const override { return detail::copy_for_worker<Handler, HandlerOf>(f_); }
 
  private:
   decltype(auto) invoke(const Signal& signal) {
@@ -194,7 +199,7 @@ class [[nodiscard("co_await it")]] EventWait {
 
 namespace detail {
 
-class SignalWait : public FailingWaiter {
+class SignalWait final : public FailingWaiter {
  public:
   SignalWait(EventWait event, Chain& chain) noexcept : FailingWaiter(Kind::signal, chain), event_(std::move(event)) {}
 
@@ -382,3 +387,5 @@ inline Task<> Signals::dispatch(std::string_view event, std::any payload) {
 }  // namespace detail
 
 }  // namespace errand
+
+#include <errand/detail/epilogue.hpp>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
@@ -367,3 +369,5 @@ struct std::hash<errand::Task<T>> {
     return std::hash<errand::detail::TaskBase*>()(task.handle().state());
   }
 };
+
+#include <errand/detail/epilogue.hpp>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <cstddef>
 #include <exception>
 #include <memory>
@@ -241,3 +243,5 @@ auto TaskGroup::run(Body&& body) {
 }
 
 }  // namespace errand
+
+#include <errand/detail/epilogue.hpp>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <coroutine>
 #include <exception>
 #include <functional>
@@ -65,6 +67,11 @@ class ThreadCall final : public PoolCall {
     }
   }
 
+  static_assert(keeps_alignment<T>,
+                "the alignment of a thread call's result may not be above the default one: return a std::unique_ptr");
+  static_assert((keeps_alignment<Args> && ...),
+                "the alignment of an argument may not be above the default one: pass a std::unique_ptr");
+
   template <class G, class... As>
   explicit ThreadCall(G&& f, As&&... args) : f_(std::forward<G>(f)), args_(std::forward<As>(args)...) {}
 
@@ -75,7 +82,7 @@ class ThreadCall final : public PoolCall {
     if constexpr (std::is_lvalue_reference_v<T>) {
       return storage_.get();
     } else if constexpr (!std::is_void_v<T>) {
-      return std::move(storage_.get());
+      return T(std::move(storage_.get()));
     }
   }
 
@@ -180,3 +187,5 @@ detail::ToThread<std::decay_t<F>, std::decay_t<Args>...> to_thread(F&& f, Args&&
 }
 
 }  // namespace errand
+
+#include <errand/detail/epilogue.hpp>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <chrono>
 #include <coroutine>
 #include <utility>
@@ -22,8 +24,9 @@ class Yield;
 template <class Rep, class Period>
 Sleep sleep(std::chrono::duration<Rep, Period> duration) noexcept;
 
-/// The same until a time of the App's clock.
-SleepUntil sleep_until(Clock::time_point when) noexcept;
+/// The same until a time of the App's clock, of any precision.
+template <class Duration>
+SleepUntil sleep_until(std::chrono::time_point<Clock, Duration> when) noexcept;
 
 /// Lets everything that is ready run first. It ends when its task resumes: a request to end that comes before is thrown
 /// out of it.
@@ -131,7 +134,10 @@ template <class Rep, class Period>
 Sleep sleep(std::chrono::duration<Rep, Period> duration) noexcept {
   return Sleep(detail::to_nanoseconds(duration));
 }
-inline SleepUntil sleep_until(Clock::time_point when) noexcept { return SleepUntil(when); }
+template <class Duration>
+SleepUntil sleep_until(std::chrono::time_point<Clock, Duration> when) noexcept {
+  return SleepUntil(detail::to_nanoseconds(when));
+}
 inline Yield yield() noexcept { return {}; }
 
 namespace detail {
@@ -198,3 +204,5 @@ Coro<detail::BranchResult<A>> wait_for(A&& awaitable, std::chrono::duration<Rep,
 }
 
 }  // namespace errand
+
+#include <errand/detail/epilogue.hpp>

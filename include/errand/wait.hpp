@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <chrono>
 #include <coroutine>
 #include <cstddef>
@@ -296,7 +298,7 @@ Coro<Waited<T>> wait_any(std::vector<Task<T>> tasks, std::chrono::duration<Rep, 
 }
 template <class T, class... Ts>
 auto wait_any(const Task<T>& first, const Task<Ts>&... rest) {
-  return wait_any(detail::same_tasks(first, rest...));
+  return errand::wait_any(detail::same_tasks(first, rest...));
 }
 
 template <class T>
@@ -310,10 +312,12 @@ Coro<Waited<T>> wait_all(std::vector<Task<T>> tasks, std::chrono::duration<Rep, 
 template <class... Ts>
 auto wait_all(const Task<Ts>&... tasks) {
   if constexpr (sizeof...(Ts) == 0) {
-    return wait_all(std::vector<Task<>>());
+    return errand::wait_all(std::vector<Task<>>());
   } else {
-    return wait_all(detail::same_tasks(tasks...));
+    return errand::wait_all(detail::same_tasks(tasks...));
   }
 }
 
 }  // namespace errand
+
+#include <errand/detail/epilogue.hpp>

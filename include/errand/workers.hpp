@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <exception>
 #include <memory>
 #include <mutex>
@@ -106,3 +108,5 @@ class WorkerGroup final : public Workers, public std::enable_shared_from_this<Wo
 };
 
 }  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

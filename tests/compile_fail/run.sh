@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Each program here must not compile, and say why: the text of its `// expect:` line. With ERRAND_TEST_OK defined it must
-# compile. A `// compiler: gcc 12` line restricts it to that compiler, in that version and older.
+# compile. A `// compiler: gcc 12` line restricts it to that compiler, in that version and older; the flags of a
+# `// flags:` line are what it must not compile with.
 #
 #   tests/compile_fail/run.sh
 #
@@ -28,10 +29,11 @@ for file in tests/compile_fail/*.cpp; do
     echo "skipped $file: for $only"
     continue
   fi
+  read -ra wrong <<<"$(sed -n 's|^// flags: ||p' "$file")"
   expected=$(sed -n 's|^// expect: ||p' "$file")
   if [ -z "$expected" ]; then
     fail "$file" "it has no '// expect:' line"
-  elif output=$("$cxx" "${flags[@]}" "$file" 2>&1); then
+  elif output=$("$cxx" "${flags[@]}" ${wrong[@]+"${wrong[@]}"} "$file" 2>&1); then
     fail "$file" "it compiles"
   elif ! grep -qF -- "$expected" <<<"$output"; then
     fail "$file" "the compiler does not say '$expected', but:"

@@ -82,6 +82,14 @@ builds "add_subdirectory" add_subdirectory
 quietly cmake --install "$last_build" --prefix "$work/nothing"
 [ ! -e "$work/nothing" ] || fail "a subproject was installed unasked"
 
+for part in first second; do cp -r "$sources" "$consumer/added_twice/$part"; done
+builds "add_subdirectory, twice" added_twice
+quietly cmake -S "$consumer/added_twice" -B "$work/one_version"
+if grep "is there already" "$work/log"; then fail "one version is taken for two"; fi
+sed -i.old 's/VERSION_MINOR .*/VERSION_MINOR 99/' "$consumer/added_twice/second/include/errand/version.hpp"
+quietly cmake -S "$consumer/added_twice" -B "$work/two_versions"
+grep -q "errand $version is there already, and is used in place of" "$work/log" || fail "two versions are taken for one"
+
 cp -r "$sources" "$consumer/quick_start/errand"
 cp "$consumer/main.cpp" "$consumer/quick_start"
 builds "the README's quick start" quick_start

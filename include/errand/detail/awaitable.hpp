@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <concepts>
 #include <coroutine>
 #include <type_traits>
 #include <utility>
 
 #include <errand/detail/destruction.hpp>
+#include <errand/detail/storage.hpp>
 
 namespace errand {
 template <class T>
@@ -44,7 +47,7 @@ decltype(auto) awaiter_of(A&& awaitable, Chain& chain) {
 }
 
 template <class A>
-using Awaiter = decltype(awaiter_of(std::declval<A>(), std::declval<Chain&>()));
+using Awaiter = decltype(detail::awaiter_of(std::declval<A>(), std::declval<Chain&>()));
 
 /// Something to be waited for, as a primitive gives it: the wait itself is made where it is awaited, as often as it is.
 template <class Wait, class Of>
@@ -87,9 +90,10 @@ template <class F>
 inline constexpr bool is_safe_in_await = !frees_temporaries_twice || std::is_lvalue_reference_v<F> ||
                                          std::is_trivially_destructible_v<std::remove_cvref_t<F>>;
 
-/// Refuses one that GCC up to 12 destroys twice there.
+/// Refuses one that GCC up to 12 destroys twice there, and one that its frame would not hold well.
 template <class F>
 constexpr void check_awaited_callable() noexcept {
+  check_alignment<std::decay_t<F>>();
   static_assert(is_coro<std::remove_cvref_t<F>> || is_safe_in_await<F>,
                 "this compiler destroys a callable twice that is created inside an awaited expression (GCC 98401): "
                 "give it a name first, auto f = [...]{...}; and pass that");
@@ -109,3 +113,5 @@ template <class T>
 inline constexpr bool is_task_handle<TaskToName<T>> = true;
 
 }  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <exception>
 #include <type_traits>
 #include <utility>
@@ -25,7 +27,7 @@ class ResultBranch : public BranchBase {
     if constexpr (std::is_reference_v<T>) {
       return storage_.get();
     } else if constexpr (!std::is_void_v<T>) {
-      return std::move(storage_.value);
+      return T(std::move(storage_.value));
     }
   }
   /// How it ended, whatever that is.
@@ -101,3 +103,5 @@ inline void report_branch(BranchBase& branch) noexcept {
 }
 
 }  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <coroutine>
 #include <cstdint>
 #include <exception>
@@ -37,10 +39,10 @@ class BranchBase : public Chain {
   bool next_looks = false;  // in a race: the branch after this one is looked at before this one waits
   Branches* combinator = nullptr;
   bool observed_cancelled = false;  // it only observes a task, which was cancelled
+  Chain* root_ = nullptr;           // the chain of the task, from the start on
 
- private:
-  friend class Branches;
-  Chain* root_ = nullptr;
+ protected:
+  ~BranchBase() = default;
 };
 
 /// The wait of a combinator for its branches. `co_await branches` starts those that were added, in order and at once,
@@ -138,9 +140,8 @@ template <class P>
   void use_thrown(const Chain& ended) noexcept { used_ |= static_cast<std::uint8_t>(asked_ & ~ended.flags); }
   void use_all() noexcept { used_ = asked_; }
 
- private:
-  friend class Chain;
-
+  public:  // for Chain, which is no friend: GCC's -Wnon-virtual-dtor takes a protected destructor for one that friends
+           // call
   void asked(std::uint8_t origins) noexcept {
     asked_ |= origins;
     used_ &= static_cast<std::uint8_t>(~origins);  // one that comes later is to be thrown too
@@ -304,3 +305,5 @@ inline void Branches::check_over() noexcept {
 }
 
 }  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

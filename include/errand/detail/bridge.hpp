@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <coroutine>
 #include <exception>
 #include <memory>
@@ -118,10 +120,12 @@ class Bridged : public FailingWait {
   using T = BridgeResult<A&&>;
   static_assert(std::is_lvalue_reference_v<A> || std::is_move_constructible_v<A>,
                 "this awaitable cannot be moved: give it a name, and await that");
+  static_assert(keeps_alignment<A> && keeps_alignment<std::remove_cvref_t<Awaiter<A&&>>> && keeps_alignment<T>,
+                "the alignment of an awaitable, its awaiter and its result may not be above the default one");
 
  public:
   Bridged(A&& awaitable, Chain& chain)
-      : FailingWait(Kind::foreign, chain), bridge_(&bridge<A, T>(static_cast<A&&>(awaitable)).promise()) {}
+      : FailingWait(Kind::foreign, chain), bridge_(&detail::bridge<A, T>(static_cast<A&&>(awaitable)).promise()) {}
   ~Bridged() {
     if (!started_) bridge_->release();
     bridge_->detach();
@@ -147,7 +151,7 @@ class Bridged : public FailingWait {
     if constexpr (std::is_lvalue_reference_v<T>) {
       return bridge_->storage.get();
     } else if constexpr (!std::is_void_v<T>) {
-      return std::move(bridge_->storage.get());
+      return T(std::move(bridge_->storage.get()));
     }
   }
 
@@ -157,3 +161,5 @@ class Bridged : public FailingWait {
 };
 
 }  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <exception>
 #include <functional>
 #include <memory>
@@ -62,8 +64,9 @@ decltype(auto) call_work(F& work, App& app) {
 /// A task made from a callable, which is called in the task's first step and lives as long as the coroutine.
 template <class T, class F>
 class CallableTask final : public TaskState<T> {
-  static_assert(alignof(F) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__,
-                "the alignment of a callable may not be above the default one: keep such data in a std::unique_ptr");
+  static_assert(keeps_alignment<F>,
+                "the alignment of a callable, which is that of its captures, may not be above the default one: keep "
+                "such data in a std::unique_ptr");
 
  public:
   template <class G>
@@ -87,18 +90,18 @@ class CallableTask final : public TaskState<T> {
     try {
       using R = typename WorkResult<F>::type;
       if constexpr (is_coro<std::remove_cvref_t<R>>) {
-        std::remove_cvref_t<R> coro = call_work(work_, *this->loop->app);
+        std::remove_cvref_t<R> coro = detail::call_work(work_, *this->loop->app);
         if (!coro) raise<InvalidState>({"the callable of task '", this->name(), "' returned an empty Coro"});
         coro.get()->check_frame();
         this->adopt(*coro.release());
         return true;
       } else if constexpr (std::is_void_v<R>) {
-        call_work(work_, *this->loop->app);
+        detail::call_work(work_, *this->loop->app);
         this->succeed();
       } else if constexpr (std::is_lvalue_reference_v<R>) {
-        this->succeed(std::addressof(call_work(work_, *this->loop->app)));
+        this->succeed(std::addressof(detail::call_work(work_, *this->loop->app)));
       } else {
-        this->succeed(call_work(work_, *this->loop->app));
+        this->succeed(detail::call_work(work_, *this->loop->app));
       }
     } catch (...) {
       this->fail(std::current_exception(), handling<Cancelled>());
@@ -122,3 +125,5 @@ class CallableTask final : public TaskState<T> {
 };
 
 }  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <concepts>
 #include <cstdint>
 #include <exception>
@@ -11,6 +13,7 @@
 #include <errand/detail/awaitable.hpp>
 #include <errand/detail/loop.hpp>
 #include <errand/detail/pool.hpp>
+#include <errand/detail/storage.hpp>
 
 namespace errand::detail {
 
@@ -80,9 +83,6 @@ class Callback : public Call, public Pooled {
 /// A callback with its callable, which somebody derived from it calls.
 template <class F>
 class CallbackOf : public Callback {
-  static_assert(alignof(F) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__,
-                "the alignment of a callback may not be above the default one: keep such data in a std::unique_ptr");
-
  public:
   template <class G>
   CallbackOf(Loop& its_loop, G&& f) : Callback(its_loop) {
@@ -115,6 +115,7 @@ concept GivesNoAwaitable = std::is_void_v<R> || (!is_coro<std::remove_cvref_t<R>
 /// Refuses what a callback could only drop.
 template <class F, class... Args>
 constexpr void check_callback() noexcept {
+  check_alignment<F>();
   static_assert(std::is_invocable_v<F&, Args...>, "this callback cannot be called with what it would be given");
   if constexpr (std::is_invocable_v<F&, Args...>) {
     using R = std::invoke_result_t<F&, Args...>;
@@ -168,3 +169,5 @@ class CallHandle {
 };
 
 }  // namespace errand
+
+#include <errand/detail/epilogue.hpp>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <coroutine>
 #include <cstdint>
 #include <exception>
@@ -271,3 +273,5 @@ inline void PromiseBase::leave() noexcept {
 }
 
 }  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

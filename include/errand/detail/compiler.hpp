@@ -3,6 +3,24 @@
 
 // Every workaround for a compiler stands here, with a name, the number of the bug, and the versions that have it.
 
+// Before all else, since the standard's headers have less in them then, and the rest does not compile.
+#if defined(_MSVC_LANG)
+#if _MSVC_LANG < 202002L
+#error "errand needs C++20: compile with /std:c++20 or later"
+#endif
+#elif __cplusplus < 202002L
+#error "errand needs C++20: compile with -std=c++20 or later"
+#endif
+
+#if !defined(__cpp_exceptions) && !defined(_CPPUNWIND)
+#error "errand needs exceptions: cancellation and failures are carried by them"
+#endif
+#if !defined(__cpp_rtti) && !defined(_CPPRTTI)
+#error "errand needs RTTI: typed look-ups and payloads are checked by it"
+#endif
+
+#include <errand/detail/prologue.hpp>
+
 #include <cstddef>
 #include <exception>
 #include <new>
@@ -14,13 +32,6 @@
 #include <cxxabi.h>
 
 #include <cstdlib>
-#endif
-
-#if !defined(__cpp_exceptions) && !defined(_CPPUNWIND)
-#error "errand needs exceptions: cancellation and failures are carried by them"
-#endif
-#if !defined(__cpp_rtti) && !defined(_CPPRTTI)
-#error "errand needs RTTI: typed look-ups and payloads are checked by it"
 #endif
 
 /// Keeps a function out of line: rare paths away from the ones that are taken often.
@@ -52,7 +63,8 @@
 #define ERRAND_READS_THREAD_LOCAL ERRAND_NOINLINE
 #endif
 
-/// AddressSanitizer sees a use after free only where memory really is freed: no block is kept for later then.
+/// AddressSanitizer sees a use after free only where memory really is freed: no block is kept for later then. Defined as
+/// 0 for any file of a program, that is so in the whole program.
 #if !defined(ERRAND_KEEP_BLOCKS) && defined(__SANITIZE_ADDRESS__)
 #define ERRAND_KEEP_BLOCKS 0
 #elif !defined(ERRAND_KEEP_BLOCKS) && defined(__has_feature)
@@ -62,6 +74,18 @@
 #endif
 #ifndef ERRAND_KEEP_BLOCKS
 #define ERRAND_KEEP_BLOCKS 1
+#endif
+
+/// All files of a program must agree, though some of them may not have the sanitizer. So each that has it defines a
+/// symbol, and the others look for that. (Weak symbols are so only in ELF. Elsewhere all files need the same setting.)
+#if defined(__ELF__)
+extern "C" {
+#if ERRAND_KEEP_BLOCKS
+[[gnu::weak, gnu::visibility("default")]] extern const char errand_keeps_no_blocks;
+#else
+[[gnu::weak, gnu::visibility("default")]] extern const char errand_keeps_no_blocks = 0;
+#endif
+}
 #endif
 
 #if defined(__cpp_lib_jthread)
@@ -96,6 +120,15 @@ inline constexpr bool may_skew_frames = true;
 #else
 inline constexpr bool may_skew_frames = false;
 #endif
+
+/// Whether a block that was given back may be kept for later. The same in all files of a program.
+inline bool keeps_blocks() noexcept {
+#if ERRAND_KEEP_BLOCKS && defined(__ELF__)
+  return &errand_keeps_no_blocks == nullptr;
+#else
+  return ERRAND_KEEP_BLOCKS != 0;
+#endif
+}
 
 /// Frees what `operator new(size)` gave. Clang before 19 has sized deallocation only on request.
 inline void free_sized(void* block, std::size_t size) noexcept {
@@ -139,3 +172,5 @@ inline std::string type_name(const std::type_info& type) {
 }
 
 }  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <utility>
 
 #include <errand/detail/branches.hpp>
@@ -151,3 +153,5 @@ ERRAND_COLD inline void PutOff::settle_soon() noexcept {
 }
 
 }  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

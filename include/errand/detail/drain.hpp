@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <coroutine>
 #include <utility>
 
@@ -124,3 +126,5 @@ class ThreadsEnded : public Waiter {
 };
 
 }  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <chrono>
 #include <exception>
 #include <memory>
@@ -238,3 +240,5 @@ ERRAND_COLD inline void Driver::finish() {
 }
 
 }  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <cstdint>
 #include <string>
 
@@ -70,3 +72,5 @@ class Identity {
 };
 
 }  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

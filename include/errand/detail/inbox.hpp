@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -176,3 +178,5 @@ class Inbox {
 };
 
 }  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

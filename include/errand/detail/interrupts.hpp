@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <atomic>
 #include <csignal>
 
@@ -50,3 +52,5 @@ class Interrupts {
 };
 
 }  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

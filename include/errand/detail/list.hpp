@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 namespace errand::detail {
 
 /// A place in a list of `T`s, which derive from it. Linked while `next` is not null; a link is never in two lists.
@@ -79,3 +81,5 @@ struct Link : LinkOf<Link> {};
 using List = ListOf<Link>;
 
 }  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -381,3 +383,5 @@ ERRAND_COLD inline void Loop::wait(Nanoseconds limit) {
 }
 
 }  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <cstddef>
 #include <functional>
 #include <string>
@@ -73,3 +75,5 @@ class Names {
 };
 
 }  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <cstdint>
 
 #include <errand/detail/list.hpp>
@@ -72,3 +74,5 @@ inline const char* name_of(Kind kind) noexcept {
 }
 
 }  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

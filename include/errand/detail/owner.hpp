@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <utility>
 
 namespace errand::detail {
@@ -33,3 +35,5 @@ class Owner {
 };
 
 }  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <coroutine>
 #include <cstddef>
 #include <utility>
@@ -106,3 +108,5 @@ ERRAND_NOINLINE inline void Permits::give_back() noexcept {
 }
 
 }  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <string>
 #include <string_view>
 
@@ -33,3 +35,5 @@ ERRAND_COLD inline std::string text_of_place(const PromiseBase& promise) {
 }
 
 }  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

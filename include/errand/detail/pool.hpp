@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -249,8 +251,6 @@ struct PoolGuard {
   ~PoolGuard() { thread_pool.close(); }
 };
 
-#if ERRAND_KEEP_BLOCKS
-
 ERRAND_NOINLINE inline void open_thread_pool() {
   static thread_local PoolGuard guard;
   (void)guard;
@@ -259,7 +259,7 @@ ERRAND_NOINLINE inline void open_thread_pool() {
 /// The list is empty, or there is none for this size.
 ERRAND_NOINLINE inline void* allocate_anew(std::size_t size) {
   const std::size_t i = Pool::index(size);
-  if (i >= Slabs::classes) return ::operator new(size);
+  if (i >= Slabs::classes || !keeps_blocks()) return ::operator new(size);
   if (!thread_pool.is_open) open_thread_pool();
   Slabs::Blocks blocks = all_slabs.take(i);
   FreeBlock* const block = blocks.first;
@@ -295,6 +295,10 @@ ERRAND_NOINLINE inline void deallocate_for_good(void* block, std::size_t size) n
   const std::size_t i = Pool::index(size);
   if (i >= Slabs::classes) return free_sized(block, size);
   Pool::Kept& list = thread_pool.kept[i];
+  if (!keeps_blocks()) {
+    list.room = 0;  // as before: there is none
+    return free_sized(block, size);
+  }
   if (!thread_pool.is_open) {
     open_thread_pool();
     --list.room;
@@ -322,13 +326,6 @@ ERRAND_READS_THREAD_LOCAL inline void deallocate(void* block, std::size_t size) 
   deallocate_for_good(block, size);
 }
 
-#else
-
-inline void* allocate_kept(std::size_t) noexcept { return nullptr; }
-inline void* allocate_anew(std::size_t size) { return ::operator new(size); }
-inline void* allocate(std::size_t size) { return allocate_anew(size); }
-inline void deallocate(void* block, std::size_t size) noexcept { free_sized(block, size); }
-
-#endif
-
 }  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

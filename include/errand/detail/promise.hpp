@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <coroutine>
 #include <cstdint>
 #include <exception>
+#include <memory>
 #include <type_traits>
 #include <utility>
 
@@ -55,7 +58,7 @@ struct AwaitingPromise : Base, Pooled {
     this->line = at_line;
     if constexpr (LibraryAwaitable<A>) {
       if constexpr (!std::is_reference_v<Awaiter<A>>) {
-        return awaiter_of(static_cast<A&&>(awaitable), *this->chain);
+        return detail::awaiter_of(static_cast<A&&>(awaitable), *this->chain);
       } else {
         return AwaiterRef<std::remove_reference_t<Awaiter<A>>>(awaitable);
       }
@@ -125,9 +128,9 @@ class Promise final : public CoroPromise<T> {
   Coro<T> get_return_object() noexcept;
 
   template <class U = T>
-    requires std::is_constructible_v<T, U&&>
+    requires ReturnableAs<U&&, T>
   void return_value(U&& value) {
-    this->succeed(std::forward<U>(value));
+    this->succeed(detail::returned<T, U>(std::forward<U>(value)));
   }
 };
 
@@ -135,7 +138,12 @@ template <class T>
 class Promise<T&> final : public CoroPromise<T&> {
  public:
   Coro<T&> get_return_object() noexcept;
-  void return_value(T& value) noexcept { this->succeed(&value); }
+  template <class U>
+    requires ReturnableAsReference<U&&, T>
+  void return_value(U&& value) {
+    T& given = std::forward<U>(value);
+    this->succeed(std::addressof(given));
+  }
 };
 
 template <>
@@ -146,3 +154,5 @@ class Promise<void> final : public CoroPromise<void> {
 };
 
 }  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <atomic>
 #include <memory>
 #include <utility>
@@ -67,3 +69,5 @@ class RemoteWake : public Call {
 };
 
 }  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <chrono>
 #include <cstdint>
 #include <exception>
@@ -84,3 +86,5 @@ ERRAND_COLD inline void Reports::slow_step(TaskBase* task, Nanoseconds took, con
 }
 
 }  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

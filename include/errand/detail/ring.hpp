@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <cstddef>
 #include <deque>
 #include <memory>
@@ -98,3 +100,5 @@ class UnmovedRing {
 };
 
 }  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <atomic>
 #include <coroutine>
 #include <cstddef>
@@ -59,3 +61,5 @@ struct SkewedFrame {
 };
 
 }  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

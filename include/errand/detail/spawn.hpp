@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <memory>
 #include <type_traits>
 #include <utility>
@@ -60,7 +62,7 @@ inline void enter_task(Loop& loop, TaskBase& task) noexcept {
 template <class Work>
 inline TaskState<typename WorkTraits<Work&&>::Value>& make_task(Loop& loop, Work&& work) {
   auto* task = WorkTraits<Work&&>::make(loop, std::forward<Work>(work));
-  enter_task(loop, *task);
+  detail::enter_task(loop, *task);
   return *task;
 }
 
@@ -68,13 +70,13 @@ inline TaskState<typename WorkTraits<Work&&>::Value>& make_task(Loop& loop, Work
 template <class T>
 ERRAND_INLINE TaskBase& start_coroutine_at(void* place, Loop& loop, Promise<T>& promise) noexcept {
   TaskState<T>& task = *std::construct_at(static_cast<TaskState<T>*>(place), loop, promise);
-  enter_task(loop, task);
+  detail::enter_task(loop, task);
   loop.make_ready(task);
   return task;
 }
 template <class T>
 ERRAND_NOINLINE TaskBase& start_coroutine_anew(Loop& loop, Promise<T>& promise) {
-  return start_coroutine_at(allocate_anew(sizeof(TaskState<T>)), loop, promise);
+  return detail::start_coroutine_at(allocate_anew(sizeof(TaskState<T>)), loop, promise);
 }
 template <class T>
 TaskBase& start_coroutine(Loop& loop, Promise<T>& promise);
@@ -88,18 +90,18 @@ ERRAND_NOINLINE TaskBase& start_coroutine(Loop& loop, Promise<T>& promise) {
   if (promise.has_skewed_frame()) [[unlikely]]
     return start_skewed_coroutine(loop, promise);
   void* const kept = allocate_kept(sizeof(TaskState<T>));
-  return kept ? start_coroutine_at(kept, loop, promise) : start_coroutine_anew(loop, promise);
+  return kept ? detail::start_coroutine_at(kept, loop, promise) : detail::start_coroutine_anew(loop, promise);
 }
 template <class Work>
 inline TaskBase& start_work(Loop& loop, Work&& work) {
-  TaskBase& task = make_task(loop, std::forward<Work>(work));
+  TaskBase& task = detail::make_task(loop, std::forward<Work>(work));
   loop.make_ready(task);
   return task;
 }
 template <class T>
 inline TaskBase& start_work(Loop& loop, Coro<T>&& coro) {
   if (!coro) throw_empty_coro();
-  TaskBase& task = start_coroutine(loop, *coro.get());
+  TaskBase& task = detail::start_coroutine(loop, *coro.get());
   coro.release();
   return task;
 }
@@ -114,3 +116,5 @@ inline void start_task(TaskBase& task) noexcept {
 }
 
 }  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <cstdint>
 #include <exception>
 #include <utility>
@@ -144,3 +146,5 @@ ERRAND_COLD inline void Loop::run_timed(Node& node) noexcept {
 }
 
 }  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <cstdint>
 #include <exception>
 #include <memory>
@@ -24,6 +26,47 @@ template <>
 struct Stored<void> {
   struct type {};
 };
+
+/// Whether a frame, or a block of the pool, keeps the alignment of a `T`: neither knows any above the default one.
+template <class T>
+inline constexpr bool keeps_alignment = alignof(T) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__;
+template <class T>
+inline constexpr bool keeps_alignment<T&> = true;
+template <>
+inline constexpr bool keeps_alignment<void> = true;
+
+/// Refuses a callable whose captures have an alignment above the default one.
+template <class F>
+constexpr void check_alignment() noexcept {
+  static_assert(keeps_alignment<F>,
+                "the alignment of a callable, which is that of its captures, may not be above the default one: keep "
+                "such data in a std::unique_ptr");
+}
+
+/// Whether a value of this type may stand for a `T`, as a `return` in a function would have it: a `T` itself, or what
+/// becomes one without an explicit conversion.
+template <class U, class T>
+concept ReturnableAs =
+    (std::is_same_v<std::remove_cvref_t<U>, T> && std::is_constructible_v<T, U>) || std::is_convertible_v<U, T>;
+
+/// What it stands for: the value itself, or what it is converted to.
+template <class T, class U>
+std::conditional_t<std::is_same_v<std::remove_cvref_t<U>, T>, U&&, T> returned(U&& value) {
+  return std::forward<U>(value);
+}
+
+/// Whether it may stand for a `T&` that outlives the expression: a temporary, and what only a temporary would make a
+/// `T&`, may not.
+template <class U, class T>
+concept ReturnableAsReference =
+    (std::is_lvalue_reference_v<U> && std::is_convertible_v<std::remove_reference_t<U>*, T*>) || requires(U&& value) {
+      static_cast<U&&>(value).operator T&();
+    } || requires(U&& value) { static_cast<U&&>(value).operator std::remove_const_t<T>&(); };
+
+/// The one of the two that is about a result `T`.
+template <class U, class T>
+concept Returnable = (std::is_lvalue_reference_v<T> && ReturnableAsReference<U, std::remove_reference_t<T>>) ||
+                     (!std::is_lvalue_reference_v<T> && ReturnableAs<U, T>);
 
 /// Room for a value or an error. Which of them is there, if any, its owner knows.
 template <class T>
@@ -71,7 +114,7 @@ struct Storage {
     if constexpr (std::is_reference_v<T>) {
       return static_cast<T>(*value);
     } else if constexpr (!std::is_void_v<T>) {
-      return std::move(value);
+      return T(std::move(value));
     }
   }
 };
@@ -89,3 +132,5 @@ concept Result =
     (std::is_object_v<T> && !std::is_array_v<T> && std::is_move_constructible_v<T> && std::is_destructible_v<T>);
 
 }  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <exception>
 #include <future>
 #include <memory>
@@ -58,3 +60,5 @@ class Submission {
 };
 
 }  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

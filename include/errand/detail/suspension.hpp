@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -344,3 +346,5 @@ class WaitList {
 };
 
 }  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

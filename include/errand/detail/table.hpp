@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -213,3 +215,5 @@ ERRAND_COLD inline std::string line_of_task(TaskBase& task) {
 }
 
 }  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <cstdint>
 #include <exception>
 #include <string>
@@ -20,6 +22,9 @@ struct Observer : Waiter {
   /// Of the observer that makes the task a member of a group: that, and the member after it.
   virtual Branches* group() const noexcept { return nullptr; }
   virtual Chain* next_member() const noexcept { return nullptr; }
+
+ protected:
+  ~Observer() = default;
 };
 
 /// The place of a task in one of its loop's lists of tasks.
@@ -96,6 +101,7 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   }
   /// Ends it as cancelled where it stands, which is not inside a step.
   void end_standing() noexcept;
+  void end_cancelled() noexcept;
 
   Branches* group() const noexcept override {
     const Observer* const member = membership();
@@ -151,10 +157,8 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   bool is_last_reference() const noexcept { return references_ == 1 && !is_registered(); }
 
  private:
-  friend PutOff;
   const Observer* membership() const noexcept;
   void end_pending() noexcept;
-  void end_cancelled() noexcept;
   void note_reason(std::string_view reason);
   /// Those who wait for this task.
   ERRAND_INLINE void tell_end() noexcept;
@@ -381,3 +385,5 @@ ERRAND_COLD inline bool PutOff::end_task(Link& place) noexcept {
 }
 
 }  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

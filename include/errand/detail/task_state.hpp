@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <cstddef>
 #include <exception>
 #include <type_traits>
@@ -13,7 +15,7 @@ namespace errand::detail {
 /// A task with its result.
 template <class T>
 class TaskState : public TaskBase {
-  static_assert(alignof(typename Storage<T>::Value) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__,
+  static_assert(keeps_alignment<T>,
                 "the alignment of a result may not be above the default one: return a std::unique_ptr");
 
  public:
@@ -36,10 +38,10 @@ class TaskState : public TaskBase {
     } else if constexpr (!std::is_void_v<T>) {
       if constexpr (can_be_taken) {
         taken = true;
-        return std::move(storage_.get());
+        return T(std::move(storage_.get()));
       } else {
-        if (is_last_reference()) return std::move(storage_.get());
-        return std::as_const(storage_).value;
+        if (is_last_reference()) return T(std::move(storage_.get()));
+        return T(std::as_const(storage_).value);
       }
     }
   }
@@ -94,3 +96,5 @@ class TaskState : public TaskBase {
 };
 
 }  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

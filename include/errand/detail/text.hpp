@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <cstdint>
 #include <initializer_list>
 #include <string>
@@ -28,3 +30,5 @@ template <class E>
 }
 
 }  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

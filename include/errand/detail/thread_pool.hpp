@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <condition_variable>
 #include <cstddef>
 #include <memory>
@@ -26,26 +28,24 @@ class PoolCall : public RemoteWake {
     come_back();
     RemoteWake::drop();
   }
-
- protected:
-  ~PoolCall() = default;
   virtual void execute() noexcept = 0;
 
- private:
-  template <class>
-  friend class ThreadPool;
   struct Place : Link {
     PoolCall* call;
   };
+  Loop* loop = nullptr;  // from its start on
+  Place under_way;       // among the calls of the loop; for the App's thread alone
 
+ protected:
+  ~PoolCall() = default;
+
+ private:
   void come_back() noexcept {
-    if (!under_way_.linked()) return;
-    under_way_.unlink();
-    if (--loop_->thread_calls == 0) loop_->wake_all(loop_->thread_waiters);
+    if (!under_way.linked()) return;
+    under_way.unlink();
+    if (--loop->thread_calls == 0) loop->wake_all(loop->thread_waiters);
   }
 
-  Loop* loop_ = nullptr;
-  Place under_way_;  // among the calls of the loop; for the App's thread alone
   StopSource stop_;
 };
 
@@ -81,7 +81,7 @@ class ThreadPool {
   /// On the App's thread. Throws where there is no thread, and none can be made.
   void start(PoolCall& call) {
     call.bind(loop_);
-    call.loop_ = &loop_;
+    call.loop = &loop_;
     {
       std::lock_guard lock(mutex_);
       if (idle_ <= queued_ && threads_.size() < most_) {
@@ -94,8 +94,8 @@ class ThreadPool {
       queue_.push_back(call);
       ++queued_;
     }
-    call.under_way_.call = &call;
-    loop_.under_way.push_back(call.under_way_);
+    call.under_way.call = &call;
+    loop_.under_way.push_back(call.under_way);
     ++loop_.thread_calls;
     wake_.notify_one();
   }
@@ -129,3 +129,5 @@ class ThreadPool {
 };
 
 }  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <cstddef>
 #include <cstdint>
 
@@ -119,3 +121,5 @@ class Timers {
 };
 
 }  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

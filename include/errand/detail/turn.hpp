@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <utility>
 
 #include <errand/detail/steps.hpp>
@@ -82,3 +84,5 @@ ERRAND_NOINLINE inline void Loop::take_due() {
 }
 
 }  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

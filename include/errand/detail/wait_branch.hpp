@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <concepts>
 #include <exception>
 #include <memory>
@@ -54,6 +56,7 @@ struct WaitWork {
 /// `is_raced`, only when the race goes on with it: until then, what was handed to the wait can still be given back.
 template <class A, bool is_raced>
 class WaitBranch final : public ResultBranch<BranchResult<A>> {
+  static_assert(keeps_alignment<A>, "the alignment of an awaitable may not be above the default one");
   using T = BranchResult<A>;
   using Wait = Awaiter<A>;
   using State = Chain::State;
@@ -98,7 +101,7 @@ class WaitBranch final : public ResultBranch<BranchResult<A>> {
       return this->end();
     }
     try {
-      ::new (static_cast<void*>(std::addressof(wait_))) Wait(awaiter_of(static_cast<A&&>(awaitable_), *this));
+      ::new (static_cast<void*>(std::addressof(wait_))) Wait(detail::awaiter_of(static_cast<A&&>(awaitable_), *this));
       has_wait_ = true;
       if (wait_.await_ready()) return end_ready();
     } catch (...) {
@@ -206,6 +209,7 @@ Coro<BranchResult<A>> take_there(A& awaitable) {
 }
 template <class A>
 Coro<BranchResult<A>> await_here(A awaitable) {
+  static_assert(keeps_alignment<A>, "the alignment of an awaitable may not be above the default one");
   co_return co_await std::move(awaitable);
 }
 
@@ -217,21 +221,21 @@ auto as_work(A&& awaitable) {
   if constexpr (is_coro<Plain>) {
     return Plain(std::forward<A>(awaitable));
   } else if constexpr (is_task_handle<Plain>) {
-    return observe(Task<typename Plain::value_type>(std::forward<A>(awaitable)));
+    return detail::observe(Task<typename Plain::value_type>(std::forward<A>(awaitable)));
   } else if constexpr (is_named && WaitsAlone<A>) {
     return WaitWork<A>{awaitable};
   } else if constexpr (is_named) {
-    return await_there(awaitable);
+    return detail::await_there(awaitable);
   } else if constexpr (!std::is_move_constructible_v<Plain>) {
-    return take_there<Plain>(awaitable);
+    return detail::take_there<Plain>(awaitable);
   } else if constexpr (WaitsAlone<Plain>) {
     return WaitWork<Plain>{std::forward<A>(awaitable)};
   } else {
-    return await_here<Plain>(std::forward<A>(awaitable));
+    return detail::await_here<Plain>(std::forward<A>(awaitable));
   }
 }
 template <class A>
-using WorkOf = decltype(as_work(std::declval<A>()));
+using WorkOf = decltype(detail::as_work(std::declval<A>()));
 
 /// The branch that a combinator makes of what it keeps, and its result.
 template <class W, bool is_raced = false>
@@ -266,3 +270,5 @@ auto take_element(B& branch) {
 }
 
 }  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <errand/detail/prologue.hpp>
+
 #include <functional>
 #include <type_traits>
 #include <utility>
@@ -65,3 +67,5 @@ detail::Once<std::decay_t<F>> once(F&& f) {
 }
 
 }  // namespace errand
+
+#include <errand/detail/epilogue.hpp>

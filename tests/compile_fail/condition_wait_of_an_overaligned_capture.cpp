@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+// expect: the alignment of a callable, which is that of its captures, may not be above the default one
+#include <errand/errand.hpp>
+
+#ifdef ERRAND_TEST_OK
+struct Wide {
+#else
+struct alignas(64) Wide {
+#endif
+  float values[16] = {};
+};
+
+errand::Coro<> test(errand::Condition& condition, const Wide& wide) {
+  const auto is_zero = [wide] { return wide.values[0] <= 0; };
+  co_await condition.wait(is_zero);
+}

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+// expect: the alignment of a callable, which is that of its captures, may not be above the default one
+#include <errand/errand.hpp>
+
+#ifdef ERRAND_TEST_OK
+struct Wide {
+#else
+struct alignas(64) Wide {
+#endif
+  float values[16] = {};
+};
+
+errand::Coro<> test(const Wide& wide) {
+  const auto body = [wide]() -> errand::Coro<float> { co_return wide.values[0]; };
+  const auto cleanup = [] {};
+  (void)co_await errand::finally(body, cleanup);
+}

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+// expect: the alignment of a callable, which is that of its captures, may not be above the default one
+#include <errand/errand.hpp>
+
+#ifdef ERRAND_TEST_OK
+struct Wide {
+#else
+struct alignas(64) Wide {
+#endif
+  float values[16] = {};
+};
+
+errand::Coro<> test(const Wide& wide) {
+  const auto body = [wide](errand::TaskGroup& group) -> errand::Coro<> {
+    group.add([first = wide.values[0]] { return first; });
+    co_return;
+  };
+  co_await errand::TaskGroup::run(body);
+}

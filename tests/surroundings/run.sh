@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Errand among what users have: macros, names, types, shared libraries, files with other settings.
+#
+#   tests/surroundings/run.sh
+#
+# CXX is the compiler, CXXFLAGS are further flags.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+cxx=${CXX:-g++}
+read -ra more <<<"${CXXFLAGS:-}"
+flags=(-std=c++20 -O1 -I include -pthread -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wold-style-cast
+  -Wnon-virtual-dtor -Werror ${more[@]+"${more[@]}"})
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+
+# compile SOURCE OBJECT [FLAG...]
+compile() { "$cxx" "${flags[@]}" "${@:3}" -c "tests/surroundings/$1.cpp" -o "$out/$2.o"; }
+# runs WHAT [LINKED...]
+runs() {
+  "$cxx" "${flags[@]}" "${@:2}" -o "$out/program"
+  "$out/program" || { echo "FAILED $1"; exit 1; }
+  echo "$1: right"
+}
+
+for name in after_macros names; do
+  compile "$name" "$name"
+  runs "$name" "$out/$name.o"
+done
+
+hidden=(-fvisibility=hidden -fvisibility-inlines-hidden)
+compile plugin plugin "${hidden[@]}" -fPIC
+"$cxx" "${flags[@]}" -shared "$out/plugin.o" -o "$out/libplugin.so"
+compile program program "${hidden[@]}"
+runs "a program and a shared library" "$out/program.o" "$out/libplugin.so" "-Wl,-rpath,$out"
+
+compile plugin sanitized -fsanitize=address
+compile program sanitized_program -fsanitize=address
+compile plugin plain
+compile plugin unkept -DERRAND_KEEP_BLOCKS=0
+runs "one file with AddressSanitizer" "$out/program.o" "$out/sanitized.o" -fsanitize=address
+runs "one file without it" "$out/sanitized_program.o" "$out/plain.o" -fsanitize=address
+runs "one file that keeps no blocks" "$out/program.o" "$out/unkept.o"
