@@ -116,7 +116,8 @@ class Task {
 
   /// Ends the task where it stands, without asking: its suspended frames are destroyed, the innermost first.
   /// Destructors run; no `catch` does, and no clean-up that awaits. Nothing is thrown, which makes it much cheaper than
-  /// `cancel`. A failure that a combinator or a `finally` inside it was still to throw is reported.
+  /// `cancel`. A failure that a combinator or a `finally` inside it was still to throw is reported. If a thread call is
+  /// under way inside it, the frames go, and who awaits it goes on, when that has returned.
   ///
   /// Returns false where the task is done. Throws `InvalidState` where it is the task that is running, or one around
   /// it: of a `TaskGroup` whose member is running. From a destructor of what is being destroyed inside it, it takes
@@ -229,7 +230,7 @@ class TaskWait : public Waiter {
   explicit TaskWait(TaskHandle task) noexcept : Waiter(Kind::task), task_(std::move(task)) {}
   ERRAND_INLINE ~TaskWait() = default;
 
-  bool await_ready() const { return task_.get().done(); }
+  bool await_ready() const { return task_.get().has_ended(); }
   template <class P>
   void await_suspend(std::coroutine_handle<P> awaiting) {
     wait(*awaiting.promise().chain);
@@ -270,7 +271,7 @@ class TaskAwaiter : public TaskWait {
  public:
   TaskAwaiter(TaskHandle task, PromiseBase& promise) noexcept : TaskWait(std::move(task)) { chain_ = promise.chain; }
 
-  bool await_ready() const noexcept { return task().done(); }
+  bool await_ready() const noexcept { return task().has_ended(); }
   void await_suspend(std::coroutine_handle<>) { wait(*chain_); }
   decltype(auto) await_resume() {
     chain_->check_resumed();
@@ -327,7 +328,7 @@ CallHandle Task<T>::add_done_callback(F&& f) {
   task.loop->check();
   auto* callback = new detail::DoneCallback<T, std::decay_t<F>>(*task.loop, std::forward<F>(f));
   callback->count();
-  if (task.done()) {
+  if (task.has_ended()) {
     callback->task_ended(task);
   } else {
     task.awaiters.push_back(static_cast<detail::Observer&>(*callback));

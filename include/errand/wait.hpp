@@ -113,18 +113,19 @@ Coro<Waited<T>> wait_some(std::vector<Task<T>> tasks, bool all, Nanoseconds time
   std::size_t pending = 0;
   for (const Task<T>& task : tasks) {
     check_observable(task.handle().get());
-    pending += !task.done();
+    pending += !task.handle().state()->has_ended();
   }
   if (all ? pending > 0 : pending == tasks.size()) {
     Watch watch(all ? pending : 1, timeout);
     watch.reserve(pending);
     for (const Task<T>& task : tasks) {
-      if (!task.done()) watch.add(*task.handle().state());
+      if (!task.handle().state()->has_ended()) watch.add(*task.handle().state());
     }
     co_await watch;
   }
   Waited<T> waited;
-  for (Task<T>& task : tasks) (task.done() ? waited.done : waited.pending).push_back(std::move(task));
+  for (Task<T>& task : tasks)
+    (task.handle().state()->has_ended() ? waited.done : waited.pending).push_back(std::move(task));
   co_return waited;
 }
 
@@ -149,7 +150,7 @@ class Completions {
       TaskBase& state = task.handle().get();
       check_observable(state);
       Watched& watched = *watched_.emplace_back(Owner(new Watched(*this, std::move(task))));
-      if (state.done()) {
+      if (state.has_ended()) {
         ended_.push_back(watched);
       } else {
         state.awaiters.push_back(watched);

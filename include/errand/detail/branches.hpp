@@ -284,9 +284,8 @@ inline bool Chain::ask(Flag origin) noexcept {
   if (state == State::created) step = Step::first;
   if (state == State::yielding) {
     flags |= interrupted;
-  } else if (state == State::waiting && waiting->kind != Kind::foreign) {
+  } else if (state == State::waiting && waiting->leave()) {
     flags |= interrupted;
-    waiting->leave();
     state = State::ready;
     loop->make_ready(*this);
   }

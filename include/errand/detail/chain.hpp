@@ -87,6 +87,7 @@ class Chain : public Node {
     ready,      // queued: the wait has ended, with its result or interrupted
     yielding,   // queued: the wait, a `yield`, ends only when it resumes
     waiting,    // at the suspension `waiting`
+    halted,     // at the `OutsideWait` `waiting`, which is in use: it is destroyed after that, and runs no further
   };
   enum Flag : std::uint8_t {
     asked_by_task = 1,   // a request to the task that is still to be thrown
@@ -128,6 +129,8 @@ class Chain : public Node {
   virtual Chain* next_member() const noexcept { return nullptr; }
   /// The request that the group was made is this one's too.
   virtual void requested_by_group() noexcept {}
+  /// Its frames go with those of the group, but not yet: they `must_stay`.
+  virtual void halted_by_group() noexcept {}
   /// Its frames have been destroyed with those of the group: it has ended.
   virtual void ended_by_group() noexcept {}
 
@@ -165,6 +168,11 @@ class Chain : public Node {
   }
   /// The same of the frames inside this one, which is suspended in an await. That await then throws `InvalidState`.
   void cut(PromiseBase& frame) noexcept;
+  /// Whether the frames inside this chain, which runs no step just now, cannot be destroyed yet: because a destructor
+  /// is under way inside, or because another thread uses something inside. Then nothing inside goes on any further.
+  bool must_stay() noexcept;
+  /// Blocks until no other thread uses anything inside this chain, which `must_stay`.
+  void block() noexcept;
 
  protected:
   ~Chain() = default;
@@ -179,6 +187,7 @@ class Chain : public Node {
   bool yield_specially() noexcept;
   void throw_interruption();
   bool ask(Flag origin) noexcept;
+  bool halt() noexcept;
   void note_thrown(std::uint64_t when) noexcept;
   void destroy_above(PromiseBase* last) noexcept;
   void destroy_frames(PromiseBase* last) noexcept;

@@ -20,15 +20,16 @@ class Suspension : public TimerNode, public OwnAwaitable {
   Suspension(const Suspension&) = delete;
   Suspension& operator=(const Suspension&) = delete;
 
-  /// Leaves without an end of the wait.
-  void leave() noexcept;
+  /// Leaves what it stands in: its task was asked to end, or is being destroyed. Returns false if it is an
+  /// `OutsideWait` that cannot be left: that wait goes on.
+  bool leave() noexcept;
   Chain* chain() const noexcept { return chain_; }
 
   const Kind kind;
   bool is_broken = false;  // what it waited for, or was handed something by, is gone
 
  protected:
-  enum class Place : std::uint8_t { nowhere, list, counted_list, timers };  // where it stands while it waits
+  enum class Place : std::uint8_t { nowhere, list, counted_list, timers, outside };  // where it stands while it waits
 
   Suspension(Kind of, Place place) noexcept : TimerNode(false), kind(of), place_(place) {}
   ~Suspension() = default;
@@ -58,6 +59,22 @@ class Suspension : public TimerNode, public OwnAwaitable {
 class PlainWait : public Suspension {
  protected:
   explicit PlainWait(Kind of) noexcept : Suspension(of, Place::nowhere) {}
+};
+
+/// A wait for something that is under way outside the App's thread, and that may not be possible to take back.
+class OutsideWait : public Suspension {
+ public:
+  /// Called if the task is asked to end, or is to be destroyed. Returns true if the wait is over with that. If not, it
+  /// goes on until what it waits for has come back.
+  virtual bool give_up() noexcept = 0;
+  /// Whether another thread may be using the frame that waits here, or any frame around it: none of them may go.
+  virtual bool is_in_use() const noexcept { return false; }
+  /// Blocks the App's thread until it is not in use.
+  virtual void block() noexcept {}
+
+ protected:
+  explicit OutsideWait(Kind of) noexcept : Suspension(of, Place::outside) {}
+  ~OutsideWait() = default;
 };
 
 /// A wait in the timer queue.
@@ -171,10 +188,11 @@ class CountedWaiter : public Waiter {
   std::size_t& count_;
 };
 
-inline void Suspension::leave() noexcept {
+inline bool Suspension::leave() noexcept {
   if (place_ == Place::list) static_cast<Waiter*>(this)->leave();
   if (place_ == Place::counted_list) static_cast<CountedWaiter*>(this)->leave();
   if (place_ == Place::timers) static_cast<TimedWait*>(this)->leave();
+  return place_ != Place::outside || static_cast<OutsideWait*>(this)->give_up();
 }
 
 /// The waiters of a primitive, in the order in which they began to wait. Destroying it while someone waits makes their
