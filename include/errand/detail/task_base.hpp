@@ -52,7 +52,7 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   bool done() const noexcept { return status != TaskStatus::pending; }
   /// Whether its frames are gone, too: whoever awaits it goes on. One that was destroyed where it stands is done
   /// before.
-  bool has_ended() const noexcept { return done() && !(status == TaskStatus::cancelled && TaskLink::linked()); }
+  bool has_ended() const noexcept { return done() && !is_ending(); }
   std::string name() const;
   TaskDetails& details() {
     TaskDetails& has = identity.make_details();
@@ -149,6 +149,7 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
 
  private:
   friend PutOff;
+  ERRAND_NOINLINE bool is_ending() const noexcept { return status == TaskStatus::cancelled && TaskLink::linked(); }
   const Observer* membership() const noexcept;
   void end_pending() noexcept;
   void end_cancelled() noexcept;
