@@ -359,6 +359,8 @@ ERRAND_COLD inline App::~App() {
     loop.inbox->refuse(left);
     drop_all(left);
     loop.thread_pool = nullptr;  // waits for its calls
+    loop.inbox->refuse(left);
+    drop_all(left);  // what was put off because of them goes first
     for (;;) {
       detail::List& tasks = loop.pending.empty() ? loop.hidden : loop.pending;
       if (tasks.empty()) break;

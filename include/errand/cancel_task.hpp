@@ -37,7 +37,7 @@ class CancelTask::Wait : public detail::TaskWait {
 
   /// It may have ended since it was asked.
   bool await_ready() {
-    if (!task().done()) return false;
+    if (!task().has_ended()) return false;
     chain_->throw_failed();
     if (task().status == TaskStatus::failed && !was_done_) task().throw_failure();
     return true;

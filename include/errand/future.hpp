@@ -290,10 +290,10 @@ class SharedState {
 };
 
 template <class T>
-class SharedWait : public FailingWait {
+class SharedWait final : public OutsideWait {
  public:
   SharedWait(std::shared_ptr<SharedState<T>> state, Chain& chain) noexcept
-      : FailingWait(Kind::future, chain), state_(std::move(state)) {}
+      : OutsideWait(Kind::future, chain), state_(std::move(state)) {}
   ~SharedWait() { leave(); }
 
   bool await_ready() const {
@@ -315,6 +315,7 @@ class SharedWait : public FailingWait {
     notice_->attach(*this);
     return true;
   }
+  bool give_up() noexcept override { return true; }
   bool has_failed() const noexcept override { return state_->has_failed(); }
   void throw_failure() override { state_->throw_failure(); }
   decltype(auto) await_resume() {

@@ -159,8 +159,11 @@ class Lifecycle {
     main_ = {};
     listener_ = {};
     limit_.lift();
-    while (!loop_.hidden.empty()) task_of(loop_.hidden.back()).end_standing();  // where the run ended in its middle
-    while (!loop_.pending.empty()) abort_tasks(false);
+    do {
+      while (!loop_.hidden.empty()) task_of(loop_.hidden.back()).end_standing();  // where the run ended in its middle
+      while (!loop_.pending.empty()) abort_tasks(false);
+      loop_.put_off.finish();
+    } while (!loop_.hidden.empty() || !loop_.pending.empty());
     stage_ = Stage::idle;
     loop_.open = false;
   }
@@ -326,7 +329,7 @@ ERRAND_COLD inline Coro<> Lifecycle::pass(Phase phase) {
     ended = co_await Limited<Drained>(limit, loop_, nullptr);
     if (!ended) abort_tasks(false);
   }
-  if (!expired_) co_await ThreadsEnded(loop_);
+  while (!ThreadsEnded::are_over(loop_, expired_)) co_await ThreadsEnded(loop_);
   expired_ = false;
 }
 

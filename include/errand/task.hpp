@@ -118,7 +118,8 @@ class Task {
 
   /// Ends the task where it stands, without asking: its suspended frames are destroyed, the innermost first.
   /// Destructors run; no `catch` does, and no clean-up that awaits. Nothing is thrown, which makes it much cheaper than
-  /// `cancel`. A failure that a combinator or a `finally` inside it was still to throw is reported.
+  /// `cancel`. A failure that a combinator or a `finally` inside it was still to throw is reported. If a thread call is
+  /// under way inside it, the frames go, and who awaits it goes on, when that has returned.
   ///
   /// Returns false where the task is done. Throws `InvalidState` where it is the task that is running, or one around
   /// it: of a `TaskGroup` whose member is running. From a destructor of what is being destroyed inside it, it takes
@@ -257,7 +258,7 @@ class TaskEnd : public TaskWait {
   explicit TaskEnd(TaskHandle task, Chain* chain = nullptr) noexcept
       : TaskWait(Kind::task_end, std::move(task), chain) {}
 
-  bool await_ready() const { return task_.get().done(); }
+  bool await_ready() const { return task_.get().has_ended(); }
   void await_resume() { resumed(); }
 };
 
@@ -278,7 +279,7 @@ class TaskAwaiter final : public TaskWait {
       from_->get();
       task_ = std::move(*from_);
     }
-    if (!task().done()) return false;
+    if (!task().has_ended()) return false;
     if (task().status != TaskStatus::succeeded) throw_now();
     return true;
   }
@@ -347,7 +348,7 @@ CallHandle Task<T>::add_done_callback(F&& f) {
   task.loop->check();
   auto* callback = new detail::DoneCallback<T, std::decay_t<F>>(*task.loop, std::forward<F>(f));
   callback->count();
-  if (task.done()) {
+  if (task.has_ended()) {
     callback->task_ended(task);
   } else {
     task.awaiters.push_back(static_cast<detail::Observer&>(*callback));

@@ -18,8 +18,15 @@
 
 namespace errand {
 
+/// The type of `abandon`.
+struct Abandon {
+  explicit Abandon() = default;
+};
+/// The first argument of a `to_thread` that does not wait for its call if the task is asked to end.
+inline constexpr Abandon abandon{};
+
 namespace detail {
-template <class F, class... Args>
+template <bool may_abandon, class F, class... Args>
 class ToThread;
 }  // namespace detail
 
@@ -29,13 +36,30 @@ class ToThread;
 /// `std::system_error` where there is none and none can be made; a call with a name may then be awaited again. One that
 /// has begun cannot: `InvalidState`.
 ///
-/// Where the task is asked to end meanwhile, a stop is requested through the token, `Cancelled` is thrown at once, and
-/// the call is left to itself; the App's end waits for it. `f` and its arguments are copied or moved, and destroyed on
-/// the App's thread.
+/// The await ends when the call has returned, whatever happens, and so `f` may use what the awaiting coroutine holds,
+/// by reference too. If the task is asked to end meanwhile, a stop is requested through the token. The call's result is
+/// given, or its error thrown, all the same, and `Cancelled` is thrown out of the next await that suspends. A call that
+/// waits for a thread is taken back instead: it never runs, and `Cancelled` is thrown at once.
 ///
-///     std::string text = co_await errand::to_thread(read_file, path);
+/// `Task::abort` and the end of the App request the stop too. The task is cancelled at once; its frames are destroyed,
+/// and who awaits it goes on, when the call has returned. What it threw is then reported as a failure of the task. `f`
+/// and its arguments are copied or moved, and destroyed on the App's thread.
+///
+///     std::vector<int> numbers = read();
+///     int sum = co_await errand::to_thread([&] { return std::accumulate(numbers.begin(), numbers.end(), 0); });
 template <class F, class... Args>
-detail::ToThread<std::decay_t<F>, std::decay_t<Args>...> to_thread(F&& f, Args&&... args);
+  requires(!std::is_same_v<std::remove_cvref_t<F>, Abandon>)
+detail::ToThread<false, std::decay_t<F>, std::decay_t<Args>...> to_thread(F&& f, Args&&... args);
+/// The same, but if the task is asked to end or aborted, the call is left to itself: a stop is requested through the
+/// token, and `Cancelled` is thrown at once. What the call throws after that is reported as a failure. The App's end
+/// waits for the call.
+///
+/// So `f` must own all that it uses. It does not compile with a `std::reference_wrapper` or a pointer, but to a
+/// function; what a lambda captures by reference, the library cannot see.
+///
+///     auto address = co_await errand::to_thread(errand::abandon, look_up, std::string("example.org"));
+template <class F, class... Args>
+detail::ToThread<true, std::decay_t<F>, std::decay_t<Args>...> to_thread(Abandon, F&& f, Args&&... args);
 
 // Implementation
 
@@ -43,7 +67,7 @@ namespace detail {
 
 /// A call on its way through the pool, with its result.
 template <class F, class... Args>
-class ThreadCall final : public PoolCall {
+class ThreadCall final : public ThreadCallBase {
  public:
   static constexpr bool takes_token = !std::is_invocable_v<F, Args...> && std::is_invocable_v<F, StopToken, Args...>;
   static_assert(takes_token || std::is_invocable_v<F, Args...>,
@@ -75,8 +99,6 @@ class ThreadCall final : public PoolCall {
   template <class G, class... As>
   explicit ThreadCall(G&& f, As&&... args) : f_(std::forward<G>(f)), args_(std::forward<As>(args)...) {}
 
-  bool has_failed() const noexcept { return has_error_; }
-  [[noreturn]] void throw_error() { std::rethrow_exception(storage_.error); }
   /// What the call gave.
   T take() {
     if constexpr (std::is_lvalue_reference_v<T>) {
@@ -89,9 +111,13 @@ class ThreadCall final : public PoolCall {
  private:
   ~ThreadCall() {
     if (has_value_) storage_.destroy_value();
-    if (has_error_) storage_.destroy_error();
+    if (this->has_error_) storage_.destroy_error();
   }
-  void destroy() noexcept override { delete this; }
+  void destroy() noexcept override {
+    report_failure();
+    delete this;
+  }
+  std::exception_ptr error() const noexcept override { return storage_.error; }
 
   void execute() noexcept override {
     try {
@@ -110,7 +136,8 @@ class ThreadCall final : public PoolCall {
       has_value_ = true;
     } catch (...) {
       storage_.set_error(std::current_exception());
-      has_error_ = true;
+      this->has_error_ = true;
+      this->is_failure_ = !handling<Cancelled>();
     }
   }
 
@@ -118,11 +145,10 @@ class ThreadCall final : public PoolCall {
   std::tuple<Args...> args_;
   Storage<T> storage_;
   bool has_value_ = false;
-  bool has_error_ = false;
 };
 
 /// A call that is to be made: once.
-template <class F, class... Args>
+template <bool may_abandon, class F, class... Args>
 class [[nodiscard("co_await it")]] ToThread {
   using Call = ThreadCall<F, Args...>;
 
@@ -142,47 +168,57 @@ class [[nodiscard("co_await it")]] ToThread {
   Call* call_;  // until it begins
 };
 
-/// The call begins when it is awaited, unless the task is asked to end.
-template <class F, class... Args>
-class ToThread<F, Args...>::Wait : public FailingWait {
+/// The call begins when this suspends, unless the task is asked to end.
+template <bool may_abandon, class F, class... Args>
+class ToThread<may_abandon, F, Args...>::Wait final : public ThreadWait {
  public:
-  Wait(Call*& call, Chain& chain) noexcept : FailingWait(Kind::thread, chain), from_(call) {}
-  ~Wait() {
-    if (!call_) return;
-    call_->request_stop();
-    call_->detach();
-  }
+  Wait(Call*& to_begin, Chain& chain) noexcept : ThreadWait(may_abandon, chain), to_begin_(to_begin) {}
 
-  bool await_ready() const noexcept { return false; }
+  bool await_ready() const {
+    if (!to_begin_) throw InvalidState("this thread call has been awaited already");
+    return false;
+  }
   bool await_suspend(std::coroutine_handle<>) {
-    if (!from_) throw InvalidState("this thread call has been awaited already");
     if (!may_suspend()) return false;
-    ThreadPool<>::of(*chain_->loop).start(*from_);
-    call_ = std::exchange(from_, nullptr);
-    begin();
-    call_->attach(*this);
+    ThreadPool<>::of(*chain_->loop).start(*to_begin_);
+    wait(*std::exchange(to_begin_, nullptr));
     return true;
   }
-  bool has_failed() const noexcept override { return call_->has_failed(); }
-  void throw_failure() override { call_->throw_error(); }
   typename Call::T await_resume() {
-    if (call_) call_->forget();
     resumed();
-    return call_->take();
+    return static_cast<Call&>(call()).take();
   }
 
  private:
-  Call*& from_;
-  Call* call_ = nullptr;
+  Call*& to_begin_;  // in the `ToThread`, which is an operand of the await
 };
+
+/// What a call that is abandoned still uses may be gone by then.
+template <class A>
+inline constexpr bool may_dangle = std::is_pointer_v<A> && !std::is_function_v<std::remove_pointer_t<A>>;
+template <class T>
+inline constexpr bool may_dangle<std::reference_wrapper<T>> = true;
 
 }  // namespace detail
 
 template <class F, class... Args>
-detail::ToThread<std::decay_t<F>, std::decay_t<Args>...> to_thread(F&& f, Args&&... args) {
+  requires(!std::is_same_v<std::remove_cvref_t<F>, Abandon>)
+detail::ToThread<false, std::decay_t<F>, std::decay_t<Args>...> to_thread(F&& f, Args&&... args) {
   detail::check_awaited_callable<F&&>();
   using Call = detail::ThreadCall<std::decay_t<F>, std::decay_t<Args>...>;
-  return detail::ToThread<std::decay_t<F>, std::decay_t<Args>...>(
+  return detail::ToThread<false, std::decay_t<F>, std::decay_t<Args>...>(
+      *new Call(std::forward<F>(f), std::forward<Args>(args)...));
+}
+
+template <class F, class... Args>
+detail::ToThread<true, std::decay_t<F>, std::decay_t<Args>...> to_thread(Abandon, F&& f, Args&&... args) {
+  static_assert(
+      !detail::may_dangle<std::decay_t<F>> && !(detail::may_dangle<std::decay_t<Args>> || ...),
+      "a call that may be abandoned outlives what its task holds, and so takes no std::ref and no pointer: give "
+      "it a copy, a std::string or a std::shared_ptr, or leave out errand::abandon, so that the task waits");
+  detail::check_awaited_callable<F&&>();
+  using Call = detail::ThreadCall<std::decay_t<F>, std::decay_t<Args>...>;
+  return detail::ToThread<true, std::decay_t<F>, std::decay_t<Args>...>(
       *new Call(std::forward<F>(f), std::forward<Args>(args)...));
 }
 

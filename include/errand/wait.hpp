@@ -136,18 +136,19 @@ Coro<Waited<T>> wait_some(std::vector<Task<T>> tasks, bool all, Nanoseconds time
   std::size_t pending = 0;
   for (const Task<T>& task : tasks) {
     check_observable(task.handle().get());
-    pending += !task.done();
+    pending += !task.handle().state()->has_ended();
   }
   if (all ? pending > 0 : pending == tasks.size()) {
     Watch watch(all ? pending : 1, timeout);
     watch.reserve(pending);
     for (const Task<T>& task : tasks) {
-      if (!task.done()) watch.add(*task.handle().state());
+      if (!task.handle().state()->has_ended()) watch.add(*task.handle().state());
     }
     co_await watch;
   }
   Waited<T> waited;
-  for (Task<T>& task : tasks) (task.done() ? waited.done : waited.pending).push_back(std::move(task));
+  for (Task<T>& task : tasks)
+    (task.handle().state()->has_ended() ? waited.done : waited.pending).push_back(std::move(task));
   co_return waited;
 }
 
@@ -181,7 +182,7 @@ class Completions<T>::State {
     tasks_.clear();
     for (const auto& watched : watched_) {
       detail::TaskBase& task = *watched->task.handle().state();
-      if (task.done()) {
+      if (task.has_ended()) {
         ended_.push_back(*watched);
       } else {
         task.awaiters.push_back(*watched);

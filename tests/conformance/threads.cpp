@@ -67,7 +67,7 @@ REAL_APP_TEST("H10 the loop goes on while a thread call is under way, whose resu
   co_await errand::wait_all(ticking);
 }
 
-REAL_PLAIN_TEST("H11 a cancelled thread call is left at once, and the App's end waits for it") {
+REAL_PLAIN_TEST("H11 a cancelled thread call is waited for, and one that may be abandoned by the App's end") {
   std::atomic<bool> done = false;
   const auto work = [&done] {
     std::this_thread::sleep_for(100ms);
@@ -75,6 +75,12 @@ REAL_PLAIN_TEST("H11 a cancelled thread call is left at once, and the App's end 
   };
   const auto scenario = [&]() -> Coro<> {
     auto t = app.add_task([&]() -> Coro<> { co_await errand::to_thread(work); });
+    co_await errand::sleep(20ms);
+    t.cancel();
+    co_await errand::wait_all(t);
+    log(t.status(), done.load());
+    done = false;
+    t = app.add_task([&]() -> Coro<> { co_await errand::to_thread(errand::abandon, work); });
     co_await errand::sleep(20ms);
     const auto asked = time_now();
     t.cancel();
@@ -88,7 +94,7 @@ REAL_PLAIN_TEST("H11 a cancelled thread call is left at once, and the App's end 
   };
   app.run(scenario());
   log(done.load());
-  expect("true false ; true");
+  expect("succeeded true ; true false ; true");
 }
 
 REAL_APP_TEST("H31 call_soon in another thread throws WrongThread, and nothing runs") {

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Programs that need a build of their own: depth and scale at every optimisation level, exact allocation counts, and with "threads"
-# those with threads; "races" are for so many seconds.
+# those with threads; "races" are for so many seconds, "calls" for so many thread calls.
 #
-#   tests/programs/run.sh [threads | races [SECONDS [SEED]]]
+#   tests/programs/run.sh [threads | races [SECONDS [SEED]] | calls [CALLS [SEED]]]
 #
 # CXX is the compiler, CXXFLAGS are further flags.
 set -euo pipefail
@@ -38,11 +38,17 @@ if [ "${1:-}" = races ]; then
   races "${@:2}"
   exit
 fi
+if [ "${1:-}" = calls ]; then
+  stack=$(ulimit -s)
+  arguments=("${@:2}") && try calls -O1 -g -fsanitize=thread
+  exit
+fi
 if [ "${1:-}" = threads ]; then
   tests/programs/interrupts.sh
   stack=$(ulimit -s)
   arguments=(1000) && try workers_loop -O1 -g -fsanitize=thread
   races 10
+  arguments=(30000) && try calls -O1 -g -fsanitize=thread
   arguments=(10) && try soak -O1 -g -fsanitize=address,undefined -DERRAND_KEEP_BLOCKS=0
   exit
 fi

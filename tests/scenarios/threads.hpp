@@ -20,7 +20,7 @@ class Joined {
   std::thread thread_;
 };
 
-/// Calls on threads: with results, with errors, left alone.
+/// Calls on threads: with results, with errors, asked to end, timed out, aborted, abandoned.
 inline void thread_calls(World& world) {
   App& app = world.app();
   app.add_task([&world, held = Tracked()]() -> Coro<> {
@@ -37,14 +37,41 @@ inline void thread_calls(World& world) {
     co_await settle(world, errand::to_thread(fails));
     held.use();
   });
-  auto left = app.add_task([held = Tracked()]() -> Coro<> {
-    const auto slow = [held] {
+  const auto slow = [](const Tracked& local, bool fails) {
+    return [&local, fails] {
       std::this_thread::sleep_for(2ms);
+      local.use();
+      if (fails) throw std::runtime_error("an error of a thread after a request");
+    };
+  };
+  auto asked = app.add_task([&world, slow]() -> Coro<> {
+    const Tracked local(Tracked::anywhere);
+    const auto call = slow(local, true);
+    co_await settle(world, errand::gather(errand::to_thread(call), errand::sleep(3ms)));
+    co_await settle(world, errand::wait_for(errand::to_thread(call), 1ms));
+  });
+  auto aborted = app.add_task([slow]() -> Coro<> {
+    const Tracked local(Tracked::anywhere);
+    const auto body = [&](errand::TaskGroup& group) -> Coro<> {
+      group.add([&]() -> Coro<> { co_await errand::to_thread(slow(local, false)); });
+      group.add(give(Tracked(), 1, 3ms));
+      co_return;
+    };
+    co_await errand::TaskGroup::run(body);
+  });
+  auto abandoned = app.add_task([held = Tracked()]() -> Coro<> {
+    const auto call = [held](const Tracked& argument) {
+      std::this_thread::sleep_for(2ms);
+      argument.use();
       held.use();
     };
-    co_await errand::to_thread(slow);
+    co_await errand::to_thread(errand::abandon, call, Tracked(Tracked::anywhere));
   });
-  app.call_later(1ms, [left]() mutable { left.cancel(why); });
+  app.call_later(1ms, [asked, aborted, abandoned]() mutable {
+    asked.cancel(why);
+    aborted.abort(why);
+    abandoned.cancel(why);
+  });
 }
 
 /// Work that another thread submits and posts, while a KeepAlive holds the App.

@@ -231,9 +231,8 @@ inline bool Chain::ask(Flag origin) noexcept {
   }
   flags |= origin;
   if (state == State::created) step = Step::first;
-  if (state == State::waiting && !(flags & held) && waiting->kind != Kind::foreign) {
+  if (state == State::waiting && !(flags & held) && waiting->leave()) {
     waiting->interrupt();
-    waiting->leave();
     state = State::ready;
     loop->make_ready(*this);
   }

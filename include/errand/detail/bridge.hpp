@@ -116,7 +116,7 @@ Bridge<T> bridge(A awaitable) {
 /// The wait for an awaitable that is not the library's. `A` is a reference where it was an lvalue: that one stays where
 /// it is.
 template <class A>
-class Bridged : public FailingWait {
+class Bridged final : public OutsideWait {
   using T = BridgeResult<A&&>;
   static_assert(std::is_lvalue_reference_v<A> || std::is_move_constructible_v<A>,
                 "this awaitable cannot be moved: give it a name, and await that");
@@ -125,11 +125,14 @@ class Bridged : public FailingWait {
 
  public:
   Bridged(A&& awaitable, Chain& chain)
-      : FailingWait(Kind::foreign, chain), bridge_(&detail::bridge<A, T>(static_cast<A&&>(awaitable)).promise()) {}
+      : OutsideWait(Kind::foreign, chain), bridge_(&detail::bridge<A, T>(static_cast<A&&>(awaitable)).promise()) {}
   ~Bridged() {
     if (!started_) bridge_->release();
     bridge_->detach();
   }
+
+  /// Nobody knows how to take it back: a request is thrown when it resumes.
+  bool give_up() noexcept override { return false; }
 
   bool await_ready() const noexcept { return false; }
   bool await_suspend(std::coroutine_handle<>) {

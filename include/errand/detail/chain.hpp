@@ -115,6 +115,7 @@ class Chain : public Node {
     ready,      // queued: the wait has ended, with its result or interrupted
     yielding,   // queued: the wait, a `yield`, ends only when it resumes
     waiting,    // at the suspension `waiting`
+    halted,     // at the `OutsideWait` `waiting`, which is in use: it is destroyed after that, and runs no further
   };
   enum Flag : std::uint8_t {
     asked_by_task = 1,   // a request to the task that has not been thrown here
@@ -160,6 +161,8 @@ class Chain : public Node {
   virtual Chain* next_member() const noexcept { return nullptr; }
   /// The request that the group was made is this one's too.
   virtual void requested_by_group() noexcept {}
+  /// Its frames go with those of the group, but not yet: they `must_stay`.
+  virtual void halted_by_group() noexcept {}
   /// Its frames have been destroyed with those of the group: it has ended.
   virtual void ended_by_group() noexcept {}
 
@@ -222,6 +225,11 @@ class Chain : public Node {
   }
   /// The same of the frames inside this one, which waits for the next value of a generator, and then goes on.
   void cut(PromiseBase& frame) noexcept;
+  /// Whether the frames inside this chain, which runs no step just now, cannot be destroyed yet: because a destructor
+  /// is under way inside, or because another thread uses something inside. Then nothing inside goes on any further.
+  bool must_stay() noexcept;
+  /// Blocks until no other thread uses anything inside this chain, which `must_stay`.
+  void block() noexcept;
 
  protected:
   ~Chain() = default;
@@ -232,6 +240,7 @@ class Chain : public Node {
   bool ask(Flag origin) noexcept;
   void throw_failed_now();
   void yield_unless_asked();
+  bool halt() noexcept;
   void destroy_above(PromiseBase* last) noexcept;
   void destroy_frames(PromiseBase* last) noexcept;
 };

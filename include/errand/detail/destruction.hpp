@@ -11,7 +11,7 @@ namespace errand::detail {
 
 /// The destruction of a chain's frames, while it is under way. Destructors of the user's run meanwhile, and may ask for
 /// that of what is around them. It would free what stands further up on the stack, and so is put off to the end of all
-/// that is inside.
+/// that is inside. So is the destruction of frames that a thread call uses, to the time when the call has come back.
 class Destruction {
  public:
   explicit Destruction(Chain& chain) noexcept
@@ -94,6 +94,37 @@ inline void Chain::destroy_frames(PromiseBase* last) noexcept {
   if (linked()) loop->take_out(*this);  // it was ready, or a destructor has woken it
 }
 
+inline bool Chain::must_stay() noexcept { return Destruction::is_inside(*this) || (loop->thread_calls > 0 && halt()); }
+
+/// Sees to it that nothing inside goes on: all of it leaves what it waits for, but for what is in use. True if anything
+/// is. May be called again.
+ERRAND_COLD inline bool Chain::halt() noexcept {
+  bool any_in_use = false;
+  visit<true>([this, &any_in_use](Chain& chain) {
+    if (&chain != this && !(chain.flags & is_branch)) chain.halted_by_group();
+    if (chain.state == State::branching) {
+      static_cast<Branches&>(*chain.waiting).destroying();
+      return true;
+    }
+    bool in_use = false;
+    if (chain.state == State::halted || (chain.state == State::waiting && !chain.waiting->leave())) {
+      in_use = static_cast<OutsideWait*>(chain.waiting)->is_in_use();
+    }
+    if (chain.linked()) chain.loop->take_out(chain);
+    chain.state = in_use ? State::halted : State::ended;
+    any_in_use |= in_use;
+    return false;
+  });
+  return any_in_use;
+}
+
+ERRAND_COLD inline void Chain::block() noexcept {
+  visit<true>([](Chain& chain) {
+    if (chain.state == State::halted) static_cast<OutsideWait*>(chain.waiting)->block();
+    return true;
+  });
+}
+
 inline void Chain::cut(PromiseBase& frame) noexcept {
   Destruction destruction(*this);
   destroy_above(&frame);
@@ -106,7 +137,7 @@ inline void GeneratorBase::drop() noexcept {
   owner = nullptr;
   if (!asker) {
     PromiseBase::drop();
-  } else if (chain->is_around(chain->loop->current) || Destruction::is_inside(*chain)) {
+  } else if (chain->is_around(chain->loop->current) || chain->must_stay()) {
     chain->loop->put_off.add(*this);
   } else {
     Chain& asking = *chain;
@@ -120,7 +151,15 @@ inline void GeneratorBase::drop() noexcept {
 ERRAND_COLD inline void PutOff::add(GeneratorBase& generator) noexcept {
   any_ = true;
   generators_.push_back(generator);
-  if (!loop_.destruction) settle_soon();
+  settle_behind_step();
+}
+
+ERRAND_COLD inline void PutOff::finish() noexcept {
+  for (Link* link = tasks_.begin(); link != tasks_.end(); link = link->next) block(*link);
+  for (Link* link = generators_.begin(); link != generators_.end(); link = link->next) {
+    static_cast<GeneratorBase&>(*link).chain->block();
+  }
+  settle();
 }
 
 /// Each may make room for others, or put off more.
@@ -129,7 +168,7 @@ ERRAND_COLD inline void PutOff::settle() noexcept {
   while (settle_one()) continue;
   is_settling_ = false;
   any_ = !generators_.empty() || !tasks_.empty();
-  if (!generators_.empty() && !loop_.destruction) settle_soon();
+  if (!generators_.empty()) settle_behind_step();
 }
 
 ERRAND_COLD inline bool PutOff::settle_one() noexcept {
@@ -138,8 +177,8 @@ ERRAND_COLD inline bool PutOff::settle_one() noexcept {
   }
   for (Link* link = generators_.begin(); link != generators_.end(); link = link->next) {
     GeneratorBase& generator = static_cast<GeneratorBase&>(*link);
-    const Chain& chain = *generator.chain;
-    if (generator.asker && (chain.is_around(loop_.current) || Destruction::is_inside(chain))) continue;
+    Chain& chain = *generator.chain;
+    if (generator.asker && (chain.is_around(loop_.current) || chain.must_stay())) continue;
     generator.unlink();
     generator.drop();
     return true;
@@ -147,9 +186,9 @@ ERRAND_COLD inline bool PutOff::settle_one() noexcept {
   return false;
 }
 
-/// Behind the step that is under way.
-ERRAND_COLD inline void PutOff::settle_soon() noexcept {
-  if (!Call::linked()) loop_.run_next(*this);
+/// What the step that is under way is inside of. The end of all else that may be inside settles by itself.
+ERRAND_COLD inline void PutOff::settle_behind_step() noexcept {
+  if (loop_.current && !loop_.destruction && !Call::linked()) loop_.run_next(*this);
 }
 
 }  // namespace errand::detail

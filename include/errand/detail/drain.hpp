@@ -94,26 +94,34 @@ class Drained : public Drain {
 };
 
 /// Asks all tasks but one to end that have not been asked. False where there is none. Once they have `Drained`, it is
-/// the turn of those that were added meanwhile.
+/// the turn of those that were added meanwhile. The request to a thread call may run a `std::stop_callback`, which may
+/// abort the task: then this begins again.
 ERRAND_COLD inline bool ask_all(Loop& loop, const TaskBase* except) {
   bool any = false;
-  for (Link* link = loop.pending.begin(); link != loop.pending.end(); link = link->next) {
+  for (Link* link = loop.pending.begin(); link != loop.pending.end();) {
     TaskBase& task = task_of(*link);
-    if (&task == except) continue;
-    any = true;
-    if (task.requests == 0) task.cancel({});
-    // One that was added before `run` and whose place did not come ends on the next turn like any other.
-    if (task.state == Chain::State::created && !task.Node::linked()) loop.make_ready(static_cast<Chain&>(task));
+    if (&task != except) {
+      any = true;
+      if (task.requests == 0) task.cancel({});
+      // One that was added before `run` and whose place did not come ends on the next turn like any other.
+      if (task.state == Chain::State::created && !task.Node::linked()) loop.make_ready(static_cast<Chain&>(task));
+    }
+    link = task.done() ? loop.pending.begin() : link->next;
   }
   return any;
 }
 
-/// Waits until no thread call is under way.
+/// Waits until no thread call is under way or, if nothing is waited for any more, none that uses what is to be
+/// destroyed. May end earlier: look again.
 class ThreadsEnded : public Waiter {
  public:
   explicit ThreadsEnded(Loop& loop) noexcept : Waiter(Kind::thread), loop_(loop) {}
 
-  bool await_ready() const noexcept { return loop_.thread_calls == 0; }
+  static bool are_over(const Loop& loop, bool is_expired) noexcept {
+    return loop.thread_calls == 0 || (is_expired && !loop.put_off.any());
+  }
+
+  bool await_ready() const noexcept { return false; }
   template <class P>
   ERRAND_COLD void await_suspend(std::coroutine_handle<P> awaiting) {
     chain_ = awaiting.promise().chain;

@@ -51,7 +51,8 @@ class Driver {
   void stop() noexcept { loop_.inbox->request_stop(); }
   /// Whether `run` has nothing left to wait for.
   bool is_idle() const noexcept {
-    return loop_.pending.empty() && loop_.calls == 0 && !loop_.inbox->kept() && !options.keep_alive;
+    return loop_.pending.empty() && !loop_.put_off.any() && loop_.calls == 0 && !loop_.inbox->kept() &&
+           !options.keep_alive;
   }
   /// Whether a wait could end. In the stop sequence its own time-out does not count.
   ERRAND_COLD bool can_wake() const noexcept {

@@ -54,7 +54,8 @@ struct Call : Node, TimerNode {
   ~Call() = default;
 };
 
-/// What was to be destroyed while something inside it ran, or was being destroyed: it goes as soon as that is over.
+/// What was to be destroyed while something inside it ran, was being destroyed, or was in use by another thread: it
+/// goes as soon as that is over.
 class PutOff final : public Call {
  public:
   explicit PutOff(Loop& loop) noexcept : loop_(loop) {}
@@ -64,19 +65,25 @@ class PutOff final : public Call {
   void add(GeneratorBase& generator) noexcept;
   /// A task that says already that it is cancelled.
   void add(TaskBase& task) noexcept;
+  /// A member of a group: it goes with the task that the group is in.
+  void add_member(TaskBase& task) noexcept;
   void settle() noexcept;
+  /// Blocks until no other thread uses anything of this, and then destroys it.
+  void finish() noexcept;
 
  private:
   void run() noexcept override { settle(); }
   void drop() noexcept override {}
   bool settle_one() noexcept;
-  void settle_soon() noexcept;
+  void settle_behind_step() noexcept;
   /// False where it cannot be destroyed yet.
   static bool end_task(Link& place) noexcept;
+  static void block(Link& place) noexcept;
 
   Loop& loop_;
   List generators_;
   List tasks_;
+  List members_;  // of groups in those tasks and generators
   bool any_ = false;
   bool is_settling_ = false;
 };

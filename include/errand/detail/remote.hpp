@@ -18,7 +18,7 @@ class RemoteWake : public Call {
   /// On the App's thread, before anyone else knows of it: where it is to be posted.
   void bind(Loop& loop) noexcept { inbox_ = loop.inbox; }
   /// On the App's thread: the task waits for it from now on. It may have been posted already.
-  void attach(FailingWait& waiter) noexcept {
+  void attach(OutsideWait& waiter) noexcept {
     waiter_ = &waiter;
     ++waiter.chain()->loop->outside;
   }
@@ -29,7 +29,7 @@ class RemoteWake : public Call {
   }
   /// The same, but it stays the task's.
   void forget() noexcept {
-    if (FailingWait* waiter = std::exchange(waiter_, nullptr)) --waiter->chain()->loop->outside;
+    if (OutsideWait* waiter = std::exchange(waiter_, nullptr)) --waiter->chain()->loop->outside;
   }
   /// From any thread, once: wakes the task, if it still waits.
   void post() noexcept {
@@ -42,7 +42,7 @@ class RemoteWake : public Call {
   }
 
   void run() noexcept override {
-    if (FailingWait* waiter = std::exchange(waiter_, nullptr)) {
+    if (OutsideWait* waiter = std::exchange(waiter_, nullptr)) {
       Chain& chain = *waiter->chain();
       --chain.loop->outside;
       // A request may have ended the wait meanwhile.
@@ -64,7 +64,7 @@ class RemoteWake : public Call {
 
  private:
   std::shared_ptr<Inbox> inbox_;
-  FailingWait* waiter_ = nullptr;  // for the App's thread alone
+  OutsideWait* waiter_ = nullptr;  // for the App's thread alone
   std::atomic<int> owners_ = 2;
 };
 

@@ -37,9 +37,10 @@ class Suspension : public TimerNode, public OwnAwaitable {
   Suspension(const Suspension&) = delete;
   Suspension& operator=(const Suspension&) = delete;
 
-  /// Takes this waiter out of the list or the timer queue that it stands in. The wait has not ended: the caller decides
-  /// what the task sees.
-  void leave() noexcept;
+  /// Takes this waiter out of the list or the timer queue that it stands in, because its task was asked to end, or is
+  /// being destroyed. The wait has not ended: the caller decides what the task sees. Returns false if it is an
+  /// `OutsideWait` that cannot be left: that wait goes on.
+  bool leave() noexcept;
   Chain* chain() const noexcept { return chain_; }
   /// It has ended in this way, and will throw.
   void end_with(Ending how) noexcept {
@@ -76,7 +77,7 @@ class Suspension : public TimerNode, public OwnAwaitable {
   Ending ending = Ending::reached;
 
  protected:
-  enum class Place : std::uint8_t { nowhere, list, counted_list, timers };  // where it stands while it waits
+  enum class Place : std::uint8_t { nowhere, list, counted_list, timers, outside };  // where it stands while it waits
 
   Suspension(Kind of, Place place, Chain* chain) noexcept : TimerNode(false), kind(of), place_(place), chain_(chain) {}
   ~Suspension() = default;
@@ -116,17 +117,24 @@ class PlainWait : public Suspension {
   PlainWait(Kind of, Chain& chain) noexcept : Suspension(of, Place::nowhere, &chain) {}
 };
 
-/// A wait that stands nowhere and can fail.
-class FailingWait : public PlainWait {
+/// A wait for something that is under way outside the App's thread, and that may not be possible to take back.
+class OutsideWait : public Suspension {
  public:
+  /// Called if the task is asked to end, or is to be destroyed. Returns true if the wait is over with that. If not, it
+  /// goes on until what it waits for has come back.
+  virtual bool give_up() noexcept = 0;
+  /// Whether another thread may be using the frame that waits here, or any frame around it: none of them may go.
+  virtual bool is_in_use() const noexcept { return false; }
+  /// Blocks the App's thread until it is not in use.
+  virtual void block() noexcept {}
   /// Called when it has ended on its own: whether with an error.
   virtual bool has_failed() const noexcept = 0;
   /// Throws the error; called if it has ended as `Ending::failed`.
   [[noreturn]] virtual void throw_failure() = 0;
 
  protected:
-  using PlainWait::PlainWait;
-  ~FailingWait() = default;
+  OutsideWait(Kind of, Chain& chain) noexcept : Suspension(of, Place::outside, &chain) {}
+  ~OutsideWait() = default;
 };
 
 /// A wait in the timer queue.
@@ -254,10 +262,11 @@ class CountedWaiter : public Waiter {
   std::size_t& count_;
 };
 
-inline void Suspension::leave() noexcept {
+inline bool Suspension::leave() noexcept {
   if (place_ == Place::list) static_cast<Waiter*>(this)->leave();
   if (place_ == Place::counted_list) static_cast<CountedWaiter*>(this)->leave();
   if (place_ == Place::timers) static_cast<TimedWait*>(this)->leave();
+  return place_ != Place::outside || static_cast<OutsideWait*>(this)->give_up();
 }
 
 /// Throws what the task has ended with that this one waits for.
@@ -271,7 +280,7 @@ ERRAND_NOINLINE inline void Suspension::throw_ending() {
     if (kind == Kind::task || kind == Kind::task_cancel) throw_task_failure(static_cast<Waiter&>(*this));
     if (kind == Kind::queue) throw QueueClosed();
     if (place_ == Place::list) static_cast<FailingWaiter*>(this)->throw_failure();
-    static_cast<FailingWait*>(this)->throw_failure();
+    static_cast<OutsideWait*>(this)->throw_failure();
   }
   if (ending == Ending::broken) raise<InvalidState>({"the ", name_of(kind), " that was waited for has been destroyed"});
   throw Cancelled(chain_->take_request(ending == Ending::cancelled_by_task));

@@ -106,7 +106,8 @@ ERRAND_COLD inline std::string Waits::what(const Chain& chain) {
     case Chain::State::running: return "running";
     case Chain::State::yielding: return "yield";
     case Chain::State::branching: return static_cast<const Branches*>(chain.waiting)->name();
-    case Chain::State::waiting: break;
+    case Chain::State::waiting:
+    case Chain::State::halted: break;
     default: return "ready";
   }
   const Kind kind = chain.waiting->kind;

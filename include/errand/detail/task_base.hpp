@@ -55,6 +55,11 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   }
 
   bool done() const noexcept { return status != TaskStatus::pending; }
+  /// Whether its frames are gone, too: whoever awaits it goes on. One that was destroyed where it stands is done
+  /// before.
+  bool has_ended() const noexcept {
+    return done() && (status != TaskStatus::cancelled || !TaskLink::linked());
+  }
   std::string name() const;
   TaskDetails& details() {
     TaskDetails& has = identity.make_details();
@@ -109,6 +114,7 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   }
   Chain* next_member() const noexcept override { return membership()->next_member(); }
   inline void requested_by_group() noexcept override;
+  inline void halted_by_group() noexcept override;
   inline void ended_by_group() noexcept override;
 
   inline bool begin() noexcept override;
@@ -219,6 +225,12 @@ ERRAND_COLD inline void TaskBase::requested_by_group() noexcept {
   }
 }
 
+ERRAND_COLD inline void TaskBase::halted_by_group() noexcept {
+  if (done()) return;
+  set_cancelled();
+  loop->put_off.add_member(*this);
+}
+
 inline void TaskBase::ended_by_group() noexcept {
   destroy_work();
   end();
@@ -256,7 +268,7 @@ inline void TaskBase::end_standing() noexcept {
 
 inline void TaskBase::end_pending() noexcept {
   set_cancelled();
-  if (Destruction::is_inside(*this)) [[unlikely]] {
+  if (must_stay()) [[unlikely]] {
     loop->put_off.add(*this);
   } else {
     end_cancelled();
@@ -375,14 +387,22 @@ ERRAND_COLD inline void PutOff::add(TaskBase& task) noexcept {
   any_ = true;
   task.TaskLink::unlink();
   tasks_.push_back(static_cast<TaskLink&>(task));
+  if (loop_.notices & Loop::drains_wait) loop_.check_drains();
+}
+
+ERRAND_COLD inline void PutOff::add_member(TaskBase& task) noexcept {
+  task.TaskLink::unlink();
+  members_.push_back(static_cast<TaskLink&>(task));
 }
 
 ERRAND_COLD inline bool PutOff::end_task(Link& place) noexcept {
   TaskBase& task = task_of(place);
-  if (Destruction::is_inside(task)) return false;
+  if (task.must_stay()) return false;
   task.end_cancelled();
   return true;
 }
+
+ERRAND_COLD inline void PutOff::block(Link& place) noexcept { task_of(place).block(); }
 
 }  // namespace errand::detail
 
