@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <errand/detail/names.hpp>
+#include <errand/detail/owner.hpp>
 #include <errand/task.hpp>
 
 namespace errand {
@@ -100,10 +101,9 @@ class Registry {
   };
 
   Entry& make(std::string_view name) {
-    names_.reserve();
-    auto* entry = new Entry(std::string(name));
+    Owner<Entry> entry(new Entry(std::string(name)));
     names_.add(*entry);
-    return *entry;
+    return *entry.release();
   }
   /// Takes the entry out of all lists; its task is still to be told.
   static TaskBase* leave(Entry& entry) noexcept {

@@ -254,11 +254,10 @@ inline void Signals::add(std::string_view event, Owner<Handler> handler) {
 /// The event of this name, made where there is none.
 inline Signals::Event& Signals::make(const std::string& key) {
   if (Event* const found = find(key)) return *found;
-  names_.reserve();
-  auto* made = new Event(key);
+  Owner<Event> made(new Event(key));
   names_.add(*made);
   events_.push_back(*made);
-  return *made;
+  return *made.release();
 }
 
 inline Owner<SignalHub> Signals::copy_for(Loop& loop) const {
