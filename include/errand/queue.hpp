@@ -16,8 +16,10 @@ namespace errand {
 /// Items on their way between tasks of one App, first in, first out. Getters and putters are served in the order in
 /// which they came; an item that was handed to a getter is its own, whatever happens before it resumes.
 ///
-/// Destroying it while someone waits makes their awaits throw `InvalidState`. Neither an item's move nor the destructor
-/// of what it was moved from may use the queue: it is in the middle of something then.
+/// Destroying it while someone waits makes their awaits throw `InvalidState`. An item's move and its destructor may use
+/// the queue. Every member throws `WrongThread` if a task waits whose App another thread is inside of.
+///
+/// A burst of items leaves room for a few: the rest of its memory is given back as they are taken.
 ///
 ///     errand::Queue<Job> jobs(100);
 ///     co_await jobs.put(job);             // waits while there are 100
@@ -26,10 +28,16 @@ template <class T>
 class Queue {
  public:
   /// For so many items; 0: unbounded.
-  explicit Queue(std::size_t capacity = 0) noexcept(std::is_nothrow_move_constructible_v<T>)
+  explicit Queue(std::size_t capacity = 0) noexcept
       : capacity_(capacity > 0 ? capacity : std::numeric_limits<std::size_t>::max()) {}
   Queue(const Queue&) = delete;
   Queue& operator=(const Queue&) = delete;
+  /// The destructor of an item that is left may still use the queue, which is closed.
+  ~Queue() {
+    check_thread_in_destructor();
+    capacity_ = put_limit_ = 0;
+    items_.clear();
+  }
 
   class Put;
   class Get;
@@ -37,37 +45,63 @@ class Queue {
 
   /// `co_await queue.put(item)` returns once there was room for it. Throws `QueueClosed`, and `Cancelled` where the
   /// task is asked to end; the item is destroyed then.
-  Put put(T item) { return Put(*this, std::move(item)); }
+  Put put(T item) {
+    getters_.check_thread_of_waiting();
+    if (putters_may_wait_) [[unlikely]]
+      putters_.check_thread();
+    return Put(*this, std::move(item));
+  }
   /// `co_await queue.get()` gives the next item. Throws `QueueClosed` where the queue is closed and empty, and
   /// `Cancelled` where the task is asked to end; nothing is lost then.
-  detail::WaitOn<Get, Queue> get() noexcept { return *this; }
+  detail::WaitOn<Get, Queue> get() {
+    getters_.check_thread_of_waiting();
+    if (putters_may_wait_) [[unlikely]]
+      putters_.check_thread();
+    return *this;
+  }
   /// False where there is no room, or the queue is closed.
   bool try_put(T item);
   /// Empty where there is no item that is not somebody's.
   std::optional<T> try_get();
 
   /// The items that are waiting to be taken.
-  std::size_t size() const noexcept { return items_.size(); }
+  std::size_t size() const {
+    check_thread();
+    return items_.size();
+  }
   /// Whether no item is waiting to be taken.
-  bool empty() const noexcept { return items_.empty(); }
+  bool empty() const {
+    check_thread();
+    return items_.empty();
+  }
   /// Whether `close` was called.
-  bool closed() const noexcept { return capacity_ == 0; }
+  bool closed() const {
+    check_thread();
+    return is_closed();
+  }
   /// Takes no more items: later puts and those that wait get `QueueClosed`, as do the getters once it is empty.
-  void close() noexcept;
+  void close();
 
   /// Says that an item that was taken has been dealt with. Throws `InvalidState` where that is more often than items
   /// were put.
   void task_done();
   /// `co_await queue.join()` returns once `task_done` was called for every item that was put. Throws `Cancelled` where
   /// the task is asked to end.
-  detail::WaitOn<Join, Queue> join() noexcept { return *this; }
+  detail::WaitOn<Join, Queue> join() {
+    check_thread();
+    return *this;
+  }
 
  private:
+  void check_thread() const;
+  void check_thread_in_destructor() const noexcept;
+  bool is_closed() const noexcept { return capacity_ == 0; }
   bool put_now(T& item);
   bool put_specially(T& item);
   bool put_further(T& item);
-  Get& give_to_first(T&& item);
-  T& next();
+  void give_to_first(T&& item);
+  template <class Use>
+  decltype(auto) take_first(Use use);
   T take();
   void let_in();
   [[noreturn]] ERRAND_COLD static void throw_closed() { throw QueueClosed(); }
@@ -76,8 +110,7 @@ class Queue {
   std::size_t put_limit_ = 0;      // below so many items a put only adds its own; 0 where a getter may be waiting
   bool putters_may_wait_ = false;  // a get has to look
   std::size_t unfinished_ = 0;
-  /// A Ring moves its items when it grows.
-  std::conditional_t<std::is_nothrow_move_constructible_v<T>, detail::Ring<T>, detail::UnmovedRing<T>> items_;
+  std::conditional_t<detail::is_moved_silently<T>, detail::Ring<T>, detail::Nodes<T>> items_;
   detail::WaitList getters_;
   detail::WaitList putters_;
   detail::WaitList joiners_;
@@ -156,8 +189,8 @@ class Queue<T>::Get : public detail::Waiter {
   }
 
   bool await_ready() const {
-    if (!queue_.empty()) return true;
-    if (queue_.closed()) throw_closed();
+    if (!queue_.items_.empty()) return true;
+    if (queue_.is_closed()) throw_closed();
     return false;
   }
   template <class P>
@@ -183,7 +216,7 @@ class Queue<T>::Get : public detail::Waiter {
       if (queue_.getters_.empty()) {
         queue_.items_.push_front(std::move(*item_));
       } else {
-        queue_.getters_.hand_over(queue_.give_to_first(std::move(*item_)));
+        queue_.give_to_first(std::move(*item_));
       }
     } catch (...) {  // it cannot be moved, or there is no memory: it goes with the getter
     }
@@ -222,9 +255,8 @@ inline bool Queue<T>::put_now(T& item) {
 template <class T>
 ERRAND_NOINLINE bool Queue<T>::put_specially(T& item) {
   if (getters_.empty()) return put_further(item);
-  Get& getter = give_to_first(std::move(item));
+  give_to_first(std::move(item));
   ++unfinished_;
-  getters_.hand_over(getter);
   return true;
 }
 
@@ -234,7 +266,7 @@ ERRAND_NOINLINE bool Queue<T>::put_further(T& item) {
     items_.push_back(std::move(item));
     const std::size_t room = items_.room();
     put_limit_ = capacity_ < room ? capacity_ : room;
-  } else if (closed()) {
+  } else if (is_closed()) {
     throw_closed();
   } else {
     return false;
@@ -243,28 +275,39 @@ ERRAND_NOINLINE bool Queue<T>::put_further(T& item) {
   return true;
 }
 
-/// The getter that has waited longest, with the item.
+/// To the getter that has waited longest. It does not stand in the list while the item is moved, which may use the
+/// queue; if the move throws, it is the first again. If the move has ended its wait, the item is with it all the same,
+/// and goes on from there.
 template <class T>
-typename Queue<T>::Get& Queue<T>::give_to_first(T&& item) {
+void Queue<T>::give_to_first(T&& item) {
   Get& first = getters_.template first<Get>();
-  first.item_.emplace(std::move(item));
-  return first;
+  if constexpr (!detail::is_moved_silently<T>) {
+    const detail::WaitList::Apart apart(getters_, first);
+    first.item_.emplace(std::move(item));
+    if (apart.has_left()) return;
+  } else {
+    first.item_.emplace(std::move(item));
+  }
+  getters_.hand_over(first);
 }
 
-/// The item that is about to be taken. The first putter comes in before: where its item cannot be moved, nothing is
+/// Gives the first item to `use(T&&)`. The first putter comes in before: if its item cannot be moved, nothing is
 /// changed.
 template <class T>
-inline T& Queue<T>::next() {
+template <class Use>
+inline decltype(auto) Queue<T>::take_first(Use use) {
   if (putters_may_wait_) [[unlikely]]
     let_in();
-  return items_.front();
+  if (items_.has_spare_room()) [[unlikely]] {
+    items_.give_back();
+    put_limit_ = 0;  // the next put finds out how much room there is now
+  }
+  return items_.take_front(std::move(use));
 }
 
 template <class T>
 inline T Queue<T>::take() {
-  T item(std::move(next()));
-  items_.pop_front();
-  return item;
+  return take_first([](T&& item) { return T(std::move(item)); });
 }
 
 /// The item of the putter that has waited longest takes the room that there will be.
@@ -273,29 +316,51 @@ ERRAND_NOINLINE void Queue<T>::let_in() {
   putters_may_wait_ = !putters_.empty();
   if (!putters_may_wait_ || items_.size() > capacity_) return;
   auto& first = putters_.template first<typename Put::Wait>();
-  items_.push_back(std::move(*first.item_));
+  bool has_left = false;
+  if constexpr (!detail::is_moved_silently<T>) {
+    const detail::WaitList::Apart apart(putters_, first);
+    items_.push_back(std::move(*first.item_));
+    has_left = apart.has_left();
+  } else {
+    items_.push_back(std::move(*first.item_));
+  }
   ++unfinished_;
+  if (has_left) return;  // the move has ended its wait
   first.is_in_ = true;
   first.wake();
 }
 
 template <class T>
 bool Queue<T>::try_put(T item) {
-  return !closed() && put_now(item);
+  check_thread();
+  return !is_closed() && put_now(item);
 }
 
 template <class T>
 std::optional<T> Queue<T>::try_get() {
-  std::optional<T> item;  // the only one returned, so that it is not moved on the way out
-  if (!items_.empty()) {
-    item.emplace(std::move(next()));
-    items_.pop_front();
-  }
-  return item;
+  check_thread();
+  std::optional<T> taken;  // the only one returned, so that it is not moved on the way out
+  if (!items_.empty()) take_first([&taken](T&& item) { taken.emplace(std::move(item)); });
+  return taken;
 }
 
 template <class T>
-void Queue<T>::close() noexcept {
+void Queue<T>::check_thread() const {
+  getters_.check_thread();
+  putters_.check_thread();
+  joiners_.check_thread();
+}
+
+template <class T>
+void Queue<T>::check_thread_in_destructor() const noexcept {
+  getters_.check_thread_in_destructor();
+  putters_.check_thread_in_destructor();
+  joiners_.check_thread_in_destructor();
+}
+
+template <class T>
+void Queue<T>::close() {
+  check_thread();
   capacity_ = put_limit_ = 0;
   putters_.wake_all();
   getters_.wake_all();
@@ -303,6 +368,7 @@ void Queue<T>::close() noexcept {
 
 template <class T>
 void Queue<T>::task_done() {
+  check_thread();
   if (unfinished_ == 0) throw InvalidState("task_done was called more often than items were put into the queue");
   if (--unfinished_ == 0) joiners_.wake_all();
 }

@@ -4,6 +4,7 @@
 // Every workaround for a compiler stands here, with a name, the number of the bug, and the versions that have it.
 
 #include <cstddef>
+#include <cstdio>
 #include <exception>
 #include <new>
 #include <string>
@@ -89,6 +90,12 @@ inline constexpr bool frees_temporaries_twice = true;
 #else
 inline constexpr bool frees_temporaries_twice = false;
 #endif
+
+/// Ends the program with a message: for misuse that a destructor sees, which cannot throw.
+[[noreturn]] ERRAND_COLD inline void end_program(const char* message) noexcept {
+  std::fprintf(stderr, "errand: %s\n", message);
+  std::terminate();
+}
 
 /// Frees what `operator new(size)` gave. Clang before 19 has sized deallocation only on request.
 inline void free_sized(void* block, std::size_t size) noexcept {
