@@ -26,6 +26,7 @@ namespace errand::detail {
 
 class Chain;
 class Destruction;
+class FailedTasks;
 class Loop;
 class TaskBase;
 struct GeneratorBase;
@@ -257,8 +258,9 @@ class Loop {
   List under_way;                // the thread calls that are, or wait for a thread
   std::size_t thread_calls = 0;  // how many
   unsigned max_threads = 32;
-  std::shared_ptr<void> thread_pool;  // made by the first call
-  Ids ids;                            // of its tasks
+  std::shared_ptr<void> thread_pool;          // made by the first call
+  std::shared_ptr<FailedTasks> failed_tasks;  // of the failures that were reported; made by the first
+  Ids ids;                                    // of its tasks
   /// What there is to do when a chain has ended.
   enum Notice : std::uint8_t {
     drains_wait = 1,   // for those who wait for the end of all tasks
