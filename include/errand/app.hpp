@@ -113,6 +113,7 @@ class App : private detail::Host {
   /// end meanwhile, and `InvalidState` where that is no task of this App.
   template <class Rep, class Period>
   Coro<std::size_t> shutdown_tasks(std::chrono::duration<Rep, Period> timeout) {
+    loop_->check_thread();
     return shutdown_all(detail::LoopRef(*loop_), detail::to_nanoseconds(timeout));
   }
 
@@ -153,7 +154,10 @@ class App : private detail::Host {
   void stop() noexcept { loop_->inbox->request_stop(); }
   /// Keeps `run` waiting for more work while it lives. Who posts from other threads holds one, which the App's thread
   /// makes and hands on.
-  [[nodiscard]] KeepAlive keep_alive() { return KeepAlive(loop_->inbox); }
+  [[nodiscard]] KeepAlive keep_alive() {
+    loop_->check_thread();
+    return KeepAlive(loop_->inbox);
+  }
 
   // From other threads
 
@@ -176,6 +180,7 @@ class App : private detail::Host {
   /// After a while.
   template <class F, class Rep, class Period>
   CallHandle call_later(std::chrono::duration<Rep, Period> delay, F&& f) {
+    loop_->check_thread();  // before the clock is read
     return call(loop_->deadline(detail::to_nanoseconds(delay)), std::forward<F>(f));
   }
   /// At a time of the App's clock.
@@ -243,7 +248,8 @@ class App : private detail::Host {
     return wait_for_event(event, detail::to_nanoseconds(timeout));
   }
 
-  /// What the parts of the program share: one object a type. Each worker has its own.
+  /// What the parts of the program share: one object a type. Each worker has its own. The members of the Context throw
+  /// `WrongThread`, this does not.
   Context& ctx() noexcept { return ctx_; }
   /// Which worker this is, from 0.
   unsigned worker() const noexcept { return driver_.worker; }
@@ -337,6 +343,7 @@ ERRAND_COLD inline App::App(std::string name, AppConfig config)
     : name_(std::move(name)),
       config_(std::move(config)),
       loop_(new detail::Loop(this, this, config_.clock, config_.reactor, config_.slow_step)),
+      ctx_(*loop_),
       life_(*this, *loop_, signals_, config_.graceful_timeout),
       driver_(*loop_, life_, name_, config_.reactor),
       reports_(*loop_, config_, signals_, driver_.group) {
@@ -345,7 +352,8 @@ ERRAND_COLD inline App::App(std::string name, AppConfig config)
 
 ERRAND_COLD inline App::~App() {
   if (running() || loop_->destruction) {
-    std::fprintf(stderr, "errand: App '%s' is destroyed inside its own run or poll, or an abort\n", name_.c_str());
+    std::fprintf(stderr, "errand: App '%s' is destroyed inside its own run or poll, or an abort\n",
+                 detail::printable(name_).c_str());
     std::terminate();
   }
   {
@@ -379,6 +387,7 @@ ERRAND_COLD inline App::~App() {
       task.look();
       report(&task, task.error());
     }
+    if (loop.failed_tasks) loop.failed_tasks->close();
     loop.app = nullptr;
     loop.host = nullptr;
   }
