@@ -73,10 +73,16 @@ class [[nodiscard("a generator does nothing until next() is awaited")]] AsyncGen
 
 namespace detail {
 
+/// What a generator gives to the one who asked, where that one has it: the generator may go at any time.
+template <class T>
+struct GeneratedValue {
+  std::optional<typename Outcome<T>::value_type> value;  // empty if there is none any more
+  std::exception_ptr error;
+};
+
 template <class T>
 class GeneratorPromise final : public AwaitingPromise<GeneratorBase> {
  public:
-  using Value = typename Outcome<T>::value_type;
 
   AsyncGenerator<T> get_return_object() noexcept {
     static_assert(alignof(GeneratorPromise) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__,
@@ -86,17 +92,16 @@ class GeneratorPromise final : public AwaitingPromise<GeneratorBase> {
   auto final_suspend() noexcept { return Pass(); }
   template <class U = T>
   auto yield_value(U&& given) {
-    value.emplace(std::forward<U>(given));
+    asked->value.emplace(std::forward<U>(given));
     return Pass();
   }
   void return_void() noexcept { is_over = true; }
   void unhandled_exception() noexcept {
-    error = std::current_exception();
+    asked->error = std::current_exception();
     is_over = true;
   }
 
-  std::optional<Value> value;
-  std::exception_ptr error;
+  GeneratedValue<T>* asked = nullptr;  // while somebody waits for the next value
   bool is_over = false;
 
  private:
@@ -127,21 +132,21 @@ class AsyncGenerator<T>::Next : public detail::OwnAwaitable {
   template <class P>
   void await_suspend(std::coroutine_handle<P> awaiting) noexcept {
     chain_ = awaiting.promise().chain;
-    promise_ = &generator_.promise();
-    promise_->is_asked = true;
-    awaiting.promise().enter(*promise_);
+    promise_type& promise = generator_.promise();
+    promise.asked = &given_;
+    promise.is_asked = true;
+    awaiting.promise().enter(promise);
   }
   std::optional<value_type> await_resume() {
     if (chain_) chain_->check_resumed();
-    if (!promise_) return std::nullopt;
-    if (promise_->error) std::rethrow_exception(std::exchange(promise_->error, nullptr));
-    return std::exchange(promise_->value, std::nullopt);
+    if (given_.error) std::rethrow_exception(std::exchange(given_.error, nullptr));
+    return std::move(given_.value);
   }
 
  private:
-  AsyncGenerator& generator_;
-  promise_type* promise_ = nullptr;  // from the await on: the generator may be moved meanwhile
+  AsyncGenerator& generator_;  // until the await, during which it may be moved
   detail::Chain* chain_ = nullptr;
+  detail::GeneratedValue<T> given_;
 };
 
 }  // namespace errand

@@ -13,7 +13,10 @@ namespace errand::detail {
 class Destruction {
  public:
   explicit Destruction(Chain& chain) noexcept
-      : at(&chain), loop_(*chain.loop), outer_(std::exchange(loop_.destruction, this)) {}
+      : at(&chain),
+        loop_(*chain.loop),
+        outer_(std::exchange(loop_.destruction, this)),
+        depth_(outer_ ? outer_->depth_ + 1 : 1) {}
   ~Destruction() {
     loop_.destruction = outer_;
     if (loop_.put_off.any()) [[unlikely]]
@@ -24,6 +27,13 @@ class Destruction {
 
   /// Whether one is under way inside this chain.
   static bool is_inside(const Chain& chain) noexcept { return chain.loop->destruction && is_any_inside(chain); }
+
+  /// Whether so many are under way, one inside the other, that the next has to wait for the end of the innermost: each
+  /// takes some of the stack.
+  static bool is_deep(const Loop& loop) noexcept {
+    constexpr unsigned deepest = 32;
+    return loop.destruction && loop.destruction->depth_ == deepest;
+  }
 
   Chain* at;  // whose frames are just being destroyed
 
@@ -37,6 +47,7 @@ class Destruction {
 
   Loop& loop_;
   Destruction* const outer_;
+  const unsigned depth_;  // 1: the outermost
 };
 
 // Implementation, and that of what destroys frames
@@ -106,7 +117,14 @@ inline void GeneratorBase::drop() noexcept {
   owner = nullptr;
   if (!is_asked) {
     PromiseBase::drop();
-  } else if (chain->is_around(chain->loop->current) || Destruction::is_inside(*chain)) {
+    return;
+  }
+  try {
+    chain->loop->check_thread();
+  } catch (const WrongThread&) {
+    end_program("a generator is destroyed on another thread than that of the task that waits for its next value");
+  }
+  if (chain->is_around(chain->loop->current) || Destruction::is_inside(*chain) || Destruction::is_deep(*chain->loop)) {
     chain->loop->put_off.add(*this);
   } else {
     chain->cut(parent.promise());

@@ -25,6 +25,28 @@ struct Observer : Waiter {
 /// The place of a task in one of its loop's lists of tasks.
 struct TaskLink : Link {};
 
+/// A task is being freed, and its result or its error runs code of the user's, which may give up the last handle to
+/// another task, and so on. From some depth on the inner ones are freed behind the outer ones, so that the stack stays
+/// flat.
+class Disposal {
+ public:
+  explicit Disposal(TaskBase& task) noexcept;
+  ~Disposal();
+  Disposal(const Disposal&) = delete;
+  Disposal& operator=(const Disposal&) = delete;
+
+  /// It is too deep now: the task will be freed later, and must not be touched until then.
+  bool is_put_off() const noexcept { return is_put_off_; }
+
+ private:
+  static constexpr unsigned deepest = 32;
+
+  ERRAND_COLD static void put_off(ThreadState& thread, TaskBase& task) noexcept;
+  ERRAND_COLD static void free_all(ThreadState& thread) noexcept;
+
+  bool is_put_off_;
+};
+
 /// What handles refer to. Counted: each handle has a reference, and the loop one until the task ends. The registry
 /// keeps it as well, but that does not count: without a reference nobody can be waiting for the task.
 ///
@@ -144,6 +166,7 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   bool is_last_reference() const noexcept { return references_ == 1 && !is_registered(); }
 
  private:
+  friend Disposal;
   friend PutOff;
   const Observer* membership() const noexcept;
   void end_pending() noexcept;
@@ -238,7 +261,7 @@ inline void TaskBase::end_standing() noexcept {
 
 inline void TaskBase::end_pending() noexcept {
   status = TaskStatus::cancelled;
-  if (Destruction::is_inside(*this)) [[unlikely]] {
+  if (Destruction::is_inside(*this) || Destruction::is_deep(*loop)) [[unlikely]] {
     loop->put_off.add(*this);
   } else {
     end_cancelled();
@@ -344,6 +367,42 @@ ERRAND_INLINE void TaskBase::tell_end() noexcept {
     }
   }
   release();
+}
+
+inline Disposal::Disposal(TaskBase& task) noexcept {
+  ThreadState& thread = this_thread();
+  is_put_off_ = thread.disposals == deepest;
+  if (is_put_off_) [[unlikely]] {
+    put_off(thread, task);
+  } else {
+    ++thread.disposals;
+  }
+}
+
+inline Disposal::~Disposal() {
+  if (is_put_off_) return;
+  ThreadState& thread = this_thread();
+  --thread.disposals;
+  if (thread.to_free && !thread.is_freeing && thread.disposals == deepest - 1) [[unlikely]]
+    free_all(thread);
+}
+
+/// A task that is freed stands in no list. The first may be freed last.
+ERRAND_COLD inline void Disposal::put_off(ThreadState& thread, TaskBase& task) noexcept {
+  TaskLink& link = task;
+  if (link.linked()) link.unlink();
+  link.prev = thread.to_free ? &static_cast<TaskLink&>(*thread.to_free) : nullptr;
+  thread.to_free = &task;
+}
+
+ERRAND_COLD inline void Disposal::free_all(ThreadState& thread) noexcept {
+  thread.is_freeing = true;
+  while (TaskBase* const task = thread.to_free) {
+    Link* const next = static_cast<TaskLink&>(*task).prev;
+    thread.to_free = next ? &task_of(*next) : nullptr;
+    task->dispose();
+  }
+  thread.is_freeing = false;
 }
 
 ERRAND_COLD inline void PutOff::add(TaskBase& task) noexcept {
