@@ -4,6 +4,7 @@
 #include <any>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <exception>
 #include <future>
@@ -282,7 +283,7 @@ class App : private detail::Host {
   void register_task(detail::TaskBase& task, std::string_view name, NameTaken taken);
   template <class Work>
   TaskOf<Work&&> add_specially(Work&& work, std::string_view name, NameTaken taken);
-  void introduce(detail::TaskBase& task, std::string_view name, NameTaken taken);
+  void introduce(detail::TaskBase& task, std::string_view name, NameTaken taken, bool check_again);
   template <class F>
   CallHandle call(Clock::time_point when, F&& f);
   static Coro<std::size_t> shutdown_all(detail::LoopRef of, std::chrono::nanoseconds timeout);
@@ -434,21 +435,27 @@ ERRAND_NOINLINE TaskOf<Work&&> App::add_specially(Work&& work, std::string_view 
         return Handle(detail::typed_handle<T>(*kept, name));
       }
     }
+    const std::uint64_t before = registry_.added();
     detail::TaskBase& task = detail::make_task(*loop_, std::forward<Work>(work));
     Handle handle{detail::TaskHandle(task)};
-    introduce(task, name, taken);
+    introduce(task, name, taken, registry_.added() != before);
     return handle;
   }
 }
 
-/// Registers a new task, and starts it or keeps it for the start.
-ERRAND_NOINLINE inline void App::introduce(detail::TaskBase& task, std::string_view name, NameTaken taken) {
+/// Registers a new task, and starts it or keeps it for the start. The name has to be checked again if the copy or the
+/// move of the callable has added tasks: it is too late to keep one of these.
+ERRAND_NOINLINE inline void App::introduce(detail::TaskBase& task, std::string_view name, NameTaken taken,
+                                           bool check_again) {
   const bool before_start = !loop_->open && !loop_->closing;
   try {
     if (before_start) {
       life_.listeners.add(Phase::before_server_start, *new detail::StartTask(detail::TaskHandle(task)));
     }
-    if (!name.empty()) register_task(task, name, taken);  // last: where it throws, nobody has lost the name
+    if (!name.empty()) {  // last: if it throws, nobody has lost the name
+      if (check_again) check_name(name, taken == NameTaken::keep ? NameTaken::fail : taken, nullptr);
+      register_task(task, name, taken);
+    }
   } catch (...) {
     task.end_standing();
     throw;

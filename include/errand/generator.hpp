@@ -85,7 +85,7 @@ class GeneratorPromise final : public AwaitingPromise<GeneratorBase> {
  public:
 
   AsyncGenerator<T> get_return_object() noexcept {
-    static_assert(alignof(GeneratorPromise) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__,
+    static_assert(alignof(GeneratedValue<T>) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__,
                   "the alignment of a generator's values may not be above the default one: give a std::unique_ptr");
     return AsyncGenerator<T>(*this);
   }

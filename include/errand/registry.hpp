@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,6 +42,8 @@ class Registry {
     return found ? static_cast<const Entry*>(found)->task : nullptr;
   }
 
+  /// How often a task was given a name.
+  std::uint64_t added() const noexcept { return added_; }
   /// Gives the task a name, which is taken from the task that has it, and gives that one. Throws `std::bad_alloc`;
   /// nothing is changed then.
   TaskHandle add(std::string_view name, TaskBase& task) {
@@ -49,6 +52,7 @@ class Registry {
     TaskHandle old(found ? leave(static_cast<Entry&>(*found)) : nullptr);
     Entry& entry = found ? static_cast<Entry&>(*found) : make(name);
     entry.task = &task;
+    ++added_;
     order_.push_back(static_cast<OrderLink&>(entry));
     if (task.done()) done_.push_back(static_cast<DoneLink&>(entry));
     details.names.push_back(static_cast<NameLink&>(entry));
@@ -119,6 +123,7 @@ class Registry {
     task->unregistered();  // may destroy a result, and so run code of the user's
   }
 
+  std::uint64_t added_ = 0;
   Names names_;
   List order_;
   List done_;

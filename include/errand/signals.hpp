@@ -265,10 +265,12 @@ inline Owner<SignalHub> Signals::copy_for(Loop& loop) const {
   Signals& copies = static_cast<Signals&>(*made);
   for (const Link* link = events_.begin(); link != events_.end(); link = link->next) {
     const Event& event = static_cast<const Event&>(*link);
-    for (const auto& [order, handler, wants_parameter] : event.handlers) {
-      auto [copy, is_for_all] = handler->copy();
+    for (std::size_t i = 0; i < event.handlers.size(); ++i) {
+      const Handling each = event.handlers[i];  // a copy: that of a callable may add handlers
+      auto [copy, is_for_all] = each.handler->copy();
       if (copy) {
-        copies.make(event.name).handlers.push_back({order, std::shared_ptr<Handler>(copy.release()), wants_parameter});
+        copies.make(event.name)
+            .handlers.push_back({each.order, std::shared_ptr<Handler>(copy.release()), each.wants_parameter});
       } else if (is_for_all) {
         raise<InvalidState>(
             {"the handler of '", event.name, "' cannot be copied for each worker: mark it with errand::once"});
