@@ -323,7 +323,10 @@ struct Entry {
 struct KeepingError {
   Task<> before;
 };
-Coro<> fails_with(Task<> before) { throw KeepingError{std::move(before)}; }
+Coro<> fails_with(Task<> before) {
+  throw KeepingError{std::move(before)};
+  co_return;
+}
 
 }  // namespace
 
