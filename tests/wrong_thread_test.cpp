@@ -158,10 +158,6 @@ REAL_APP_TEST("every member of a primitive that a task waits for throws WrongThr
   table.add("Event::set", [&] { waited.event.set(); });
   table.add("Event::clear", [&] { waited.event.clear(); });
   table.add("Event::wait", [&] { (void)waited.event.wait(); });
-  table.add("Queue::put beside a getter", [&] { (void)waited.empty.put(1); });
-  table.add("Queue::put beside a putter", [&] { (void)waited.full.put(1); });
-  table.add("Queue::get beside a getter", [&] { (void)waited.empty.get(); });
-  table.add("Queue::get beside a putter", [&] { (void)waited.full.get(); });
   table.add("Queue::try_put beside a getter", [&] { waited.empty.try_put(1); });
   table.add("Queue::try_put beside a putter", [&] { waited.full.try_put(1); });
   table.add("Queue::try_get beside a getter", [&] { waited.empty.try_get(); });
@@ -189,6 +185,14 @@ REAL_APP_TEST("every member of a primitive that a task waits for throws WrongThr
   table.add("Future::set_exception", [&] { waited.future.set_exception(runtime_error("no")); });
   table.add("Future::cancel", [&] { waited.future.cancel(); });
   table.add("Future::done", [&] { (void)waited.future.done(); });
+  table.add("the await of a put", [&] {
+    App other;
+    other.run([](errand::Queue<int>& queue) -> Coro<> { co_await queue.put(1); }(waited.empty));
+  });
+  table.add("the await of a get", [&] {
+    App other;
+    other.run([](errand::Queue<int>& queue) -> Coro<> { co_await queue.get(); }(waited.full));
+  });
   CHECK(table.failed().empty());
 
   CHECK_FALSE(waited.event.is_set());

@@ -45,20 +45,10 @@ class Queue {
 
   /// `co_await queue.put(item)` returns once there was room for it. Throws `QueueClosed`, and `Cancelled` where the
   /// task is asked to end; the item is destroyed then.
-  Put put(T item) {
-    getters_.check_thread_of_waiting();
-    if (putters_may_wait_) [[unlikely]]
-      putters_.check_thread();
-    return Put(*this, std::move(item));
-  }
+  Put put(T item) { return Put(*this, std::move(item)); }
   /// `co_await queue.get()` gives the next item. Throws `QueueClosed` where the queue is closed and empty, and
   /// `Cancelled` where the task is asked to end; nothing is lost then.
-  detail::WaitOn<Get, Queue> get() {
-    getters_.check_thread_of_waiting();
-    if (putters_may_wait_) [[unlikely]]
-      putters_.check_thread();
-    return *this;
-  }
+  detail::WaitOn<Get, Queue> get() noexcept { return *this; }
   /// False where there is no room, or the queue is closed.
   bool try_put(T item);
   /// Empty where there is no item that is not somebody's.
@@ -104,6 +94,10 @@ class Queue {
   decltype(auto) take_first(Use use);
   T take();
   void let_in();
+  ERRAND_NOINLINE void give_back_room() noexcept {
+    items_.give_back();
+    put_limit_ = 0;  // the next put finds out how much room there is now
+  }
   [[noreturn]] ERRAND_COLD static void throw_closed() { throw QueueClosed(); }
 
   std::size_t capacity_;           // 0 once it is closed
@@ -254,7 +248,8 @@ inline bool Queue<T>::put_now(T& item) {
 
 template <class T>
 ERRAND_NOINLINE bool Queue<T>::put_specially(T& item) {
-  if (getters_.empty()) return put_further(item);
+  if (getters_.empty() || !getters_.waits_on_this_thread()) [[unlikely]]
+    return put_further(item);
   give_to_first(std::move(item));
   ++unfinished_;
   return true;
@@ -262,7 +257,10 @@ ERRAND_NOINLINE bool Queue<T>::put_specially(T& item) {
 
 template <class T>
 ERRAND_NOINLINE bool Queue<T>::put_further(T& item) {
-  if (items_.size() < capacity_) {
+  check_thread();
+  if (!getters_.empty()) {  // of an App that no thread is inside of
+    give_to_first(std::move(item));
+  } else if (items_.size() < capacity_) {
     items_.push_back(std::move(item));
     const std::size_t room = items_.room();
     put_limit_ = capacity_ < room ? capacity_ : room;
@@ -279,7 +277,7 @@ ERRAND_NOINLINE bool Queue<T>::put_further(T& item) {
 /// queue; if the move throws, it is the first again. If the move has ended its wait, the item is with it all the same,
 /// and goes on from there.
 template <class T>
-void Queue<T>::give_to_first(T&& item) {
+ERRAND_INLINE void Queue<T>::give_to_first(T&& item) {
   Get& first = getters_.template first<Get>();
   if constexpr (!detail::is_moved_silently<T>) {
     const detail::WaitList::Apart apart(getters_, first);
@@ -298,10 +296,8 @@ template <class Use>
 inline decltype(auto) Queue<T>::take_first(Use use) {
   if (putters_may_wait_) [[unlikely]]
     let_in();
-  if (items_.has_spare_room()) [[unlikely]] {
-    items_.give_back();
-    put_limit_ = 0;  // the next put finds out how much room there is now
-  }
+  if (items_.has_spare_room()) [[unlikely]]
+    give_back_room();
   return items_.take_front(std::move(use));
 }
 
@@ -315,6 +311,7 @@ template <class T>
 ERRAND_NOINLINE void Queue<T>::let_in() {
   putters_may_wait_ = !putters_.empty();
   if (!putters_may_wait_ || items_.size() > capacity_) return;
+  putters_.check_thread();
   auto& first = putters_.template first<typename Put::Wait>();
   bool has_left = false;
   if constexpr (!detail::is_moved_silently<T>) {

@@ -212,9 +212,9 @@ class WaitList {
   void wake_all() noexcept {
     while (!empty()) first<Waiter>().wake();
   }
-  /// The same on a hot path: does not see those that something was handed to.
-  void check_thread_of_waiting() const {
-    if (!waiting_.empty()) static_cast<const Waiter&>(*waiting_.begin()).chain()->loop->check_thread();
+  /// Whether the first waiter's App is the one that this thread is inside of: if it is not, `check_thread` knows more.
+  bool waits_on_this_thread() const noexcept {
+    return static_cast<const Waiter&>(*waiting_.begin()).chain()->loop == this_thread().loop;
   }
   /// Wakes a waiter that was given something. Until it resumes, it is known here.
   void hand_over(Waiter& to) noexcept {
