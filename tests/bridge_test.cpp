@@ -121,3 +121,69 @@ APP_TEST("a user's operator co_await may give an awaitable of the library") {
   }
   expect("1 5 ; timeout");
 }
+
+namespace {
+
+Coro<> waits_for(std::coroutine_handle<>& place, support::Log& log) {
+  try {
+    log(co_await Manual(place));
+  } catch (const InvalidState& error) {
+    log(error.what());
+  }
+}
+
+/// Destroys the coroutine that awaits it at once.
+struct Destroys {
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> awaiting) const { awaiting.destroy(); }
+  int await_resume() const noexcept { return 1; }
+};
+
+const std::string destroyed = "the coroutine that waited here was destroyed by a foreign loop";
+
+}  // namespace
+
+REAL_APP_TEST("a foreign loop that destroys the handle makes the await throw InvalidState, on any thread and at once") {
+  std::coroutine_handle<> here, there;
+  auto one = app.add_task(waits_for(here, log)), other = app.add_task(waits_for(there, log));
+  while (!there) co_await errand::yield();
+  here.destroy();
+  co_await one;
+  std::thread([&] { there.destroy(); }).join();
+  co_await other;
+  try {
+    co_await Destroys();
+  } catch (const InvalidState& error) {
+    log(error.what());
+  }
+  expect(destroyed + " ; " + destroyed + " ; " + destroyed);
+}
+
+REAL_APP_TEST("a handle that is destroyed when nobody waits any more frees the bridge") {
+  std::coroutine_handle<> aborted, asked;
+  auto one = app.add_task(waits_for(aborted, log)), other = app.add_task(waits_for(asked, log));
+  while (!asked) co_await errand::yield();
+  one.abort();
+  aborted.destroy();
+  other.cancel();
+  co_await errand::yield();
+  asked.destroy();
+  try {
+    co_await other;
+  } catch (const TaskCancelled&) {
+    log("cancelled");
+  }
+  expect("cancelled");
+}
+
+TEST_CASE("a handle that is destroyed behind the end of its App frees the bridge") {
+  support::Log log;
+  std::coroutine_handle<> place;
+  {
+    App app;
+    app.add_task(waits_for(place, log));
+    while (!place) app.poll();
+  }
+  place.destroy();
+  CHECK(log.text().empty());
+}

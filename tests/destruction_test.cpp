@@ -283,3 +283,93 @@ APP_TEST("a request whose wait goes with a generator that is dropped is thrown o
   co_await task;
   expect("dropped ; 7 ; asked");
 }
+
+namespace {
+
+constexpr int many = 100'000;
+
+/// Ends a task when it goes.
+struct Aborts {
+  explicit Aborts(Task<> its_task) : task(std::move(its_task)) {}
+  Aborts(Aborts&&) = default;
+  ~Aborts() {
+    if (task) task.abort();
+  }
+  Task<> task;
+};
+
+Coro<> aborts_at_end(App& app, int left, int& begun) {
+  ++begun;
+  const Aborts next(left > 0 ? app.add_task(aborts_at_end(app, left - 1, begun)) : Task<>());
+  co_await errand::sleep(1h);
+}
+
+AsyncGenerator<int> drops_at_end(std::vector<AsyncGenerator<int>>& all, std::size_t i) {
+  const AtEnd drop(
+      [&all, i] { AsyncGenerator<int> next = i + 1 < all.size() ? std::move(all[i + 1]) : AsyncGenerator<int>(); });
+  co_await errand::sleep(1h);
+  co_yield 1;
+}
+
+template <class Kept>
+Coro<Kept> keeps(Kept kept) {
+  co_return std::move(kept);
+}
+
+struct Entry {
+  Task<Entry> before;
+};
+
+struct KeepingError {
+  Task<> before;
+};
+Coro<> fails_with(Task<> before) {
+  throw KeepingError{std::move(before)};
+  co_return;
+}
+
+}  // namespace
+
+APP_TEST("destructors that abort the next task take constant stack, and all have gone when the first abort returns") {
+  int begun = 0;
+  auto first = add(aborts_at_end(app, many, begun));
+  while (begun <= many) co_await errand::yield();
+  first.abort();
+  CHECK(app.all_tasks().size() == 1);
+}
+
+APP_TEST("destructors that drop the next generator, which is waited for, take constant stack") {
+  std::vector<AsyncGenerator<int>> all(many);
+  int dropped = 0;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    all[i] = drops_at_end(all, i);
+    add([&all, &dropped, i]() -> Coro<> {
+      try {
+        co_await all[i].next();
+      } catch (const InvalidState&) {
+        ++dropped;
+      }
+    });
+  }
+  co_await errand::yield();
+  all[0] = {};
+  while (app.all_tasks().size() > 1) co_await errand::yield();
+  CHECK(dropped == many);
+}
+
+APP_TEST("results and errors that hold tasks are dropped in constant stack") {
+  Task<Entry> last;
+  Task<> failed;
+  for (int i = 0; i < many; ++i) {
+    last = app.add_task(keeps(Entry{last}), i % 7 == 0 ? "entry " + std::to_string(i) : "");
+    failed = app.add_task(fails_with(failed));
+    if (i % 1000 == 0) co_await last;
+  }
+  co_await last;
+  while (app.all_tasks().size() > 1) co_await errand::yield();
+  CHECK(failed.exception());
+  app.purge_tasks();
+  last = {};
+  failed = {};
+  reports.clear();
+}

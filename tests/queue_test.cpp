@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <array>
 #include <numeric>
 #include <random>
 
@@ -419,4 +420,41 @@ APP_TEST("what the item of a put was moved from goes with the put, and not while
   log(Item::is_armed, Item::taken);
   while (auto item = queue.try_get()) log(item->value);
   expect("1 ; false 2 ; 3");
+}
+
+TEST_CASE("a queue gives its room back while it is drained, but for a few items") {
+  struct Item {
+    int number;
+    char data[100];
+  };
+  errand::detail::Ring<Item> ring;
+  constexpr int burst = 10'000;
+  for (int i = 0; i < burst; ++i) ring.push_back(Item{i, {}});
+  CHECK(ring.room() >= burst);
+  bool in_order = true, was_tight = true;
+  for (int i = 0; i < burst; ++i) {
+    if (ring.has_spare_room()) ring.give_back();
+    in_order &= ring.take_front([](Item&& item) { return item.number; }) == i;
+    was_tight &= ring.size() == 0 || ring.room() <= 16 || ring.room() <= 16 * ring.size();
+  }
+  CHECK(in_order);
+  CHECK(was_tight);
+  CHECK(ring.empty());
+  CHECK(ring.room() <= 16);
+}
+
+APP_TEST("bursts and drains of a queue keep the order, with room for many and for few") {
+  errand::Queue<std::array<int, 50>> queue;
+  int put = 0, taken = 0;
+  bool in_order = true;
+  for (const int burst : {1000, 3, 100, 5000, 1}) {
+    for (int i = 0; i < burst; ++i) queue.try_put({put++});
+    for (int i = 0; i < burst; ++i) in_order &= (co_await queue.get())[0] == taken++;
+    for (int i = 0; i < 20; ++i) {
+      co_await queue.put({put++});
+      in_order &= queue.try_get().value()[0] == taken++;
+    }
+  }
+  CHECK(in_order);
+  CHECK(queue.empty());
 }

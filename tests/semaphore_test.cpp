@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <limits>
 #include <random>
 
 #include "waiting.hpp"
@@ -122,4 +123,40 @@ APP_TEST("no more tasks than there are permits hold one, whatever happens to tho
   co_await errand::wait_all(tasks);
   CHECK(inside == 0);
   CHECK(free_of(s) == permits);
+}
+
+TEST_CASE("a Semaphore that would have more permits than it can count refuses them, and keeps those that it has") {
+  constexpr std::size_t most = std::numeric_limits<std::size_t>::max();
+  Semaphore all(most);
+  CHECK_THROWS_AS(all.release(), InvalidState);
+  {
+    auto permit = all.try_acquire();
+    CHECK(permit);
+    CHECK_THROWS_AS(all.release(), InvalidState);  // the one that is held will come back
+  }
+  CHECK(all.try_acquire());
+
+  Semaphore some(2);
+  CHECK_THROWS_AS(some.release(most - 1), InvalidState);
+  CHECK(free_of(some) == 2);
+  some.release(most - 2);
+  CHECK_THROWS_AS(some.release(), InvalidState);
+}
+
+APP_TEST("many permits at once go to those who wait, and the rest is free") {
+  Semaphore semaphore(0);
+  int got = 0;
+  for (int i = 0; i < 3; ++i) {
+    add([&]() -> Coro<> {
+      const auto permit = co_await semaphore.acquire();
+      ++got;
+      co_await errand::sleep(1s);
+    });
+  }
+  co_await errand::yield();
+  semaphore.release(1'000'000'000'000);  // in no time
+  co_await errand::yield();
+  CHECK(got == 3);
+  CHECK(semaphore.try_acquire());
+  co_await errand::sleep(2s);  // no permit outlives it
 }

@@ -6,6 +6,7 @@
 #include <any>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <exception>
 #include <future>
@@ -115,6 +116,7 @@ class App : private detail::Host {
   /// end meanwhile, and `InvalidState` where that is no task of this App.
   template <class Rep, class Period>
   Coro<std::size_t> shutdown_tasks(std::chrono::duration<Rep, Period> timeout) {
+    loop_->check_thread();
     return shutdown_all(detail::LoopRef(*loop_), detail::to_nanoseconds(timeout));
   }
 
@@ -155,7 +157,10 @@ class App : private detail::Host {
   void stop() noexcept { loop_->inbox->request_stop(); }
   /// Keeps `run` waiting for more work while it lives. Who posts from other threads holds one, which the App's thread
   /// makes and hands on.
-  [[nodiscard]] KeepAlive keep_alive() { return KeepAlive(loop_->inbox); }
+  [[nodiscard]] KeepAlive keep_alive() {
+    loop_->check_thread();
+    return KeepAlive(loop_->inbox);
+  }
 
   // From other threads
 
@@ -178,6 +183,7 @@ class App : private detail::Host {
   /// After a while.
   template <class F, class Rep, class Period>
   CallHandle call_later(std::chrono::duration<Rep, Period> delay, F&& f) {
+    loop_->check_thread();  // before the clock is read
     return call(loop_->deadline(detail::to_nanoseconds(delay)), std::forward<F>(f));
   }
   /// At a time of the App's clock, of any precision.
@@ -245,7 +251,8 @@ class App : private detail::Host {
     return wait_for_event(event, detail::to_nanoseconds(timeout));
   }
 
-  /// What the parts of the program share: one object a type. Each worker has its own.
+  /// What the parts of the program share: one object a type. Each worker has its own. The members of the Context throw
+  /// `WrongThread`, this does not.
   Context& ctx() noexcept { return ctx_; }
   /// Which worker this is, from 0.
   unsigned worker() const noexcept { return driver_.worker; }
@@ -278,7 +285,7 @@ class App : private detail::Host {
   void register_task(detail::TaskBase& task, std::string_view name, NameTaken taken);
   template <class Work>
   TaskOf<Work&&> add_specially(Work&& work, std::string_view name, NameTaken taken);
-  void introduce(detail::TaskBase& task, std::string_view name, NameTaken taken);
+  void introduce(detail::TaskBase& task, std::string_view name, NameTaken taken, bool check_again);
   template <class F>
   CallHandle call(Clock::time_point when, F&& f);
   static Coro<std::size_t> shutdown_all(detail::LoopRef of, std::chrono::nanoseconds timeout);
@@ -339,6 +346,7 @@ ERRAND_COLD inline App::App(std::string name, AppConfig config)
     : name_(std::move(name)),
       config_(std::move(config)),
       loop_(new detail::Loop(this, this, config_.clock, config_.reactor, config_.slow_step)),
+      ctx_(*loop_),
       life_(*this, *loop_, signals_, config_.graceful_timeout),
       driver_(*loop_, life_, name_, config_.reactor),
       reports_(*loop_, config_, signals_, driver_.group) {
@@ -347,7 +355,8 @@ ERRAND_COLD inline App::App(std::string name, AppConfig config)
 
 ERRAND_COLD inline App::~App() {
   if (running() || loop_->destruction) {
-    std::fprintf(stderr, "errand: App '%s' is destroyed inside its own run or poll, or an abort\n", name_.c_str());
+    std::fprintf(stderr, "errand: App '%s' is destroyed inside its own run or poll, or an abort\n",
+                 detail::printable(name_).c_str());
     std::terminate();
   }
   {
@@ -383,6 +392,7 @@ ERRAND_COLD inline App::~App() {
       task.look();
       report(&task, task.error());
     }
+    if (loop.failed_tasks) loop.failed_tasks->close();
     loop.app = nullptr;
     loop.host = nullptr;
   }
@@ -429,21 +439,27 @@ ERRAND_NOINLINE TaskOf<Work&&> App::add_specially(Work&& work, std::string_view 
         return Handle(detail::typed_handle<T>(*kept, name));
       }
     }
+    const std::uint64_t before = registry_.added();
     detail::TaskBase& task = detail::make_task(*loop_, std::forward<Work>(work));
     Handle handle{detail::TaskHandle(task)};
-    introduce(task, name, taken);
+    introduce(task, name, taken, registry_.added() != before);
     return handle;
   }
 }
 
-/// Registers a new task, and starts it or keeps it for the start.
-ERRAND_NOINLINE inline void App::introduce(detail::TaskBase& task, std::string_view name, NameTaken taken) {
+/// Registers a new task, and starts it or keeps it for the start. The name has to be checked again if the copy or the
+/// move of the callable has added tasks: it is too late to keep one of these.
+ERRAND_NOINLINE inline void App::introduce(detail::TaskBase& task, std::string_view name, NameTaken taken,
+                                           bool check_again) {
   const bool before_start = !loop_->open && !loop_->closing;
   try {
     if (before_start) {
       life_.listeners.add(Phase::before_server_start, *new detail::StartTask(detail::TaskHandle(task)));
     }
-    if (!name.empty()) register_task(task, name, taken);  // last: where it throws, nobody has lost the name
+    if (!name.empty()) {  // last: if it throws, nobody has lost the name
+      if (check_again) check_name(name, taken == NameTaken::keep ? NameTaken::fail : taken, nullptr);
+      register_task(task, name, taken);
+    }
   } catch (...) {
     task.end_standing();
     throw;

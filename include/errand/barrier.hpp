@@ -12,7 +12,8 @@ namespace errand {
 
 /// Lets a number of tasks of one App wait for each other, again and again. A waiter that is cancelled no longer counts.
 ///
-/// Destroying it while someone waits makes their awaits throw `InvalidState`.
+/// Destroying it while someone waits makes their awaits throw `InvalidState`. Every member throws `WrongThread` if a
+/// task waits whose App another thread is inside of.
 ///
 ///     errand::Barrier barrier(3);
 ///     std::size_t index = co_await barrier.wait();   // 0, 1 or 2
@@ -28,7 +29,10 @@ class Barrier {
   class Wait;
   /// `co_await barrier.wait()` returns when all have come: 0 to the one that came first, and so on. The last one does
   /// not suspend. Throws `Cancelled` where the task is asked to end.
-  detail::WaitOn<Wait, Barrier> wait() noexcept { return *this; }
+  detail::WaitOn<Wait, Barrier> wait() {
+    waiters_.check_thread();
+    return *this;
+  }
 
  private:
   void open() noexcept;

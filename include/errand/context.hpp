@@ -9,20 +9,21 @@
 #include <typeinfo>
 #include <utility>
 
-#include <errand/detail/compiler.hpp>
-#include <errand/detail/list.hpp>
-#include <errand/errors.hpp>
+#include <errand/detail/loop.hpp>
+#include <errand/detail/owner.hpp>
 
 namespace errand {
 
 /// What the parts of a program share through their App: one object a type. They live as long as the App, and are
-/// destroyed in reverse of the order in which they were emplaced. It is for the App's thread: nothing here is locked.
+/// destroyed in reverse of the order in which they were emplaced. It is for the App's thread: nothing here is locked,
+/// and on another thread every member throws `WrongThread`.
 ///
 ///     app.ctx().emplace<Database>("localhost");
 ///     app.ctx().get<Database>().query("…");
 class Context {
  public:
-  Context() = default;
+  /// For the library.
+  explicit Context(const detail::Loop& loop) noexcept : loop_(loop) {}
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
   ~Context() { clear(); }
@@ -31,9 +32,10 @@ class Context {
   template <class T, class... Args>
   T& emplace(Args&&... args) {
     if (find<T>()) fail("already has an", typeid(T));
-    auto* made = new Holder<T>(std::forward<Args>(args)...);
+    detail::Owner<Holder<T>> made(new Holder<T>(std::forward<Args>(args)...));
+    if (find<T>()) fail("already has an", typeid(T));  // the constructor has emplaced one
     objects_.push_back(*made);
-    return made->object;
+    return made.release()->object;
   }
   /// The object of type `T`. Throws `InvalidState` where there is none.
   template <class T>
@@ -43,7 +45,8 @@ class Context {
   }
   /// The object of type `T`, null where there is none.
   template <class T>
-  T* find() noexcept {
+  T* find() {
+    loop_.check_thread();
     for (detail::Link* link = objects_.begin(); link != objects_.end(); link = link->next) {
       auto& holder = static_cast<HolderBase&>(*link);
       if (*holder.type == typeid(T)) return std::addressof(static_cast<Holder<T>&>(holder).object);
@@ -80,6 +83,7 @@ class Context {
     T object;
   };
 
+  const detail::Loop& loop_;
   detail::List objects_;
 };
 

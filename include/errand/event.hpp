@@ -11,7 +11,8 @@ namespace errand {
 
 /// A flag that tasks can wait for. Level-triggered: while it is set, nobody waits.
 ///
-/// Belongs to one App's thread. Destroying it while someone waits makes their awaits throw `InvalidState`.
+/// Belongs to one App's thread: every member throws `WrongThread` if a task waits whose App another thread is inside
+/// of. Destroying it while someone waits makes their awaits throw `InvalidState`.
 ///
 ///     errand::Event ready;
 ///     app.add_task([&]() -> errand::Coro<> { co_await ready.wait(); serve(); });
@@ -23,15 +24,24 @@ class Event {
   Event& operator=(const Event&) = delete;
 
   /// Whether `wait` would return at once.
-  bool is_set() const noexcept { return set_; }
+  bool is_set() const {
+    waiters_.check_thread();
+    return set_;
+  }
   /// Wakes all that are waiting, in the order in which they began to; none of them runs before this returns.
-  void set() noexcept;
+  void set();
   /// From now on `wait` waits again. Who was woken goes on all the same.
-  void clear() noexcept { set_ = false; }
+  void clear() {
+    waiters_.check_thread();
+    set_ = false;
+  }
 
   class Wait;
   /// `co_await event.wait()` returns once the event is set. Throws `Cancelled` where the task is asked to end.
-  detail::WaitOn<Wait, Event> wait() noexcept { return *this; }
+  detail::WaitOn<Wait, Event> wait() {
+    waiters_.check_thread();
+    return *this;
+  }
 
  private:
   bool set_ = false;
@@ -54,7 +64,8 @@ class Event::Wait : public detail::Waiter {
   Event& event_;
 };
 
-inline void Event::set() noexcept {
+inline void Event::set() {
+  waiters_.check_thread();
   set_ = true;
   waiters_.wake_all();
 }

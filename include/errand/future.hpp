@@ -4,6 +4,7 @@
 #include <errand/detail/prologue.hpp>
 
 #include <atomic>
+#include <condition_variable>
 #include <coroutine>
 #include <exception>
 #include <memory>
@@ -80,6 +81,30 @@ template <class T, class... Args>
 concept SetsFuture = (std::is_void_v<T> && sizeof...(Args) == 0) ||
                      (!std::is_void_v<T> && sizeof...(Args) == 1 && (Returnable<Args, T> && ...));
 
+/// While code of the user's runs that makes the value, which may call a setter again.
+class WhileSet {
+ public:
+  explicit WhileSet(bool& is_being_set) noexcept : is_being_set_(is_being_set) { is_being_set_ = true; }
+  ~WhileSet() { is_being_set_ = false; }
+  WhileSet(const WhileSet&) = delete;
+  WhileSet& operator=(const WhileSet&) = delete;
+
+ private:
+  bool& is_being_set_;
+};
+
+/// An exception, or a pointer to one, as a pointer that is not null.
+template <class E>
+std::exception_ptr to_exception(E&& error) {
+  if constexpr (std::is_convertible_v<E, std::exception_ptr>) {
+    std::exception_ptr pointer = std::forward<E>(error);
+    if (!pointer) throw InvalidState("a null std::exception_ptr is no exception that a future could have");
+    return pointer;
+  } else {
+    return std::make_exception_ptr(std::forward<E>(error));
+  }
+}
+
 template <class T>
 class SharedState;
 template <class T>
@@ -107,44 +132,54 @@ class Future {
   Future(const Future&) = delete;
   Future& operator=(const Future&) = delete;
 
-  /// Sets the value, and wakes who awaits it. False, and nothing happens, where it is done. Throws what the copy or the
-  /// move of the value throws; it is not done then.
+  /// Sets the value, and wakes who awaits it. False, and nothing happens, if it is done, or if this is called by the
+  /// copy or the move of the value that is just being set. Throws what that copy or move throws; it is not done then.
   template <class... Args>
     requires detail::SetsFuture<T, Args&&...>
   bool set_result(Args&&... value) {
-    if (done()) return false;
-    state_.set_value(std::forward<Args>(value)...);
+    if (done() || is_being_set_) return false;
+    {
+      const detail::WhileSet being_set(is_being_set_);
+      state_.set_value(std::forward<Args>(value)...);
+    }
     waiters_.hand_over_all();
     return true;
   }
-  /// The same with what the awaits are to throw: any exception, or a `std::exception_ptr`.
+  /// The same with what the awaits are to throw: any exception, or a `std::exception_ptr`. Throws `InvalidState` if
+  /// that is null.
   template <class E>
   bool set_exception(E&& error) {
-    if (done()) return false;
-    if constexpr (std::is_convertible_v<E, std::exception_ptr>) {
-      state_.set_error(std::forward<E>(error));
-    } else {
-      state_.set_error(std::make_exception_ptr(std::forward<E>(error)));
-    }
+    std::exception_ptr thrown = detail::to_exception(std::forward<E>(error));
+    if (done() || is_being_set_) return false;
+    state_.set_error(std::move(thrown));
     waiters_.fail_all();
     return true;
   }
   /// The awaits throw `TaskCancelled`. False where it is done.
   bool cancel(std::string_view reason = {}) {
-    if (done()) return false;
+    if (done() || is_being_set_) return false;
     state_.cancel(std::string(reason));
     waiters_.fail_all();
     return true;
   }
   /// Whether it has a value or an error, or is cancelled.
-  bool done() const noexcept { return state_.done(); }
+  bool done() const {
+    waiters_.check_thread();
+    return state_.done();
+  }
 
   template <bool take>
   class Wait;
   /// Gives the value where it stands: `const T&`; where `T` is a reference, that.
-  Wait<false> awaited_by(detail::Chain& chain) & noexcept { return Wait<false>(*this, chain); }
+  Wait<false> awaited_by(detail::Chain& chain) & {
+    waiters_.check_thread();
+    return Wait<false>(*this, chain);
+  }
   /// Gives the value away: `T`, moved out.
-  Wait<true> awaited_by(detail::Chain& chain) && noexcept { return Wait<true>(*this, chain); }
+  Wait<true> awaited_by(detail::Chain& chain) && {
+    waiters_.check_thread();
+    return Wait<true>(*this, chain);
+  }
 
   /// A future that is a counted, copyable handle, and whose setters any thread may call.
   static Shared shared() { return Shared(); }
@@ -152,10 +187,11 @@ class Future {
  private:
   detail::FutureState<T> state_;
   detail::WaitList waiters_;
+  bool is_being_set_ = false;
 };
 
 /// A future to be set from any thread: all copies are the same one. `co_await` it on any App's thread; that throws as a
-/// `Future` does, and `std::bad_alloc`.
+/// `Future` does, and `std::bad_alloc`. A handle that was moved from is empty: all throws `InvalidState`.
 ///
 ///     auto reply = errand::Future<Reply>::shared();
 ///     std::thread([reply]() mutable { reply.set_result(ask()); }).detach();
@@ -166,34 +202,35 @@ class Future<T>::Shared {
   /// A new one, which nobody has set.
   Shared() : state_(std::make_shared<detail::SharedState<T>>()) {}
 
-  /// As those of `Future`, from any thread.
+  /// As those of `Future`, from any thread. A thread waits while another one is making a value.
   template <class... Args>
     requires detail::SetsFuture<T, Args&&...>
   bool set_result(Args&&... value) const {
-    return state_->set([&](auto& state) { state.set_value(std::forward<Args>(value)...); });
+    return get()->set([&](auto& state) { state.set_value(std::forward<Args>(value)...); });
   }
   /// The same.
   template <class E>
   bool set_exception(E&& error) const {
-    return state_->set([&](auto& state) {
-      if constexpr (std::is_convertible_v<E, std::exception_ptr>) {
-        state.set_error(std::forward<E>(error));
-      } else {
-        state.set_error(std::make_exception_ptr(std::forward<E>(error)));
-      }
-    });
+    std::exception_ptr thrown = detail::to_exception(std::forward<E>(error));
+    return get()->set([&](auto& state) { state.set_error(std::move(thrown)); });
   }
   /// The same.
   bool cancel(std::string_view reason = {}) const {
-    return state_->set([&](auto& state) { state.cancel(std::string(reason)); });
+    return get()->set([&](auto& state) { state.cancel(std::string(reason)); });
   }
   /// The same.
-  bool done() const noexcept { return state_->done(); }
+  bool done() const { return get()->done(); }
 
   /// Gives the value where it stands, which is as long as a handle lives.
-  detail::SharedWait<T> awaited_by(detail::Chain& chain) const noexcept { return {state_, chain}; }
+  detail::SharedWait<T> awaited_by(detail::Chain& chain) const { return {get(), chain}; }
 
  private:
+  /// A reference of its own: this handle may go while the value is being made, or as soon as it is there.
+  std::shared_ptr<detail::SharedState<T>> get() const {
+    if (!state_) throw InvalidState("this handle of a shared Future was moved from");
+    return state_;
+  }
+
   std::shared_ptr<detail::SharedState<T>> state_;
 };
 
@@ -244,16 +281,19 @@ class SharedState {
  public:
   bool done() const noexcept { return done_.load(std::memory_order_acquire); }
 
+  /// `set_it` runs code of the user's that makes the value, and so not under the mutex: that code may use the future,
+  /// or end what waits for it. If it throws, the next thread that waits to set it has its turn.
   template <class Set>
   bool set(Set set_it) {
-    Queue notices;
-    {
-      std::lock_guard lock(mutex_);
-      if (done()) return false;
+    if (!begin_set()) return false;
+    try {
       set_it(state_);
-      done_.store(true, std::memory_order_release);
-      notices.splice_back(notices_);
+    } catch (...) {
+      end_set(false);
+      throw;
     }
+    Queue notices;
+    notices.splice_back(end_set(true));
     while (!notices.empty()) first(notices).post();
     return true;
   }
@@ -283,7 +323,27 @@ class SharedState {
  private:
   static SharedNotice& first(Queue& notices) noexcept { return static_cast<SharedNotice&>(notices.pop_front()); }
 
+  /// False if it is done, or is just being set by this thread. While another thread sets it, waits for that.
+  bool begin_set() {
+    std::unique_lock lock(mutex_);
+    if (setter_ == &this_thread()) return false;
+    has_set_.wait(lock, [this] { return !setter_; });
+    if (done()) return false;
+    setter_ = &this_thread();
+    return true;
+  }
+  /// Returns those that wait, if it is done: none comes after that.
+  Queue& end_set(bool is_done) noexcept {
+    std::lock_guard lock(mutex_);
+    setter_ = nullptr;
+    if (is_done) done_.store(true, std::memory_order_release);
+    has_set_.notify_all();
+    return notices_;
+  }
+
   std::mutex mutex_;
+  std::condition_variable has_set_;
+  const ThreadState* setter_ = nullptr;  // the thread that is just making the value
   FutureState<T> state_;
   Queue notices_;
   std::atomic<bool> done_ = false;

@@ -81,7 +81,7 @@ class GeneratorPromise final : public AwaitingPromise<GeneratorBase> {
   using Value = typename Outcome<T>::value_type;
 
   AsyncGenerator<T> get_return_object() noexcept {
-    static_assert(alignof(GeneratorPromise) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__,
+    static_assert(alignof(std::optional<typename Outcome<T>::value_type>) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__,
                   "the alignment of a generator's values may not be above the default one: give a std::unique_ptr");
     return AsyncGenerator<T>(*this);
   }

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include <errand/coro.hpp>
+#include <errand/detail/owner.hpp>
 #include <errand/detail/ring.hpp>
 #include <errand/detail/storage.hpp>
 
@@ -20,8 +21,10 @@ namespace errand {
 /// Items on their way between tasks of one App, first in, first out. Getters and putters are served in the order in
 /// which they came; an item that was handed to a getter is its own, whatever happens before it resumes.
 ///
-/// Destroying it while someone waits makes their awaits throw `InvalidState`. Neither an item's move nor the destructor
-/// of what it was moved from may use the queue: it is in the middle of something then.
+/// Destroying it while someone waits makes their awaits throw `InvalidState`. An item's move and its destructor may use
+/// the queue. Every member throws `WrongThread` if a task waits whose App another thread is inside of.
+///
+/// A burst of items leaves room for a few: the rest of its memory is given back as they are taken.
 ///
 ///     errand::Queue<Job> jobs(100);
 ///     co_await jobs.put(job);             // waits while there are 100
@@ -33,12 +36,16 @@ class Queue {
 
  public:
   /// For so many items; 0: unbounded.
-  explicit Queue(std::size_t capacity = 0) noexcept(std::is_nothrow_move_constructible_v<T>)
+  explicit Queue(std::size_t capacity = 0) noexcept
       : capacity_(capacity > 0 ? capacity : std::numeric_limits<std::size_t>::max()) {}
   Queue(const Queue&) = delete;
   Queue& operator=(const Queue&) = delete;
+  /// The destructor of an item that is left may still use the queue, which is closed.
   ~Queue() {
-    while (returned_) drop_returned();
+    check_thread_in_destructor();
+    capacity_ = put_limit_ = 0;
+    while (returned_) delete remove_returned();
+    items_.clear();
   }
 
   class Put;
@@ -57,50 +64,71 @@ class Queue {
   std::optional<T> try_get();
 
   /// The items that are waiting to be taken.
-  std::size_t size() const noexcept { return items_.size() + returned_size_; }
+  std::size_t size() const {
+    check_thread();
+    return count();
+  }
   /// Whether no item is waiting to be taken.
-  bool empty() const noexcept { return items_.empty() && !returned_; }
+  bool empty() const {
+    check_thread();
+    return is_empty();
+  }
   /// Whether `close` was called.
-  bool closed() const noexcept { return capacity_ == 0; }
+  bool closed() const {
+    check_thread();
+    return is_closed();
+  }
   /// Takes no more items: later puts and those that wait get `QueueClosed`, as do the getters once it is empty.
-  void close() noexcept;
+  void close();
 
   /// Says that an item that was taken has been dealt with. Throws `InvalidState` where that is more often than items
   /// were put.
   void task_done();
   /// `co_await queue.join()` returns once `task_done` was called for every item that was put. Throws `Cancelled` where
   /// the task is asked to end.
-  detail::WaitOn<Join, Queue> join() noexcept { return *this; }
+  detail::WaitOn<Join, Queue> join() {
+    check_thread();
+    return *this;
+  }
 
  private:
   /// An item that a getter gave back, and its number.
   struct Returned {
-    Returned(std::size_t its_number, T&& its_item, Returned* next_one)
-        : number(its_number), item(std::move(its_item)), next(next_one) {}
+    Returned(std::size_t its_number, T&& its_item) : number(its_number), item(std::move(its_item)) {}
     std::size_t number;
     T item;
-    Returned* next;
+    Returned* next = nullptr;
   };
 
+  void check_thread() const;
+  void check_thread_in_destructor() const noexcept;
+  bool is_closed() const noexcept { return capacity_ == 0; }
+  bool is_empty() const noexcept { return items_.empty() && !returned_; }
+  std::size_t count() const noexcept { return items_.size() + returned_size_; }
   bool put_now(T& item);
   bool put_beyond_limit(T& item);
   bool put_without_getter(T& item);
+  void give_to_first(T&& item, std::size_t number);
   void take(std::optional<T>& item, std::size_t& number);
   void take_returned(std::optional<T>& item, std::size_t& number);
   void give_back(std::size_t number, T&& item);
   void let_in();
-  void drop_returned() noexcept {
-    delete std::exchange(returned_, returned_->next);
+  void insert_returned(Returned& item) noexcept;
+  Returned* remove_returned() noexcept {
     --returned_size_;
+    return std::exchange(returned_, returned_->next);
+  }
+  ERRAND_NOINLINE void give_back_room() noexcept {
+    items_.give_back();
+    put_limit_ = 0;  // the next put finds out how much room there is now
   }
   [[noreturn]] ERRAND_COLD static void throw_closed() { throw QueueClosed(); }
 
-  std::size_t capacity_;           // 0 once it is closed
-  std::size_t put_limit_ = 0;      // below so many items a put only adds its own; 0 where a getter may be waiting
-  bool get_looks_ = false;         // a putter may be waiting, or an item was returned
+  std::size_t capacity_;       // 0 once it is closed
+  std::size_t put_limit_ = 0;  // below so many items a put only adds its own; 0 if a getter may be waiting
+  bool get_looks_ = false;     // a putter may be waiting, or an item was returned
   std::size_t unfinished_ = 0;
-  /// A Ring moves its items when it grows.
-  std::conditional_t<std::is_nothrow_move_constructible_v<T>, detail::Ring<T>, detail::UnmovedRing<T>> items_;
+  std::conditional_t<detail::is_moved_silently<T>, detail::Ring<T>, detail::Nodes<T>> items_;
   Returned* returned_ = nullptr;  // the first of those that stand before `items_`, by number
   std::size_t returned_size_ = 0;
   detail::WaitList getters_;
@@ -203,12 +231,12 @@ class Queue<T>::Get : public detail::Waiter {
 
   ERRAND_INLINE bool await_ready() {
     chain_->throw_failed();
-    if (!queue_.empty()) {
+    if (!queue_.is_empty()) {
       queue_.take(item_, number_);
       if constexpr (!std::is_nothrow_move_constructible_v<T>) keep();
       return true;
     }
-    if (queue_.closed()) throw_closed();
+    if (queue_.is_closed()) throw_closed();
     return false;
   }
   void await_suspend(std::coroutine_handle<>) {
@@ -268,22 +296,23 @@ inline bool Queue<T>::put_now(T& item) {
 /// Called if a getter may be waiting, the queue may be full or closed, or more memory is needed.
 template <class T>
 ERRAND_NOINLINE bool Queue<T>::put_beyond_limit(T& item) {
-  if (getters_.empty()) return put_without_getter(item);
-  Get& first = getters_.template first<Get>();
-  first.item_.emplace(std::move(item));
-  first.number_ = items_.skip();
+  if (getters_.empty() || !getters_.waits_on_this_thread()) [[unlikely]]
+    return put_without_getter(item);
+  give_to_first(std::move(item), items_.skip());
   ++unfinished_;
-  getters_.hand_over(first);
   return true;
 }
 
 template <class T>
 ERRAND_NOINLINE bool Queue<T>::put_without_getter(T& item) {
-  if (size() < capacity_) {
+  check_thread();
+  if (!getters_.empty()) {  // of an App that no thread is inside of
+    give_to_first(std::move(item), items_.skip());
+  } else if (count() < capacity_) {
     items_.push_back(std::move(item));
     const std::size_t room = items_.room();
     put_limit_ = returned_ ? 0 : capacity_ < room ? capacity_ : room;
-  } else if (closed()) {
+  } else if (is_closed()) {
     throw_closed();
   } else {
     return false;
@@ -292,40 +321,62 @@ ERRAND_NOINLINE bool Queue<T>::put_without_getter(T& item) {
   return true;
 }
 
-/// Takes the next item, and its number. The first putter comes in before: if its item cannot be moved,
-/// nothing is changed.
+/// To the getter that has waited longest. It does not stand in the list while the item is moved, which may use the
+/// queue; if the move throws, it is the first again. If the move has ended its wait, the item is with it all the same,
+/// and goes on from there.
+template <class T>
+ERRAND_INLINE void Queue<T>::give_to_first(T&& item, std::size_t number) {
+  Get& first = getters_.template first<Get>();
+  first.number_ = number;
+  if constexpr (!detail::is_moved_silently<T>) {
+    const detail::WaitList::Apart apart(getters_, first);
+    first.item_.emplace(std::move(item));
+    if (apart.has_left()) return;
+  } else {
+    first.item_.emplace(std::move(item));
+  }
+  getters_.hand_over(first);
+}
+
+/// Takes the next item, and its number. The first putter comes in before: if its item cannot be moved, nothing is
+/// changed.
 template <class T>
 inline void Queue<T>::take(std::optional<T>& item, std::size_t& number) {
   if (get_looks_) [[unlikely]] {
     if (returned_) return take_returned(item, number);
     let_in();
   }
-  item.emplace(std::move(items_.front()));
+  if (items_.has_spare_room()) [[unlikely]]
+    give_back_room();
   number = items_.front_number();
-  items_.pop_front();
+  items_.take_front([&item](T&& first) { item.emplace(std::move(first)); });
 }
 
 template <class T>
 ERRAND_NOINLINE void Queue<T>::take_returned(std::optional<T>& item, std::size_t& number) {
   let_in();
-  item.emplace(std::move(returned_->item));
-  number = returned_->number;
-  drop_returned();
+  detail::Owner<Returned> first(remove_returned());  // while the item is moved, which may use the queue
+  try {
+    item.emplace(std::move(first->item));
+  } catch (...) {
+    insert_returned(*first.release());
+    throw;
+  }
+  number = first->number;
 }
 
 /// An item that was handed to a getter, which did not take it, goes to the next getter, or back to its place.
 template <class T>
 ERRAND_NOINLINE void Queue<T>::give_back(std::size_t number, T&& item) {
-  if (!getters_.empty()) {
-    Get& next = getters_.template first<Get>();
-    next.item_.emplace(std::move(item));
-    next.number_ = number;
-    getters_.hand_over(next);
-    return;
-  }
+  if (!getters_.empty()) return give_to_first(std::move(item), number);
+  insert_returned(*new Returned(number, std::move(item)));
+}
+
+template <class T>
+void Queue<T>::insert_returned(Returned& item) noexcept {
   Returned** place = &returned_;
-  while (*place && (*place)->number < number) place = &(*place)->next;
-  *place = new Returned(number, std::move(item), *place);
+  while (*place && (*place)->number < item.number) place = &(*place)->next;
+  item.next = std::exchange(*place, &item);
   ++returned_size_;
   get_looks_ = true;
   put_limit_ = 0;
@@ -335,28 +386,57 @@ ERRAND_NOINLINE void Queue<T>::give_back(std::size_t number, T&& item) {
 template <class T>
 ERRAND_NOINLINE void Queue<T>::let_in() {
   get_looks_ = !putters_.empty() || returned_;
-  if (putters_.empty() || size() > capacity_) return;
+  if (putters_.empty() || count() > capacity_) return;
+  putters_.check_thread();
   auto& first = putters_.template first<typename Put::Wait>();
-  items_.push_back(std::move(first.item_));
-  ++unfinished_;
+  if constexpr (!detail::is_moved_silently<T>) {
+    bool has_left = false;
+    {
+      const detail::WaitList::Apart apart(putters_, first);
+      items_.push_back(std::move(first.item_));
+      has_left = apart.has_left();
+    }
+    ++unfinished_;
+    if (has_left) return;  // the move has ended its wait
+  } else {
+    items_.push_back(std::move(first.item_));
+    ++unfinished_;
+  }
   first.wake();
 }
 
 template <class T>
 bool Queue<T>::try_put(T item) {
-  return !closed() && put_now(item);
+  check_thread();
+  return !is_closed() && put_now(item);
 }
 
 template <class T>
 std::optional<T> Queue<T>::try_get() {
+  check_thread();
   std::optional<T> item;  // the only one returned, so that it is not moved on the way out
   std::size_t number = 0;
-  if (!empty()) take(item, number);
+  if (!is_empty()) take(item, number);
   return item;
 }
 
 template <class T>
-void Queue<T>::close() noexcept {
+void Queue<T>::check_thread() const {
+  getters_.check_thread();
+  putters_.check_thread();
+  joiners_.check_thread();
+}
+
+template <class T>
+void Queue<T>::check_thread_in_destructor() const noexcept {
+  getters_.check_thread_in_destructor();
+  putters_.check_thread_in_destructor();
+  joiners_.check_thread_in_destructor();
+}
+
+template <class T>
+void Queue<T>::close() {
+  check_thread();
   capacity_ = put_limit_ = 0;
   while (!putters_.empty()) putters_.template first<typename Put::Wait>().wake_failed();
   while (!getters_.empty()) getters_.template first<Get>().wake_failed();
@@ -364,6 +444,7 @@ void Queue<T>::close() noexcept {
 
 template <class T>
 void Queue<T>::task_done() {
+  check_thread();
   if (unfinished_ == 0) throw InvalidState("task_done was called more often than items were put into the queue");
   if (--unfinished_ == 0) joiners_.wake_all();
 }

@@ -4,11 +4,13 @@
 #include <errand/detail/prologue.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <errand/detail/names.hpp>
+#include <errand/detail/owner.hpp>
 #include <errand/task.hpp>
 
 namespace errand {
@@ -42,6 +44,8 @@ class Registry {
     return found ? static_cast<const Entry*>(found)->task : nullptr;
   }
 
+  /// How often a task was given a name.
+  std::uint64_t added() const noexcept { return added_; }
   /// Gives the task a name, which is taken from the task that has it, and gives that one. Throws `std::bad_alloc`;
   /// nothing is changed then.
   TaskHandle add(std::string_view name, TaskBase& task) {
@@ -50,6 +54,7 @@ class Registry {
     TaskHandle old(found ? leave(static_cast<Entry&>(*found)) : nullptr);
     Entry& entry = found ? static_cast<Entry&>(*found) : make(name);
     entry.task = &task;
+    ++added_;
     order_.push_back(static_cast<OrderLink&>(entry));
     if (task.done()) done_.push_back(static_cast<DoneLink&>(entry));
     details.names.push_back(static_cast<NameLink&>(entry));
@@ -102,10 +107,9 @@ class Registry {
   };
 
   Entry& make(std::string_view name) {
-    names_.reserve();
-    auto* entry = new Entry(std::string(name));
+    Owner<Entry> entry(new Entry(std::string(name)));
     names_.add(*entry);
-    return *entry;
+    return *entry.release();
   }
   /// Takes the entry out of all lists; its task is still to be told.
   static TaskBase* leave(Entry& entry) noexcept {
@@ -121,6 +125,7 @@ class Registry {
     task->unregistered();  // may destroy a result, and so run code of the user's
   }
 
+  std::uint64_t added_ = 0;
   Names names_;
   List order_;
   List done_;

@@ -255,11 +255,10 @@ inline void Signals::add(std::string_view event, Owner<Handler> handler) {
 /// The event of this name, made where there is none.
 inline Signals::Event& Signals::make(const std::string& key) {
   if (Event* const found = find(key)) return *found;
-  names_.reserve();
-  auto* made = new Event(key);
+  Owner<Event> made(new Event(key));
   names_.add(*made);
   events_.push_back(*made);
-  return *made;
+  return *made.release();
 }
 
 inline Owner<SignalHub> Signals::copy_for(Loop& loop) const {
@@ -267,10 +266,12 @@ inline Owner<SignalHub> Signals::copy_for(Loop& loop) const {
   Signals& copies = static_cast<Signals&>(*made);
   for (const Link* link = events_.begin(); link != events_.end(); link = link->next) {
     const Event& event = static_cast<const Event&>(*link);
-    for (const auto& [order, handler, wants_parameter] : event.handlers) {
-      auto [copy, is_for_all] = handler->copy();
+    for (std::size_t i = 0; i < event.handlers.size(); ++i) {
+      const Handling each = event.handlers[i];  // a copy: that of a callable may add handlers
+      auto [copy, is_for_all] = each.handler->copy();
       if (copy) {
-        copies.make(event.name).handlers.push_back({order, std::shared_ptr<Handler>(copy.release()), wants_parameter});
+        copies.make(event.name)
+            .handlers.push_back({each.order, std::shared_ptr<Handler>(copy.release()), each.wants_parameter});
       } else if (is_for_all) {
         raise<InvalidState>(
             {"the handler of '", event.name, "' cannot be copied for each worker: mark it with errand::once"});

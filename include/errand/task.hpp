@@ -98,13 +98,13 @@ class Task {
   }
 
   /// 1, 2, 3, … in the order in which the App was given its tasks.
-  std::uint64_t id() const { return handle_.get().identity.id(); }
+  std::uint64_t id() const { return task().identity.id(); }
   /// As given, else "Task-<id>".
-  std::string name() const { return handle_.get().name(); }
+  std::string name() const { return task().name(); }
   /// How it ended, or `TaskStatus::pending`.
-  TaskStatus status() const { return handle_.get().status; }
+  TaskStatus status() const { return task().status; }
   /// Whether it is no longer pending.
-  bool done() const { return handle_.get().done(); }
+  bool done() const { return task().done(); }
   /// Whether it ended by cancellation.
   bool cancelled() const { return status() == TaskStatus::cancelled; }
 
@@ -127,7 +127,7 @@ class Task {
   bool abort(std::string_view reason = {}) { return handle_.get().abort(reason); }
 
   /// The number of requests to end that were not taken back.
-  unsigned cancelling() const { return handle_.get().requests; }
+  unsigned cancelling() const { return task().requests; }
   /// Takes one request back, as one should who swallows a `Cancelled` to go on; how many are left. Taking back the last
   /// one withdraws a request that has not reached an await yet.
   unsigned uncancel() { return handle_.get().uncancel(); }
@@ -147,6 +147,7 @@ class Task {
   }
   /// The result, moved out where this is the last handle or where it cannot be copied. The handle is empty then.
   T result() && {
+    task();
     const Task self(std::move(*this));
     self.look();
     if constexpr (!std::is_void_v<T>) return self.typed().take();
@@ -155,9 +156,9 @@ class Task {
   /// What the task ended with: null after success, a `TaskCancelled` if it was cancelled. Throws `InvalidState` where
   /// it is pending.
   std::exception_ptr exception() const {
-    detail::TaskBase& task = handle_.get();
-    if (!task.done()) task.throw_pending();
-    return task.failure();
+    detail::TaskBase& its_task = task();
+    if (!its_task.done()) its_task.throw_pending();
+    return its_task.failure();
   }
 
   /// Calls `f(Task<T>)` from the loop after the task is done: in its place among the task's awaiters or, where the task
@@ -185,10 +186,16 @@ class Task {
 
  private:
   detail::TaskState<T>& typed() const noexcept { return static_cast<detail::TaskState<T>&>(*handle_.state()); }
+  /// Throws `InvalidState` if the handle is empty, and `WrongThread`.
+  detail::TaskBase& task() const {
+    detail::TaskBase& its_task = handle_.get();
+    its_task.loop->check_thread();
+    return its_task;
+  }
   bool look() const {
-    detail::TaskBase& task = handle_.get();
-    if (!task.done()) task.throw_pending();
-    if (task.status != TaskStatus::succeeded) task.throw_failure();
+    detail::TaskBase& its_task = task();
+    if (!its_task.done()) its_task.throw_pending();
+    if (its_task.status != TaskStatus::succeeded) its_task.throw_failure();
     return true;
   }
 

@@ -37,7 +37,7 @@ class TaskGroup : private detail::Branches {
   TaskGroup& operator=(const TaskGroup&) = delete;
 
   /// Starts a member: a task of its own, from a Coro or a callable, as `create_task` does. Throws `InvalidState` where
-  /// the group is ending: a member or the body has failed, or the group was cancelled.
+  /// the group is ending: a member or the body has failed, or the group was cancelled; `WrongThread` on another thread.
   template <class Work>
   typename detail::WorkTraits<Work&&>::Handle add(Work&& work, std::string name = {});
 
@@ -124,8 +124,9 @@ template <class Work>
 typename detail::WorkTraits<Work&&>::Handle TaskGroup::add(Work&& work, std::string name) {
   static_assert(!detail::is_task_handle<std::remove_cvref_t<Work>>, "a TaskGroup takes a Coro or a callable");
   constexpr const char* refused = "the TaskGroup is ending and takes no more members";
-  if (is_ending_) throw InvalidState(refused);
   detail::Loop& loop = *chain()->loop;
+  loop.check_thread();
+  if (is_ending_) throw InvalidState(refused);
   auto& task = detail::make_task(loop, std::forward<Work>(work));
   typename detail::WorkTraits<Work&&>::Handle handle{detail::TaskHandle(task)};
   try {

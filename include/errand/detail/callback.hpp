@@ -30,10 +30,12 @@ class Callback : public Call, public Pooled {
     if (--references_ == 0) delete this;
   }
 
-  /// Counts among what `run` waits for, from here to its end.
+  /// Counts among what `run` waits for, from here to its end. It has handles from now on, which may outlive the App and
+  /// ask the loop whose thread this is.
   void count() noexcept {
     counted_ = true;
     ++loop->calls;
+    loop->retain();
   }
 
   void run() noexcept final {
@@ -65,7 +67,9 @@ class Callback : public Call, public Pooled {
   Loop* const loop;
 
  protected:
-  virtual ~Callback() = default;
+  virtual ~Callback() {
+    if (counted_) loop->release();
+  }
   virtual void invoke() = 0;
   /// Destroys the callable.
   virtual void destroy() noexcept = 0;
@@ -154,12 +158,16 @@ class CallHandle {
   /// Sees to it that the callback never runs, even where it is already due, and destroys it. False where it has run, is
   /// running, or was cancelled before. Throws `WrongThread`.
   bool cancel() {
-    if (!callback_ || callback_->state != detail::Callback::State::pending) return false;
+    if (!callback_) return false;
     callback_->loop->check_thread();
     return callback_->cancel();
   }
-  /// Whether it was cancelled, or its App ended before it ran.
-  bool cancelled() const noexcept { return callback_ && callback_->state == detail::Callback::State::cancelled; }
+  /// Whether it was cancelled, or its App ended before it ran. Throws `WrongThread`.
+  bool cancelled() const {
+    if (!callback_) return false;
+    callback_->loop->check_thread();
+    return callback_->state == detail::Callback::State::cancelled;
+  }
 
   /// For the library.
   explicit CallHandle(detail::Callback& callback) noexcept : callback_(&callback) { callback.retain(); }

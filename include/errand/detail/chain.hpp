@@ -48,7 +48,7 @@ struct PromiseBase {
   PromiseBase& operator=(const PromiseBase&) = delete;
 
   /// Every promise has this base at its start and an alignment that moves neither, so that the address of the base is
-  /// that of the promise; `GeneratorPromise`, which holds values, asserts it.
+  /// that of the promise.
   Handle handle() noexcept { return Handle::from_promise(*this); }
 
   /// Destroys the coroutine, which nobody awaits. Others may stand in its frame, as arguments, and in theirs others

@@ -22,6 +22,7 @@
 #include <errand/detail/prologue.hpp>
 
 #include <cstddef>
+#include <cstdio>
 #include <exception>
 #include <new>
 #include <string>
@@ -128,6 +129,12 @@ inline bool keeps_blocks() noexcept {
 #else
   return ERRAND_KEEP_BLOCKS != 0;
 #endif
+}
+
+/// Ends the program with a message: for misuse that a destructor sees, which cannot throw.
+[[noreturn]] ERRAND_COLD inline void end_program(const char* message) noexcept {
+  std::fprintf(stderr, "errand: %s\n", message);
+  std::terminate();
 }
 
 /// Frees what `operator new(size)` gave. Clang before 19 has sized deallocation only on request.

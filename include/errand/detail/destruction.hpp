@@ -15,7 +15,10 @@ namespace errand::detail {
 class Destruction {
  public:
   explicit Destruction(Chain& chain) noexcept
-      : at(&chain), loop_(*chain.loop), outer_(std::exchange(loop_.destruction, this)) {}
+      : at(&chain),
+        loop_(*chain.loop),
+        outer_(std::exchange(loop_.destruction, this)),
+        depth_(outer_ ? outer_->depth_ + 1 : 1) {}
   ~Destruction() {
     loop_.destruction = outer_;
     if (loop_.put_off.any()) [[unlikely]]
@@ -26,6 +29,13 @@ class Destruction {
 
   /// Whether one is under way inside this chain.
   static bool is_inside(const Chain& chain) noexcept { return chain.loop->destruction && is_any_inside(chain); }
+
+  /// Whether so many are under way, one inside the other, that the next has to wait for the end of the innermost: each
+  /// takes some of the stack.
+  static bool is_deep(const Loop& loop) noexcept {
+    constexpr unsigned deepest = 32;
+    return loop.destruction && loop.destruction->depth_ == deepest;
+  }
 
   Chain* at;  // whose frames are just being destroyed
 
@@ -39,6 +49,7 @@ class Destruction {
 
   Loop& loop_;
   Destruction* const outer_;
+  const unsigned depth_;  // 1: the outermost
 };
 
 // Implementation, and that of what destroys frames
@@ -94,7 +105,9 @@ inline void Chain::destroy_frames(PromiseBase* last) noexcept {
   if (linked()) loop->take_out(*this);  // it was ready, or a destructor has woken it
 }
 
-inline bool Chain::must_stay() noexcept { return Destruction::is_inside(*this) || (loop->thread_calls > 0 && halt()); }
+inline bool Chain::must_stay() noexcept {
+  return Destruction::is_inside(*this) || Destruction::is_deep(*loop) || (loop->thread_calls > 0 && halt());
+}
 
 /// Sees to it that nothing inside goes on: all of it leaves what it waits for, but for what is in use. True if anything
 /// is. May be called again.
@@ -137,7 +150,14 @@ inline void GeneratorBase::drop() noexcept {
   owner = nullptr;
   if (!asker) {
     PromiseBase::drop();
-  } else if (chain->is_around(chain->loop->current) || chain->must_stay()) {
+    return;
+  }
+  try {
+    chain->loop->check_thread();
+  } catch (const WrongThread&) {
+    end_program("a generator is destroyed on another thread than that of the task that waits for its next value");
+  }
+  if (chain->is_around(chain->loop->current) || chain->must_stay()) {
     chain->loop->put_off.add(*this);
   } else {
     Chain& asking = *chain;

@@ -28,6 +28,7 @@ namespace errand::detail {
 
 class Chain;
 class Destruction;
+class FailedTasks;
 class Loop;
 class TaskBase;
 struct GeneratorBase;
@@ -37,6 +38,9 @@ struct ThreadState {
   Loop* loop = nullptr;     // the one whose App is inside `run`, `poll` or its destructor
   unsigned drops = 0;       // coroutines that are being dropped, one inside the other
   void* dropped = nullptr;  // those that are still to be, linked by `parent`
+  unsigned disposals = 0;   // tasks that are being freed, one inside the other
+  bool is_freeing = false;  // those that are still to be, are just freed
+  TaskBase* to_free = nullptr;  // the first of them
 };
 
 ERRAND_READS_THREAD_LOCAL inline ThreadState& this_thread() noexcept {
@@ -266,8 +270,9 @@ class Loop {
   List under_way;                // the thread calls that are, or wait for a thread
   std::size_t thread_calls = 0;  // how many
   unsigned max_threads = 32;
-  std::shared_ptr<void> thread_pool;  // made by the first call
-  Ids ids;                            // of its tasks
+  std::shared_ptr<void> thread_pool;          // made by the first call
+  std::shared_ptr<FailedTasks> failed_tasks;  // of the failures that were reported; made by the first
+  Ids ids;                                    // of its tasks
   /// What there is to do when a chain has ended.
   enum Notice : std::uint8_t {
     drains_wait = 1,   // for those who wait for the end of all tasks

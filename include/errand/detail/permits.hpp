@@ -5,6 +5,7 @@
 
 #include <coroutine>
 #include <cstddef>
+#include <limits>
 #include <utility>
 
 #include <errand/coro.hpp>
@@ -15,7 +16,7 @@ namespace errand::detail {
 /// permit that is given back is handed to the first waiter, and nobody can take it from under it.
 class Permits {
  public:
-  Permits(Kind of, std::size_t free) noexcept : kind(of), free_(free) {}
+  Permits(Kind of, std::size_t free) noexcept : kind(of), free_(free), all_(free) {}
   Permits(const Permits&) = delete;
   Permits& operator=(const Permits&) = delete;
 
@@ -25,13 +26,23 @@ class Permits {
     --free_;
     return true;
   }
+  /// One that was taken.
   void give_back() noexcept;
+  /// The same from outside the library: throws `WrongThread`, and nothing is given back then.
+  void give_back_here();
+  /// The same from a destructor.
+  void give_back_at_end() noexcept;
+  /// So many new ones. Throws `InvalidState` if there would be more than `all_` can count; none is added then.
+  void add(std::size_t n);
 
   const Kind kind;  // of those who wait for one
   WaitList waiters;
 
  private:
+  void hand_to_first() noexcept;
+
   std::size_t free_;
+  std::size_t all_;  // free or taken
 };
 
 /// One permit, given back when this is destroyed; the base of what an acquire gives.
@@ -43,11 +54,15 @@ class Grant {
     permits_ = std::exchange(other.permits_, nullptr);
     return *this;
   }
-  ~Grant() { release(); }
+  ~Grant() {
+    if (permits_) permits_->give_back_at_end();
+  }
 
   /// Gives it back before the end of the scope. Once: later calls do nothing.
-  void release() noexcept {
-    if (Permits* permits = std::exchange(permits_, nullptr)) permits->give_back();
+  void release() {
+    if (!permits_) return;
+    permits_->give_back_here();
+    permits_ = nullptr;
   }
 
  protected:
@@ -100,11 +115,35 @@ class Acquire : public AcquireBase {
 ERRAND_NOINLINE inline void Permits::give_back() noexcept {
   if (waiters.empty()) {
     ++free_;
-    return;
+  } else {
+    hand_to_first();
   }
+}
+
+inline void Permits::hand_to_first() noexcept {
   AcquireBase& next = waiters.first<AcquireBase>();
   next.granted_ = true;
   waiters.hand_over(next);
+}
+
+ERRAND_NOINLINE inline void Permits::give_back_here() {
+  waiters.check_thread();
+  give_back();
+}
+
+ERRAND_NOINLINE inline void Permits::give_back_at_end() noexcept {
+  waiters.check_thread_in_destructor();
+  give_back();
+}
+
+ERRAND_COLD inline void Permits::add(std::size_t n) {
+  waiters.check_thread();
+  if (n > std::numeric_limits<std::size_t>::max() - all_) {
+    throw InvalidState("a Semaphore cannot count so many permits");
+  }
+  all_ += n;
+  for (; n > 0 && !waiters.empty(); --n) hand_to_first();
+  free_ += n;
 }
 
 }  // namespace errand::detail

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <exception>
+#include <initializer_list>
 #include <iostream>
 #include <memory>
 #include <string>
@@ -34,6 +35,7 @@ class Reports {
 
  private:
   static std::string name_of(const TaskBase* task) { return task ? task->name() : "callback"; }
+  static void say(std::initializer_list<std::string_view> parts) noexcept;
   void tell(const TaskFailure& failure) noexcept;
 
   Loop& loop_;
@@ -48,23 +50,34 @@ ERRAND_COLD inline void Reports::failure(TaskBase* task, std::exception_ptr erro
   try {
     const TaskFailure failure(name_of(task), std::move(error), Task<>(TaskHandle(task)));
     tell(failure);
-    if (task && task->is_report()) return;
-    if (signals_ && !loop_.closing) signals_->report(failure);
+    const bool is_report = task && task->is_report();
+    if (signals_ && !loop_.closing && !is_report) signals_->report(failure);
+    failure.let_go();
   } catch (...) {
-    std::cerr << "errand: a failure could not be reported\n";
+    say({"a failure could not be reported"});
   }
 }
 
 ERRAND_COLD inline void Reports::tell(const TaskFailure& failure) noexcept {
   const Reporting alone(group_.get());
-  const auto say = [&failure](std::string_view before, std::string_view after) {  // also without memory
-    std::cerr << before << failure.name() << after << failure.what() << '\n';
-  };
-  if (!config_.on_failure) return say("errand: '", "' failed: ");
+  if (!config_.on_failure) return say({"'", failure.name(), "' failed: ", failure.what()});
   try {
     config_.on_failure(failure);
   } catch (...) {
-    say("errand: on_failure threw while it was told of '", "': ");
+    say({"on_failure threw while it was told of '", failure.name(), "': ", failure.what()});
+  }
+}
+
+/// One line on `std::cerr`, whatever the parts are made of, and also without memory. Nothing depends on whether it can
+/// be written.
+ERRAND_COLD inline void Reports::say(std::initializer_list<std::string_view> parts) noexcept {
+  try {
+    std::cerr << "errand: ";
+    for (const std::string_view part : parts) {
+      write_printable(part, [](std::string_view piece) { std::cerr << piece; });
+    }
+    std::cerr << '\n';
+  } catch (...) {
   }
 }
 
@@ -76,12 +89,11 @@ ERRAND_COLD inline void Reports::slow_step(TaskBase* task, Nanoseconds took, con
       config_.on_slow_step(step);
     } else {
       const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
-      std::cerr << text({"errand: a step of '", step.name(), "' took ",
-                         number(static_cast<std::uint64_t>(milliseconds)), " ms", file ? " from " : "", step.place(),
-                         "\n"});
+      say({"a step of '", step.name(), "' took ", number(static_cast<std::uint64_t>(milliseconds)), " ms",
+           file ? " from " : "", step.place()});
     }
   } catch (...) {
-    std::cerr << "errand: a slow step could not be reported\n";
+    say({"a slow step could not be reported"});
   }
 }
 

@@ -308,6 +308,7 @@ class WaitList {
  public:
   WaitList() noexcept = default;
   ~WaitList() {
+    check_thread_in_destructor();
     while (!waiting_.empty()) first<Waiter>().abandon();
     while (!handed_.empty()) {
       Waiter& first = of<Waiter>(handed_.front());
@@ -317,12 +318,27 @@ class WaitList {
   }
 
   bool empty() const noexcept { return waiting_.empty(); }
+  /// Throws `WrongThread` if another thread is inside the App whose tasks wait here. Every member of a primitive calls
+  /// this before it changes or reads anything.
+  void check_thread() const {
+    if (!waiting_.empty() || !handed_.empty()) [[unlikely]]
+      loop_of_first().check_thread();
+  }
+  /// The same for a destructor, which ends the program in place of throwing.
+  void check_thread_in_destructor() const noexcept {
+    if (!waiting_.empty() || !handed_.empty()) [[unlikely]]
+      end_program_on_wrong_thread();
+  }
   template <class Awaiter>
   Awaiter& first() noexcept {
     return of<Awaiter>(waiting_.front());
   }
   void wake_all() noexcept {
     while (!empty()) first<Waiter>().wake();
+  }
+  /// Whether the first waiter's App is the one that this thread is inside of: if it is not, `check_thread` knows more.
+  bool waits_on_this_thread() const noexcept {
+    return static_cast<const Waiter&>(*waiting_.begin()).chain()->loop == this_thread().loop;
   }
   /// Wakes a waiter that was given something. Until it resumes, it is known here.
   void hand_over(Waiter& to) noexcept {
@@ -342,6 +358,27 @@ class WaitList {
       hand_over(first<Waiter>());
     }
   }
+  /// Keeps a waiter out of the list while code of the user's runs, which may use the list. Afterwards it is the first
+  /// again, unless it has left.
+  class Apart {
+   public:
+    Apart(WaitList& of, Waiter& waiter) noexcept : of_(of) {
+      waiter.unlink();
+      alone_.push_back(waiter);
+    }
+    ~Apart() {
+      if (has_left()) return;
+      Link& waiter = alone_.pop_front();
+      of_.waiting_.push_front(waiter);
+    }
+    Apart(const Apart&) = delete;
+    Apart& operator=(const Apart&) = delete;
+    bool has_left() const noexcept { return alone_.empty(); }
+
+   private:
+    WaitList& of_;
+    List alone_;
+  };
   /// Where waiters stand.
   List& list() noexcept { return waiting_; }
   template <class Awaiter>
@@ -350,6 +387,18 @@ class WaitList {
   }
 
  private:
+  ERRAND_COLD const Loop& loop_of_first() const noexcept {
+    const Link& first = *(waiting_.empty() ? handed_ : waiting_).begin();
+    return *static_cast<const Waiter&>(first).chain()->loop;
+  }
+  ERRAND_COLD void end_program_on_wrong_thread() const noexcept {
+    try {
+      loop_of_first().check_thread();
+    } catch (const WrongThread&) {
+      end_program("a primitive, or a permit of one, is destroyed on another thread than that of the tasks that wait");
+    }
+  }
+
   List waiting_;
   List handed_;
 };

@@ -39,13 +39,7 @@ ERRAND_COLD inline std::size_t width(std::string_view text) noexcept {
 class Lines {
  public:
   /// One more. It is a single line, whatever a name in it is made of.
-  ERRAND_COLD void add(std::string_view line) {
-    std::size_t i = text_.size();
-    text_ += text({line, "\n"});
-    for (; i + 1 < text_.size(); ++i) {
-      if (static_cast<unsigned char>(text_[i]) < ' ') text_[i] = ' ';
-    }
-  }
+  ERRAND_COLD void add(std::string_view line) { text_ += text({printable(line), "\n"}); }
   std::string_view all() const noexcept { return text_; }
   /// Takes the first line out of what is left of them.
   ERRAND_COLD static std::string_view take_first(std::string_view& left) noexcept {

@@ -30,6 +30,28 @@ struct Observer : Waiter {
 /// The place of a task in one of its loop's lists of tasks.
 struct TaskLink : Link {};
 
+/// A task is being freed, and its result or its error runs code of the user's, which may give up the last handle to
+/// another task, and so on. From some depth on the inner ones are freed behind the outer ones, so that the stack stays
+/// flat.
+class Disposal {
+ public:
+  explicit Disposal(TaskBase& task) noexcept;
+  ~Disposal();
+  Disposal(const Disposal&) = delete;
+  Disposal& operator=(const Disposal&) = delete;
+
+  /// It is too deep now: the task will be freed later, and must not be touched until then.
+  bool is_put_off() const noexcept { return is_put_off_; }
+
+ private:
+  static constexpr unsigned deepest = 32;
+
+  ERRAND_COLD static void put_off(ThreadState& thread, TaskBase& task) noexcept;
+  ERRAND_COLD static void free_all(ThreadState& thread) noexcept;
+
+  bool is_put_off_;
+};
+
 /// What handles refer to. Counted: each handle has a reference, and the loop one until the task ends. The registry
 /// keeps it as well, but that does not count: without a reference nobody can be waiting for the task.
 ///
@@ -104,6 +126,8 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
     status = TaskStatus::cancelled;
     is_special = true;
   }
+  /// Nobody refers to it any more: frees it, with its result, unless it `stays`.
+  virtual void dispose() noexcept = 0;
   /// Ends it as cancelled where it stands, which is not inside a step.
   void end_standing() noexcept;
   void end_cancelled() noexcept;
@@ -144,8 +168,6 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
  protected:
   ~TaskBase() = default;
   ERRAND_NOINLINE void release_last() noexcept { dispose(); }
-  /// Nobody refers to it any more: frees it, with its result, unless it `stays`.
-  virtual void dispose() noexcept = 0;
   /// Of what is special: whether somebody has to do with it still.
   bool stays() noexcept;
   /// Of what is not: parts from all but its result.
@@ -381,6 +403,42 @@ ERRAND_INLINE void TaskBase::tell_end() noexcept {
     }
   }
   release();
+}
+
+inline Disposal::Disposal(TaskBase& task) noexcept {
+  ThreadState& thread = this_thread();
+  is_put_off_ = thread.disposals == deepest;
+  if (is_put_off_) [[unlikely]] {
+    put_off(thread, task);
+  } else {
+    ++thread.disposals;
+  }
+}
+
+inline Disposal::~Disposal() {
+  if (is_put_off_) return;
+  ThreadState& thread = this_thread();
+  --thread.disposals;
+  if (thread.to_free && !thread.is_freeing && thread.disposals == deepest - 1) [[unlikely]]
+    free_all(thread);
+}
+
+/// A task that is freed stands in no list. The first may be freed last.
+ERRAND_COLD inline void Disposal::put_off(ThreadState& thread, TaskBase& task) noexcept {
+  TaskLink& link = task;
+  if (link.linked()) link.unlink();
+  link.prev = thread.to_free ? &static_cast<TaskLink&>(*thread.to_free) : nullptr;
+  thread.to_free = &task;
+}
+
+ERRAND_COLD inline void Disposal::free_all(ThreadState& thread) noexcept {
+  thread.is_freeing = true;
+  while (TaskBase* const task = thread.to_free) {
+    Link* const next = static_cast<TaskLink&>(*task).prev;
+    thread.to_free = next ? &task_of(*next) : nullptr;
+    task->dispose();
+  }
+  thread.is_freeing = false;
 }
 
 ERRAND_COLD inline void PutOff::add(TaskBase& task) noexcept {

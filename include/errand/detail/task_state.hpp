@@ -54,10 +54,12 @@ class TaskState : public TaskBase {
   /// The same of a task of that size.
   template <std::size_t size>
   ERRAND_INLINE void dispose_of() noexcept {
-    if (is_special || !loop->release_one_of_many()) [[unlikely]]
-      return dispose_specially<size>();
-    if (status == TaskStatus::succeeded) storage_.destroy_value();
-    operator delete(this, size);
+    if constexpr (value_runs_code) {
+      const Disposal disposal(*this);
+      if (!disposal.is_put_off()) free_of<size>();
+    } else {
+      free_of<size>();
+    }
   }
 
   void adopt(Promise<T>& promise) noexcept {
@@ -77,6 +79,15 @@ class TaskState : public TaskBase {
 
  private:
   static constexpr bool can_be_taken = std::is_object_v<T> && !std::is_copy_constructible_v<T>;
+  static constexpr bool value_runs_code = !std::is_trivially_destructible_v<typename Storage<T>::Value>;
+
+  template <std::size_t size>
+  ERRAND_INLINE void free_of() noexcept {
+    if (is_special || !loop->release_one_of_many()) [[unlikely]]
+      return dispose_specially<size>();
+    if (status == TaskStatus::succeeded) storage_.destroy_value();
+    operator delete(this, size);
+  }
 
   void check_not_taken() const {
     if constexpr (can_be_taken) {
@@ -86,7 +97,15 @@ class TaskState : public TaskBase {
   template <std::size_t size>
   ERRAND_NOINLINE void dispose_specially() noexcept {
     if (is_special && stays()) return;
-    if (has_error) storage_.destroy_error();
+    if (has_error) {
+      if constexpr (!value_runs_code) {  // else that is looked after already
+        const Disposal disposal(*this);
+        if (disposal.is_put_off()) return;
+        storage_.destroy_error();
+      } else {
+        storage_.destroy_error();
+      }
+    }
     if (status == TaskStatus::succeeded) storage_.destroy_value();
     part();
     operator delete(this, size);
