@@ -103,6 +103,10 @@ ERRAND_COLD inline bool ask_all(Loop& loop, const TaskBase* except) {
   return any;
 }
 
+/// How many times the end of a phase asks the tasks that were added meanwhile. The time-out alone would not do: what
+/// adds a task whenever one is destroyed never lets a ManualClock move on.
+inline constexpr unsigned most_rounds = 1'000;
+
 /// Waits until no thread call is under way.
 class ThreadsEnded : public Waiter {
  public:
