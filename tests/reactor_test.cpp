@@ -100,7 +100,7 @@ TEST_CASE("what a Reactor hands on runs in the next turn, and not inside the wai
   reactor.happens = [&] {
     CHECK(&App::current() == &app);
     CHECK(!current_task());
-    CHECK_THROWS_AS(app.poll(), InvalidState);
+    CHECK(app.poll());  // does nothing
     CHECK_THROWS_AS(app.run(), InvalidState);
     event.set();
     future.set_result(7);

@@ -52,9 +52,11 @@ struct AllAtOnce : Subject {
 /// Where a task waits: in the await itself, or inside a combinator; `both` is a race for two subjects.
 enum class Way { plain, timed, raced, gathered, both };
 
-/// Lets time pass, and what is due run. A sleep would not do: the clock stands while a shared Future is awaited.
+/// Lets time pass, and what is due run. A sleep alone would not do: the clock stands while a shared Future is awaited.
 inline Coro<> pass(support::Fixture& fixture, std::chrono::nanoseconds time) {
+  const auto until = fixture.clock.now() + time;
   fixture.clock.advance(time);
+  co_await errand::sleep_until(until);
   for (int i = 0; i < 10; ++i) co_await errand::yield();
 }
 

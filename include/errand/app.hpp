@@ -69,6 +69,12 @@ class App : private detail::Host {
   static App& current();
   /// Whether it is inside `run` or `poll`.
   bool running() const noexcept { return loop_->owner() != nullptr; }
+  /// The time by its clock, from which `sleep`, `call_later` and `call_at` count. Throws `WrongThread`, and what a
+  /// clock of the configuration throws.
+  Clock::time_point now() const {
+    loop_->check_thread();
+    return loop_->now();
+  }
 
   // Background tasks
 
@@ -145,16 +151,26 @@ class App : private detail::Host {
   T run(Coro<T> main, RunOptions options);
   /// For a host loop, such as a game's or a GUI's: makes one turn without blocking. The first call starts what `run`
   /// would start; once no work is left, or after `stop`, the next calls make the stop sequence. False once that is
-  /// over. Throws what a listener threw, and `InvalidState` inside any `run` or `poll` of this thread; never
+  /// over. Throws what a listener threw, and `InvalidState` inside the `run` or `poll` of another App; never
   /// `Deadlock`.
+  ///
+  /// Inside this App's own `run` or `poll`, as when a task opens a dialog whose loop polls, it does nothing and gives
+  /// true; `Reactor::wake` is called when the outer one is over.
   bool poll();
   /// When `poll` should be called again: now where something is ready, empty where only something from outside can
   /// help. It is to be asked again after each `poll`, and when the host has used the App between two of them. What
   /// other threads do meanwhile is told by `Reactor::wake`.
   std::optional<Clock::time_point> next_deadline() const;
-  /// Ends `run`. Any thread, any time, more than once. Before the first `run` it lets that make one turn. A start
-  /// listener that is under way is cancelled, and has `graceful_timeout` to end; the later ones are skipped.
-  void stop() noexcept { loop_->inbox->request_stop(); }
+  /// The same for a frame of a game: makes turns until `until`, a time of the App's clock, or until nothing is ready;
+  /// one at least. A ManualClock jumps to no later time meanwhile.
+  bool poll(Clock::time_point until);
+  /// Ends `run`. Any thread, any time until the destructor begins, more than once. Before the first `run` it lets that
+  /// make one turn. A start listener that is under way is cancelled, and has `graceful_timeout` to end; the later ones
+  /// are skipped.
+  void stop() noexcept {
+    const std::shared_ptr<detail::Inbox> inbox = loop_->inbox;  // the App may go as soon as its loop sees the request
+    inbox->request_stop();
+  }
   /// Keeps `run` waiting for more work while it lives. Who posts from other threads holds one, which the App's thread
   /// makes and hands on.
   [[nodiscard]] KeepAlive keep_alive() {
@@ -180,13 +196,14 @@ class App : private detail::Host {
   /// On the next turn.
   template <class F>
   CallHandle call_soon(F&& f);
-  /// After a while.
+  /// After a while. The largest duration means never: such a callback is never called, and `run` throws `Deadlock` if
+  /// nothing else is left; `cancel` it.
   template <class F, class Rep, class Period>
   CallHandle call_later(std::chrono::duration<Rep, Period> delay, F&& f) {
     loop_->check_thread();  // before the clock is read
     return call(loop_->deadline(detail::to_nanoseconds(delay)), std::forward<F>(f));
   }
-  /// At a time of the App's clock, of any precision.
+  /// At a time of the App's clock, of any precision; the largest means never.
   template <class F, class Duration>
   CallHandle call_at(std::chrono::time_point<Clock, Duration> when, F&& f) {
     return call(detail::to_nanoseconds(when), std::forward<F>(f));
@@ -267,12 +284,21 @@ class App : private detail::Host {
   template <class Thread>
   class OtherWorkers;
 
+  friend bool run_ready(App& app);
+
+  /// Whether a poll is one inside this App's own run or poll. The outer one wakes the host when it is over.
+  bool is_polled_inside() noexcept;
+  bool poll_ready(Clock::time_point until, Clock::time_point last_jump);
+
   static void drop_all(detail::Queue& calls) noexcept {
     while (!calls.empty()) static_cast<detail::Call&>(calls.pop_front()).drop();
   }
 
   void report(detail::TaskBase* task, std::exception_ptr error) noexcept override {
     reports_.failure(task, std::move(error));
+  }
+  void report_stall(std::exception_ptr error) noexcept override {
+    reports_.failure(nullptr, std::move(error), name_.c_str());
   }
   void registered_ended(detail::TaskBase& task) noexcept override { registry_.ended(task, config_.purge_when_done); }
   void slow_step(detail::TaskBase* task, std::chrono::nanoseconds took, const char* file,
@@ -309,7 +335,22 @@ class App : private detail::Host {
   detail::Lifecycle life_;
   detail::Driver driver_;
   detail::Reports reports_;
+  bool is_ending_ = false;  // it is inside its destructor
 };
+
+/// For tests of what an App does while it runs: makes turns as `App::poll` does, until nothing is ready. The first call
+/// begins a run. An `advance` of a ManualClock is gone through to its end; the clock does not jump otherwise. False
+/// once the run is over.
+///
+///     errand::ManualClock clock(errand::ManualClock::held);
+///     errand::App app("test", {.clock = &clock});
+///     auto task = app.add_task(work());
+///     errand::run_ready(app);
+///     CHECK(!task.done());
+///     clock.advance(1h);
+///     errand::run_ready(app);
+///     CHECK(task.done());
+bool run_ready(App& app);
 
 // Implementation
 
@@ -323,6 +364,7 @@ class App::Inside {
   ~Inside() {
     loop_.set_owner(nullptr);
     thread_.loop = outer_;
+    if (std::exchange(loop_.polled_inside, false)) loop_.inbox->wake_host();
   }
   Inside(const Inside&) = delete;
   Inside& operator=(const Inside&) = delete;
@@ -361,6 +403,7 @@ ERRAND_COLD inline App::~App() {
   }
   {
     const Inside inside(*this);
+    is_ending_ = true;
     detail::Loop& loop = *loop_;
     loop.closing = true;
     loop.open = false;
@@ -395,6 +438,7 @@ ERRAND_COLD inline App::~App() {
     if (loop.failed_tasks) loop.failed_tasks->close();
     loop.app = nullptr;
     loop.host = nullptr;
+    loop.leave_clock();
   }
   loop_->release();
 }
@@ -571,7 +615,6 @@ class App::OtherWorkers final : public detail::OtherWorkers {
   void start() override {
     RunOptions each = first_.driver_.options;
     const unsigned count = std::exchange(each.workers, 1);
-    each.handle_signals = false;
     group_ = std::make_shared<Group>();
     first_.driver_.group = group_;
     group_->add(first_.loop_->inbox);
@@ -638,11 +681,29 @@ T App::run(Coro<T> main, RunOptions options) {
   return run_main(std::move(main), options, &others);
 }
 
+ERRAND_COLD inline bool App::is_polled_inside() noexcept {
+  if (is_ending_ || loop_->owner() != &detail::this_thread()) return false;
+  loop_->polled_inside = true;
+  return true;
+}
+
 inline bool App::poll() {
+  if (is_polled_inside()) return true;
   Inside::check(*this);
   const Inside inside(*this);
   return driver_.poll();
 }
+
+inline bool App::poll(Clock::time_point until) { return poll_ready(until, until); }
+
+inline bool App::poll_ready(Clock::time_point until, Clock::time_point last_jump) {
+  if (is_polled_inside()) return true;
+  Inside::check(*this);
+  const Inside inside(*this);
+  return driver_.poll_ready(until, last_jump);
+}
+
+inline bool run_ready(App& app) { return app.poll_ready(detail::never, Clock::time_point::min()); }
 
 inline std::optional<Clock::time_point> App::next_deadline() const {
   loop_->check_thread();
@@ -684,8 +745,12 @@ CallHandle App::call(Clock::time_point when, F&& f) {
     callback->drop();
     return handle;
   }
+  if (when == detail::never) {
+    loop_->never_called.push_back(*callback);
+    return handle;
+  }
   try {
-    loop_->timers.arm(*callback, when < detail::never ? when : detail::never - std::chrono::nanoseconds(1));
+    loop_->timers.arm_finite(*callback, when);
   } catch (...) {
     callback->drop();
     throw;

@@ -21,7 +21,8 @@ struct RunOptions {
   unsigned workers = 1;         ///< threads with an App of their own each; the calling
                                 ///< thread is the first
   bool handle_signals = false;  ///< SIGINT and SIGTERM stop the App; a second
-                                ///< one ends the waiting at once
+                                ///< one ends all waiting from then on, a third
+                                ///< one the process
   bool keep_alive = false;      ///< run until `stop`, also while there is no work
 };
 
@@ -103,7 +104,7 @@ class Lifecycle {
     others_ = others;
     task_ = start_hidden(loop_, live(), "the App's lifecycle");
     stage_ = Stage::starting;
-    loop_.open = stop_ = expired_ = false;
+    loop_.open = stop_ = expired_ = hurried_ = false;
     error_ = nullptr;
     main_ = std::move(main);
     proceed_.clear();
@@ -138,18 +139,22 @@ class Lifecycle {
     }
   }
 
+  /// Nothing is waited for any more, in this phase and in those that follow: `expire` is called in each turn.
+  void hurry() noexcept { hurried_ = true; }
+  bool is_hurried() const noexcept { return hurried_; }
+
   /// Ends what the stop sequence waits for: nothing can wake it any more, or nobody wants to wait.
   ERRAND_COLD void expire() noexcept {
-    expired_ = true;
+    const bool was_expired = std::exchange(expired_, true);
     if (listener_.state() && !listener_.state()->done()) {
       const TaskHandle kept = listener_;
       end_and_report(*kept.state());
     }
     abort_tasks(true);
-    loop_.wake_all(loop_.thread_waiters);
+    if (!was_expired) loop_.wake_all(loop_.thread_waiters);
   }
 
-  /// After the end, wherever that came.
+  /// After the end, wherever that came. What destructors add is destroyed unrun. The stage is `ended` until `leave`.
   ERRAND_COLD void finish() noexcept {
     if (task_.state() && task_.state()->status == TaskStatus::failed) {
       task_.state()->look();
@@ -164,9 +169,10 @@ class Lifecycle {
       while (!loop_.pending.empty()) abort_tasks(false);
       loop_.put_off.finish();
     } while (!loop_.hidden.empty() || !loop_.pending.empty());
-    stage_ = Stage::idle;
-    loop_.open = false;
+    listeners.drop_spent_tasks();  // of a start that did not come to its end
+    stage_ = Stage::ended;
   }
+  void leave() noexcept { stage_ = Stage::idle; }
   /// What `run` is to throw, if anything.
   std::exception_ptr take_error() noexcept { return std::exchange(error_, nullptr); }
 
@@ -209,7 +215,8 @@ class Lifecycle {
   Stage stage_ = Stage::idle;
   bool begun_ = false;    // before_server_start has called something
   bool stop_ = false;     // somebody has asked for the end
-  bool expired_ = false;  // nothing is waited for any more
+  bool expired_ = false;  // nothing is waited for any more, in this phase
+  bool hurried_ = false;  // nor in those that follow
   Event proceed_;
   TaskHandle task_;
   TaskHandle main_;
@@ -321,16 +328,21 @@ ERRAND_COLD inline Coro<> Lifecycle::pass(Phase phase) {
   bool ended = true;
   {
     Limit limit(loop_, loop_.deadline(graceful_timeout_));
-    while (ended && ask_all(loop_, nullptr)) ended = co_await Limited<Drained>(limit, loop_, nullptr);
+    for (unsigned round = 0; ended && ask_all(loop_, nullptr); ++round) {
+      ended = round < most_rounds && !hurried_;
+      if (ended) ended = co_await Limited<Drained>(limit, loop_, nullptr);
+    }
   }
   if (!ended) {
     abort_tasks(true);  // those that tell of it are still to run
-    Limit limit(loop_, loop_.deadline(graceful_timeout_));
-    ended = co_await Limited<Drained>(limit, loop_, nullptr);
+    if (!hurried_) {
+      Limit limit(loop_, loop_.deadline(graceful_timeout_));
+      ended = co_await Limited<Drained>(limit, loop_, nullptr);
+    }
     if (!ended) abort_tasks(false);
   }
   while (!ThreadsEnded::are_over(loop_, expired_)) co_await ThreadsEnded(loop_);
-  expired_ = false;
+  expired_ = hurried_;
 }
 
 ERRAND_COLD inline void Lifecycle::abort_tasks(bool report) noexcept {

@@ -147,14 +147,14 @@ class Listeners {
     return order;
   }
 
-  /// Forgets the tasks that have been queued.
+  /// Forgets the tasks that have been queued, and those that have ended before.
   ERRAND_COLD void drop_spent_tasks() noexcept {
     List& all = of(Phase::before_server_start);
     for (Link* link = all.begin(); link != all.end();) {
       Listener& listener = at(link);
       link = link->next;
       const auto* task = dynamic_cast<const StartTask*>(&listener);
-      if (task && !task->task()) delete &listener;
+      if (task && (!task->task() || task->task()->done())) delete &listener;
     }
   }
 

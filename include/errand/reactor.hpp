@@ -12,9 +12,9 @@ namespace errand {
 /// Sleeps for the loop, and does the host's I/O meanwhile: implement it to let an App live on poll(2), on Asio, or on
 /// any other source of events, and give it to the App as `AppConfig::reactor`. It must outlive the App.
 ///
-/// On the App's thread, from inside `wait`, it may use everything of the App but `run` and `poll`: what it finds ready
-/// it hands on by setting an `Event` or a `Future`, by `add_task` or `call_soon`. None of these runs a task inside
-/// `wait`; they run in the next turn.
+/// On the App's thread, from inside `wait`, it may use everything of the App but `run`; a `poll` does nothing. What it
+/// finds ready it hands on by setting an `Event` or a `Future`, by `add_task` or `call_soon`. None of these runs a task
+/// inside `wait`; they run in the next turn.
 ///
 ///     class Files : public errand::Reactor {
 ///      public:
@@ -41,13 +41,14 @@ struct Reactor {
   /// What it throws ends `run`, which destroys the tasks where they stand, without the stop listeners, and rethrows it.
   ///
   /// The limit is of the App's own clock, so that a Reactor for an App with an `AppConfig::clock` has to ask that one
-  /// how long it is to wait. With a `ManualClock` there is no limit, and where the clock may jump it does so instead
-  /// of the call.
+  /// how long it is to wait. With a `ManualClock` there is no limit; but before the clock moves on by itself, `until`
+  /// is now: if there is input, the clock does not move on until that was seen to.
   virtual void wait(std::optional<Clock::time_point> until) = 0;
 
   /// Ends the `wait` that is under way, or else the next one. Called from any thread, by several at once, and from
-  /// inside `wait`: by `stop`, by the last `KeepAlive`, and when a call from another thread (`post`, `submit`, the end
-  /// of a `to_thread`, a shared `Future`) comes into an empty inbox, which is once for any number of them.
+  /// inside `wait`: by `stop`, by SIGINT, by the last `KeepAlive`, after a poll inside a poll, and when a call from
+  /// another thread (`post`, `submit`, the end of a `to_thread`, a shared `Future`) comes into an empty inbox, which is
+  /// once for any number of them.
   ///
   /// It holds a lock of the App meanwhile: it must neither call the App back nor wait for its thread.
   virtual void wake() noexcept = 0;

@@ -354,13 +354,16 @@ CallHandle Task<T>::add_done_callback(F&& f) {
   detail::TaskBase& task = handle_.get();
   task.loop->check();
   auto* callback = new detail::DoneCallback<T, std::decay_t<F>>(*task.loop, std::forward<F>(f));
+  const CallHandle handle(*callback);
   callback->count();
-  if (task.has_ended()) {
-    callback->task_ended(task);
-  } else {
+  if (!task.has_ended()) {
     task.awaiters.push_back(static_cast<detail::Observer&>(*callback));
+  } else if (task.loop->closing) {
+    callback->drop();
+  } else {
+    callback->task_ended(task);
   }
-  return CallHandle(*callback);
+  return handle;
 }
 
 inline Task<> current_task() {

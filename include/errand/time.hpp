@@ -16,6 +16,10 @@ class Sleep;
 class SleepUntil;
 class Yield;
 
+/// The time by the clock of `App::current()`, from which `sleep_until` and `call_at` count. Throws `InvalidState` if no
+/// App runs on this thread, and what a clock of the configuration throws.
+Clock::time_point now();
+
 /// Suspends the running task for a while: `co_await errand::sleep(0.5s)`. Any `std::chrono::duration`, counted from the
 /// clock at the await; the largest never ends, and one that is not above zero is a `yield`. Allocates nothing but, now
 /// and then, room in the App's table of timers.
@@ -46,6 +50,11 @@ template <class A, class Rep, class Period>
 Coro<detail::BranchResult<A>> wait_for(A&& awaitable, std::chrono::duration<Rep, Period> timeout);
 
 // Implementation
+
+ERRAND_COLD inline Clock::time_point now() {
+  if (detail::Loop* const loop = detail::this_thread().loop) return loop->now();
+  throw InvalidState("no App runs on this thread");
+}
 
 class [[nodiscard("a sleep does nothing until it is awaited")]] Sleep {
  public:

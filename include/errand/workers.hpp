@@ -25,6 +25,7 @@ class WorkerGroup final : public Workers, public std::enable_shared_from_this<Wo
     inboxes_.push_back(inbox);
     inbox->set_group(this->shared_from_this());
     if (stopped_) inbox->request_own_stop();
+    if (hurried_) inbox->request_hurry();
   }
 
   /// Any thread.
@@ -32,6 +33,12 @@ class WorkerGroup final : public Workers, public std::enable_shared_from_this<Wo
     std::lock_guard lock(mutex_);
     if (std::exchange(stopped_, true)) return;
     for (const auto& inbox : inboxes_) inbox->request_own_stop();
+  }
+  /// Any thread.
+  void hurry() noexcept override {
+    std::lock_guard lock(mutex_);
+    stopped_ = hurried_ = true;
+    for (const auto& inbox : inboxes_) inbox->request_hurry();
   }
   /// Any thread: a worker has failed. All stop; false where another one had failed before.
   bool fail(std::exception_ptr error) noexcept {
@@ -104,6 +111,7 @@ class WorkerGroup final : public Workers, public std::enable_shared_from_this<Wo
   std::size_t running_ = 0;
   bool is_awaited_ = false;
   bool stopped_ = false;
+  bool hurried_ = false;
   Future<>::Shared ended_;
 };
 

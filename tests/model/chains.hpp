@@ -9,6 +9,7 @@ namespace model {
 
 inline void Model::step(Chain& chain) {
   current_ = &chain;
+  if (chain.spent.order) timers_.erase(std::exchange(chain.spent, {}));
   if (chain.state == Chain::created && !chain.asked.empty() && !chain.starts_anyway) {
     const Thrown request = take_request(chain);
     if (!chain.owner) return end_standing(*chain.task, request.code);
@@ -129,6 +130,7 @@ inline void Model::drop_wait(Chain& chain) {
 /// Destroys all frames where they stand: branches before the frame that holds them, the last first.
 inline void Model::destroy(Chain& chain) {
   const bool has_started = chain.state != Chain::created;
+  if (chain.spent.order) timers_.erase(std::exchange(chain.spent, {}));
   if (chain.state == Chain::waiting && chain.parallel) {
     Parallel& parallel = *chain.parallel;
     parallel.ending = true;
@@ -177,6 +179,9 @@ inline void Model::ask(Chain& chain, Request request) {
   if (chain.state == Chain::yielding) chain.interrupted = true;
   if (chain.state != Chain::waiting) return;
   chain.interrupted = true;
+  if (chain.timer.order && timers_[chain.timer].type == Item::signal_limit) {
+    chain.spent = std::exchange(chain.timer, {});
+  }
   leave(chain);
   chain.state = Chain::ready;
   push({Item::chain, &chain});

@@ -31,8 +31,10 @@ inline Log Model::run() {
     }
   }
   if (program_.polls == 0) {
+    closing_ = true;
     abort_all(false);
     turn();
+    go_on();
     const bool threw_itself = main_->status == failed;
     if (deadlock_ && threw_itself) report(nullptr, {Thrown::deadlock});
     const Outcome outcome = deadlock_ && !threw_itself ? Outcome{{Thrown::deadlock}} : look(*main_);
@@ -49,7 +51,7 @@ inline Log Model::run() {
 
 inline void Model::turn() {
   in_turn_ = true;
-  while (!timers_.empty() && timers_.begin()->first.when <= now_) {
+  while (!closing_ && !timers_.empty() && timers_.begin()->first.when <= now_) {
     const Item due = timers_.begin()->second;
     timers_.erase(timers_.begin());
     switch (due.type) {
@@ -59,7 +61,12 @@ inline void Model::turn() {
         continue;
       case Item::call: static_cast<Call*>(due.what)->timer = {}; break;
       case Item::limit: static_cast<Parallel*>(due.what)->timer = {}; break;
-      case Item::signal_limit: static_cast<Chain*>(due.what)->timer = {}; break;
+      case Item::signal_limit: {
+        Chain& waiter = *static_cast<Chain*>(due.what);
+        if (std::exchange(waiter.spent, {}).order) continue;
+        waiter.timer = {};
+        break;
+      }
       default: stop_timer_ = {}; break;
     }
     push(due);
@@ -100,7 +107,7 @@ inline void Model::run(Item item) {
 
 inline bool Model::can_wake() const {
   const std::size_t own = stop_timer_.order ? 1 : 0;
-  return !program_.held && timers_.size() > own;
+  return now_ < target_ || (!program_.held && timers_.size() > own);
 }
 
 /// By a held clock, which somebody has advanced.
@@ -108,7 +115,30 @@ inline bool Model::is_due() const { return program_.held && !timers_.empty() && 
 
 /// Time stands still while anything is ready.
 inline void Model::jump() {
-  if (!program_.held && !timers_.empty()) now_ = std::max(now_, timers_.begin()->first.when);
+  if (now_ < target_) {
+    go_on();
+  } else if (!program_.held && !timers_.empty()) {
+    now_ = std::max(now_, timers_.begin()->first.when);
+  }
+}
+
+/// An `advance` goes through every deadline on the way.
+inline void Model::go_on() {
+  const long first = timers_.empty() ? target_ : timers_.begin()->first.when;
+  if (first > now_) now_ = std::max(now_, std::min(first, target_));
+}
+
+/// What is added while the run is behind its last phase is destroyed unrun.
+inline void Model::start(Task& task) {
+  if (closing_) {
+    end_standing(task, -1);
+  } else {
+    push({Item::chain, &task.chain});
+  }
+}
+inline bool Model::refuses(Call& call) {
+  if (closing_) call.state = Call::taken_back;
+  return closing_;
 }
 
 // The end: all tasks are cancelled and awaited, those too that are added meanwhile

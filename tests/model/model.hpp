@@ -115,6 +115,7 @@ class Model {
     // the wait
     std::deque<Chain*>* list = nullptr;
     Time timer{};
+    Time spent{};  // the time-out of a wait for a signal that a request has ended: it goes when the chain resumes
     Parallel* parallel = nullptr;
     std::vector<Task*> awaited;
     std::size_t needed = 0;
@@ -201,6 +202,7 @@ class Model {
   }
   void turn();
   void jump();
+  void go_on();
   bool can_wake() const;
   bool is_due() const;
   void run(Item item);
@@ -280,6 +282,8 @@ class Model {
   void give(Queue& queue, Value item);
   std::optional<Value> take(Queue& queue);
   Call& add_call(const Op& op);
+  void start(Task& task);
+  bool refuses(Call& call);
   Task& dispatch(int signal, Value payload, Task* failed_task = nullptr);
   void call(Call& call);
   std::optional<Outcome> plain(const Op& op, Parallel* group);
@@ -295,7 +299,7 @@ class Model {
 
   const Program& program_;
   Log log_;
-  long now_ = 0;
+  long now_ = 0, target_ = 0;
   int steps_ = 0;
   int last_timer_ = 0, last_id_ = 0, last_request_ = 0;
   std::deque<Item> ready_, batch_;

@@ -65,7 +65,12 @@ inline std::optional<Model::Outcome> Model::plain(const Op& op, Parallel* group)
       return value(hash);
     }
     case Kind::dispatch: return value(dispatch(a % 3, op.id).id);
-    case Kind::advance: now_ += a; return value(0);
+    case Kind::advance: {
+      const bool is_advancing = now_ < target_;
+      target_ = a + (is_advancing ? target_ : now_);
+      if (!is_advancing) go_on();
+      return value(0);
+    }
     case Kind::cancel_call: {
       if (!last_call_ || last_call_->state != Call::waits) return value(0);
       Call& call = *last_call_;
@@ -75,10 +80,14 @@ inline std::optional<Model::Outcome> Model::plain(const Op& op, Parallel* group)
       if (call.has_handle) release(call.task);
       return value(1);
     }
-    case Kind::call_soon: push({Item::call, &add_call(op)}); return value(0);
+    case Kind::call_soon: {
+      Call& call = add_call(op);
+      if (!refuses(call)) push({Item::call, &call});
+      return value(0);
+    }
     case Kind::call_later: {
       Call& call = add_call(op);
-      call.timer = arm(a, {Item::call, &call});
+      if (!refuses(call)) call.timer = arm(a, {Item::call, &call});
       return value(0);
     }
     case Kind::find:
@@ -129,7 +138,7 @@ inline std::optional<Model::Outcome> Model::plain(const Op& op, Parallel* group)
       call.task = task;
       if (task->status == pending) {
         task->awaiters.push_back({nullptr, &call, nullptr});
-      } else {
+      } else if (!refuses(call)) {
         call.has_handle = true;
         retain(task);
         push({Item::call, &call});
@@ -157,7 +166,7 @@ inline Model::Outcome Model::spawn(const Op& op) {
   }
   Task& task = make_task(body(static_cast<int>(index)), static_cast<int>(index), nullptr);
   if (name) add_name(name, task, policy);
-  push({Item::chain, &task.chain});
+  start(task);
   set_slot(index, &task);
   return {{}, task.id};
 }

@@ -179,7 +179,7 @@ inline Model::Task& Model::dispatch(int signal, Value payload, Task* failed_task
     retain(failed_task);
     if (failed_task) waiter->awaited = {failed_task};
   }
-  push({Item::chain, &task.chain});
+  start(task);
   return task;
 }
 

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Waits for SIGINT or SIGTERM, and says what happens: interrupted [SECONDS of clean-up]. For interrupts.sh.
+// Waits for SIGINT or SIGTERM, and says what happens: interrupted [SECONDS of clean-up | stuck]. For interrupts.sh.
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <errand/errand.hpp>
+#include <thread>
 
 using namespace std::chrono_literals;
 using errand::Coro;
@@ -25,6 +27,7 @@ struct Local {
 
 int main(int argc, char** argv) {
   const std::chrono::seconds clean_up(argc > 1 ? std::atoi(argv[1]) : 0);
+  const bool is_stuck = argc > 1 && std::strcmp(argv[1], "stuck") == 0;
   std::signal(SIGTERM, SIG_IGN);
   errand::App app("interrupted", {.on_failure = [](const errand::TaskFailure&) {}});
   app.add_task([clean_up]() -> Coro<> {
@@ -37,7 +40,10 @@ int main(int argc, char** argv) {
     };
     co_await errand::finally(wait, clean);
   });
-  app.after_server_start([] { say("ready"); });
+  app.after_server_start([is_stuck] {
+    say("ready");
+    if (is_stuck) std::this_thread::sleep_for(1min);  // the loop does not see any signal
+  });
   app.after_server_stop([] { say("stopped"); });
   app.run({.handle_signals = true});
   if (std::signal(SIGTERM, SIG_DFL) == SIG_IGN) say("handlers put back");

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# SIGINT and SIGTERM, really sent to a program: once, it cleans up; twice, it ends at once.
+# SIGINT and SIGTERM, really sent to a program: once, it cleans up; twice, it ends at once; a third one ends the process,
+# whatever the loop does.
 #
 #   tests/programs/interrupts.sh
 #
@@ -37,6 +38,24 @@ try() {
   echo "ok $1 x $3"
 }
 
+# try_third SIGNAL EXIT_CODE
+try_third() {
+  : >"$out/log"
+  "$out/interrupted" stuck >"$out/log" &
+  local pid=$! started=$SECONDS code=0
+  saw ready
+  for _ in 1 2 3; do
+    kill -s "$1" "$pid"
+    sleep 0.2
+  done
+  wait "$pid" 2>/dev/null || code=$?
+  [ $((SECONDS - started)) -lt 20 ] || { echo "FAILED $1 took too long" && exit 1; }
+  [ "$code" = "$2" ] || { echo "FAILED $1 x 3: exit code $code" && exit 1; }
+  echo "ok $1 x 3"
+}
+
+try_third INT 130
+try_third TERM 143
 for signal in INT TERM; do
   try "$signal" 0 1 "ready;cleaning up;cleaned;local destroyed;stopped;handlers put back"
   try "$signal" 60 2 "ready;cleaning up;local destroyed;stopped;handlers put back"

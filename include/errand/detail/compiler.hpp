@@ -89,6 +89,19 @@ extern "C" {
 }
 #endif
 
+/// What there is to handle SIGINT with. Darwin has semaphores that a handler may post under a name only, WebAssembly
+/// has no threads unless it is asked for them.
+#if !defined(_WIN32) && __has_include(<unistd.h>)
+#define ERRAND_HAS_SIGACTION 1
+#else
+#define ERRAND_HAS_SIGACTION 0
+#endif
+#if ERRAND_HAS_SIGACTION && !defined(__APPLE__) && !defined(__EMSCRIPTEN__)
+#define ERRAND_HAS_SEMAPHORES 1
+#else
+#define ERRAND_HAS_SEMAPHORES 0
+#endif
+
 #if defined(__cpp_lib_jthread)
 #include <stop_token>
 #endif

@@ -111,6 +111,10 @@ ERRAND_COLD inline bool ask_all(Loop& loop, const TaskBase* except) {
   return any;
 }
 
+/// How many times the end of a phase asks the tasks that were added meanwhile. The time-out alone would not do: what
+/// adds a task whenever one is destroyed never lets a ManualClock move on.
+inline constexpr unsigned most_rounds = 1'000;
+
 /// Waits until no thread call is under way or, if nothing is waited for any more, none that uses what is to be
 /// destroyed. May end earlier: look again.
 class ThreadsEnded : public Waiter {

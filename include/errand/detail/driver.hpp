@@ -31,6 +31,8 @@ class Driver {
   void run_until(const TaskHandle& main, RunOptions its_options, OtherWorkers* others);
   /// One turn, which begins a run where there is none. False once the run is over.
   bool poll();
+  /// Turns until then, or until nothing is ready; one at least. A ManualClock jumps no further than to `last_jump`.
+  bool poll_ready(Clock::time_point until, Clock::time_point last_jump);
   /// When `poll` has something to do again.
   std::optional<Clock::time_point> next_deadline() const;
 
@@ -45,6 +47,12 @@ class Driver {
   void drive();
   void make_turns();
   void fail_for_deadlock() noexcept;
+  void report_stall() noexcept;
+  /// What a Deadlock says.
+  std::string table_of_stuck(const char* before);
+  /// Handles the signals and requests that have come since the last turn.
+  void look_at_requests() noexcept;
+  bool poll_turn(Clock::time_point last_jump);
   /// False once the run is over.
   bool turn(bool is_polled);
   void finish();
@@ -56,9 +64,9 @@ class Driver {
   }
   /// Whether a wait could end. In the stop sequence its own time-out does not count.
   ERRAND_COLD bool can_wake() const noexcept {
-    if (loop_.inbox->kept() || options.handle_signals || reactor_) return true;
+    if (loop_.inbox->kept() || reactor_) return true;
     if (!life_.is_limited()) return options.keep_alive || loop_.can_wake();
-    return loop_.is_outside() || (loop_.timers.size() > 1 && !loop_.is_held());
+    return loop_.is_outside() || loop_.is_advancing() || (loop_.timers.size() > 1 && !loop_.is_held());
   }
 
   Loop& loop_;
@@ -69,6 +77,7 @@ class Driver {
   bool stop_after_turn_ = false;  // stop() came before the first run
   Owner<Interrupts> interrupts_;
   int interrupts_seen_ = 0;
+  bool has_reported_stall_ = false;
 };
 
 // Implementation
@@ -111,17 +120,31 @@ ERRAND_COLD inline void Driver::run_until(const TaskHandle& main, RunOptions its
 
 inline bool Driver::poll() {
   if (!life_.in_run()) begin({}, {}, nullptr);
+  return poll_turn(never);
+}
+
+inline bool Driver::poll_turn(Clock::time_point last_jump) {
   if (!loop_.has_work()) {
     loop_.note_ages();
-    loop_.jump();
+    loop_.jump(last_jump);
   }
   if (turn(true)) return true;
   finish();
   return false;
 }
 
+inline bool Driver::poll_ready(Clock::time_point until, Clock::time_point last_jump) {
+  if (!life_.in_run()) begin({}, {}, nullptr);
+  for (;;) {
+    if (!poll_turn(last_jump)) return false;
+    const Clock::time_point now = loop_.now();
+    const bool is_ready = loop_.has_work() || loop_.can_jump(last_jump) || loop_.can_start_due(now);
+    if (!is_ready || now >= until) return true;
+  }
+}
+
 inline std::optional<Clock::time_point> Driver::next_deadline() const {
-  if (loop_.has_work() || !life_.in_run()) return loop_.now();
+  if (loop_.has_work() || !life_.in_run() || (loop_.is_advancing() && loop_.can_jump())) return loop_.now();
   if (life_.stage() == Stage::running && is_idle()) return loop_.now();
   if (loop_.timers.empty()) return std::nullopt;
   return loop_.timers.next();
@@ -133,7 +156,7 @@ ERRAND_COLD inline void Driver::begin(TaskHandle main, RunOptions its_options, O
   if (its_options.workers > 1 && (reactor_ || loop_.is_manual())) {
     raise<InvalidState>({"App '", app_, "' has a Reactor or a ManualClock, and so can run with one worker only"});
   }
-  if (its_options.handle_signals) interrupts_ = Owner(new Interrupts);
+  if (its_options.handle_signals && worker == 0) interrupts_ = Owner(new Interrupts(loop_.inbox));
   try {
     life_.begin(std::move(main), worker == 0, its_options.workers > 1 ? others : nullptr);
   } catch (...) {
@@ -142,23 +165,34 @@ ERRAND_COLD inline void Driver::begin(TaskHandle main, RunOptions its_options, O
   }
   options = its_options;
   interrupts_seen_ = 0;
+  has_reported_stall_ = false;
   stop_after_turn_ = worker == 0 && loop_.inbox->take_stop() && !has_run_;
   has_run_ = true;
   loop_.inbox->open();
 }
 
-inline bool Driver::turn(bool is_polled) {
-  const Stage stage = life_.stage();
-  if (interrupts_) [[unlikely]] {
+ERRAND_COLD inline void Driver::look_at_requests() noexcept {
+  if (interrupts_) {
     const int seen = interrupts_->seen();
     if (interrupts_seen_ == 0 && seen > 0) stop();
-    if (interrupts_seen_ < 2 && seen > 1) life_.expire();
+    if (interrupts_seen_ < 2 && seen > 1) {
+      if (group) group->hurry();
+      life_.hurry();
+    }
     interrupts_seen_ = seen;
   }
   if (loop_.inbox->take_stop()) {
     if (group) group->stop();
     life_.stop();
   }
+  if (loop_.inbox->is_hurry_requested()) life_.hurry();
+  if (life_.is_hurried()) life_.expire();
+}
+
+inline bool Driver::turn(bool is_polled) {
+  const Stage stage = life_.stage();
+  if (interrupts_ || loop_.inbox->is_stop_requested() || life_.is_hurried()) [[unlikely]]
+    look_at_requests();
   const bool looks =
       stage != Stage::running || life_.is_stopping() || stop_after_turn_ || interrupts_ || reactor_ || is_polled;
   loop_.turns_left = looks ? 1 : 1024;  // one that is never idle notes ages all the same
@@ -184,9 +218,26 @@ ERRAND_COLD inline void Driver::drive() {
   }
 }
 
+ERRAND_COLD inline std::string Driver::table_of_stuck(const char* before) {
+  std::string table = text({before, " can wake these tasks:\n", table_of_tasks(loop_, 50)});
+  if (loop_.calls > 0) table += text({"callbacks whose time does not come: ", number(loop_.calls), "\n"});
+  return table;
+}
+
+ERRAND_COLD inline void Driver::report_stall() noexcept {
+  has_reported_stall_ = true;
+  std::exception_ptr error;
+  try {
+    raise<Deadlock>({table_of_stuck("nothing but a signal")});
+  } catch (...) {  // that, or no memory
+    error = std::current_exception();
+  }
+  loop_.host->report_stall(std::move(error));
+}
+
 ERRAND_COLD inline void Driver::fail_for_deadlock() noexcept {
   try {
-    raise<Deadlock>({"nothing can wake these tasks:\n", table_of_tasks(loop_, 50)});
+    raise<Deadlock>({table_of_stuck("nothing")});
   } catch (...) {  // that, or no memory
     life_.fail(std::current_exception());
   }
@@ -200,31 +251,39 @@ ERRAND_COLD inline void Driver::make_turns() {
       continue;
     }
     if (interrupts_ && interrupts_->seen() != interrupts_seen_) continue;
+    if (life_.is_hurried()) {
+      life_.expire();
+      if (loop_.has_work()) continue;
+    }
     if (!can_wake()) {
       // The last KeepAlive may have gone since the turn, after its holder had posted something, or with no work left.
       if (loop_.has_work() || (life_.stage() == Stage::running && is_idle())) continue;
       if (life_.is_limited()) {
         life_.expire();
-      } else {
-        fail_for_deadlock();
+        continue;
       }
-      continue;
+      if (!options.handle_signals) {
+        fail_for_deadlock();
+        continue;
+      }
+      if (!has_reported_stall_) {
+        report_stall();
+        continue;
+      }
     }
-    loop_.wait(options.handle_signals ? std::chrono::milliseconds(50) : std::chrono::nanoseconds::max());
+    loop_.wait(interrupts_ ? interrupts_->longest_sleep() : Nanoseconds::max());
   }
 }
 
+/// The end of a run, which comes whatever callables and destructors do: what they add from here on is destroyed unrun.
+/// What was posted before runs, and so does what is told of the tasks that are destroyed.
 ERRAND_COLD inline void Driver::finish() {
-  const auto turn = [this] {
-    try {
-      loop_.turn();
-    } catch (...) {  // the clock's
-      life_.fail(std::current_exception());
-    }
-  };
-  while (!loop_.inbox->close_if_empty()) turn();
+  loop_.closing = true;
+  loop_.open = false;
+  loop_.inbox->refuse();
   life_.finish();
-  turn();  // who waited for what was destroyed
+  loop_.run_out();
+  loop_.jump(Clock::time_point::min());  // an `advance` that was under way goes on, as far as it may
   std::exception_ptr error = life_.take_error();
   if (group && worker == 0) {
     group->end();
@@ -237,6 +296,8 @@ ERRAND_COLD inline void Driver::finish() {
   }
   interrupts_ = {};
   loop_.inbox->take_stop();
+  loop_.closing = false;
+  life_.leave();
   if (error) std::rethrow_exception(error);
 }
 

@@ -19,6 +19,8 @@ namespace errand::detail {
 /// Loops that are stopped together.
 struct StopGroup {
   virtual void stop() noexcept = 0;
+  /// All of them stop, and wait for nothing any more.
+  virtual void hurry() noexcept = 0;
 
  protected:
   ~StopGroup() = default;
@@ -62,6 +64,12 @@ class Inbox {
     group_.swap(group);
   }
 
+  /// The loop is to stop, and to wait for nothing any more.
+  ERRAND_COLD void request_hurry() noexcept {
+    hurry_.store(true, std::memory_order_release);
+    request_own_stop();
+  }
+
   /// Ends the sleep that is under way, or the next one.
   void notify() noexcept {
     std::lock_guard lock(mutex_);
@@ -85,6 +93,7 @@ class Inbox {
   bool take_stop() noexcept {
     return stop_.load(std::memory_order_relaxed) && stop_.exchange(false, std::memory_order_acquire);
   }
+  bool is_hurry_requested() const noexcept { return hurry_.load(std::memory_order_relaxed); }
   bool kept() const noexcept { return keepers_.load(std::memory_order_acquire) > 0; }
 
   void take(Queue& calls) noexcept {
@@ -93,17 +102,22 @@ class Inbox {
     pending_.store(false, std::memory_order_relaxed);
   }
 
+  /// A run begins.
   void open() noexcept {
     std::lock_guard lock(mutex_);
     open_ = true;
   }
 
-  /// From here on nothing is taken. False, and it stays open, where something is waiting to be taken out.
-  bool close_if_empty() noexcept {
+  /// From here to the next `open`, users can post nothing. What was posted before is still to be taken out.
+  void refuse() noexcept {
     std::lock_guard lock(mutex_);
-    if (!posted_.empty()) return false;
     open_ = false;
-    return true;
+    hurry_.store(false, std::memory_order_relaxed);  // that was for the run which ends here
+  }
+  /// The App was polled in vain: its host is to poll again.
+  ERRAND_COLD void wake_host() noexcept {
+    std::lock_guard lock(mutex_);
+    if (reactor_) reactor_->wake();
   }
 
   /// The beginning of the end: takes nothing from users any more, and gives what is left.
@@ -174,6 +188,7 @@ class Inbox {
   bool notified_ = false;
   std::atomic<bool> pending_ = false;
   std::atomic<bool> stop_ = false;
+  std::atomic<bool> hurry_ = false;
   std::atomic<long> keepers_ = 0;
 };
 

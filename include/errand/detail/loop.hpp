@@ -140,6 +140,8 @@ struct Host {
   virtual void report(TaskBase* task, std::exception_ptr error) noexcept = 0;
   /// A task that is registered under a name has ended.
   virtual void registered_ended(TaskBase& task) noexcept = 0;
+  /// Nothing but a signal can wake the tasks of a run that handles signals.
+  virtual void report_stall(std::exception_ptr error) noexcept = 0;
   /// A step of this task, or of a callback where it is null, took longer than `AppConfig::slow_step`.
   virtual void slow_step(TaskBase* task, Nanoseconds took, const char* file, unsigned line) noexcept = 0;
 
@@ -158,7 +160,9 @@ class Loop {
         clock_(clock),
         manual_(dynamic_cast<ManualClock*>(clock)),
         slow_step_(slow_step),
-        timed_(slow_step > Nanoseconds::zero()) {}
+        timed_(slow_step > Nanoseconds::zero()) {
+    if (manual_) manual_->enter(clock_user_);
+  }
 
   void retain() noexcept { ++references_; }
   void release() noexcept {
@@ -192,13 +196,15 @@ class Loop {
   }
   Clock::time_point deadline(Nanoseconds delay) { return add(now(), delay); }
 
-  /// One turn: what was posted, then what is due, joins the ready queue; then what is in the queue at that moment runs.
-  void turn();
   /// The step of a chain that may be its first.
   void run_chain(Chain& chain) noexcept;
+  /// Runs what was posted and what is in the queue, but nothing that is due: at the end of a run, where a clock of the
+  /// user's must not be asked.
+  void run_out() noexcept;
   /// Lets a chain go on to its next wait, or its end.
   void resume(Chain& chain) noexcept;
-  /// Turns, as long as there is something ready and nobody has to be asked.
+  /// Turns, as long as there is something ready and nobody has to be asked. In each, what was posted, then what is due,
+  /// joins the ready queue; then what is in the queue at that moment runs.
   void turns();
 
   /// Whether the next turn has something to do without waiting for anything.
@@ -221,11 +227,20 @@ class Loop {
   void note_ages() {
     if (!ages.knows(ids.last())) ages.note(ids.last(), now());
   }
-  /// Lets a ManualClock jump to the next deadline. False where there is none that may.
-  bool jump();
+  /// Lets a ManualClock go on with an `advance`, or jump to the next deadline if that is at `last` at the latest. False
+  /// if the clock is none, or may do neither.
+  bool jump(Clock::time_point last = never);
+  bool can_jump(Clock::time_point last = never) const noexcept {
+    if (is_advancing()) return thread_calls == 0;
+    return manual_ && !is_held() && !is_outside() && !timers.empty() && timers.next() <= last;
+  }
+  /// Whether a turn at this time would call or wake somebody whose time has come.
+  bool can_start_due(Clock::time_point time) const noexcept { return !timers.empty() && timers.next() <= time; }
+  /// Whether an `advance` of a ManualClock has not come to its end.
+  bool is_advancing() const noexcept { return manual_ && manual_->is_advancing(); }
 
   /// Whether a wait could end by itself: by a timer, or by something under way outside.
-  bool can_wake() const noexcept { return is_outside() || (!timers.empty() && !is_held()); }
+  bool can_wake() const noexcept { return is_outside() || is_advancing() || (!timers.empty() && !is_held()); }
   /// Whether something is under way outside that may come back.
   bool is_outside() const noexcept { return outside > 0 || thread_calls > 0; }
   bool is_held() const noexcept { return manual_ && manual_->mode_ == ManualClock::held; }
@@ -248,8 +263,15 @@ class Loop {
   void report_later(TaskBase& task, std::exception_ptr error) noexcept;
   void report_now() noexcept;
 
-  /// Takes out what is queued.
-  void take_queued(Queue& nodes) noexcept { nodes.splice_back(ready_); }
+  /// Takes out what is queued, and the callbacks that nothing would ever call.
+  void take_queued(Queue& nodes) noexcept {
+    nodes.splice_back(ready_);
+    nodes.splice_back(never_called);
+  }
+  /// The App is gone: the clock may go, too.
+  void leave_clock() noexcept {
+    if (manual_) manual_->leave(clock_user_);
+  }
 
   App* app;
   Host* host;
@@ -260,6 +282,7 @@ class Loop {
   List drains;          // who waits for the end of all tasks
   List thread_waiters;  // who waits for the end of all thread calls
   Timers timers;
+  Queue never_called;                  // callbacks whose time is `never`
   Chain* current = nullptr;            // the chain that is running
   Destruction* destruction = nullptr;  // the innermost of those that are under way
   PutOff put_off{*this};
@@ -285,7 +308,8 @@ class Loop {
   unsigned turns_left = 1;     // until the App looks
   std::uint64_t requests = 0;  // to chains that wait for branches
   bool open = false;           // what is added is queued at once, and not kept for the start
-  bool closing = false;        // the App is being destroyed: work given to it is destroyed unrun
+  bool closing = false;        // a run is behind its last phase, or the App is being destroyed: work is destroyed unrun
+  bool polled_inside = false;  // `poll` was called inside the App, and did nothing
 
   /// A task has ended.
   void check_drains() noexcept;
@@ -321,6 +345,13 @@ class Loop {
     void run() noexcept override {}
     void drop() noexcept override {}
   } nothing_;
+  struct User final : ClockUser {
+    explicit User(const Loop& its_loop) noexcept : loop(its_loop) {}
+    Clock::time_point first_deadline() const noexcept override {
+      return loop.timers.empty() ? never : loop.timers.next();
+    }
+    const Loop& loop;
+  } clock_user_{*this};
   ClockSource* const clock_;
   ManualClock* const manual_;
   const Nanoseconds slow_step_;
@@ -373,20 +404,29 @@ class Deadline final : public Call {
 
 // Implementation: `turn` and what it calls stand in turn.hpp
 
-inline bool Loop::jump() {
-  if (!manual_ || is_held() || timers.empty() || is_outside()) return false;
+inline bool Loop::jump(Clock::time_point last) {
+  if (!can_jump(last)) return false;
   ages.note(ids.last(), manual_->now_);
-  if (timers.next() > manual_->now_) manual_->now_ = timers.next();
+  if (is_advancing()) {
+    manual_->go_on(clock_user_.first_deadline());
+  } else if (timers.next() > manual_->now_) {
+    manual_->now_ = timers.next();
+  }
   return true;
 }
 
 ERRAND_COLD inline void Loop::wait(Nanoseconds limit) {
-  if (jump()) return;
+  if (can_jump()) {
+    if (inbox->has_reactor()) inbox->sleep(now());  // input comes before time
+    if (!has_work()) jump();
+    return;
+  }
   note_ages();
   std::optional<Clock::time_point> until;
   if (!timers.empty() && !manual_) until = timers.next();
   if (limit != Nanoseconds::max()) {
-    const Clock::time_point last = add(now(), limit);
+    // A Reactor cannot sleep by a ManualClock, and so gets a limit of the real time.
+    const Clock::time_point last = add(manual_ && inbox->has_reactor() ? Clock::now() : now(), limit);
     if (!until || last < *until) until = last;
   }
   if (until && clock_ && !inbox->has_reactor()) until = add(Clock::now(), *until - clock_->now());

@@ -27,8 +27,8 @@ class Reports {
           const std::shared_ptr<Workers>& group) noexcept
       : loop_(loop), config_(config), signals_(signals), group_(group) {}
 
-  /// Of a task, or of a callback where it is null. Dispatched too, where somebody listens to failures.
-  void failure(TaskBase* task, std::exception_ptr error) noexcept;
+  /// Of a task or, if it is null, of what has this name. Dispatched too, where somebody listens to failures.
+  void failure(TaskBase* task, std::exception_ptr error, const char* name = "callback") noexcept;
   /// Of a step of a task, or of a callback where it is null, that kept the loop so long; `file` is null where the place
   /// is not known.
   void slow_step(TaskBase* task, Nanoseconds took, const char* file, unsigned line) noexcept;
@@ -46,9 +46,9 @@ class Reports {
 
 // Implementation
 
-ERRAND_COLD inline void Reports::failure(TaskBase* task, std::exception_ptr error) noexcept {
+ERRAND_COLD inline void Reports::failure(TaskBase* task, std::exception_ptr error, const char* name) noexcept {
   try {
-    const TaskFailure failure(name_of(task), std::move(error), Task<>(TaskHandle(task)));
+    const TaskFailure failure(task ? task->name() : name, std::move(error), Task<>(TaskHandle(task)));
     tell(failure);
     const bool is_report = task && task->is_report();
     if (signals_ && !loop_.closing && !is_report) signals_->report(failure);

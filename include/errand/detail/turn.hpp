@@ -15,12 +15,6 @@ inline void Loop::wake_all(List& list) noexcept {
   while (!list.empty()) WaitList::of<Waiter>(list.front()).wake();
 }
 
-inline void Loop::turn() {
-  const unsigned were = std::exchange(turns_left, 1);
-  turns();
-  turns_left = were;
-}
-
 inline void Loop::turns() {
   const Inbox& others = *inbox;
   const Step plain = timed_ ? Step::none : Step::chain;  // what needs no `run`
@@ -67,6 +61,16 @@ ERRAND_NOINLINE inline void Loop::run_rest() {
     run(node);
   }
   turns_left = turns_behind - 1;
+}
+
+ERRAND_COLD inline void Loop::run_out() noexcept {
+  inbox->take(ready_);
+  if (ready_.empty()) return;
+  add_to_turn(ready_.back());
+  run_rest();
+  turns_left = 1;
+  current = nullptr;
+  if (notices & reports_wait) report_now();
 }
 
 ERRAND_NOINLINE inline void Loop::take_due() {
