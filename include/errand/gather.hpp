@@ -102,7 +102,7 @@ class Settled final : public Branches {
 
   /// Throws `Cancelled` if the caller was asked to end and that ended a branch; reports the failures then.
   void check() {
-    if (!cancelled_ || !has_used()) return;
+    if (!cancelled_) return;
     while (!failed_.empty()) report_branch(branch(failed_.pop_front()));
     if (cancelled_->status == TaskStatus::cancelled) std::rethrow_exception(cancelled_->error());
     throw Cancelled(chain()->reason_of_request(was_asked_by_task()));
@@ -113,7 +113,7 @@ class Settled final : public Branches {
   void branch_ended(BranchBase& ended) noexcept override {
     use_thrown(ended);
     if (ended.status == TaskStatus::failed && !ended.observed_cancelled) failed_.push_back(ended.sibling);
-    if (ended.status != TaskStatus::succeeded && has_thrown(ended) && !cancelled_) cancelled_ = &ended;
+    if (ended.status != TaskStatus::succeeded && ended.was_thrown && !cancelled_) cancelled_ = &ended;
   }
   bool fails() const noexcept override { return false; }
 

@@ -103,6 +103,9 @@ class First final : public Branches {
     winner_ = &branch;
     decide(&branch);
   }
+  bool has_pending() const noexcept override {
+    return winner_ && winner_->state == Chain::State::ended && has_unused();
+  }
   bool fails() const noexcept override {
     return winner_->status == TaskStatus::failed || (failed_ && winner_->status == TaskStatus::cancelled);
   }

@@ -148,8 +148,8 @@ inline void TaskGroup::branch_ended(detail::BranchBase& body) noexcept {
   use_thrown(body);
   if (body.status == TaskStatus::failed) {
     fail(body.error());
-  } else if (body.status == TaskStatus::cancelled) {
-    end_all({});
+  } else if (body.status == TaskStatus::cancelled || has_unused()) {
+    end_all(chain()->reason_of_request(was_asked_by_task()));
   }
 }
 
@@ -179,12 +179,10 @@ inline void TaskGroup::member_ended(Member& member, detail::TaskBase& task) noex
   if (task.status == TaskStatus::failed) {
     task.look();
     fail(task.error());
-  } else if (was_asked() && !(task.flags & detail::Chain::asked_by_task)) {  // it was thrown the request
-    if (task.status == TaskStatus::cancelled) {
-      is_member_cancelled_ = true;
-    } else {
-      use_all();
-    }
+  } else if (was_asked() && task.status == TaskStatus::cancelled) {
+    is_member_cancelled_ = true;
+  } else if (was_asked() && !(task.flags & detail::Chain::asked_by_task)) {
+    use_all();  // it has swallowed the request
   }
   check_over();
 }
@@ -230,7 +228,7 @@ Coro<TaskGroup::BodyResult<F>> TaskGroup::run_body(F body) {
   if (group.error_) std::rethrow_exception(group.error_);
   if (group.throws_request_) group.chain()->throw_if_asked();
   if constexpr (std::is_void_v<BodyResult<F>>) {
-    if (group.is_cancelled_ && branch->status == TaskStatus::cancelled && !group.has_used()) co_return;
+    if (group.is_cancelled_ && branch->status == TaskStatus::cancelled && !branch->was_thrown) co_return;
   }
   co_return branch->take();
 }

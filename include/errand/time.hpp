@@ -174,7 +174,7 @@ class TimeLimit final : public Branches {
   }
 
   /// Whether it was the time that ended it, and no request from outside.
-  bool timed_out() const noexcept { return over_ && branch_.status == TaskStatus::cancelled && !has_used(); }
+  bool timed_out() const noexcept { return over_ && branch_.status == TaskStatus::cancelled && !branch_.was_thrown; }
 
  private:
   const char* name() const noexcept override { return "wait_for"; }

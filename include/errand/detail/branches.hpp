@@ -39,6 +39,8 @@ class BranchBase : public Chain {
   bool next_looks = false;  // in a race: the branch after this one is looked at before this one waits
   Branches* combinator = nullptr;
   bool observed_cancelled = false;  // it only observes a task, which was cancelled
+  std::uint8_t thrown = 0;          // which of the requests that the combinator was made were thrown in here
+  bool was_thrown = false;          // whether any was, also if another has come since
   Chain* root_ = nullptr;           // the chain of the task, from the start on
 
  protected:
@@ -52,8 +54,8 @@ class BranchBase : public Chain {
 /// `Cancelled` comes out of a branch that was thrown it, or if a branch swallowed that and a value comes out. Otherwise it
 /// is pending again as soon as the last branch has ended. An error uses up nothing, whoever's error it is.
 ///
-/// A branch was thrown the requests whose flags it does not have any more: `Chain::asked` flags are set by the request,
-/// and taken by the throw.
+/// A branch is thrown all that was asked of it so far at once, by whoever is around it. So a throw is noted at each level
+/// that was asked from outside, up to the first where it is known: `BranchBase::thrown`.
 class Branches : public Suspension {
  public:
   Branches() noexcept : Suspension(Kind::branches, Place::nowhere, nullptr) {}
@@ -102,12 +104,10 @@ template <class P>
   /// Whether the task, or a combinator outside, has asked this one to end.
   bool was_asked() const noexcept { return asked_ != 0; }
   bool was_asked_by_task() const noexcept { return asked_ & Chain::asked_by_task; }
-  /// Whether such a request is used up, if no error comes out.
-  bool has_used() const noexcept { return used_ != 0; }
-  /// Whether one is not.
+  /// Whether such a request is not used up by the branches that have ended.
   bool has_unused() const noexcept { return (asked_ & ~used_) != 0; }
-  /// Whether a branch that has ended was thrown such a request.
-  bool has_thrown(const Chain& ended) const noexcept { return (asked_ & ~ended.flags) != 0; }
+  /// Whether such a request is known to be pending again, although a branch is alive.
+  virtual bool has_pending() const noexcept { return false; }
 
   /// A branch says that it has come to its end.
   void ended(BranchBase& branch) noexcept;
@@ -136,16 +136,23 @@ template <class P>
   /// Whether the combinator goes on with what the branches ended with. If it is destroyed before, the failures that it
   /// keeps come out nowhere.
   bool goes_on() const noexcept { return goes_on_; }
-  /// This chain has ended: the requests that were thrown in it are used up, if no error comes out.
-  void use_thrown(const Chain& ended) noexcept { used_ |= static_cast<std::uint8_t>(asked_ & ~ended.flags); }
+  /// This branch has ended: the requests that were thrown in it are used up, if no error comes out.
+  void use_thrown(const BranchBase& ended) noexcept { used_ |= static_cast<std::uint8_t>(asked_ & ended.thrown); }
   void use_all() noexcept { used_ = asked_; }
 
   public:  // for Chain, which is no friend: GCC's -Wnon-virtual-dtor takes a protected destructor for one that friends
            // call
   void asked(std::uint8_t origins) noexcept {
+    const auto others = static_cast<std::uint8_t>(~origins);
     asked_ |= origins;
-    used_ &= static_cast<std::uint8_t>(~origins);  // one that comes later is to be thrown too
+    used_ &= others;  // one that comes later is to be thrown too
+    for (Link* link = live.begin(); link != live.end(); link = link->next) branch(*link).thrown &= others;
   }
+  void note_thrown(BranchBase& in) const noexcept {
+    in.thrown |= asked_;
+    in.was_thrown = true;
+  }
+  bool is_noted(const BranchBase& in) const noexcept { return (asked_ & ~in.thrown) == 0; }
   void withdraw() noexcept {
     asked_ &= static_cast<std::uint8_t>(~Chain::asked_by_task);
     used_ &= static_cast<std::uint8_t>(~Chain::asked_by_task);
@@ -169,6 +176,12 @@ inline void Chain::woken() noexcept {
 
 ERRAND_COLD inline std::string Chain::take_request(bool of_task) noexcept {
   flags &= static_cast<std::uint8_t>(~asked);
+  for (Chain* chain = this; chain->flags & is_branch;) {
+    BranchBase& branch = static_cast<BranchBase&>(*chain);
+    if (branch.combinator->is_noted(branch)) break;
+    branch.combinator->note_thrown(branch);
+    chain = &branch.above();
+  }
   return reason_of_request(of_task);
 }
 
@@ -251,6 +264,10 @@ ERRAND_COLD inline bool Chain::is_asked_by_task() noexcept {
   bool found = false;
   visit<false>([&found](Chain& chain) {
     found |= (chain.flags & asked_by_task) != 0;
+    if (chain.state == State::branching) {
+      const Branches& branches = static_cast<Branches&>(*chain.waiting);
+      found |= branches.was_asked_by_task() && branches.has_pending();
+    }
     return !found;
   });
   return found;
@@ -298,7 +315,9 @@ inline void Branches::check_over() noexcept {
   if (!is_over() || chain_->state != Chain::State::branching || chain_->waiting != this) return;
   over();
   // What is not used up is pending at once: it may be taken back, or cut, before the combinator goes on.
-  chain_->flags |= fails() ? asked_ : static_cast<std::uint8_t>(asked_ & ~used_);
+  const std::uint8_t pending = fails() ? asked_ : static_cast<std::uint8_t>(asked_ & ~used_);
+  chain_->flags |= pending;
+  if (chain_->flags & Chain::is_branch) static_cast<BranchBase*>(chain_)->thrown &= static_cast<std::uint8_t>(~pending);
   chain_->state = Chain::State::ready;
   chain_->loop->run_next(*chain_);
 }

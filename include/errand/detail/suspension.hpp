@@ -73,6 +73,11 @@ class Suspension : public TimerNode, public OwnAwaitable {
     chain_->state = Chain::State::waiting;
   }
 
+  /// The request that has ended it is thrown. Gives its reason: that of the task's request, if one came in the same turn.
+  std::string take_request() noexcept {
+    return chain_->take_request(ending == Ending::cancelled_by_task || (chain_->flags & Chain::asked_by_task));
+  }
+
   const Kind kind;
   Ending ending = Ending::reached;
 
@@ -283,7 +288,7 @@ ERRAND_NOINLINE inline void Suspension::throw_ending() {
     static_cast<OutsideWait*>(this)->throw_failure();
   }
   if (ending == Ending::broken) raise<InvalidState>({"the ", name_of(kind), " that was waited for has been destroyed"});
-  throw Cancelled(chain_->take_request(ending == Ending::cancelled_by_task));
+  throw Cancelled(take_request());
 }
 
 ERRAND_NOINLINE inline void Chain::yield_unless_asked() {

@@ -136,8 +136,8 @@ class WaitBranch final : public ResultBranch<BranchResult<A>> {
   }
   void end_wait() noexcept {
     if (wait_.is_interrupted()) {
-      this->cancel(this->take_request(wait_.ending == Ending::cancelled_by_task));
-    } else if constexpr (!is_raced) {
+      this->cancel(wait_.take_request());
+    } else if (!is_raced || wait_.ending != Ending::reached) {
       try {
         take_now();
       } catch (...) {
