@@ -81,11 +81,7 @@ class Coro<T>::Awaiter : public detail::OwnAwaitable {
   using Has = typename detail::AwaitedResult<T>::Has;
 
  public:
-  Awaiter(Coro& coro, detail::Chain& chain) : coro_(coro) {
-    if (!coro) [[unlikely]]
-      detail::throw_empty_coro();
-    coro.get()->chain = &chain;
-  }
+  Awaiter(Coro& coro, detail::Chain& chain) noexcept : coro_(coro), chain_(chain) {}
   Awaiter(const Awaiter&) = delete;
   ~Awaiter() {
     if (is_value_noted ? result_.has != Has::nothing : result_.has == Has::error) [[unlikely]]
@@ -97,10 +93,10 @@ class Coro<T>::Awaiter : public detail::OwnAwaitable {
     promise_type* const promise = coro_.get();
     if (!promise) [[unlikely]]
       detail::throw_empty_coro();
-    promise->chain->throw_failed();
+    chain_.throw_failed();
     coro_.release();
     promise->result = &result_;
-    promise->chain->enter(*promise);
+    chain_.enter(*promise);
   }
   T await_resume() {
     if (result_.has == Has::error) [[unlikely]]
@@ -113,7 +109,7 @@ class Coro<T>::Awaiter : public detail::OwnAwaitable {
   static constexpr bool is_value_noted = !std::is_trivially_destructible_v<typename detail::Stored<T>::type>;
 
   [[noreturn]] ERRAND_NOINLINE void throw_error() {
-    detail::this_thread().loop->current->forget_failed();
+    chain_.forget_failed();
     result_.has = Has::nothing;
     result_.throw_error();
   }
@@ -126,6 +122,7 @@ class Coro<T>::Awaiter : public detail::OwnAwaitable {
   }
 
   Coro& coro_;
+  detail::Chain& chain_;
   detail::AwaitedResult<T> result_;
 };
 

@@ -136,7 +136,6 @@ class AsyncGenerator<T>::Next : public detail::OwnAwaitable, public detail::Gene
     promise_type& promise = generator_.promise();
     promise.asker = this;
     promise.asked_for = &value_;
-    promise.chain = &chain_;
     chain_.enter(promise);
   }
   std::optional<value_type> await_resume() {

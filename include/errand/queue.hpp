@@ -109,8 +109,8 @@ class Queue {
   bool put_beyond_limit(T& item);
   bool put_without_getter(T& item);
   void give_to_first(T&& item, std::size_t number);
-  void take(std::optional<T>& item, std::size_t& number);
-  void take_returned(std::optional<T>& item, std::size_t& number);
+  void take(std::optional<T>& item, Get* getter);
+  void take_returned(std::optional<T>& item, Get* getter);
   void give_back(std::size_t number, T&& item);
   void let_in();
   void insert_returned(Returned& item) noexcept;
@@ -126,7 +126,7 @@ class Queue {
 
   std::size_t capacity_;       // 0 once it is closed
   std::size_t put_limit_ = 0;  // below so many items a put only adds its own; 0 if a getter may be waiting
-  bool get_looks_ = false;     // a putter may be waiting, or an item was returned
+  bool get_looks_ = false;     // a putter may be waiting, an item was returned, or there is room to give back
   std::size_t unfinished_ = 0;
   std::conditional_t<detail::is_moved_silently<T>, detail::Ring<T>, detail::Nodes<T>> items_;
   Returned* returned_ = nullptr;  // the first of those that stand before `items_`, by number
@@ -139,44 +139,45 @@ class Queue {
 // Implementation
 
 /// What `put` gives: the item, until that is awaited. Awaited by a name, it puts a copy each time or, if there can be
-/// none, the item itself, once.
+/// none, the item itself, once. The wait has the item, because the `Put` may go while it waits.
 template <class T>
 class [[nodiscard("co_await it")]] Queue<T>::Put {
  public:
-  Put(Queue& queue, T&& item) : queue_(queue), item_(std::move(item)) {}
+  Put(Queue& queue, T&& item) : queue_(&queue), item_(std::move(item)) {}
 
   class Wait;
-  class CopyWait;
-  class NamedWait;
-  Wait awaited_by(detail::Chain& chain) && noexcept { return Wait(queue_, item_, chain); }
-  CopyWait awaited_by(detail::Chain& chain) const&
+  Wait awaited_by(detail::Chain& chain) && { return Wait(queue(), std::move(item_), chain); }
+  Wait awaited_by(detail::Chain& chain) const&
     requires std::is_copy_constructible_v<T>
   {
-    return CopyWait(queue_, item_, chain);
+    return Wait(queue(), T(item_), chain);
   }
-  NamedWait awaited_by(detail::Chain& chain) &
+  Wait awaited_by(detail::Chain& chain) &
     requires(!std::is_copy_constructible_v<T>)
   {
-    return NamedWait(*this, chain);
+    Queue& into = queue();
+    queue_ = nullptr;
+    return Wait(into, std::move(item_), chain);
   }
 
  private:
-  struct Copy {
-    explicit Copy(const T& item) : copy(item) {}
-    T copy;
-  };
+  Queue& queue() const {
+    if constexpr (!std::is_copy_constructible_v<T>) {
+      if (!queue_) throw InvalidState("the item of this put has been given away already");
+    }
+    return *queue_;
+  }
 
-  Queue& queue_;
+  Queue* queue_;
   T item_;
-  bool is_given_ = false;  // of one with a name: its item was given to an await
 };
 
-/// Puts the item of the `Put`, which stands in the same expression, or has a name, and so stays until this ends.
 template <class T>
 class Queue<T>::Put::Wait : public detail::Waiter {
  public:
-  Wait(Queue& queue, T& item, detail::Chain& chain) noexcept
-      : Waiter(detail::Kind::queue, chain), queue_(queue), item_(item) {}
+  Wait(Queue& queue, T&& item, detail::Chain& chain)
+      : Waiter(detail::Kind::queue, chain), queue_(queue), item_(std::move(item)) {}
+  ~Wait() { leave(); }  // before the item goes, whose destructor may use the queue
 
   ERRAND_INLINE bool await_ready() {
     chain_->throw_failed();
@@ -192,31 +193,7 @@ class Queue<T>::Put::Wait : public detail::Waiter {
   friend Queue;
 
   Queue& queue_;
-  T& item_;
-};
-
-/// Puts a copy of the item.
-template <class T>
-class Queue<T>::Put::CopyWait : private Put::Copy, public Put::Wait {
- public:
-  CopyWait(Queue& queue, const T& item, detail::Chain& chain) : Copy(item), Wait(queue, this->copy, chain) {}
-};
-
-/// Puts an item that cannot be copied, once.
-template <class T>
-class Queue<T>::Put::NamedWait : public Put::Wait {
- public:
-  NamedWait(Put& put, detail::Chain& chain) noexcept : Wait(put.queue_, put.item_, chain), put_(put) {}
-
-  bool await_ready() {
-    if (put_.is_given_) throw InvalidState("the item of this put has been given away already");
-    const bool is_in = Wait::await_ready();
-    put_.is_given_ = true;
-    return is_in;
-  }
-
- private:
-  Put& put_;
+  T item_;
 };
 
 template <class T>
@@ -232,7 +209,7 @@ class Queue<T>::Get : public detail::Waiter {
   ERRAND_INLINE bool await_ready() {
     chain_->throw_failed();
     if (!queue_.is_empty()) {
-      queue_.take(item_, number_);
+      queue_.take(item_, this);
       if constexpr (!std::is_nothrow_move_constructible_v<T>) keep();
       return true;
     }
@@ -250,7 +227,11 @@ class Queue<T>::Get : public detail::Waiter {
     return item;
   }
   /// Called by a race after `await_ready` has taken an item: it goes back if it is not picked up.
-  void keep() noexcept { queue_.getters_.keep(*this); }
+  void keep() noexcept {
+    if (linked()) return;
+    number_ = queue_.items_.front_number() - 1;
+    queue_.getters_.keep(*this);
+  }
 
  private:
   friend Queue;
@@ -265,7 +246,7 @@ class Queue<T>::Get : public detail::Waiter {
 
   Queue& queue_;
   std::optional<T> item_;
-  std::size_t number_ = 0;  // the place of the item in the order of all items
+  std::size_t number_;  // of an item that may be given back: its place in the order of all items
 };
 
 template <class T>
@@ -312,6 +293,7 @@ ERRAND_NOINLINE bool Queue<T>::put_without_getter(T& item) {
     items_.push_back(std::move(item));
     const std::size_t room = items_.room();
     put_limit_ = returned_ ? 0 : capacity_ < room ? capacity_ : room;
+    get_looks_ |= items_.may_get_spare_room();
   } else if (is_closed()) {
     throw_closed();
   } else {
@@ -338,22 +320,20 @@ ERRAND_INLINE void Queue<T>::give_to_first(T&& item, std::size_t number) {
   getters_.hand_over(first);
 }
 
-/// Takes the next item, and its number. The first putter comes in before: if its item cannot be moved, nothing is
+/// Takes the next item, for a getter that does not wait if there is one. The first putter comes in before: if its item cannot be moved, nothing is
 /// changed.
 template <class T>
-inline void Queue<T>::take(std::optional<T>& item, std::size_t& number) {
+inline void Queue<T>::take(std::optional<T>& item, Get* getter) {
   if (get_looks_) [[unlikely]] {
-    if (returned_) return take_returned(item, number);
+    if (returned_) return take_returned(item, getter);
     let_in();
+    if (items_.has_spare_room()) give_back_room();
   }
-  if (items_.has_spare_room()) [[unlikely]]
-    give_back_room();
-  number = items_.front_number();
   items_.take_front([&item](T&& first) { item.emplace(std::move(first)); });
 }
 
 template <class T>
-ERRAND_NOINLINE void Queue<T>::take_returned(std::optional<T>& item, std::size_t& number) {
+ERRAND_NOINLINE void Queue<T>::take_returned(std::optional<T>& item, Get* getter) {
   let_in();
   detail::Owner<Returned> first(remove_returned());  // while the item is moved, which may use the queue
   try {
@@ -362,7 +342,9 @@ ERRAND_NOINLINE void Queue<T>::take_returned(std::optional<T>& item, std::size_t
     insert_returned(*first.release());
     throw;
   }
-  number = first->number;
+  if (!getter) return;
+  getter->number_ = first->number;
+  getters_.keep(*getter);
 }
 
 /// An item that was handed to a getter, which did not take it, goes to the next getter, or back to its place.
@@ -385,7 +367,7 @@ void Queue<T>::insert_returned(Returned& item) noexcept {
 /// The item of the putter that has waited longest takes the room that there will be.
 template <class T>
 ERRAND_NOINLINE void Queue<T>::let_in() {
-  get_looks_ = !putters_.empty() || returned_;
+  get_looks_ = !putters_.empty() || returned_ || items_.may_get_spare_room();
   if (putters_.empty() || count() > capacity_) return;
   putters_.check_thread();
   auto& first = putters_.template first<typename Put::Wait>();
@@ -415,8 +397,7 @@ template <class T>
 std::optional<T> Queue<T>::try_get() {
   check_thread();
   std::optional<T> item;  // the only one returned, so that it is not moved on the way out
-  std::size_t number = 0;
-  if (!is_empty()) take(item, number);
+  if (!is_empty()) take(item, nullptr);
   return item;
 }
 

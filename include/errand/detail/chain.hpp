@@ -166,7 +166,7 @@ class Chain : public Node {
   /// Its frames have been destroyed with those of the group: it has ended.
   virtual void ended_by_group() noexcept {}
 
-  /// The coroutine that is running awaits that one, whose `chain` is set.
+  /// The coroutine that is running awaits that one.
   void enter(PromiseBase& child) noexcept;
   void woken() noexcept;
   /// Whether a request is pending, which an await that would suspend throws instead.
@@ -267,6 +267,7 @@ ERRAND_NOINLINE inline void PromiseBase::drop() noexcept {
 
 inline void Chain::enter(PromiseBase& child) noexcept {
   child.check_frame();
+  child.chain = this;
   child.parent = leaf;
   leaf = child.handle();
 }

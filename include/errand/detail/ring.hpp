@@ -61,6 +61,8 @@ class Ring {
   }
   /// Whether there is far more room than is needed, after items were taken.
   bool has_spare_room() const noexcept { return size_ < spare_below_; }
+  /// Whether there can be, after some items were taken.
+  bool may_get_spare_room() const noexcept { return spare_below_ > 0; }
   /// Gives room back, if there is memory for a smaller circle.
   ERRAND_COLD void give_back() noexcept {
     try {
@@ -142,6 +144,7 @@ class Nodes {
     }
   }
   bool has_spare_room() const noexcept { return false; }
+  bool may_get_spare_room() const noexcept { return false; }
   void give_back() noexcept {}
   /// Destructors of items may add others.
   void clear() noexcept {
