@@ -148,7 +148,7 @@ errand::Coro<> console(errand::App& app) {
   bool goes_on = true;
   while (goes_on) {
     if (for_people) std::cout << "> " << std::flush;
-    const std::optional<std::string> line = co_await errand::to_thread(read_line);
+    const std::optional<std::string> line = co_await errand::to_thread(errand::abandon, read_line);
     if (!line) break;
     try {
       goes_on = co_await execute(app, std::istringstream(*line));

@@ -98,7 +98,7 @@ APP_TEST("dropped while its next value is awaited, that await throws InvalidStat
   expect("begun ; gone ; InvalidState ; on");
 }
 
-APP_TEST("a cancellation goes through the body, and then it is exhausted") {
+APP_TEST("a cancellation goes through the body, and then there is no next value: InvalidState") {
   auto generator = numbers(log, 5, 1h);
   auto t = add([&]() -> Coro<> {
     co_await next_of(generator, log);
@@ -107,7 +107,7 @@ APP_TEST("a cancellation goes through the body, and then it is exhausted") {
   later(1s, [&] { t.cancel("why"); });
   co_await t;
   log(now());
-  expect("begun ; gone ; Cancelled why ; none ; 1");
+  expect("begun ; gone ; Cancelled why ; InvalidState ; 1");
 }
 
 APP_TEST("a body that goes on after a cancellation gives its values") {
@@ -170,7 +170,7 @@ APP_TEST("a request in the turn in which the value comes leaves it, and is throw
   event.set();
   t.cancel("why");
   co_await t;
-  expect("1 ; Cancelled why ; none");
+  expect("1 ; Cancelled why ; InvalidState");
 }
 
 APP_TEST("values that can only be moved, references, and values whose move throws") {
@@ -277,7 +277,7 @@ APP_TEST("a time-out ends the generator, and in gather and race its next value i
   log(won.index(), std::get<1>(won.value()), now());
   co_await next_of(b, log);
   co_await next_of(a, log);
-  expect("begun ; gone ; TimeoutError ; none ; begun ; begun ; 1 1 4 ; gone ; 1 2 5 ; none ; 3");
+  expect("begun ; gone ; TimeoutError ; InvalidState ; begun ; begun ; 1 1 4 ; gone ; 1 2 5 ; InvalidState ; 3");
 }
 
 APP_TEST("a generator that drops itself goes where it suspends next, and who awaits its next value is told so") {

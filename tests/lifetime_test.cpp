@@ -186,7 +186,7 @@ APP_TEST("a Queue destroyed while a later await of the expression waits gives th
   co_await errand::yield();
   q.reset();
   co_await outcome(w, log);
-  CHECK((log.text() == "3" || log.text() == "the sleep that was waited for has been destroyed"));
+  CHECK((log.text() == "3" || log.text() == "the queue that was waited for has been destroyed"));
 }
 
 APP_TEST("where the destructor of a local throws after the co_return, the task fails with that") {

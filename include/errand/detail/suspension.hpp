@@ -42,14 +42,15 @@ class Suspension : public TimerNode, public OwnAwaitable {
   /// `OutsideWait` that cannot be left: that wait goes on.
   bool leave() noexcept;
   Chain* chain() const noexcept { return chain_; }
-  /// It has ended in this way, and will throw.
+  /// It has ended in this way, and will throw. With GCC its chain may be waiting for another await of the same expression
+  /// by then: that one goes on.
   void end_with(Ending how) noexcept {
     ending = how;
-    chain_->waiting = this;
-    chain_->flags |= Chain::failed_wait;
+    if (chain_->waiting == this) chain_->flags |= Chain::failed_wait;
   }
-  /// A request that is pending ends this wait.
+  /// A request that is pending ends this wait, which is the last one of its chain.
   void interrupt() noexcept {
+    chain_->waiting = this;
     end_with(chain_->flags & Chain::asked_by_task ? Ending::cancelled_by_task : Ending::cancelled_by_owner);
   }
   bool is_interrupted() const noexcept {
