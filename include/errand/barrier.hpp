@@ -56,9 +56,7 @@ class Barrier::Wait : public detail::CountedWaiter {
     index_ = barrier_.parties_ - 1;
     return true;
   }
-  bool await_suspend(std::coroutine_handle<>) {
-    return suspend(barrier_.waiters_.list());
-  }
+  bool await_suspend(std::coroutine_handle<>) { return suspend(barrier_.waiters_.list()); }
   std::size_t await_resume() {
     resumed();
     return index_;

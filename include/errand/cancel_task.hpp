@@ -51,7 +51,9 @@ class CancelTask::Wait : public detail::TaskWait {
   bool was_done_;
 };
 
-inline CancelTask::Wait CancelTask::awaited_by(detail::Chain& chain) const noexcept { return Wait(asked_, was_done_, chain); }
+inline CancelTask::Wait CancelTask::awaited_by(detail::Chain& chain) const noexcept {
+  return Wait(asked_, was_done_, chain);
+}
 
 }  // namespace errand
 

@@ -66,9 +66,7 @@ class Condition::Wait : public detail::Waiter {
   }
 
   bool await_ready() const noexcept { return false; }
-  void await_suspend(std::coroutine_handle<>) {
-    suspend(condition_.waiters_.list());
-  }
+  void await_suspend(std::coroutine_handle<>) { suspend(condition_.waiters_.list()); }
   void await_resume() {
     was_chosen_ = false;
     resumed();

@@ -74,8 +74,8 @@ class [[nodiscard("a Coro does nothing until it is awaited, or given to add_task
 
 // Implementation
 
-/// From the await on, the coroutine belongs to the chain, which goes on with it, and destroys it if it never ends. At its
-/// end it leaves its result here.
+/// From the await on, the coroutine belongs to the chain, which goes on with it, and destroys it if it never ends. At
+/// its end it leaves its result here.
 template <class T>
 class Coro<T>::Awaiter : public detail::OwnAwaitable {
   using Has = typename detail::AwaitedResult<T>::Has;

@@ -55,9 +55,7 @@ class Event::Wait : public detail::Waiter {
   Wait(Event& event, detail::Chain& chain) noexcept : Waiter(detail::Kind::event, chain), event_(event) {}
 
   bool await_ready() const noexcept { return event_.set_; }
-  void await_suspend(std::coroutine_handle<>) {
-    suspend(event_.waiters_.list());
-  }
+  void await_suspend(std::coroutine_handle<>) { suspend(event_.waiters_.list()); }
   void await_resume() { resumed(); }
 
  private:

@@ -250,9 +250,7 @@ class Future<T>::Wait : public detail::FailingWaiter {
     return true;
   }
   void throw_failure() override { future_.state_.throw_failure(); }
-  void await_suspend(std::coroutine_handle<>) {
-    suspend(future_.waiters_.list());
-  }
+  void await_suspend(std::coroutine_handle<>) { suspend(future_.waiters_.list()); }
   decltype(auto) await_resume() {
     resumed();
     if constexpr (std::is_void_v<T> || std::is_reference_v<T>) {

@@ -45,8 +45,8 @@ template <class A>
 Coro<std::vector<detail::Element<detail::BranchResult<A>>>> gather(std::vector<A> awaitables);
 
 /// Runs them likewise, but a failure is a result like any other: gives the `Outcome` of each. Only cancelling the
-/// caller cancels the Coros, and `Cancelled` comes out when all have ended; the failures among the outcomes are reported
-/// then.
+/// caller cancels the Coros, and `Cancelled` comes out when all have ended; the failures among the outcomes are
+/// reported then.
 template <class... As>
   requires(detail::Branchable<As> && ...)
 Coro<std::tuple<Outcome<detail::BranchResult<As>>...>> gather_settled(As&&... awaitables);
@@ -151,7 +151,8 @@ Coro<std::tuple<Part<ResultOf<Ws>>...>> run_gather(Ws... works) {
   std::apply([&all](auto&... each) { (all.add(each), ...); }, branches);
   co_await all;
   all.check();
-  co_return std::apply([](auto&... each) { return std::tuple<Part<ResultOf<Ws>>...>(detail::take_part(each)...); }, branches);
+  co_return std::apply([](auto&... each) { return std::tuple<Part<ResultOf<Ws>>...>(detail::take_part(each)...); },
+                       branches);
 }
 
 template <class A>

@@ -152,16 +152,14 @@ class [[nodiscard("co_await it")]] Queue<T>::Put {
   {
     return Wait(queue(), T(item_), chain);
   }
-  Wait awaited_by(detail::Chain& chain) &
-    requires(!std::is_copy_constructible_v<T>)
-  {
-    Queue& into = queue();
-    queue_ = nullptr;
-    return Wait(into, std::move(item_), chain);
-  }
+ Wait awaited_by(detail::Chain& chain) &
+     requires(!std::is_copy_constructible_v<T>) {
+       Queue& into = queue();
+       queue_ = nullptr;
+       return Wait(into, std::move(item_), chain);
+     }
 
- private:
-  Queue& queue() const {
+     private : Queue& queue() const {
     if constexpr (!std::is_copy_constructible_v<T>) {
       if (!queue_) throw InvalidState("the item of this put has been given away already");
     }
@@ -255,9 +253,7 @@ class Queue<T>::Join : public detail::Waiter {
   Join(Queue& queue, detail::Chain& chain) noexcept : Waiter(detail::Kind::queue, chain), queue_(queue) {}
 
   bool await_ready() const noexcept { return queue_.unfinished_ == 0; }
-  void await_suspend(std::coroutine_handle<>) {
-    suspend(queue_.joiners_.list());
-  }
+  void await_suspend(std::coroutine_handle<>) { suspend(queue_.joiners_.list()); }
   void await_resume() { resumed(); }
 
  private:
@@ -320,8 +316,8 @@ ERRAND_INLINE void Queue<T>::give_to_first(T&& item, std::size_t number) {
   getters_.hand_over(first);
 }
 
-/// Takes the next item, for a getter that does not wait if there is one. The first putter comes in before: if its item cannot be moved, nothing is
-/// changed.
+/// Takes the next item, for a getter that does not wait if there is one. The first putter comes in before: if its item
+/// cannot be moved, nothing is changed.
 template <class T>
 inline void Queue<T>::take(std::optional<T>& item, Get* getter) {
   if (get_looks_) [[unlikely]] {

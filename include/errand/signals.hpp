@@ -241,9 +241,7 @@ class SignalWait final : public FailingWaiter {
 
 }  // namespace detail
 
-inline detail::SignalWait EventWait::awaited_by(detail::Chain& chain) const {
-  return detail::SignalWait(*this, chain);
-}
+inline detail::SignalWait EventWait::awaited_by(detail::Chain& chain) const { return detail::SignalWait(*this, chain); }
 
 namespace detail {
 

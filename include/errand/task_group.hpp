@@ -73,7 +73,7 @@ class TaskGroup : private detail::Branches {
   void end_all(std::string_view reason) noexcept;
 
   detail::List members_;
-  bool waits_for_members_ = false;  // the body has ended, and they had not
+  bool waits_for_members_ = false;    // the body has ended, and they had not
   bool is_member_cancelled_ = false;  // by a request to the group
   bool throws_request_ = false;       // a request came while only members were left, and none has swallowed it
   bool is_ending_ = false;

@@ -67,8 +67,8 @@ class Completions {
   detail::Owner<State> state_;
 };
 
-/// Gives the tasks in the order in which they end, each when it is done. Cancelling who asks, or a time-out, leaves them
-/// running, and loses none.
+/// Gives the tasks in the order in which they end, each when it is done. Cancelling who asks, or a time-out, leaves
+/// them running, and loses none.
 ///
 ///     auto done = errand::as_completed(tasks);
 ///     while (auto task = co_await done.next()) show(co_await *task);

@@ -24,7 +24,8 @@ namespace errand::detail {
 template <class A>
 concept MadeAtAwait = requires(A&& awaitable, Chain& chain) { static_cast<A&&>(awaitable).awaited_by(chain); };
 
-/// What `co_await` in this chain makes of an awaitable. An `operator co_await` of the user's may give one of the library.
+/// What `co_await` in this chain makes of an awaitable. An `operator co_await` of the user's may give one of the
+/// library.
 template <class A>
 decltype(auto) awaiter_of(A&& awaitable, Chain& chain) {
   if constexpr (MadeAtAwait<A>) {

@@ -35,7 +35,7 @@ class BranchBase : public Chain {
   /// Called when its frames have been destroyed with those of its combinator's chain: destroys what is left of it.
   virtual void destroyed() noexcept {}
 
-  Sibling sibling;  // in the list of its combinator while it is alive
+  Sibling sibling;          // in the list of its combinator while it is alive
   bool next_looks = false;  // in a race: the branch after this one is looked at before this one waits
   Branches* combinator = nullptr;
   bool observed_cancelled = false;  // it only observes a task, which was cancelled
@@ -51,11 +51,11 @@ class BranchBase : public Chain {
 /// and ends, at once too, when the last of them has ended.
 ///
 /// A request that comes from outside goes on to every branch that is alive. No request is lost: it is used up if
-/// `Cancelled` comes out of a branch that was thrown it, or if a branch swallowed that and a value comes out. Otherwise it
-/// is pending again as soon as the last branch has ended. An error uses up nothing, whoever's error it is.
+/// `Cancelled` comes out of a branch that was thrown it, or if a branch swallowed that and a value comes out. Otherwise
+/// it is pending again as soon as the last branch has ended. An error uses up nothing, whoever's error it is.
 ///
-/// A branch is thrown all that was asked of it so far at once, by whoever is around it. So a throw is noted at each level
-/// that was asked from outside, up to the first where it is known: `BranchBase::thrown`.
+/// A branch is thrown all that was asked of it so far at once, by whoever is around it. So a throw is noted at each
+/// level that was asked from outside, up to the first where it is known: `BranchBase::thrown`.
 class Branches : public Suspension {
  public:
   Branches() noexcept : Suspension(Kind::branches, Place::nowhere, nullptr) {}
@@ -67,7 +67,7 @@ class Branches : public Suspension {
   }
 
   bool await_ready() const noexcept { return is_over(); }
-template <class P>
+  template <class P>
   void await_suspend(std::coroutine_handle<P> awaiting) {
     start(*awaiting.promise().chain);
   }
@@ -140,8 +140,8 @@ template <class P>
   void use_thrown(const BranchBase& ended) noexcept { used_ |= static_cast<std::uint8_t>(asked_ & ended.thrown); }
   void use_all() noexcept { used_ = asked_; }
 
-  public:  // for Chain, which is no friend: GCC's -Wnon-virtual-dtor takes a protected destructor for one that friends
-           // call
+ public:  // for Chain, which is no friend: GCC's -Wnon-virtual-dtor takes a protected destructor for one that friends
+          // call
   void asked(std::uint8_t origins) noexcept {
     const auto others = static_cast<std::uint8_t>(~origins);
     asked_ |= origins;

@@ -124,9 +124,9 @@ class Chain : public Node {
     held = 4,  // requests are held back, while a clean-up is under way
     is_branch = 8,
     decides_on_wake = 16,  // the end of its wait decides a race
-    has_work = 32,         // `begin` makes the coroutine from a callable, or there is none, as in a branch that only waits
-    failed_wait = 64,      // an await has failed and has not thrown yet: `waiting`
-    failed_coro = 128,     // the same, of a Coro or a generator: `error`
+    has_work = 32,      // `begin` makes the coroutine from a callable, or there is none, as in a branch that only waits
+    failed_wait = 64,   // an await has failed and has not thrown yet: `waiting`
+    failed_coro = 128,  // the same, of a Coro or a generator: `error`
     failed = failed_wait | failed_coro,
     special = asked | held | failed,  // an await has to look before it begins
   };
@@ -171,8 +171,8 @@ class Chain : public Node {
   void woken() noexcept;
   /// Whether a request is pending, which an await that would suspend throws instead.
   bool is_asked() const noexcept { return (flags & asked) && !(flags & held); }
-  /// Called by an await before it begins. GCC begins the second await of an expression although the first one has failed,
-  /// and lets that throw only later: the error of the first is thrown here, and the second one never begins.
+  /// Called by an await before it begins. GCC begins the second await of an expression although the first one has
+  /// failed, and lets that throw only later: the error of the first is thrown here, and the second one never begins.
   void throw_failed() {
     if (flags & failed) [[unlikely]]
       throw_failed_now();

@@ -64,8 +64,8 @@
 #define ERRAND_READS_THREAD_LOCAL ERRAND_NOINLINE
 #endif
 
-/// AddressSanitizer sees a use after free only where memory really is freed: no block is kept for later then. Defined as
-/// 0 for any file of a program, that is so in the whole program.
+/// AddressSanitizer sees a use after free only where memory really is freed: no block is kept for later then. Defined
+/// as 0 for any file of a program, that is so in the whole program.
 #if !defined(ERRAND_KEEP_BLOCKS) && defined(__SANITIZE_ADDRESS__)
 #define ERRAND_KEEP_BLOCKS 0
 #elif !defined(ERRAND_KEEP_BLOCKS) && defined(__has_feature)

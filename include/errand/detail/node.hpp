@@ -67,9 +67,9 @@ enum class Kind : std::uint8_t {
 };
 
 inline const char* name_of(Kind kind) noexcept {
-  constexpr const char* names[] = {"",       "sleep",     "task",      "task",    "task",   "tasks",
-                                   "event",  "lock",      "semaphore", "condition", "barrier", "queue",
-                                   "future", "signal",    "thread",    "foreign", "branches"};
+  constexpr const char* names[] = {"",       "sleep",  "task",      "task",      "task",    "tasks",
+                                   "event",  "lock",   "semaphore", "condition", "barrier", "queue",
+                                   "future", "signal", "thread",    "foreign",   "branches"};
   return names[static_cast<unsigned>(kind)];
 }
 

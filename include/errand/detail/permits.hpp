@@ -84,9 +84,7 @@ class AcquireBase : public Waiter {
     chain_->throw_failed();
     return granted_ = permits_.try_take();
   }
-  void await_suspend(std::coroutine_handle<>) {
-    suspend(permits_.waiters.list());
-  }
+  void await_suspend(std::coroutine_handle<>) { suspend(permits_.waiters.list()); }
 
  protected:
   Permits& pick_up() {

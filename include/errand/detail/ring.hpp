@@ -82,7 +82,8 @@ class Ring {
   }
   ERRAND_NOINLINE void resize(std::size_t room_for) {
     T* const items = std::allocator<T>().allocate(room_for);
-    for (std::size_t i = 0; i < size_; ++i) std::construct_at(items + ((first_ + i) & (room_for - 1)), std::move(*at(i)));
+    for (std::size_t i = 0; i < size_; ++i)
+      std::construct_at(items + ((first_ + i) & (room_for - 1)), std::move(*at(i)));
     free();
     items_ = items;
     mask_ = room_for - 1;

@@ -13,9 +13,9 @@
 namespace errand::detail {
 
 /// A coroutine whose frame GCC has laid out wrongly. If the body of a coroutine has no local variable and awaits in the
-/// condition of an `if`, a `while` or a `switch`, GCC (seen with 12.2) puts the value of the condition in front of the two
-/// functions that every frame begins with. `std::coroutine_handle` finds neither the functions nor the promise then, and
-/// the first resume jumps to nowhere: `if (co_await queue.get() == 1) …` crashes.
+/// condition of an `if`, a `while` or a `switch`, GCC (seen with 12.2) puts the value of the condition in front of the
+/// two functions that every frame begins with. `std::coroutine_handle` finds neither the functions nor the promise
+/// then, and the first resume jumps to nowhere: `if (co_await queue.get() == 1) …` crashes.
 ///
 /// The two functions still stand directly in front of the promise, which is where a handle made from the promise looks
 /// for them, but they need the true address of the frame. So they are replaced with two that correct the address.

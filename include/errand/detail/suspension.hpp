@@ -30,8 +30,8 @@ enum class Ending : std::uint8_t {
 ///
 /// An awaiter derives from one of the classes below. It is made with the chain that awaits it. That has no effect,
 /// because the expression that it stands in may never await it: the wait begins in `await_ready`, which calls
-/// `Chain::throw_failed` if it takes something, or in `await_suspend`. `await_resume` calls `resumed`. It is awaited once,
-/// in the frame that it stands in.
+/// `Chain::throw_failed` if it takes something, or in `await_suspend`. `await_resume` calls `resumed`. It is awaited
+/// once, in the frame that it stands in.
 class Suspension : public TimerNode, public OwnAwaitable {
  public:
   Suspension(const Suspension&) = delete;
@@ -42,8 +42,8 @@ class Suspension : public TimerNode, public OwnAwaitable {
   /// `OutsideWait` that cannot be left: that wait goes on.
   bool leave() noexcept;
   Chain* chain() const noexcept { return chain_; }
-  /// It has ended in this way, and will throw. With GCC its chain may be waiting for another await of the same expression
-  /// by then: that one goes on.
+  /// It has ended in this way, and will throw. With GCC its chain may be waiting for another await of the same
+  /// expression by then: that one goes on.
   void end_with(Ending how) noexcept {
     ending = how;
     if (chain_->waiting == this) chain_->flags |= Chain::failed_wait;
@@ -74,7 +74,8 @@ class Suspension : public TimerNode, public OwnAwaitable {
     chain_->state = Chain::State::waiting;
   }
 
-  /// The request that has ended it is thrown. Gives its reason: that of the task's request, if one came in the same turn.
+  /// The request that has ended it is thrown. Gives its reason: that of the task's request, if one came in the same
+  /// turn.
   std::string take_request() noexcept {
     return chain_->take_request(ending == Ending::cancelled_by_task || (chain_->flags & Chain::asked_by_task));
   }

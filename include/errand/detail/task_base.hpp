@@ -79,9 +79,7 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   bool done() const noexcept { return status != TaskStatus::pending; }
   /// Whether its frames are gone, too: whoever awaits it goes on. One that was destroyed where it stands is done
   /// before.
-  bool has_ended() const noexcept {
-    return done() && (status != TaskStatus::cancelled || !TaskLink::linked());
-  }
+  bool has_ended() const noexcept { return done() && (status != TaskStatus::cancelled || !TaskLink::linked()); }
   std::string name() const;
   TaskDetails& details() {
     TaskDetails& has = identity.make_details();
