@@ -238,7 +238,7 @@ class Future<T>::Shared {
 
 template <class T>
 template <bool take>
-class Future<T>::Wait : public detail::FailingWaiter {
+class Future<T>::Wait final : public detail::FailingWaiter {
  public:
   Wait(Future& future, detail::Chain& chain) noexcept : FailingWaiter(detail::Kind::future, chain), future_(future) {}
 
