@@ -445,18 +445,9 @@ REAL_APP_TEST("two thread calls in one expression are made one after the other, 
 REAL_APP_TEST("an awaiter of a thread call that is made and not awaited has no effect") {
   std::atomic<bool> ran = false;
   auto call = to_thread([&ran] { return ran = true; });
-  struct Making : errand::detail::OwnAwaitable {
-    bool await_ready() const noexcept { return false; }
-    bool await_suspend(std::coroutine_handle<errand::detail::Promise<void>> by) noexcept {
-      promise = &by.promise();
-      return false;
-    }
-    errand::detail::PromiseBase& await_resume() const noexcept { return *promise; }
-    errand::detail::PromiseBase* promise = nullptr;
-  };
-  errand::detail::PromiseBase& promise = co_await Making();
+  errand::detail::Chain& chain = co_await errand::detail::ThisChain();
   {
-    [[maybe_unused]] const auto awaiter = call.awaited_by(promise);
+    [[maybe_unused]] const auto awaiter = call.awaited_by(chain);
   }
   co_await errand::sleep(2ms);
   CHECK_FALSE(ran);

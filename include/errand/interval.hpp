@@ -41,7 +41,7 @@ class Interval {
   struct Last {
     Last() noexcept = default;
     Last(const Last&) noexcept {}
-    Last& operator=(const Last&) noexcept { return *this; }
+    Last& operator=(const Last&) noexcept { return *this; }  // NOLINT(bugprone-unhandled-self-assignment)
     Tick* tick = nullptr;
   } last_;
 };

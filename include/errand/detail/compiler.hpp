@@ -19,7 +19,7 @@
 #error "errand needs RTTI: typed look-ups and payloads are checked by it"
 #endif
 
-#include <errand/detail/prologue.hpp>
+#include <errand/detail/prologue.hpp>  // NOLINT(misc-header-include-cycle): it includes this one first
 
 #include <cstddef>
 #include <cstdio>

@@ -47,8 +47,8 @@ class ThreadCallBase : public RemoteWake {
 
   /// Makes the call: once, on a thread of the pool.
   virtual void execute() noexcept = 0;
-  void run() noexcept final;
-  void drop() noexcept final;
+  inline void run() noexcept final;
+  inline void drop() noexcept final;
 
  protected:
   ~ThreadCallBase() = default;
