@@ -303,3 +303,15 @@ APP_TEST("a race inside a race ends with it, and its loser's clean-up is awaited
   log(first.index(), std::get<1>(first.value()).index(), now());
   expect("a start ; b start ; c start ; b end ; c cancelled ; a cancelled ; asked ; late ; 1 0 3");
 }
+
+APP_TEST("a race of thread calls and what is ready, before or after them, makes no call") {
+  errand::Event ready;
+  ready.set();
+  int calls = 0;
+  const auto call = [&calls] { return ++calls; };
+  log((co_await race(errand::to_thread(call), ready.wait())).index());
+  log((co_await race(ready.wait(), errand::to_thread(call))).index());
+  log((co_await race(errand::to_thread(errand::abandon, [] { return 1; }), ready.wait())).index());
+  log(calls);
+  expect("1 ; 0 ; 1 ; 0");
+}

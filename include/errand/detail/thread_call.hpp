@@ -161,7 +161,7 @@ class ThreadWait : public OutsideWait {
  public:
   /// A request takes a call back that has not begun. Of one that has begun it requests the stop, or gives it up.
   ERRAND_COLD bool give_up() noexcept final {
-    if (call_->has_come_back()) return true;
+    if (!call_ || call_->has_come_back()) return true;  // a race may have looked at it only
     switch (call_->calls->take_back(*call_)) {
       case ThreadCalls::Stage::queued:
         call_->come_back();
