@@ -312,3 +312,22 @@ APP_TEST("100,000 values, and 1,000 generators inside each other, take constant 
   log(sum);
   expect("5000050006");
 }
+
+APP_TEST("a generator that is dropped may abort the task that waits for its next value, from a destructor inside") {
+  Task<> asking;
+  struct Aborts {
+    ~Aborts() { task.abort("why"); }
+    Task<>& task;
+  };
+  const auto generate = [&]() -> AsyncGenerator<int> {
+    const Aborts aborts{asking};
+    co_await errand::sleep(1h);
+    co_yield 1;
+  };
+  std::optional<AsyncGenerator<int>> generator(generate());
+  asking = add(next_of(*generator, log));
+  co_await errand::sleep(1s);
+  generator.reset();
+  log(asking.status(), now());
+  expect("cancelled 1");
+}

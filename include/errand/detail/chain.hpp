@@ -179,6 +179,10 @@ class Chain : public Node {
   }
   /// An await of this chain throws its error.
   void forget_failed() noexcept { flags &= static_cast<std::uint8_t>(~failed); }
+  /// The same if it never threw it, because another part of the expression has thrown.
+  void forget_failed(const std::exception_ptr& unthrown) noexcept {
+    if ((flags & failed_coro) && error == &unthrown) forget_failed();
+  }
   /// The coroutine that awaits a Coro or a generator will throw this error.
   void fail(std::exception_ptr& thrown) noexcept {
     error = &thrown;
@@ -223,8 +227,9 @@ class Chain : public Node {
       destroy_above(nullptr);
     }
   }
-  /// The same of the frames inside this one, which waits for the next value of a generator, and then goes on.
-  void cut(PromiseBase& frame) noexcept;
+  /// The same of the frames inside this one, which waits for the next value of a generator, and then goes on with this
+  /// error, which stands in it.
+  void cut(PromiseBase& frame, std::exception_ptr& thrown) noexcept;
   /// Whether the frames inside this chain, which runs no step just now, cannot be destroyed yet: because a destructor
   /// is under way inside, or because another thread uses something inside. Then nothing inside goes on any further.
   bool must_stay() noexcept;

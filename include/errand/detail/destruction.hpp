@@ -138,10 +138,11 @@ ERRAND_COLD inline void Chain::block() noexcept {
   });
 }
 
-inline void Chain::cut(PromiseBase& frame) noexcept {
-  Destruction destruction(*this);
+inline void Chain::cut(PromiseBase& frame, std::exception_ptr& thrown) noexcept {
+  const Destruction destruction(*this);  // at its end this chain may be destroyed, if a destructor has aborted it
   destroy_above(&frame);
   forget_failed();
+  fail(thrown);
   state = State::ready;
   loop->make_ready(*this);
 }
@@ -160,11 +161,8 @@ inline void GeneratorBase::drop() noexcept {
   if (chain->is_around(chain->loop->current) || chain->must_stay()) {
     chain->loop->put_off.add(*this);
   } else {
-    Chain& asking = *chain;
-    Asker& asked_by = *asker;
-    asking.cut(parent.promise());
-    asked_by.error = std::make_exception_ptr(InvalidState("the generator that was waited for has been destroyed"));
-    asking.fail(asked_by.error);
+    asker->error = std::make_exception_ptr(InvalidState("the generator that was waited for has been destroyed"));
+    chain->cut(parent.promise(), asker->error);
   }
 }
 
