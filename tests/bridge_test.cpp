@@ -104,6 +104,42 @@ Task<int> operator co_await(const Named & named) { return named.task; }
 
 }  // namespace
 
+namespace {
+
+Coro<std::string> text_of_a_while() {
+  std::string text(50, 'x');
+  co_await errand::sleep(1s);
+  co_return text;
+}
+struct GivesCoro {
+  Coro<std::string> operator co_await() const { return text_of_a_while(); }
+};
+struct GivesTask {
+  App& app;
+  Task<std::string> operator co_await() const { return app.add_task(text_of_a_while()); }
+};
+struct GivesCall {};
+auto operator co_await(GivesCall) {
+  return errand::to_thread([] { return 7; });
+}
+
+}  // namespace
+
+REAL_APP_TEST("an operator co_await may give a thread call as a value, which is gone before the call is made") {
+  CHECK(co_await GivesCall() == 7);
+  const auto [first, other] = co_await errand::gather(GivesCall(), GivesCall());
+  CHECK(first + other == 14);
+}
+
+APP_TEST("an operator co_await may give a Coro or a Task as a value, which the wait keeps") {
+  log((co_await GivesCoro()).size(), now());
+  log((co_await GivesTask{app}).size(), now());
+  const auto [coro, task] = co_await errand::gather(GivesCoro(), GivesTask{app});
+  log(coro.size() + task.size(), now());
+  log((co_await errand::race(GivesCoro(), errand::sleep(2s))).index());
+  expect("50 1 ; 50 2 ; 100 3 ; 0");
+}
+
 APP_TEST("a user's operator co_await may give an awaitable of the library") {
   Gate gate;
   const Named named{add([] { return 5; })};

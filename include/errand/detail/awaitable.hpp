@@ -24,6 +24,23 @@ namespace errand::detail {
 template <class A>
 concept MadeAtAwait = requires(A&& awaitable, Chain& chain) { static_cast<A&&>(awaitable).awaited_by(chain); };
 
+/// The wait for what an `operator co_await` of the user's has made, and which the wait may refer to.
+template <class Made>
+class MadeAwaiter;
+
+/// What `co_await` in this chain makes of what an `operator co_await` gave, which `give` returns.
+template <class Give>
+decltype(auto) awaiter_of_given(Give give, Chain& chain) {
+  using Given = decltype(give());
+  if constexpr (!MadeAtAwait<Given>) {
+    return give();
+  } else if constexpr (std::is_reference_v<Given>) {
+    return give().awaited_by(chain);
+  } else {
+    return MadeAwaiter<Given>(give, chain);
+  }
+}
+
 /// What `co_await` in this chain makes of an awaitable. An `operator co_await` of the user's may give one of the
 /// library.
 template <class A>
@@ -31,17 +48,11 @@ decltype(auto) awaiter_of(A&& awaitable, Chain& chain) {
   if constexpr (MadeAtAwait<A>) {
     return static_cast<A&&>(awaitable).awaited_by(chain);
   } else if constexpr (requires { static_cast<A&&>(awaitable).operator co_await(); }) {
-    if constexpr (MadeAtAwait<decltype(static_cast<A&&>(awaitable).operator co_await())>) {
-      return static_cast<A&&>(awaitable).operator co_await().awaited_by(chain);
-    } else {
-      return static_cast<A&&>(awaitable).operator co_await();
-    }
+    return detail::awaiter_of_given(
+        [&]() -> decltype(auto) { return static_cast<A&&>(awaitable).operator co_await(); }, chain);
   } else if constexpr (requires { operator co_await(static_cast<A&&>(awaitable)); }) {
-    if constexpr (MadeAtAwait<decltype(operator co_await(static_cast<A&&>(awaitable)))>) {
-      return operator co_await(static_cast<A&&>(awaitable)).awaited_by(chain);
-    } else {
-      return operator co_await(static_cast<A&&>(awaitable));
-    }
+    return detail::awaiter_of_given(
+        [&]() -> decltype(auto) { return operator co_await(static_cast<A&&>(awaitable)); }, chain);
   } else {
     return static_cast<A&&>(awaitable);
   }
@@ -49,6 +60,25 @@ decltype(auto) awaiter_of(A&& awaitable, Chain& chain) {
 
 template <class A>
 using Awaiter = decltype(detail::awaiter_of(std::declval<A>(), std::declval<Chain&>()));
+
+template <class Made>
+class MadeAwaiter : public OwnAwaitable {
+ public:
+  template <class Give>
+  MadeAwaiter(Give& give, Chain& chain) : made_(give()), wait_(static_cast<Made&&>(made_).awaited_by(chain)) {}
+  MadeAwaiter(const MadeAwaiter&) = delete;
+
+  bool await_ready() { return wait_.await_ready(); }
+  template <class P>
+  auto await_suspend(std::coroutine_handle<P> awaiting) {
+    return wait_.await_suspend(awaiting);
+  }
+  decltype(auto) await_resume() { return wait_.await_resume(); }
+
+ private:
+  Made made_;
+  Awaiter<Made> wait_;
+};
 
 /// Something to be waited for, as a primitive gives it: the wait itself is made where it is awaited, as often as it is.
 template <class Wait, class Of>
