@@ -90,10 +90,10 @@ class Coro<T>::Awaiter : public detail::OwnAwaitable {
 
   bool await_ready() const noexcept { return false; }
   void await_suspend(std::coroutine_handle<>) {
+    chain_.throw_failed();
     promise_type* const promise = coro_.get();
     if (!promise) [[unlikely]]
       detail::throw_empty_coro();
-    chain_.throw_failed();
     coro_.release();
     promise->result = &result_;
     chain_.enter(*promise);
@@ -117,6 +117,7 @@ class Coro<T>::Awaiter : public detail::OwnAwaitable {
     if (result_.has == Has::value) {
       result_.destroy_value();
     } else {
+      chain_.forget_failed(result_.error);
       result_.destroy_error();
     }
   }

@@ -123,10 +123,16 @@ template <class T>
 class AsyncGenerator<T>::Next : public detail::OwnAwaitable, public detail::GeneratorBase::Asker {
  public:
   Next(AsyncGenerator& generator, detail::Chain& chain) noexcept : generator_(generator), chain_(chain) {}
+  Next(const Next&) = delete;
+  ~Next() {
+    if (error) [[unlikely]]
+      chain_.forget_failed(error);
+  }
 
   bool await_ready() const {
     if (!generator_.promise_) return true;
     const promise_type& promise = generator_.promise();
+    if (promise.asker || promise.was_cancelled) chain_.throw_failed();
     if (promise.asker) throw InvalidState("the next value of this generator is being waited for already");
     if (promise.was_cancelled) throw InvalidState("this generator was cancelled, and has no next value");
     return promise.is_over;

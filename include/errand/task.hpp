@@ -253,6 +253,7 @@ class TaskWait : public Waiter {
 
  private:
   ERRAND_COLD void suspend_or_refuse() {
+    chain_->throw_failed();
     if (task().loop != chain_->loop) raise<InvalidState>({"task '", task().name(), "' belongs to another App"});
     if (&task() == &chain_->root()) raise<InvalidState>({"task '", task().name(), "' awaits itself"});
     suspend(task().awaiters);

@@ -87,7 +87,10 @@ class Suspension : public TimerNode, public OwnAwaitable {
   enum class Place : std::uint8_t { nowhere, list, counted_list, timers, outside };  // where it stands while it waits
 
   Suspension(Kind of, Place place, Chain* chain) noexcept : TimerNode(false), kind(of), place_(place), chain_(chain) {}
-  ~Suspension() = default;
+  ~Suspension() {
+    if (ending != Ending::reached) [[unlikely]]
+      forget_ending();
+  }
 
   /// False if a request is pending: the await does not suspend then, and `resumed` throws the request. An
   /// `await_suspend` that gives nothing may ignore the result: the chain is still running, and so goes on at once.
@@ -109,6 +112,10 @@ class Suspension : public TimerNode, public OwnAwaitable {
   Chain* chain_;  // null until it is awaited, of a wait that was made without
 
  private:
+  /// It may never have thrown, because another part of the expression has: `f(co_await a.wait(), fails())`.
+  ERRAND_COLD void forget_ending() noexcept {
+    if ((chain_->flags & Chain::failed_wait) && chain_->waiting == this) chain_->forget_failed();
+  }
   ERRAND_NOINLINE bool may_suspend_now() {
     chain_->throw_failed();
     if (!chain_->is_asked()) return true;
