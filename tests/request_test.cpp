@@ -307,7 +307,7 @@ APP_TEST("a request that comes when a group has ended leaves it its result") {
   expect("42 ; Cancelled please");
 }
 
-APP_TEST("a member that swallows the requests to a group whose body has ended uses them up") {
+APP_TEST("the owner of a group whose body has ended is thrown the first of two requests") {
   const auto stays = []() -> Coro<> {
     for (int i = 0; i < 2; ++i) {
       try {
@@ -326,7 +326,7 @@ APP_TEST("a member that swallows the requests to a group whose body has ended us
   co_await sleep(1s);
   task.cancel("second");
   co_await task;
-  expect("done");
+  expect("Cancelled first");
 }
 
 namespace {
@@ -527,4 +527,75 @@ APP_TEST("a request that is still to come for a race keeps its reason, though a 
   task.cancel("second");
   co_await task;
   expect("done ; Cancelled first");
+}
+
+APP_TEST(
+    "a race that begins with a request pending is decided by the branch that suspends, not by one that never began") {
+  const auto begins = [this]() -> Coro<> {
+    log("begins");
+    co_return;
+  };
+  const auto swallows = [this]() -> Coro<int> {
+    try {
+      co_await sleep(1h);
+    } catch (const Cancelled& cancelled) {
+      log("swallows", cancelled.reason());
+    }
+    co_await sleep(1s);
+    co_return 1;
+  };
+  const auto swallowing_race = [&]() -> Coro<> { log((co_await race(swallows(), begins())).index()); };
+  auto task = add([&]() -> Coro<> {
+    current_task().cancel("first");
+    co_await end_of(race(sleep(1h), begins()), log);
+    co_await end_of(sleep(1s), log);
+    current_task().cancel("second");
+    co_await swallowing_race();
+    co_await end_of(sleep(1s), log);
+  });
+  co_await task;
+  expect("Cancelled first ; done ; swallows second ; 0 ; done");
+}
+
+APP_TEST("a request that is pending when a group begins, and that its body has no await for, reaches the members") {
+  const auto member = [this]() -> Coro<> { co_await end_of(sleep(1h), log); };
+  auto task = add([&]() -> Coro<> {
+    current_task().cancel("please");
+    co_await errand::TaskGroup::run([&](errand::TaskGroup& group) -> Coro<> {
+      group.add(member);
+      group.add(waits());
+      co_return;
+    });
+    log("no await has thrown it");
+    co_await end_of(sleep(1s), log);
+  });
+  co_await task;
+  expect("no await has thrown it ; Cancelled please");
+  CHECK(now() == 0s);
+}
+
+APP_TEST("the time-out of a loser that is in its clean-up already is no failure, and its request is used up") {
+  const auto loser = [this]() -> Coro<> {
+    const auto cleanup = [this]() -> Coro<> {
+      co_await sleep(2s);
+      log("clean");
+    };
+    co_await end_of(wait_for(errand::finally(waits(), cleanup()), 1s), log);
+    co_await end_of(sleep(1s), log);
+  };
+  co_await race(loser(), errand::yield());
+  expect("clean ; Cancelled ; done");
+  CHECK(reports.empty());
+}
+
+APP_TEST("a request of the task has its reason where a combinator had asked just before") {
+  Task<> task;
+  const auto loser = [this]() -> Coro<> { co_await end_of(sleep(1h), log); };
+  const auto asks = [&]() -> Coro<> {
+    co_await errand::yield();
+    app.call_soon([&] { task.cancel("please"); });
+  };
+  task = add([&]() -> Coro<> { co_await race(asks(), loser()); });
+  co_await task;
+  expect("Cancelled please");
 }

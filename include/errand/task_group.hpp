@@ -179,9 +179,10 @@ inline void TaskGroup::member_ended(Member& member, detail::TaskBase& task) noex
   if (task.status == TaskStatus::failed) {
     task.look();
     fail(task.error());
-  } else if (was_asked() && task.status == TaskStatus::cancelled) {
+  } else if (!was_asked() || !is_ending_) {  // the request has not reached the members
+  } else if (task.status == TaskStatus::cancelled) {
     is_member_cancelled_ = true;
-  } else if (was_asked() && !(task.flags & detail::Chain::asked_by_task)) {
+  } else if (!(task.flags & detail::Chain::asked_by_task)) {
     use_all();  // it has swallowed the request
   }
   check_over();

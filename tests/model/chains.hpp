@@ -10,11 +10,13 @@ namespace model {
 inline void Model::step(Chain& chain) {
   current_ = &chain;
   if (chain.spent.order) timers_.erase(std::exchange(chain.spent, {}));
-  if (chain.state == Chain::created && !chain.asked.empty() && !chain.starts_anyway) {
-    const Thrown request = take_request(chain);
-    if (!chain.owner) return end_standing(*chain.task, request.code);
+  if (chain.state == Chain::created && !chain.owner && !chain.asked.empty()) {
+    return end_standing(*chain.task, request_of(chain).code);
+  }
+  if (chain.state == Chain::created && chain.owner && !may_begin(chain)) {
+    if (is_race(*chain.owner)) decided(*chain.owner, *chain.owner->live.front());  // that has suspended
     destroy(chain);
-    return ended(chain, {request});
+    return ended(chain, {request_of(chain)});
   }
   const bool starts = chain.state == Chain::created;
   chain.state = Chain::running;
@@ -118,8 +120,10 @@ inline void Model::drop_wait(Chain& chain) {
   if (!std::exchange(chain.handed, false)) return;
   const Op& op = op_of(chain.frames.back());
   if (op.kind == Kind::lock) return unlock();
-  Queue& queue = queues_[op.arguments[0] % 2];
-  const Value item = std::exchange(chain.result, {{}, 0}).value;
+  put_back(queues_[op.arguments[0] % 2], std::exchange(chain.result, {{}, 0}).value);
+}
+
+inline void Model::put_back(Queue& queue, Value item) {
   if (queue.getters.empty()) {
     queue.items.push_front(item);
   } else {
@@ -131,6 +135,7 @@ inline void Model::drop_wait(Chain& chain) {
 inline void Model::destroy(Chain& chain) {
   const bool has_started = chain.state != Chain::created;
   if (chain.spent.order) timers_.erase(std::exchange(chain.spent, {}));
+  const bool has_item = chain.parallel && has_won_item(*chain.parallel);
   if (chain.state == Chain::waiting && chain.parallel) {
     Parallel& parallel = *chain.parallel;
     parallel.ending = true;
@@ -146,7 +151,10 @@ inline void Model::destroy(Chain& chain) {
     }
     disarm(parallel.timer, {Item::limit, &parallel});
   }
-  if (chain.parallel) report_kept(*chain.parallel);
+  if (chain.parallel) {
+    report_kept(*chain.parallel);
+    if (has_item) put_back(queues_[op_of(chain.frames.back()).arguments[0] % 2], chain.parallel->first->outcome.value);
+  }
   remove({Item::chain, &chain});
   if (chain.state == Chain::waiting) leave(chain);
   chain.state = Chain::ended;
@@ -167,10 +175,9 @@ inline void Model::ask(Chain& chain, Request request) {
   if (chain.state == Chain::waiting && chain.parallel && !chain.held) {
     Parallel& parallel = *chain.parallel;
     parallel.asked.insert(request);
+    parallel.used.drop(request.from);
     if (parallel.kind == Kind::group) parallel.ending = true;
-    for (Task* member : std::vector(parallel.members)) {
-      cancel(*member, parallel.asked.has(by_task) ? chain.task->reason : -1);
-    }
+    ask_members(parallel);
     for (Chain* branch : std::vector(parallel.live)) ask(*branch, request);
     return;
   }
@@ -179,6 +186,7 @@ inline void Model::ask(Chain& chain, Request request) {
   if (chain.state == Chain::yielding) chain.interrupted = true;
   if (chain.state != Chain::waiting) return;
   chain.interrupted = true;
+  chain.by_the_task = request.from == by_task;
   if (chain.timer.order && timers_[chain.timer].type == Item::signal_limit) {
     chain.spent = std::exchange(chain.timer, {});
   }
@@ -187,15 +195,14 @@ inline void Model::ask(Chain& chain, Request request) {
   push({Item::chain, &chain});
 }
 
-/// Takes back what has not been thrown. A wait that was left cannot be taken up again: that request stays.
+/// Takes back what has not been thrown. A wait that was left cannot be taken up again: it throws, but for no request.
 inline void Model::withdraw(Chain& chain) {
   if (chain.state == Chain::waiting && chain.parallel) {
     chain.parallel->asked.drop(by_task);
     for (Chain* branch : chain.parallel->live) withdraw(*branch);
   }
-  if (chain.interrupted && chain.state != Chain::yielding && !chain.asked.has(by_owner)) return;
   chain.asked.drop(by_task);
-  if (chain.asked.empty()) chain.interrupted = false;
+  if (chain.state == Chain::yielding && chain.asked.empty()) chain.interrupted = false;
 }
 
 /// Whether a request to the task is still to be thrown somewhere.
@@ -203,38 +210,25 @@ inline bool Model::is_asked(const Chain& chain) const {
   if (chain.asked.has(by_task)) return true;
   if (chain.state != Chain::waiting || !chain.parallel) return false;
   const auto& live = chain.parallel->live;
-  const bool is_known = is_race(*chain.parallel) ? count_thrown(*chain.parallel) : live.empty();
-  if (is_known && unthrown(*chain.parallel).has(by_task)) return true;
+  const Chain* const first = chain.parallel->first;
+  if ((live.empty() || (first && first->state == Chain::ended)) && unused(*chain.parallel).has(by_task)) return true;
   return std::any_of(live.begin(), live.end(), [this](const Chain* branch) { return is_asked(*branch); });
-}
-
-/// For what is around a branch it has been thrown then, as far as it has come from outside of that; for what is around
-/// a race only when it is known which of its branches counts.
-inline void Model::note_thrown(Chain& chain, Requests requests) {
-  Chain* inner = &chain;
-  for (Parallel* owner = inner->owner; owner; inner = owner->chain, owner = inner->owner) {
-    requests = requests.and_in(owner->asked);
-    inner->thrown.add(requests);
-    if (is_race(*owner)) return;
-    owner->thrown.add(requests);
-  }
-}
-
-/// Of a race: what its result was thrown. False where there is none yet.
-inline bool Model::count_thrown(Parallel& race) {
-  if (!race.first || race.first->state != Chain::ended) return false;
-  race.thrown = race.first->thrown;
-  const bool error_comes_out = race.first->outcome.thrown.kind == Thrown::cancelled && !race.failed.empty();
-  if (error_comes_out) race.thrown.add(race.failed[0]->thrown);
-  return true;
 }
 
 /// It is thrown once in each branch that it has reached.
 inline Thrown Model::take_request(Chain& chain) {
-  const Requests taken = std::exchange(chain.asked, {});
-  chain.interrupted = false;
-  note_thrown(chain, taken);
-  return {Thrown::cancelled, taken.has(by_task) ? chain.task->reason : -1};
+  const Thrown thrown = request_of(chain);
+  Requests taken = std::exchange(chain.asked, {});
+  for (Chain* inner = &chain; inner->owner; inner = inner->owner->chain) {
+    taken = taken.and_in(inner->owner->asked);
+    inner->was_thrown |= !taken.empty();
+  }
+  chain.interrupted = chain.by_the_task = false;
+  return thrown;
+}
+
+inline Thrown Model::request_of(const Chain& chain) {
+  return {Thrown::cancelled, chain.by_the_task || chain.asked.has(by_task) ? chain.task->reason : -1};
 }
 
 }  // namespace model

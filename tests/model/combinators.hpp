@@ -29,7 +29,7 @@ inline void Model::observe(Parallel& parallel, Task& task) {
   retain(&task);
 }
 
-/// Starts the branches at once. What is asked already is thrown where they suspend first.
+/// Starts the branches at once. What is asked already is thrown where the first of them suspends.
 inline void Model::start(Parallel& parallel) {
   Chain& chain = *parallel.chain;
   if (!chain.held) parallel.asked = std::exchange(chain.asked, {});
@@ -42,21 +42,34 @@ inline void Model::start(Parallel& parallel) {
   }
   for (auto branch = parallel.live.rbegin(); branch != parallel.live.rend(); ++branch) {
     (*branch)->asked = parallel.asked;
-    (*branch)->starts_anyway = !parallel.asked.empty() || parallel.over;
     if (parallel.over) ask(**branch, by_owner);
     run_next({Item::chain, *branch});
   }
+}
+
+/// Not if it is decided, or is asked to end and a branch before this one has suspended.
+inline bool Model::may_begin(const Chain& branch) {
+  const Parallel& parallel = *branch.owner;
+  if (parallel.decided) return false;
+  return parallel.asked.empty() || (!has_used(parallel) && parallel.live.front() == &branch);
 }
 
 inline void Model::branch_ended(Parallel& parallel, Chain& branch) {
   const Thrown thrown = branch.outcome.thrown;
   const bool is_cancelled = thrown.kind == Thrown::cancelled;
   const bool is_first = parallel.failed.empty() && !parallel.cancelled;
-  if (is_cancelled && !parallel.cancelled) parallel.cancelled = &branch;
+  Requests requests = parallel.asked;  // that it was thrown: none after which another one has come
+  for (const Request& left : branch.asked.and_in(parallel.asked)) requests.drop(left.from);
+  if (is_cancelled && !parallel.cancelled && parallel.kind != Kind::settled) parallel.cancelled = &branch;
   if (thrown.kind && !is_cancelled) parallel.failed.push_back(&branch);
   switch (parallel.kind) {
+    case Kind::settled:
+      parallel.used.add(requests);
+      if (thrown.kind && branch.was_thrown && !parallel.cancelled) parallel.cancelled = &branch;
+      return;
     case Kind::gather:
     case Kind::gather_tasks:
+      parallel.used.add(requests);
       if (!thrown.kind) return;
       if (is_first) {
         end_others(parallel, branch);
@@ -68,20 +81,47 @@ inline void Model::branch_ended(Parallel& parallel, Chain& branch) {
     case Kind::race_tasks:
     case Kind::race_raw:
       decided(parallel, branch);
+      if (&branch == parallel.first) parallel.used.add(requests);
       if (&branch == parallel.first || !thrown.kind || is_cancelled) return;
       // The first error of a loser is kept: it comes out where the winner was cancelled.
       if (std::exchange(parallel.has_lost, true)) report_lost(branch);
       return;
     case Kind::group:
       parallel.waits_for_members = !parallel.members.empty();
-      if (thrown.kind && !is_cancelled) {
-        group_failed(parallel, thrown);
-      } else if (!parallel.ending && (is_cancelled || !unthrown(parallel).empty())) {
-        group_failed(parallel, {});
+      parallel.used.add(requests);
+      if (thrown.kind) {
+        group_failed(parallel, is_cancelled ? Thrown{} : thrown);
+      } else if (!unused(parallel).empty() && !std::exchange(parallel.ending, true)) {
+        ask_members(parallel);  // one that was pending from the beginning on: here it waits for the first time
       }
       return;
-    default: disarm(parallel.timer, {Item::limit, &parallel}); return;
+    default:
+      parallel.used.add(requests);
+      disarm(parallel.timer, {Item::limit, &parallel});
+      return;
   }
+}
+
+inline void Model::ask_members(Parallel& group) {
+  const Chain& chain = *group.chain;
+  for (Task* member : std::vector(group.members)) {
+    cancel(*member, group.asked.has(by_task) ? chain.task->reason : -1);
+  }
+}
+
+/// One that was asked with the group has ended by that, or swallowed it, or was not thrown it.
+inline void Model::member_ended(Parallel& group, Task& member) {
+  std::erase(group.members, &member);
+  if (member.status == failed) {
+    group_failed(group, look(member).thrown);
+  } else if (group.ending && !group.asked.empty()) {
+    if (member.status == cancelled) {
+      group.member_cancelled = true;
+    } else if (member.chain.asked.empty()) {
+      group.used = group.asked;
+    }
+  }
+  check_over(group);
 }
 
 /// The first that has ended, or was woken, decides a race.
@@ -94,6 +134,7 @@ inline void Model::decided(Parallel& race, Chain& branch) {
 /// Asks the other branches to end. Not those that a request from outside has reached: it does not interrupt their
 /// clean-up.
 inline void Model::end_others(Parallel& parallel, Chain& branch) {
+  parallel.decided = true;
   if (!parallel.asked.empty()) return;
   for (Chain* other : std::vector(parallel.live)) {
     if (other != &branch) ask(*other, by_owner);
@@ -104,8 +145,10 @@ inline void Model::group_failed(Parallel& group, Thrown thrown) {
   if (thrown.kind && group.error.kind) return report(group.chain->task, thrown);
   if (thrown.kind) group.error = thrown;
   if (std::exchange(group.ending, true)) return;
-  for (Task* member : std::vector(group.members)) {
-    cancel(*member, group.asked.has(by_task) ? group.chain->task->reason : -1);
+  if (thrown.kind) {
+    for (Task* member : std::vector(group.members)) cancel(*member, -1);
+  } else {
+    ask_members(group);
   }
   if (group.asked.empty() && !group.live.empty()) ask(*group.live.front(), by_owner);
 }
@@ -114,12 +157,38 @@ inline void Model::check_over(Parallel& parallel) {
   Chain& chain = *parallel.chain;
   if (!parallel.live.empty() || !parallel.members.empty()) return;
   if (chain.state != Chain::waiting || chain.parallel != &parallel) return;
-  if (is_race(parallel)) count_thrown(parallel);
-  parallel.waits_for_members &= !unthrown(parallel).empty();
-  chain.asked.add(unthrown(parallel));  // it is still to come
-  if (is_race(parallel)) note_thrown(chain, parallel.asked.and_in(parallel.thrown));
+  parallel.throws_request = parallel.waits_for_members && parallel.member_cancelled && !unused(parallel).empty();
+  chain.asked.add(fails(parallel) ? parallel.asked : unused(parallel));  // still to be thrown
   chain.state = Chain::ready;
   run_next({Item::chain, &chain});
+}
+
+/// Whether it was the time that ended it, and no request from outside.
+inline bool Model::timed_out(const Parallel& limit) {
+  const Chain& branch = limit.branches.front();
+  return limit.over && branch.outcome.thrown.kind == Thrown::cancelled && !branch.was_thrown;
+}
+
+/// Whether a race of waits was won by an item, which it takes only when it goes on.
+inline bool Model::has_won_item(const Parallel& race) {
+  return race.kind == Kind::race_raw && race.first == &race.branches[0] && race.first->state == Chain::ended &&
+         !race.first->outcome.thrown.kind;
+}
+
+/// Whether an error comes out of a combinator whose branches have ended.
+inline bool Model::fails(const Parallel& parallel) {
+  switch (parallel.kind) {
+    case Kind::settled: return false;
+    case Kind::group: return parallel.error.kind;
+    case Kind::gather:
+    case Kind::gather_tasks: return !parallel.failed.empty();
+    case Kind::race:
+    case Kind::race_tasks:
+    case Kind::race_raw:
+      return !parallel.failed.empty() &&
+             (parallel.first == parallel.failed[0] || parallel.first->outcome.thrown.kind == Thrown::cancelled);
+    default: return !parallel.failed.empty() || timed_out(parallel);
+  }
 }
 
 /// What a combinator gives whose branches have ended.
@@ -134,13 +203,10 @@ inline Model::Outcome Model::outcome_of(Parallel& parallel) {
   const auto failure = [](Chain* chain) { return Outcome{chain->outcome.thrown}; };
   switch (parallel.kind) {
     case Kind::settled:
-      if (has_thrown(parallel) && parallel.cancelled) {
-        for (std::size_t i = 1; i < parallel.failed.size(); ++i) {
-          report_lost(*parallel.failed[i]);
-        }
-        return failure(parallel.failed.empty() ? parallel.cancelled : parallel.failed[0]);
-      }
-      return codes();
+      if (!parallel.cancelled) return codes();
+      for (Chain* each : parallel.failed) report_lost(*each);
+      if (parallel.cancelled->outcome.thrown.kind == Thrown::cancelled) return failure(parallel.cancelled);
+      return {{Thrown::cancelled, parallel.asked.has(by_task) ? parallel.chain->task->reason : -1}};
     case Kind::gather:
     case Kind::gather_tasks:
       if (!parallel.failed.empty()) return failure(parallel.failed[0]);
@@ -164,14 +230,9 @@ inline Model::Outcome Model::outcome_of(Parallel& parallel) {
     }
     case Kind::group:
       if (parallel.error.kind) return {parallel.error};
-      // A request that came while it waited, or was pending then, is thrown here; otherwise it did not suspend.
-      if (parallel.waits_for_members && !may_suspend(*parallel.chain)) {
-        return {take_request(*parallel.chain)};
-      }
+      if (parallel.throws_request && !may_suspend(*parallel.chain)) return {take_request(*parallel.chain)};
       return first;
-    default:
-      if (parallel.over && !has_thrown(parallel) && first.thrown.kind == Thrown::cancelled) return {{Thrown::timeout}};
-      return first;
+    default: return timed_out(parallel) ? Outcome{{Thrown::timeout}} : first;
   }
 }
 

@@ -106,10 +106,10 @@ class Model {
     std::vector<Frame> frames;
     Task* observed = nullptr;  // the task that is all that this branch awaits, or that this signal tells of
     Requests asked;            // that are still to be thrown
-    Requests thrown;           // that were thrown in it
+    bool was_thrown = false;   // in a branch, one that has come from outside of its combinator
     bool interrupted = false;  // the wait was left, and the request is thrown at the resume
+    bool by_the_task = false;  // that is one to the task, also if it was taken back meanwhile
     bool held = false;
-    bool starts_anyway = false;    // also when asked to end before
     bool decides_on_wake = false;  // the end of its wait decides its race
     Outcome outcome;
     // the wait
@@ -131,9 +131,10 @@ class Model {
     Chain* chain;
     std::deque<Chain> branches{};
     std::vector<Chain*> live{};
-    Requests asked{};   // from outside
-    Requests thrown{};  // in a branch that counts
-    bool over = false;  // the time is
+    Requests asked{};      // from outside
+    Requests used{};       // that a branch or a member that counts was thrown
+    bool decided = false;  // it starts nothing more
+    bool over = false;     // the time is
     Time timer{};
     Chain* first = nullptr;  // that decided
     std::vector<Chain*> failed{};
@@ -142,6 +143,8 @@ class Model {
     std::vector<Task*> members{};
     bool ending = false;
     bool waits_for_members = false;  // the body has ended
+    bool member_cancelled = false;   // by a request to the group
+    bool throws_request = false;
     Thrown error{};
   };
 
@@ -223,12 +226,14 @@ class Model {
   void woken(Chain& chain);
   void leave(Chain& chain);
   void drop_wait(Chain& chain);
+  void put_back(Queue& queue, Value item);
   void destroy(Chain& chain);
   void ask(Chain& chain, From from) { ask(chain, Request{++last_request_, from}); }
   void ask(Chain& chain, Request request);
   void withdraw(Chain& chain);
   bool is_asked(const Chain& chain) const;
   Thrown take_request(Chain& chain);
+  static Thrown request_of(const Chain& chain);
 
   // Combinators
   Parallel& parallel(Chain& chain);
@@ -238,6 +243,12 @@ class Model {
   void branch_ended(Parallel& parallel, Chain& branch);
   void decided(Parallel& parallel, Chain& branch);
   void end_others(Parallel& parallel, Chain& branch);
+  static bool may_begin(const Chain& branch);
+  static bool timed_out(const Parallel& limit);
+  static bool fails(const Parallel& parallel);
+  static bool has_won_item(const Parallel& race);
+  void ask_members(Parallel& group);
+  void member_ended(Parallel& group, Task& member);
   void group_failed(Parallel& group, Thrown thrown);
   void check_over(Parallel& parallel);
   Outcome outcome_of(Parallel& parallel);
@@ -259,13 +270,11 @@ class Model {
   void report_unwatched(Task& task);
   void report(Task* task, Thrown thrown);
   void report_kept(const Parallel& parallel);
-  static void note_thrown(Chain& chain, Requests requests);
-  static bool count_thrown(Parallel& race);
-  static bool has_thrown(const Parallel& parallel) { return !parallel.asked.and_in(parallel.thrown).empty(); }
-  static Requests unthrown(const Parallel& parallel) { return parallel.asked.not_in(parallel.thrown); }
   static bool is_race(const Parallel& parallel) {
     return parallel.kind == Kind::race || parallel.kind == Kind::race_tasks || parallel.kind == Kind::race_raw;
   }
+  static bool has_used(const Parallel& parallel) { return !parallel.asked.and_in(parallel.used).empty(); }
+  static Requests unused(const Parallel& parallel) { return parallel.asked.not_in(parallel.used); }
   void report_lost(const Chain& branch);
   Outcome look(Task& task);
   bool is_around(const Task& task) const;

@@ -58,9 +58,7 @@ inline void Model::finish(Task& task, Status status, Outcome outcome) {
       retain(&task);
       push({Item::call, call});
     } else if (group) {
-      std::erase(group->members, &task);
-      if (status == failed) group_failed(*group, look(task).thrown);
-      check_over(*group);
+      member_ended(*group, task);
     } else if (chain->needed == 0 || --chain->needed == 0) {
       woken(*chain);
     }
@@ -87,7 +85,8 @@ inline void Model::report_kept(const Parallel& parallel) {
   if (parallel.error.kind) report(parallel.chain->task, parallel.error);
   if (parallel.kind == Kind::settled || parallel.kind == Kind::group || parallel.failed.empty()) return;
   const bool is_winner = parallel.failed[0] == parallel.first;
-  report_lost(*parallel.failed[0]);
+  // What the wait that decided ends with is looked at only when the race goes on.
+  if (!is_winner || parallel.kind != Kind::race_raw) report_lost(*parallel.failed[0]);
   if (is_winner && parallel.failed.size() > 1) report_lost(*parallel.failed[1]);
 }
 

@@ -81,6 +81,7 @@ class Branch final : public ResultBranch<T> {
   bool begin() noexcept override {
     if (this->combinator->may_begin(*this)) return true;
     this->state = Chain::State::running;
+    this->combinator->not_begun();
     std::exchange(this->leaf, nullptr).promise().drop();
     this->cancel(this->reason_of_request(this->flags & Chain::asked_by_task));
     this->end();

@@ -120,6 +120,11 @@ class Branches : public Suspension {
   bool may_begin(const BranchBase& branch) noexcept {
     return !decided_ && (!asked_ || (!used_ && &Branches::branch(live.front()) == &branch));
   }
+  /// A branch that may not begin ends without that. It decides nothing: if a request is pending, the branch before it
+  /// that has suspended does.
+  void not_begun() noexcept {
+    if (!decided_) decided(branch(live.front()));
+  }
   /// Lets those that have only been looked at wait.
   void wait_all() noexcept {
     for (Link* link = live.begin(); link != live.end() && !decided_;) {
