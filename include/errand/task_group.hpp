@@ -63,6 +63,7 @@ class TaskGroup : private detail::Branches {
     is_ending_ = true;
     throws_request_ = waits_for_members_ && is_member_cancelled_ && has_unused();
   }
+  bool has_pending() const noexcept override { return live.empty() && has_unused(); }
   bool fails() const noexcept override { return error_ != nullptr; }
   void destroying() noexcept override { is_ending_ = is_destroyed_ = true; }
   inline detail::Chain* first_member() noexcept override;
