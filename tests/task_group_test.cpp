@@ -522,3 +522,23 @@ APP_TEST("groups in groups, 10,000 deep, are cancelled and aborted") {
     CHECK(alive == 0);
   }
 }
+
+APP_TEST("a member whose copy asks the task of its group to end is asked as well, or refused") {
+  struct Work {
+    Work() = default;
+    Work(const Work&) { current_task().cancel("why"); }
+    Coro<> operator()() { co_await errand::sleep(1h); }
+  };
+  const auto body = [](TaskGroup& group) -> Coro<> {
+    Work work;
+    try {
+      group.add(work);
+    } catch (const InvalidState&) {  // as good: it never runs
+    }
+    co_await errand::sleep(2h);
+  };
+  const auto task = add([&]() -> Coro<> { co_await TaskGroup::run(body); });
+  co_await errand::wait_all(task);
+  log(task.cancelled(), now());
+  expect("true 0");
+}
