@@ -342,7 +342,7 @@ struct OfForeign : Operand {
   struct Wait {
     explicit Wait(OfForeign& its_operand) noexcept : of(&its_operand) {}
     bool await_ready() const noexcept { return false; }
-    void await_suspend(std::coroutine_handle<> awaiting) const noexcept { of->awaiting = awaiting; }
+    void await_suspend(std::coroutine_handle<> coroutine) const noexcept { of->awaiting = coroutine; }
     int await_resume() const noexcept { return of->n; }
     OfForeign* of;
   };
