@@ -3,7 +3,7 @@
 #include <memory>
 #include <type_traits>
 
-#include "support.hpp"
+#include "combinators.hpp"
 
 using errand::AsyncGenerator;
 using errand::wait_for;
@@ -313,6 +313,7 @@ APP_TEST("100,000 values, and 1,000 generators inside each other, take constant 
   expect("5000050006");
 }
 
+<<<<<<< HEAD
 APP_TEST("a generator that is dropped may abort the task that waits for its next value, from a destructor inside") {
   Task<> asking;
   struct Aborts {
@@ -330,4 +331,23 @@ APP_TEST("a generator that is dropped may abort the task that waits for its next
   generator.reset();
   log(asking.status(), now());
   expect("cancelled 1");
+=======
+APP_TEST("a generator that was cancelled inside a next throws InvalidState from then on: it has not ended") {
+  const auto ticks = []() -> AsyncGenerator<int> {
+    for (int i = 0; i < 3; ++i) {
+      co_await errand::sleep(1s);
+      co_yield i;
+    }
+  };
+  auto timed = ticks(), asked = ticks();
+  co_await end_of(errand::wait_for(timed.next(), 1ms), log);
+  auto task = add([&]() -> Coro<> { co_await end_of(asked.next(), log); });
+  later(1ms, [&] { task.cancel("why"); });
+  co_await task;
+  for (int i = 0; i < 2; ++i) {
+    co_await end_of(timed.next(), log);
+    co_await end_of(asked.next(), log);
+  }
+  expect("TimeoutError ; Cancelled why ; InvalidState ; InvalidState ; InvalidState ; InvalidState");
+>>>>>>> he
 }

@@ -458,3 +458,20 @@ APP_TEST("bursts and drains of a queue keep the order, with room for many and fo
   CHECK(in_order);
   CHECK(queue.empty());
 }
+
+APP_TEST("items that aborted getters give back stand in the Queue in the order in which they were put") {
+  for (const auto& order : {std::vector{0, 1, 2}, std::vector{2, 1, 0}, std::vector{1, 2, 0}}) {
+    Queue<int> queue;
+    std::vector<Task<int>> getters;
+    const auto get = [&]() -> Coro<int> { co_return co_await queue.get(); };
+    for (int i = 0; i < 3; ++i) getters.push_back(add(get));
+    co_await errand::yield();
+    for (int i = 1; i <= 4; ++i) queue.try_put(i);
+    for (const int i : order) getters[static_cast<std::size_t>(i)].abort();
+    queue.try_put(5);
+    std::string left;
+    while (const auto item = queue.try_get()) left += std::to_string(*item);
+    log(left);
+  }
+  expect("12345 ; 12345 ; 12345");
+}

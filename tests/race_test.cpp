@@ -304,6 +304,7 @@ APP_TEST("a race inside a race ends with it, and its loser's clean-up is awaited
   expect("a start ; b start ; c start ; b end ; c cancelled ; a cancelled ; asked ; late ; 1 0 3");
 }
 
+<<<<<<< HEAD
 APP_TEST("a race of thread calls and what is ready, before or after them, makes no call") {
   errand::Event ready;
   ready.set();
@@ -314,4 +315,89 @@ APP_TEST("a race of thread calls and what is ready, before or after them, makes 
   log((co_await race(errand::to_thread(errand::abandon, [] { return 1; }), ready.wait())).index());
   log(calls);
   expect("1 ; 0 ; 1 ; 0");
+=======
+APP_TEST("a race of a put and a get of one full Queue loses no item: the get gives its item, and nothing is put") {
+  for (const bool put_first : {true, false}) {
+    Queue<int> queue(1);
+    queue.try_put(42);
+    std::size_t winner = 0;
+    int got = 0;
+    if (put_first) {
+      const auto first = co_await race(queue.put(43), queue.get());
+      winner = first.index();
+      got = std::get<1>(first.value());
+    } else {
+      const auto first = co_await race(queue.get(), queue.put(43));
+      winner = first.index();
+      got = std::get<0>(first.value());
+    }
+    log(winner, got, queue.size());
+  }
+  expect("1 42 0 ; 0 42 0");
+}
+
+APP_TEST("a race takes an item when it resumes its caller: aborted before, it leaves the item in the Queue") {
+  for (const bool queue_first : {true, false}) {
+    Queue<int> queue;
+    Event closing;
+    int taken = 0;
+    queue.try_put(1);
+    queue.try_put(2);
+    auto task = add([&]() -> Coro<> {
+      if (queue_first) {
+        co_await race(queue.get(), closing.wait());
+      } else {
+        co_await race(closing.wait(), queue.get());
+      }
+      ++taken;
+    });
+    co_await errand::yield();
+    task.abort();
+    co_await errand::sleep(1s);
+    std::string left;
+    while (const auto item = queue.try_get()) left += std::to_string(*item);
+    log(left == (taken ? "2" : "12"));
+  }
+  expect("true ; true");
+}
+
+APP_TEST("with a request pending, the first of a race or a gather that would suspend decides it, and no item moves") {
+  Event never;
+  Queue<int> queue;
+  queue.try_put(1);
+  const auto ends = [&](auto make) {
+    return add([this, make]() -> Coro<> {
+      current_task().cancel("why");
+      co_await end_of(make(), log);
+    });
+  };
+  co_await ends([&] { return race(never.wait(), queue.put(2)); });
+  co_await ends([&] { return race(never.wait(), queue.get()); });
+  co_await ends([&] { return errand::gather(never.wait(), queue.put(2)); });
+  co_await ends([&] { return errand::gather(never.wait(), queue.get()); });
+  co_await ends([&] { return race(queue.get(), never.wait()); });  // does not suspend
+  log(queue.size());
+  expect("Cancelled why ; Cancelled why ; Cancelled why ; Cancelled why ; done ; 0");
+}
+
+APP_TEST("a worker that races for jobs loses none when it is asked to end in the clean-up of one") {
+  Queue<int> jobs;
+  Event closing;
+  int taken = 0;
+  const auto nap = []() -> Coro<> { co_await errand::sleep(1s); };
+  for (int job = 0; job < 3; ++job) jobs.try_put(job);
+  auto worker = add([&]() -> Coro<> {
+    for (;;) {
+      const auto next = co_await race(closing.wait(), jobs.get());
+      if (next.index() == 0) co_return;
+      ++taken;
+      co_await errand::finally(nap, nap);
+    }
+  });
+  co_await errand::sleep(1500ms);
+  worker.cancel();
+  co_await errand::wait_all(worker);
+  log(taken, jobs.size(), worker.cancelled());
+  expect("1 2 true");
+>>>>>>> he
 }

@@ -521,6 +521,7 @@ APP_TEST("a request that is still to come for a race keeps its reason, though a 
   expect("done ; Cancelled first");
 }
 
+<<<<<<< HEAD
 APP_TEST(
     "a race that begins with a request pending is decided by the branch that suspends, not by one that never began") {
   const auto begins = [this]() -> Coro<> {
@@ -589,4 +590,155 @@ APP_TEST("a request of the task has its reason where a combinator had asked just
   task = add([&]() -> Coro<> { co_await race(asks(), loser()); });
   co_await task;
   expect("Cancelled please");
+=======
+// An error that comes out of a combinator that was asked to end does not use up the request.
+
+APP_TEST("a session that is opened anew after each error of its gather ends at once when it is asked to") {
+  errand::Queue<int> queue;
+  int opened = 0;
+  const auto consume = [&]() -> Coro<> {
+    for (;;) co_await queue.get();
+  };
+  auto session = add([&]() -> Coro<> {
+    for (;;) {
+      ++opened;
+      try {
+        co_await errand::gather(consume(), errand::sleep(30s));
+      } catch (const std::exception& e) {
+        log(e.what());
+      }
+      co_await errand::sleep(5s);
+    }
+  });
+  later(1s, [&] {
+    queue.close();
+    session.cancel("stop");
+  });
+  co_await errand::wait_all(session);
+  log(session.cancelled(), opened, now());
+  CHECK(log.text().ends_with(" ; true 1 1"));
+  CHECK(reports.empty());
+}
+
+APP_TEST("a request stays if the error of a member comes out of a group, whether its body waits or has ended") {
+  const auto member = []() -> Coro<> {
+    try {
+      co_await errand::sleep(1h);
+    } catch (const Cancelled&) {
+      throw runtime_error("clean-up failed");
+    }
+  };
+  for (const bool body_waits : {false, true}) {
+    auto task = add([&]() -> Coro<> {
+      const auto body = [&](errand::TaskGroup& group) -> Coro<> {
+        group.add(member);
+        if (body_waits) co_await errand::sleep(2h);
+      };
+      for (int attempt = 1; attempt <= 3; ++attempt) {
+        try {
+          co_await errand::TaskGroup::run(body);
+        } catch (const runtime_error& e) {
+          log(e.what());
+        }
+        co_await errand::sleep(1s);
+      }
+    });
+    later(1s, [&] { task.cancel("why"); });
+    co_await errand::wait_all(task);
+    co_await end_of(task, log);
+  }
+  log(now());
+  expect("clean-up failed ; TaskCancelled why ; clean-up failed ; TaskCancelled why ; 2");
+}
+
+APP_TEST("a wait_for around a loop that tries again ends in TimeoutError in time, whatever fails inside it") {
+  const auto gathered = []() -> Coro<> {
+    co_await errand::gather(support::Fixture::bad(1s, "again"), errand::sleep(10s));
+  };
+  const auto raced = []() -> Coro<> { co_await errand::race(errand::sleep(2s), support::Fixture::bad(1s, "again")); };
+  const auto grouped = []() -> Coro<> {
+    const auto body = [](errand::TaskGroup& group) -> Coro<> {
+      group.add(support::Fixture::bad(1s, "again"));
+      co_await errand::sleep(10s);
+    };
+    co_await errand::TaskGroup::run(body);
+  };
+  const auto timed = []() -> Coro<> { co_await errand::wait_for(support::Fixture::bad(1s, "again"), 1s); };
+  const auto try_often = [](auto attempt) -> Coro<> {
+    for (int i = 0; i < 20; ++i) {
+      try {
+        co_await attempt();
+      } catch (const runtime_error&) {
+      }
+    }
+  };
+  const auto play = [&](auto attempt) -> Coro<> {
+    const auto start = now();
+    co_await end_of(errand::wait_for(try_often(attempt), 5s), log);
+    log(now() - start);
+  };
+  co_await play(gathered);
+  co_await play(raced);
+  co_await play(grouped);
+  co_await play(timed);
+  expect("TimeoutError ; 5 ; TimeoutError ; 5 ; TimeoutError ; 5 ; TimeoutError ; 5");
+  reports.clear();
+}
+
+APP_TEST("a request stays if an error comes out of a race in a race, and ends the loop around them") {
+  int tries = 0;
+  Task<> task;
+  later(1s, [&] { task.cancel("why"); });
+  task = add([&]() -> Coro<> {
+    while (++tries < 100) {
+      try {
+        co_await errand::race(errand::sleep(2s),
+                              errand::race(support::Fixture::bad(1s, "first"), support::Fixture::bad(2s, "second")));
+      } catch (const runtime_error&) {
+      }
+    }
+  });
+  co_await errand::wait_all(task);
+  log(task.cancelled(), tries < 3, now() <= 2s);
+  expect("true true true");
+}
+
+APP_TEST("the request with which a group ends its body stays if the error of a group inside comes out instead") {
+  const auto inner = [](errand::TaskGroup& group) -> Coro<> {
+    group.add(support::Fixture::bad(1s, "inner"));
+    co_await errand::sleep(10s);
+  };
+  const auto outer = [&](errand::TaskGroup& group) -> Coro<> {
+    group.add(support::Fixture::bad(1s, "outer"));
+    try {
+      co_await errand::TaskGroup::run(inner);
+    } catch (const runtime_error& e) {
+      log(e.what());
+    }
+    co_await errand::sleep(100s);
+  };
+  co_await end_of(errand::TaskGroup::run(outer), log);
+  log(now());
+  expect("inner ; outer ; 1");
+}
+
+APP_TEST("uncancel takes back a request that an error of a gather has left pending") {
+  const auto fails = []() -> Coro<> {
+    try {
+      co_await errand::sleep(1h);
+    } catch (const Cancelled&) {
+      throw runtime_error("failed");
+    }
+  };
+  auto task = add([&]() -> Coro<> {
+    co_await end_of(errand::gather(fails(), errand::sleep(1h)), log);
+    current_task().uncancel();
+    co_await errand::sleep(1s);
+    log("on");
+  });
+  later(1s, [&] { task.cancel(); });
+  co_await errand::wait_all(task);
+  log(task.status(), now());
+  expect("failed ; on ; succeeded 2");
+>>>>>>> he
 }

@@ -522,3 +522,73 @@ APP_TEST("groups in groups, 10,000 deep, are cancelled and aborted") {
     CHECK(alive == 0);
   }
 }
+
+APP_TEST("a member whose copy asks the task of its group to end is asked as well, or refused") {
+  struct Work {
+    Work() = default;
+    Work(const Work&) { current_task().cancel("why"); }
+    Coro<> operator()() { co_await errand::sleep(1h); }
+  };
+  const auto body = [](TaskGroup& group) -> Coro<> {
+    Work work;
+    try {
+      group.add(work);
+    } catch (const InvalidState&) {  // as good: it never runs
+    }
+    co_await errand::sleep(2h);
+  };
+  const auto task = add([&]() -> Coro<> { co_await TaskGroup::run(body); });
+  co_await errand::wait_all(task);
+  log(task.cancelled(), now());
+  expect("true 0");
+}
+
+APP_TEST("cancel of a group asks body and members with its reason, refuses more, and run returns as at a normal end") {
+  const auto body = [&](TaskGroup& group) -> Coro<> {
+    group.add(tidy(log, "member", 1s));
+    later(1s, [&] {
+      group.cancel("enough");
+      group.cancel("again");
+      try {
+        group.add(support::Fixture::bad(0s, "too late"));
+      } catch (const InvalidState&) {
+        log("refused");
+      }
+    });
+    try {
+      co_await errand::sleep(1h);
+    } catch (const Cancelled&) {
+      log("body asked");
+    }
+    co_await errand::sleep(2s);
+  };
+  co_await end_of(TaskGroup::run(body), log);
+  log(now(), current_task().cancelling());
+  co_await errand::sleep(1s);
+  log(now());
+  expect("refused ; member asked enough ; body asked ; member cleaned ; done ; 3 0 ; 4");
+}
+
+APP_TEST("an error of the body comes out of a group that was cancelled, and Cancelled if a value is missing") {
+  const auto fails = [&](TaskGroup& group) -> Coro<> {
+    later(1s, [&] { group.cancel("enough"); });
+    try {
+      co_await errand::sleep(1h);
+    } catch (const Cancelled&) {
+      throw runtime_error("clean-up failed");
+    }
+  };
+  co_await end_of(TaskGroup::run(fails), log);
+  const auto gives = [&](TaskGroup& group) -> Coro<int> {
+    later(1s, [&] { group.cancel("enough"); });
+    co_await errand::sleep(1h);
+    co_return 1;
+  };
+  try {
+    log(co_await TaskGroup::run(gives));
+  } catch (const Cancelled&) {
+    log("Cancelled");
+  }
+  log(now());
+  expect("clean-up failed ; Cancelled ; 2");
+}

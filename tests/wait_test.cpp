@@ -243,3 +243,20 @@ PLAIN_TEST("the end of the App ends the waiters wherever they stand") {
     }
   }
 }
+
+APP_TEST("as_completed goes on after a next that timed out or was cancelled, and gives every task once") {
+  const std::vector<Task<int>> tasks{add(after(100ms, 1)), add(after(200ms, 2)), add(after(300ms, 3))};
+  auto completed = errand::as_completed(tasks);
+  auto asked = add([&]() -> Coro<> { co_await end_of(completed.next(), log); });
+  later(50ms, [&] { asked.cancel("why"); });
+  co_await asked;
+  for (int tries = 0; tries < 20; ++tries) {
+    try {
+      const auto task = co_await errand::wait_for(completed.next(), 40ms);
+      if (!task) break;
+      log(task->result(), now());
+    } catch (const TimeoutError&) {
+    }
+  }
+  expect("Cancelled why ; 1 0.1 ; 2 0.2 ; 3 0.3");
+}

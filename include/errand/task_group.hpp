@@ -64,6 +64,7 @@ class TaskGroup : private detail::Branches {
     throws_request_ = waits_for_members_ && is_member_cancelled_ && has_unused();
   }
   bool has_pending() const noexcept override { return live.empty() && has_unused(); }
+  std::string reason() const override { return reason_; }
   bool fails() const noexcept override { return error_ != nullptr; }
   void destroying() noexcept override { is_ending_ = is_destroyed_ = true; }
   inline detail::Chain* first_member() noexcept override;
@@ -80,6 +81,7 @@ class TaskGroup : private detail::Branches {
   bool is_ending_ = false;
   bool is_cancelled_ = false;  // by `cancel`
   bool is_destroyed_ = false;
+  std::string reason_;  // of `cancel`
   std::exception_ptr error_;
 };
 
@@ -211,7 +213,9 @@ inline void TaskGroup::end_all(std::string_view reason) noexcept {
 
 inline void TaskGroup::cancel(std::string_view reason) {
   chain()->loop->check_thread();
-  is_cancelled_ |= !is_ending_;
+  if (is_ending_) return;
+  reason_ = reason;
+  is_cancelled_ = true;
   end_all(reason);
 }
 

@@ -64,6 +64,13 @@ Coro<long> gather(Scene& scene) {
   for (const long result : co_await errand::gather(works(scene))) sum += result;
   co_return sum;
 }
+/// Each inside the one before.
+Coro<long> nest(Scene& scene, int i) {
+  if (i == scene.count) co_return 0;
+  const auto [mine, inner] = co_await errand::gather(work(scene, i), nest(scene, i + 1));
+  co_return mine + inner;
+}
+Coro<long> nested(Scene& scene) { return nest(scene, 0); }
 Coro<long> gather_settled(Scene& scene) {
   long sum = 0, failures = 0;
   for (const auto& outcome : co_await errand::gather_settled(works(scene))) {
@@ -124,7 +131,7 @@ constexpr Combinator combinators[] = {
     {"gather", gather, true, true, true},       {"gather_settled", gather_settled, true, true, false},
     {"race", race, true, false, true},          {"wait_any", wait_any, false, false, false},
     {"wait_all", wait_all, false, true, false}, {"as_completed", as_completed, false, true, false},
-    {"group", group, true, true, true},
+    {"group", group, true, true, true},         {"nested", nested, true, true, true},
 };
 
 Coro<> play(errand::App& app, Scene& scene, const Combinator& combinator) {

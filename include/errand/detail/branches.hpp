@@ -76,6 +76,8 @@ class Branches : public Suspension {
 
   /// Of the combinator.
   virtual const char* name() const noexcept = 0;
+  /// Why it asks its branches to end on its own.
+  virtual std::string reason() const { return {}; }
   /// A branch, no longer among `live`, has ended.
   virtual void branch_ended(BranchBase& branch) noexcept = 0;
   /// The wait of a branch that `decides_on_wake` has ended.
@@ -191,9 +193,9 @@ ERRAND_COLD inline std::string Chain::take_request(bool of_task) noexcept {
 }
 
 ERRAND_COLD inline std::string Chain::reason_of_request(bool of_task) noexcept {
-  if (!of_task) return {};
   try {
-    return root().request_reason();
+    if (of_task) return root().request_reason();
+    return flags & is_branch ? static_cast<BranchBase*>(this)->combinator->reason() : std::string();
   } catch (...) {  // no memory: it goes without the reason
     return {};
   }

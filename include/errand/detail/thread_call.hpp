@@ -231,7 +231,7 @@ inline void ThreadCallBase::come_back() noexcept {
 }
 
 /// What was put off because of this call is destroyed behind its wake-up, which then wakes nobody.
-ERRAND_NOINLINE inline void ThreadCallBase::run() noexcept {
+inline void ThreadCallBase::run() noexcept {
   Loop& its_loop = *loop;
   come_back();
   RemoteWake::run();
