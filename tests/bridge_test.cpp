@@ -126,7 +126,8 @@ auto operator co_await(GivesCall) {
 }  // namespace
 
 REAL_APP_TEST("an operator co_await may give a thread call as a value, which is gone before the call is made") {
-  CHECK(co_await GivesCall() == 7);
+  const int given = co_await GivesCall();
+  CHECK(given == 7);
   const auto [first, other] = co_await errand::gather(GivesCall(), GivesCall());
   CHECK(first + other == 14);
 }

@@ -313,7 +313,6 @@ APP_TEST("100,000 values, and 1,000 generators inside each other, take constant 
   expect("5000050006");
 }
 
-<<<<<<< HEAD
 APP_TEST("a generator that is dropped may abort the task that waits for its next value, from a destructor inside") {
   Task<> asking;
   struct Aborts {
@@ -331,7 +330,8 @@ APP_TEST("a generator that is dropped may abort the task that waits for its next
   generator.reset();
   log(asking.status(), now());
   expect("cancelled 1");
-=======
+}
+
 APP_TEST("a generator that was cancelled inside a next throws InvalidState from then on: it has not ended") {
   const auto ticks = []() -> AsyncGenerator<int> {
     for (int i = 0; i < 3; ++i) {
@@ -349,5 +349,4 @@ APP_TEST("a generator that was cancelled inside a next throws InvalidState from 
     co_await end_of(asked.next(), log);
   }
   expect("TimeoutError ; Cancelled why ; InvalidState ; InvalidState ; InvalidState ; InvalidState");
->>>>>>> he
 }

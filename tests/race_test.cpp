@@ -304,7 +304,6 @@ APP_TEST("a race inside a race ends with it, and its loser's clean-up is awaited
   expect("a start ; b start ; c start ; b end ; c cancelled ; a cancelled ; asked ; late ; 1 0 3");
 }
 
-<<<<<<< HEAD
 APP_TEST("a race of thread calls and what is ready, before or after them, makes no call") {
   errand::Event ready;
   ready.set();
@@ -315,7 +314,8 @@ APP_TEST("a race of thread calls and what is ready, before or after them, makes 
   log((co_await race(errand::to_thread(errand::abandon, [] { return 1; }), ready.wait())).index());
   log(calls);
   expect("1 ; 0 ; 1 ; 0");
-=======
+}
+
 APP_TEST("a race of a put and a get of one full Queue loses no item: the get gives its item, and nothing is put") {
   for (const bool put_first : {true, false}) {
     Queue<int> queue(1);
@@ -399,5 +399,4 @@ APP_TEST("a worker that races for jobs loses none when it is asked to end in the
   co_await errand::wait_all(worker);
   log(taken, jobs.size(), worker.cancelled());
   expect("1 2 true");
->>>>>>> he
 }

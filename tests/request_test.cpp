@@ -521,7 +521,6 @@ APP_TEST("a request that is still to come for a race keeps its reason, though a 
   expect("done ; Cancelled first");
 }
 
-<<<<<<< HEAD
 APP_TEST(
     "a race that begins with a request pending is decided by the branch that suspends, not by one that never began") {
   const auto begins = [this]() -> Coro<> {
@@ -590,7 +589,8 @@ APP_TEST("a request of the task has its reason where a combinator had asked just
   task = add([&]() -> Coro<> { co_await race(asks(), loser()); });
   co_await task;
   expect("Cancelled please");
-=======
+}
+
 // An error that comes out of a combinator that was asked to end does not use up the request.
 
 APP_TEST("a session that is opened anew after each error of its gather ends at once when it is asked to") {
@@ -740,5 +740,4 @@ APP_TEST("uncancel takes back a request that an error of a gather has left pendi
   co_await errand::wait_all(task);
   log(task.status(), now());
   expect("failed ; on ; succeeded 2");
->>>>>>> he
 }

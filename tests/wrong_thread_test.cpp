@@ -219,7 +219,8 @@ REAL_APP_TEST("what was handed over and not picked up yet belongs to the App's t
   table.add("Queue::try_put", [&] { queue.try_put(2); });
   CHECK(table.failed().empty());
   co_await permit;
-  CHECK(co_await item == 1);
+  const int one = co_await item;
+  CHECK(one == 1);
 }
 
 TEST_CASE("while no App is inside run or poll, any single thread may use handles and primitives") {

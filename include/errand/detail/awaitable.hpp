@@ -48,11 +48,11 @@ decltype(auto) awaiter_of(A&& awaitable, Chain& chain) {
   if constexpr (MadeAtAwait<A>) {
     return static_cast<A&&>(awaitable).awaited_by(chain);
   } else if constexpr (requires { static_cast<A&&>(awaitable).operator co_await(); }) {
-    return detail::awaiter_of_given(
-        [&]() -> decltype(auto) { return static_cast<A&&>(awaitable).operator co_await(); }, chain);
+    return detail::awaiter_of_given([&]() -> decltype(auto) { return static_cast<A&&>(awaitable).operator co_await(); },
+                                    chain);
   } else if constexpr (requires { operator co_await(static_cast<A&&>(awaitable)); }) {
-    return detail::awaiter_of_given(
-        [&]() -> decltype(auto) { return operator co_await(static_cast<A&&>(awaitable)); }, chain);
+    return detail::awaiter_of_given([&]() -> decltype(auto) { return operator co_await(static_cast<A&&>(awaitable)); },
+                                    chain);
   } else {
     return static_cast<A&&>(awaitable);
   }
