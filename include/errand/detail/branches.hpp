@@ -173,8 +173,8 @@ class Branches : public Suspension {
 
   bool goes_on_ = false;
   bool decided_ = false;
-  std::uint8_t asked_ = 0;  // flags of a Chain: the requests from outside that were not taken back
-  std::uint8_t used_ = 0;   // those of them that are used up, if no error comes out
+  std::uint8_t asked_ = 0;     // flags of a Chain: the requests from outside that were not taken back
+  std::uint8_t used_ = 0;      // those of them that are used up, if no error comes out
   std::uint8_t has_used_ = 0;  // the same, also if another one has come since
   std::uint8_t noted_ = 0;     // those of them that any branch was thrown
 };
