@@ -145,7 +145,7 @@ class Branches : public Suspension {
   /// This branch has ended: the requests that were thrown in it are used up, if no error comes out.
   void use_thrown(const BranchBase& ended) noexcept {
     used_ |= static_cast<std::uint8_t>(asked_ & ended.thrown);
-    has_used_ |= ended.kept;
+    has_used_ |= static_cast<std::uint8_t>(asked_ & ended.kept);
   }
   void use_all() noexcept { used_ = asked_; }
 
@@ -168,6 +168,7 @@ class Branches : public Suspension {
   void withdraw() noexcept {
     asked_ &= static_cast<std::uint8_t>(~Chain::asked_by_task);
     used_ &= static_cast<std::uint8_t>(~Chain::asked_by_task);
+    has_used_ &= static_cast<std::uint8_t>(~Chain::asked_by_task);
   }
   void start(Chain& chain);
 
