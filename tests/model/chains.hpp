@@ -175,7 +175,6 @@ inline void Model::ask(Chain& chain, Request request) {
   if (chain.state == Chain::waiting && chain.parallel && !chain.held) {
     Parallel& parallel = *chain.parallel;
     parallel.asked.insert(request);
-    parallel.used.drop(request.from);
     if (parallel.kind == Kind::group) parallel.ending = true;
     ask_members(parallel);
     for (Chain* branch : std::vector(parallel.live)) ask(*branch, request);

@@ -58,8 +58,7 @@ inline void Model::branch_ended(Parallel& parallel, Chain& branch) {
   const Thrown thrown = branch.outcome.thrown;
   const bool is_cancelled = thrown.kind == Thrown::cancelled;
   const bool is_first = parallel.failed.empty() && !parallel.cancelled;
-  Requests requests = parallel.asked;  // that it was thrown: none after which another one has come
-  for (const Request& left : branch.asked.and_in(parallel.asked)) requests.drop(left.from);
+  const Requests requests = parallel.asked.not_in(branch.asked);  // that it was thrown
   if (is_cancelled && !parallel.cancelled && parallel.kind != Kind::settled) parallel.cancelled = &branch;
   if (thrown.kind && !is_cancelled) parallel.failed.push_back(&branch);
   switch (parallel.kind) {

@@ -40,6 +40,7 @@ class BranchBase : public Chain {
   Branches* combinator = nullptr;
   bool observed_cancelled = false;  // it only observes a task, which was cancelled
   std::uint8_t thrown = 0;          // which of the requests that the combinator was made were thrown in here
+  std::uint8_t kept = 0;            // the same, also if another one has come since
   bool was_thrown = false;          // whether any was, also if another has come since
   Chain* root_ = nullptr;           // the chain of the task, from the start on
 
@@ -120,7 +121,7 @@ class Branches : public Suspension {
   /// Called before the first step of a branch: whether it may still begin. It may not if the combinator is decided, or
   /// if a request is pending and a branch before this one would have suspended.
   bool may_begin(const BranchBase& branch) noexcept {
-    return !decided_ && (!asked_ || (!used_ && &Branches::branch(live.front()) == &branch));
+    return !decided_ && (!asked_ || (!has_used_ && &Branches::branch(live.front()) == &branch));
   }
   /// A branch that may not begin ends without that. It decides nothing: if a request is pending, the branch before it
   /// that has suspended does.
@@ -144,7 +145,10 @@ class Branches : public Suspension {
   /// keeps come out nowhere.
   bool goes_on() const noexcept { return goes_on_; }
   /// This branch has ended: the requests that were thrown in it are used up, if no error comes out.
-  void use_thrown(const BranchBase& ended) noexcept { used_ |= static_cast<std::uint8_t>(asked_ & ended.thrown); }
+  void use_thrown(const BranchBase& ended) noexcept {
+    used_ |= static_cast<std::uint8_t>(asked_ & ended.thrown);
+    has_used_ |= static_cast<std::uint8_t>(asked_ & ended.kept);
+  }
   void use_all() noexcept { used_ = asked_; }
 
  public:  // for Chain, which is no friend: GCC's -Wnon-virtual-dtor takes a protected destructor for one that friends
@@ -152,24 +156,30 @@ class Branches : public Suspension {
   void asked(std::uint8_t origins) noexcept {
     const auto others = static_cast<std::uint8_t>(~origins);
     asked_ |= origins;
+    noted_ &= others;
     used_ &= others;  // one that comes later is to be thrown too
     for (Link* link = live.begin(); link != live.end(); link = link->next) branch(*link).thrown &= others;
   }
-  void note_thrown(BranchBase& in) const noexcept {
+  void note_thrown(BranchBase& in) noexcept {
     in.thrown |= asked_;
+    in.kept |= asked_;
+    noted_ |= asked_;
     in.was_thrown = true;
   }
   bool is_noted(const BranchBase& in) const noexcept { return (asked_ & ~in.thrown) == 0; }
   void withdraw() noexcept {
     asked_ &= static_cast<std::uint8_t>(~Chain::asked_by_task);
     used_ &= static_cast<std::uint8_t>(~Chain::asked_by_task);
+    has_used_ &= static_cast<std::uint8_t>(~Chain::asked_by_task);
   }
   void start(Chain& chain);
 
   bool goes_on_ = false;
   bool decided_ = false;
-  std::uint8_t asked_ = 0;  // flags of a Chain: the requests from outside that were not taken back
-  std::uint8_t used_ = 0;   // those of them that are used up, if no error comes out
+  std::uint8_t asked_ = 0;     // flags of a Chain: the requests from outside that were not taken back
+  std::uint8_t used_ = 0;      // those of them that are used up, if no error comes out
+  std::uint8_t has_used_ = 0;  // the same, also if another one has come since
+  std::uint8_t noted_ = 0;     // those of them that any branch was thrown
 };
 
 // Implementation, and that of what a chain does with its branches
@@ -324,7 +334,13 @@ inline void Branches::check_over() noexcept {
   // What is not used up is pending at once: it may be taken back, or cut, before the combinator goes on.
   const std::uint8_t pending = fails() ? asked_ : static_cast<std::uint8_t>(asked_ & ~used_);
   chain_->flags |= pending;
-  if (chain_->flags & Chain::is_branch) static_cast<BranchBase*>(chain_)->thrown &= static_cast<std::uint8_t>(~pending);
+  if (chain_->flags & Chain::is_branch) {
+    // If only one is pending that has come since and was thrown nowhere, what was thrown before stays so outside.
+    const auto kept = static_cast<std::uint8_t>(fails() ? ~pending : ~pending | (has_used_ & ~noted_));
+    BranchBase& branch = static_cast<BranchBase&>(*chain_);
+    branch.thrown &= kept;
+    branch.kept &= kept;
+  }
   chain_->state = Chain::State::ready;
   chain_->loop->run_next(*chain_);
 }
