@@ -53,11 +53,13 @@ APP_TEST("an error of a Coro or a generator does not come out of a later await i
 APP_TEST("a request that ended a wait is thrown there, or is pending again if another part has thrown") {
   const auto get = []() -> Coro<> {
     errand::Queue<int> queue;
-    (void)(co_await queue.get() + fails());
+    const int sum = co_await queue.get() + fails();
+    (void)sum;
   };
   const auto future = []() -> Coro<> {
     errand::Future<int> never;
-    (void)(fails() + co_await never);
+    const int sum = fails() + co_await never;
+    (void)sum;
   };
   const auto tick = []() -> Coro<> {
     auto interval = errand::every(1h);

@@ -198,7 +198,11 @@ inline void Model::ask(Chain& chain, Request request) {
 inline void Model::withdraw(Chain& chain) {
   if (chain.state == Chain::waiting && chain.parallel) {
     chain.parallel->asked.drop(by_task);
-    for (Chain* branch : chain.parallel->live) withdraw(*branch);
+    for (Chain* branch : chain.parallel->live) {
+      branch->kept.drop(by_task);
+      branch->was_thrown = !branch->kept.empty();
+      withdraw(*branch);
+    }
   }
   chain.asked.drop(by_task);
   if (chain.state == Chain::yielding && chain.asked.empty()) chain.interrupted = false;
@@ -221,6 +225,7 @@ inline Thrown Model::take_request(Chain& chain) {
   for (Chain* inner = &chain; inner->owner; inner = inner->owner->chain) {
     taken = taken.and_in(inner->owner->asked);
     inner->was_thrown |= !taken.empty();
+    inner->kept.add(taken);
   }
   chain.interrupted = chain.by_the_task = false;
   return thrown;

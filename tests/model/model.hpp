@@ -106,7 +106,8 @@ class Model {
     std::vector<Frame> frames;
     Task* observed = nullptr;  // the task that is all that this branch awaits, or that this signal tells of
     Requests asked;            // that are still to be thrown
-    bool was_thrown = false;   // in a branch, one that has come from outside of its combinator
+    Requests kept{};           // those thrown in a branch that came from outside of its combinator, and stand
+    bool was_thrown = false;   // whether there was any
     bool interrupted = false;  // the wait was left, and the request is thrown at the resume
     bool by_the_task = false;  // that is one to the task, also if it was taken back meanwhile
     bool held = false;

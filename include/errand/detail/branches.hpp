@@ -171,6 +171,12 @@ class Branches : public Suspension {
     asked_ &= static_cast<std::uint8_t>(~Chain::asked_by_task);
     used_ &= static_cast<std::uint8_t>(~Chain::asked_by_task);
     has_used_ &= static_cast<std::uint8_t>(~Chain::asked_by_task);
+    for (Link* link = live.begin(); link != live.end(); link = link->next) {
+      BranchBase& each = branch(*link);
+      each.thrown &= static_cast<std::uint8_t>(~Chain::asked_by_task);
+      each.kept &= static_cast<std::uint8_t>(~Chain::asked_by_task);
+      each.was_thrown = each.kept != 0;
+    }
   }
   void start(Chain& chain);
 
