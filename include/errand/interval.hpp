@@ -41,7 +41,10 @@ class Interval {
   struct Last {
     Last() noexcept = default;
     Last(const Last&) noexcept {}
-    Last& operator=(const Last&) noexcept { return *this; }  // NOLINT(bugprone-unhandled-self-assignment)
+    Last& operator=(const Last& other) noexcept {
+      if (this != &other) tick = nullptr;
+      return *this;
+    }
     Tick* tick = nullptr;
   } last_;
 };

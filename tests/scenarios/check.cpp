@@ -247,7 +247,7 @@ const Scenario all[] = {
     {"meetings", &meetings, {.ends = Ends::either, .may_be_quiet = true}},
     {"permits", &permits, {.may_be_quiet = true}},
     {"bounded_queue", &bounded_queue, {.ends = Ends::either}},
-    {"unbounded_queue", &unbounded_queue, {.ends = Ends::either}},
+    {"unbounded_queue", &unbounded_queue, {.ends = Ends::either, .may_be_quiet = true}},
     {"futures", &futures, {.ends = Ends::either}},
     {"times", &times},
     {"crowded_sleep", &crowded<Crowd::sleep>},

@@ -55,13 +55,16 @@ std::conditional_t<std::is_same_v<std::remove_cvref_t<U>, T>, U&&, T> returned(U
   return std::forward<U>(value);
 }
 
+/// Whether it is an object that converts itself to a `T&`, as `std::ref` gives one.
+template <class U, class T>
+concept GivesReference = requires(U&& value) { static_cast<U&&>(value).operator T&(); };
+
 /// Whether it may stand for a `T&` that outlives the expression: a temporary, and what only a temporary would make a
 /// `T&`, may not.
 template <class U, class T>
 concept ReturnableAsReference =
-    (std::is_lvalue_reference_v<U> && std::is_convertible_v<std::remove_reference_t<U>*, T*>) || requires(U&& value) {
-      static_cast<U&&>(value).operator T&();
-    } || requires(U&& value) { static_cast<U&&>(value).operator std::remove_const_t<T>&(); };
+    (std::is_lvalue_reference_v<U> && std::is_convertible_v<std::remove_reference_t<U>*, T*>) || GivesReference<U, T> ||
+    GivesReference<U, std::remove_const_t<T>>;
 
 /// The one of the two that is about a result `T`.
 template <class U, class T>
