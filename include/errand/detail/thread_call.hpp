@@ -145,6 +145,12 @@ class ThreadCalls {
     }
   }
 
+  /// All threads have ended, and so no call uses anything any more. Their wake-ups, which are still to be dropped, must
+  /// not look at this: what the first of them lets go may be a wait for the second.
+  ERRAND_COLD void come_back_all() noexcept {
+    while (!loop_.under_way.empty()) static_cast<ThreadCallBase::Place&>(loop_.under_way.front()).call->come_back();
+  }
+
  private:
   Loop& loop_;
   std::mutex mutex_;

@@ -27,6 +27,7 @@ class ThreadPool final : public ThreadCalls {
   ~ThreadPool() {
     close();
     for (Thread& thread : threads_) thread.join();
+    come_back_all();
   }
 
   /// On the App's thread. Throws where there is no thread, and none can be made.
