@@ -19,7 +19,8 @@
 #error "errand needs RTTI: typed look-ups and payloads are checked by it"
 #endif
 
-#include <errand/detail/prologue.hpp>  // NOLINT(misc-header-include-cycle): it includes this one first
+// NOLINTNEXTLINE(misc-header-include-cycle): it includes this one first
+#include <errand/detail/prologue.hpp>
 
 #include <cstddef>
 #include <cstdio>

@@ -2,7 +2,8 @@
 // Every header of errand includes this before all else, and epilogue.hpp, which undoes it, at its end. Hence there is
 // no #pragma once.
 
-#include <errand/detail/compiler.hpp>  // NOLINT(misc-header-include-cycle)
+// NOLINTNEXTLINE(misc-header-include-cycle)
+#include <errand/detail/compiler.hpp>
 
 // A program and its plug-ins share one errand, also if they are compiled with -fvisibility=hidden: its thread-locals
 // and its memory, and the types of errors and tasks, which `catch` and `dynamic_cast` compare.
