@@ -53,8 +53,8 @@ struct Waited {
     app.add_task([this]() -> Coro<> { co_await empty.get(); });
     app.add_task([this]() -> Coro<> { co_await full.put(2); });
     app.add_task([this]() -> Coro<> { co_await joined.join(); });
-    app.add_task([this]() -> Coro<> { const auto guard = co_await lock.acquire(); });
-    app.add_task([this]() -> Coro<> { const auto permit = co_await semaphore.acquire(); });
+    app.add_task([this]() -> Coro<> { const auto taken = co_await lock.acquire(); });
+    app.add_task([this]() -> Coro<> { const auto taken = co_await semaphore.acquire(); });
     app.add_task([this]() -> Coro<> { co_await condition.wait(); });
     app.add_task([this]() -> Coro<> { co_await barrier.wait(); });
     app.add_task([this]() -> Coro<> { co_await future; });
@@ -209,7 +209,7 @@ REAL_APP_TEST("every member of a primitive that a task waits for throws WrongThr
 REAL_APP_TEST("what was handed over and not picked up yet belongs to the App's thread too") {
   errand::Semaphore semaphore(0);
   errand::Queue<int> queue;
-  auto permit = app.add_task([&]() -> Coro<> { const auto permit = co_await semaphore.acquire(); });
+  auto permit = app.add_task([&]() -> Coro<> { const auto taken = co_await semaphore.acquire(); });
   auto item = app.add_task([&]() -> Coro<int> { co_return co_await queue.get(); });
   co_await errand::sleep(1ms);
   semaphore.release();
