@@ -306,7 +306,6 @@ class Loop {
     notices = static_cast<std::uint8_t>(is_there ? notices | what : notices & ~what);
   }
   unsigned turns_left = 1;     // until the App looks
-  std::uint64_t requests = 0;  // to chains that wait for branches
   bool open = false;           // what is added is queued at once, and not kept for the start
   bool closing = false;        // a run is behind its last phase, or the App is being destroyed: work is destroyed unrun
   bool polled_inside = false;  // `poll` was called inside the App, and did nothing

@@ -124,13 +124,6 @@ class Suspension : public TimerNode, public OwnAwaitable {
   }
 };
 
-/// A wait that stands nowhere: what ends it knows it.
-class PlainWait : public Suspension {
- protected:
-  explicit PlainWait(Kind of) noexcept : Suspension(of, Place::nowhere, nullptr) {}
-  PlainWait(Kind of, Chain& chain) noexcept : Suspension(of, Place::nowhere, &chain) {}
-};
-
 /// A wait for something that is under way outside the App's thread, and that may not be possible to take back.
 class OutsideWait : public Suspension {
  public:
