@@ -285,6 +285,7 @@ class App : private detail::Host {
   class OtherWorkers;
 
   friend bool run_ready(App& app);
+  friend class TaskScope;
 
   /// Whether a poll is one inside this App's own run or poll. The outer one wakes the host when it is over.
   bool is_polled_inside() noexcept;
@@ -546,10 +547,7 @@ inline CancelTask App::cancel_task(std::string_view name, std::string_view reaso
   loop_->check_thread();
   detail::TaskBase* task = registry_.find(name);
   if (!task) throw TaskNotFound(std::string(name));
-  if (task->is_running()) detail::raise<InvalidState>({"task '", name, "' cannot cancel and await itself"});
-  CancelTask cancelling{detail::TaskHandle(task)};
-  if (task->requests == 0) task->cancel(reason);
-  return cancelling;
+  return CancelTask::ask(*task, reason);
 }
 
 ERRAND_COLD inline std::size_t App::purge_tasks() {

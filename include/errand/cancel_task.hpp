@@ -3,6 +3,7 @@
 
 #include <errand/detail/prologue.hpp>
 
+#include <string_view>
 #include <utility>
 
 #include <errand/task.hpp>
@@ -16,14 +17,16 @@ namespace errand {
 /// `InvalidState` in the task itself, and in a task of another App.
 class CancelTask {
  public:
-  /// For the library.
-  explicit CancelTask(detail::TaskHandle asked) noexcept : asked_(std::move(asked)), was_done_(asked_.get().done()) {}
+  /// For the library: asks the task to end, unless it has been asked.
+  static CancelTask ask(detail::TaskBase& task, std::string_view reason);
 
   class Wait;
   /// For the library: what `co_await` makes of it.
   Wait awaited_by(detail::Chain& chain) const noexcept;
 
  private:
+  explicit CancelTask(detail::TaskHandle asked) noexcept : asked_(std::move(asked)), was_done_(asked_.get().done()) {}
+
   detail::TaskHandle asked_;
   bool was_done_;
 };
@@ -50,6 +53,14 @@ class CancelTask::Wait : public detail::TaskWait {
  private:
   bool was_done_;
 };
+
+inline CancelTask CancelTask::ask(detail::TaskBase& task, std::string_view reason) {
+  task.loop->check_thread();
+  if (task.is_running()) detail::raise<InvalidState>({"task '", task.name(), "' cannot cancel and await itself"});
+  CancelTask cancelling{detail::TaskHandle(task)};
+  if (task.requests == 0) task.cancel(reason);
+  return cancelling;
+}
 
 inline CancelTask::Wait CancelTask::awaited_by(detail::Chain& chain) const noexcept {
   return Wait(asked_, was_done_, chain);

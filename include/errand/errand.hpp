@@ -37,3 +37,4 @@
 // The App
 #include <errand/app.hpp>
 #include <errand/signals.hpp>
+#include <errand/task_scope.hpp>

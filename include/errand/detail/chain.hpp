@@ -233,7 +233,10 @@ class Chain : public Node {
   /// Whether the frames inside this chain, which runs no step just now, cannot be destroyed yet: because a destructor
   /// is under way inside, or because another thread uses something inside. Then nothing inside goes on any further.
   bool must_stay() noexcept;
-  /// Blocks until no other thread uses anything inside this chain, which `must_stay`.
+  /// Sees to it that nothing inside goes on: all of it leaves what it waits for, but for what another thread uses. True
+  /// if anything is used. May be called again.
+  bool halt() noexcept;
+  /// Blocks until no other thread uses anything inside this chain, which has been halted.
   void block() noexcept;
 
  protected:
@@ -245,7 +248,6 @@ class Chain : public Node {
   bool ask(Flag origin) noexcept;
   void throw_failed_now();
   void yield_unless_asked();
-  bool halt() noexcept;
   void destroy_above(PromiseBase* last) noexcept;
   void destroy_frames(PromiseBase* last) noexcept;
 };

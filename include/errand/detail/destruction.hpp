@@ -109,8 +109,6 @@ inline bool Chain::must_stay() noexcept {
   return Destruction::is_inside(*this) || Destruction::is_deep(*loop) || (loop->thread_calls > 0 && halt());
 }
 
-/// Sees to it that nothing inside goes on: all of it leaves what it waits for, but for what is in use. True if anything
-/// is. May be called again.
 ERRAND_COLD inline bool Chain::halt() noexcept {
   bool any_in_use = false;
   visit<true>([this, &any_in_use](Chain& chain) {
@@ -153,11 +151,8 @@ inline void GeneratorBase::drop() noexcept {
     PromiseBase::drop();
     return;
   }
-  try {
-    chain->loop->check_thread();
-  } catch (const WrongThread&) {
-    end_program("a generator is destroyed on another thread than that of the task that waits for its next value");
-  }
+  chain->loop->check_thread_in_destructor(
+      "a generator is destroyed on another thread than that of the task that waits for its next value");
   if (chain->is_around(chain->loop->current) || chain->must_stay()) {
     chain->loop->put_off.add(*this);
   } else {

@@ -186,6 +186,11 @@ class Loop {
     if (this_thread().loop != this) [[unlikely]]
       check_owner();
   }
+  /// For a destructor, which cannot throw: ends the program with this message on another thread.
+  void check_thread_in_destructor(const char* message) const noexcept {
+    if (is_on_other_thread()) [[unlikely]]
+      end_program(message);
+  }
   void set_owner(const ThreadState* owner) noexcept { owner_.store(owner, std::memory_order_relaxed); }
   const ThreadState* owner() const noexcept { return owner_.load(std::memory_order_relaxed); }
 
@@ -327,10 +332,11 @@ class Loop {
   void run_timed(Node& node) noexcept;
   ERRAND_COLD void destroy() noexcept { delete this; }
   ERRAND_COLD void check_owner() const {
-    const ThreadState* owner = owner_.load(std::memory_order_relaxed);
-    if (owner && owner != &this_thread()) {
-      throw WrongThread("this belongs to the thread that is inside the App's run or poll");
-    }
+    if (is_on_other_thread()) throw WrongThread("this belongs to the thread that is inside the App's run or poll");
+  }
+  bool is_on_other_thread() const noexcept {
+    const ThreadState* const inside = owner();
+    return inside && inside != &this_thread();
   }
   [[noreturn]] ERRAND_COLD static void app_is_gone() { throw InvalidState("the App that this belongs to has ended"); }
 

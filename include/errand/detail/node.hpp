@@ -62,6 +62,7 @@ enum class Kind : std::uint8_t {
   future,
   signal,
   thread,
+  scope,
   foreign,
   branches,
 };
@@ -69,7 +70,7 @@ enum class Kind : std::uint8_t {
 inline const char* name_of(Kind kind) noexcept {
   constexpr const char* names[] = {"",       "sleep",  "task",      "task",      "task",    "tasks",
                                    "event",  "lock",   "semaphore", "condition", "barrier", "queue",
-                                   "future", "signal", "thread",    "foreign",   "branches"};
+                                   "future", "signal", "thread",    "scope",     "foreign", "branches"};
   return names[static_cast<unsigned>(kind)];
 }
 

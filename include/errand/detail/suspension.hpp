@@ -334,7 +334,8 @@ class WaitList {
   /// The same for a destructor, which ends the program in place of throwing.
   void check_thread_in_destructor() const noexcept {
     if (!waiting_.empty() || !handed_.empty()) [[unlikely]]
-      end_program_on_wrong_thread();
+      loop_of_first().check_thread_in_destructor(
+          "a primitive, or a permit of one, is destroyed on another thread than that of the tasks that wait");
   }
   template <class Awaiter>
   Awaiter& first() noexcept {
@@ -398,14 +399,6 @@ class WaitList {
     const Link& first = *(waiting_.empty() ? handed_ : waiting_).begin();
     return *static_cast<const Waiter&>(first).chain()->loop;
   }
-  ERRAND_COLD void end_program_on_wrong_thread() const noexcept {
-    try {
-      loop_of_first().check_thread();
-    } catch (const WrongThread&) {
-      end_program("a primitive, or a permit of one, is destroyed on another thread than that of the tasks that wait");
-    }
-  }
-
   List waiting_;
   List handed_;
 };

@@ -101,6 +101,8 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   unsigned uncancel();
   /// Whether the step that is under way is one of this task, or of a member of a group of it.
   bool is_around_step() const noexcept;
+  /// The same of all that is running now, and so of the destruction of its frames, too.
+  bool is_around_caller() const noexcept { return is_around_step() || Destruction::is_inside(*this); }
   bool is_running() const noexcept {
     return loop->current && status == TaskStatus::pending && &loop->current->root() == this;
   }
@@ -129,6 +131,9 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   /// Ends it as cancelled where it stands, which is not inside a step.
   void end_standing() noexcept;
   void end_cancelled() noexcept;
+  /// The same, but it is never put off, because what the task uses goes next: blocks until no thread call uses its
+  /// frames. If what is running now is inside it, it is asked to end.
+  void end_with_scope() noexcept;
 
   Branches* group() const noexcept override {
     const Observer* const member = membership();
@@ -301,6 +306,18 @@ inline void TaskBase::end_cancelled() noexcept {
   if (flags & has_work) destroy_work();
   if (loop->current == this) loop->current = nullptr;
   end();
+}
+
+inline void TaskBase::end_with_scope() noexcept {
+  if (has_ended()) return;
+  loop->check_thread_in_destructor("a ScopedTask is destroyed on another thread than that of its task");
+  if (is_around_caller()) {
+    if (!done()) ask_to_end({});
+    return;
+  }
+  set_cancelled();
+  if (loop->thread_calls > 0 && halt()) block();
+  end_cancelled();
 }
 
 /// Cancelled before it started.

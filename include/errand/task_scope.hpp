@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <errand/detail/prologue.hpp>
+
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <errand/app.hpp>
+
+namespace errand {
+
+/// The tasks of an object, or of a function, which end with it. It stands below what they use: as the last member of a
+/// class, or as the last local variable.
+///
+///     class Sensor {
+///      public:
+///       explicit Sensor(errand::App& app) : tasks_(app) {
+///         tasks_.add([this] { return poll(); });
+///       }
+///       errand::Coro<> close() { co_await tasks_.close("the sensor is closed"); }
+///
+///      private:
+///       errand::Coro<> poll();
+///
+///       int readings_ = 0;
+///       errand::TaskScope tasks_;  // last: it ends before what its tasks use
+///     };
+///
+/// **TaskScope or TaskGroup?** A `TaskGroup` is awaited: it belongs to one `co_await`, and a failure of one member ends
+/// all. A `TaskScope` belongs to an object: its tasks run until the object goes, and do not know of each other. The
+/// failure of one is its own, and is reported as that of any task, unless somebody awaits the handle.
+///
+/// **`close` or the destructor?** `close` gives the tasks time to clean up. The destructor cannot wait: it aborts what
+/// is pending, the last added first. That destroys a task where it stands: its destructors run, its clean-up code does
+/// not. A thread call that has begun is asked to stop, and the destructor blocks until it has returned, because it may
+/// use what goes next.
+///
+/// A task that destroys its own scope (itself, in a branch, or through a member of a `TaskGroup` that it waits for)
+/// cannot be destroyed there: it is asked to end in place of that, as by `Task::cancel`, and is no longer the scope's.
+///
+/// Belongs to the App's thread: its members throw `WrongThread` on another one. If tasks are pending then, its
+/// destructor ends the program with a message. A scope may outlive its App, which has ended the tasks.
+class TaskScope {
+ public:
+  explicit TaskScope(App& app = App::current()) noexcept;
+  TaskScope(const TaskScope&) = delete;
+  TaskScope& operator=(const TaskScope&) = delete;
+  /// Aborts what is pending. Never throws.
+  ~TaskScope();
+
+  /// Starts a task of this scope, from a Coro or a callable, as `App::add_task` does. What is added before `run` runs
+  /// on worker 0 alone. A task that `NameTaken::keep` gives stays whose it was.
+  ///
+  /// Throws what `App::add_task` throws, and `InvalidState` if the scope is closed or the App is gone; the work is
+  /// destroyed unrun then.
+  template <class Work>
+  TaskOf<Work&&> add(Work&& work, std::string name = {}, NameTaken taken = NameTaken::fail);
+
+  /// How many of its tasks are pending.
+  std::size_t size() const;
+  /// Whether none is.
+  bool empty() const { return size() == 0; }
+
+  /// Asks all its tasks to end, as `Task::cancel` does, in the order added. More may be added. Throws `std::bad_alloc`;
+  /// none has been asked then.
+  void cancel(std::string_view reason = {});
+  /// `co_await scope.join()` waits until all its tasks have ended, those that are added meanwhile too. Does not throw
+  /// what they end with. If the caller is asked to end, `Cancelled` comes out, and the tasks run on. Throws
+  /// `InvalidState` in a task of the scope or of another App, and if the scope is destroyed meanwhile.
+  Coro<> join();
+  /// `co_await scope.close("bye")` closes the scope: from the beginning of the await on, `add` throws `InvalidState`.
+  /// Asks all its tasks to end that have not been asked, and waits as `join` does, under the same rules. If the scope
+  /// is closed already, it only waits.
+  Coro<> close(std::string reason = {});
+
+ private:
+  class Member;
+  class Wait;
+
+  std::vector<detail::TaskHandle> handles() const;
+  void check_waiter() const;
+
+  detail::LoopRef loop_;
+  detail::List members_;  // the tasks whose frames are not gone, in the order added
+  std::size_t size_ = 0;
+  bool is_closed_ = false;
+  detail::WaitList joining_;
+};
+
+// Implementation
+
+/// One of the tasks. It is the task's observer, and so goes with its end.
+class TaskScope::Member final : public detail::Observer, public detail::Pooled {
+ public:
+  explicit Member(TaskScope& scope) noexcept : scope_(scope) { entry_.member = this; }
+  ~Member() {
+    if (!entry_.linked()) return;
+    entry_.unlink();
+    if (--scope_.size_ == 0) scope_.joining_.hand_over_all();
+  }
+  /// From now on the task is one of the scope's.
+  void join(detail::TaskBase& task) noexcept {
+    task_ = &task;
+    task.awaiters.push_front(*this);
+    scope_.members_.push_back(entry_);
+    ++scope_.size_;
+  }
+  static Member& of(const detail::Link& entry) noexcept { return *static_cast<const Entry&>(entry).member; }
+  detail::TaskBase& task() const noexcept { return *task_; }
+  /// Stands there in place of among the members.
+  void move_to(detail::List& list) noexcept {
+    entry_.unlink();
+    list.push_front(entry_);
+  }
+
+ private:
+  struct Entry : detail::Link {
+    Member* member;
+  };
+
+  void task_ended(detail::TaskBase&) noexcept override { delete this; }
+
+  TaskScope& scope_;
+  detail::TaskBase* task_ = nullptr;
+  Entry entry_;
+};
+
+/// The wait until there are no tasks.
+class TaskScope::Wait : public detail::Waiter {
+ public:
+  Wait(TaskScope& scope, detail::Chain& chain) noexcept : Waiter(detail::Kind::scope, chain), scope_(scope) {}
+
+  bool await_ready() const noexcept { return scope_.members_.empty(); }
+  void await_suspend(std::coroutine_handle<>) { suspend(scope_.joining_.list()); }
+  void await_resume() { resumed(); }
+
+ private:
+  TaskScope& scope_;
+};
+
+inline TaskScope::TaskScope(App& app) noexcept : loop_(*app.loop_) {}
+
+/// What can go at once does, and all thread calls that are left are asked to stop before the first is waited for.
+inline TaskScope::~TaskScope() {
+  is_closed_ = true;
+  if (!members_.empty()) {
+    loop_.get().check_thread_in_destructor("a TaskScope is destroyed on another thread than that of its tasks");
+  }
+  detail::List left;
+  while (!members_.empty()) {
+    Member& last = Member::of(members_.back());
+    last.move_to(left);
+    if (!last.task().is_around_caller()) last.task().end_standing();
+  }
+  while (!left.empty()) {
+    Member& last = Member::of(left.back());
+    detail::TaskBase& task = last.task();
+    delete &last;
+    task.end_with_scope();
+  }
+}
+
+template <class Work>
+TaskOf<Work&&> TaskScope::add(Work&& work, std::string name, NameTaken taken) {
+  using Given = std::remove_cvref_t<Work>;
+  static_assert(!detail::is_task_handle<Given>, "a TaskScope takes a Coro or a callable");
+  constexpr const char* refused = "the TaskScope is closed and takes no more tasks";
+  detail::Loop& loop = loop_.get();
+  loop.check();
+  if (is_closed_) throw InvalidState(refused);
+  detail::Owner<Member> member(new Member(*this));
+  const std::uint64_t last_id = loop.ids.last();
+  const auto add = [&]() -> detail::TaskHandle {
+    if constexpr (detail::is_coro<Given>) {
+      return loop.app->add_task(std::forward<Work>(work), std::move(name), taken).handle();
+    } else {
+      static_assert(std::is_constructible_v<Given, Work>, "this callable cannot be copied: std::move it into add");
+      return loop.app->add_task(errand::once(std::forward<Work>(work)), std::move(name), taken).handle();
+    }
+  };
+  const detail::TaskHandle task = add();
+  const bool is_kept = task.get().identity.id() <= last_id;
+  if (is_closed_ && !is_kept) {  // the copy of the work has closed it
+    task.get().end_standing();
+    throw InvalidState(refused);
+  }
+  if (!is_kept && !task.get().done()) member.release()->join(task.get());
+  return TaskOf<Work&&>(task);
+}
+
+inline std::size_t TaskScope::size() const {
+  const detail::Loop& loop = loop_.get();
+  loop.check_thread();
+  if (!loop.destruction && !loop.put_off.any()) return size_;
+  std::size_t pending = 0;  // some of them may be done already, though their frames are not gone
+  for (auto* link = members_.begin(); link != members_.end(); link = link->next) {
+    pending += !Member::of(*link).task().done();
+  }
+  return pending;
+}
+
+/// To ask a task may run a `std::stop_callback` of a thread call, and so change the list of members.
+inline std::vector<detail::TaskHandle> TaskScope::handles() const {
+  std::vector<detail::TaskHandle> all;
+  all.reserve(size_);
+  for (auto* link = members_.begin(); link != members_.end(); link = link->next) {
+    all.emplace_back(Member::of(*link).task());
+  }
+  return all;
+}
+
+inline void TaskScope::cancel(std::string_view reason) {
+  loop_.get().check_thread();
+  for (const auto& task : handles()) task.get().cancel(reason);
+}
+
+inline void TaskScope::check_waiter() const {
+  const detail::Loop& loop = loop_.get();
+  loop.check_thread();
+  if (members_.empty()) return;
+  if (detail::this_thread().loop != &loop) throw InvalidState("this TaskScope belongs to another App");
+  for (auto* link = members_.begin(); link != members_.end(); link = link->next) {
+    const detail::TaskBase& task = Member::of(*link).task();
+    if (!task.is_around_step()) continue;
+    detail::raise<InvalidState>({"task '", task.name(), "' cannot wait for the end of its own TaskScope"});
+  }
+}
+
+inline Coro<> TaskScope::join() {
+  check_waiter();
+  while (!members_.empty()) co_await detail::WaitOn<Wait, TaskScope>(*this);
+}
+
+inline Coro<> TaskScope::close(std::string reason) {
+  check_waiter();
+  if (!is_closed_) {
+    const auto asked = handles();
+    is_closed_ = true;
+    for (const auto& task : asked) {
+      if (task.get().requests == 0) task.get().cancel(reason);
+    }
+  }
+  while (!members_.empty()) co_await detail::WaitOn<Wait, TaskScope>(*this);
+}
+
+}  // namespace errand
+
+#include <errand/detail/epilogue.hpp>
