@@ -44,21 +44,10 @@ APP_TEST("an empty ScopedTask cancels nothing, and one takes a task later") {
     scoped = std::move(owner);
   }
   co_await errand::yield();
-  CHECK_FALSE(task.done());
+  log(task.done());
   scoped = {};
-  co_await errand::yield();
-  co_await errand::yield();
-  expect("task start ; task cancelled");
-}
-
-APP_TEST("a ScopedTask that is destroyed on another thread while its App runs asks nothing") {
-  const Task<int> task = add(nap("task", 1s));
-  auto scoped = std::make_unique<errand::ScopedTask<int>>(task);
-  co_await errand::yield();
-  std::thread([&scoped] { scoped.reset(); }).join();
-  CHECK(task.cancelling() == 0);
-  co_await task;
-  expect("task start ; task end");
+  log(task.done());
+  expect("task start ; false ; true");
 }
 
 APP_TEST("events that everybody has left are forgotten, those with a waiter or a handler are not") {
