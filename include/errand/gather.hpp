@@ -87,7 +87,10 @@ class All final : public Branches {
     }
     if (!is_decided()) decide();
   }
-  bool fails() const noexcept override { return failed_; }
+  TaskStatus end_status() const noexcept override {
+    if (failed_) return TaskStatus::failed;
+    return cancelled_ ? TaskStatus::cancelled : TaskStatus::succeeded;
+  }
 
   BranchBase* failed_ = nullptr;
   BranchBase* cancelled_ = nullptr;
@@ -115,7 +118,9 @@ class Settled final : public Branches {
     if (ended.status == TaskStatus::failed && !ended.observed_cancelled) failed_.push_back(ended.sibling);
     if (ended.status != TaskStatus::succeeded && ended.was_thrown && !cancelled_) cancelled_ = &ended;
   }
-  bool fails() const noexcept override { return false; }
+  TaskStatus end_status() const noexcept override {
+    return cancelled_ ? TaskStatus::cancelled : TaskStatus::succeeded;
+  }
 
   List failed_;
   BranchBase* cancelled_ = nullptr;  // the first that a request from outside has ended

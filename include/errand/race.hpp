@@ -106,8 +106,9 @@ class First final : public Branches {
   bool has_pending() const noexcept override {
     return winner_ && winner_->state == Chain::State::ended && has_unused();
   }
-  bool fails() const noexcept override {
-    return winner_->status == TaskStatus::failed || (failed_ && winner_->status == TaskStatus::cancelled);
+  TaskStatus end_status() const noexcept override {
+    if (winner_->status == TaskStatus::pending) return TaskStatus::succeeded;  // it takes its value when it goes on
+    return failed_ && winner_->status == TaskStatus::cancelled ? TaskStatus::failed : winner_->status;
   }
 
   BranchBase* winner_ = nullptr;

@@ -65,7 +65,10 @@ class TaskGroup : private detail::Branches {
   }
   bool has_pending() const noexcept override { return live.empty() && has_unused(); }
   std::string reason() const override { return reason_; }
-  bool fails() const noexcept override { return error_ != nullptr; }
+  TaskStatus end_status() const noexcept override {
+    if (error_) return TaskStatus::failed;
+    return is_body_cancelled_ ? TaskStatus::cancelled : TaskStatus::succeeded;
+  }
   void destroying() noexcept override { is_ending_ = is_destroyed_ = true; }
   inline detail::Chain* first_member() noexcept override;
   inline detail::Chain* next_to_destroy() noexcept override;
@@ -75,6 +78,7 @@ class TaskGroup : private detail::Branches {
   void end_all(std::string_view reason) noexcept;
 
   detail::List members_;
+  bool is_body_cancelled_ = false;
   bool waits_for_members_ = false;    // the body has ended, and they had not
   bool is_member_cancelled_ = false;  // by a request to the group
   bool throws_request_ = false;       // a request came while only members were left, and none has swallowed it
@@ -148,10 +152,11 @@ typename detail::WorkTraits<Work&&>::Handle TaskGroup::add(Work&& work, std::str
 
 inline void TaskGroup::branch_ended(detail::BranchBase& body) noexcept {
   waits_for_members_ = !members_.empty();
+  is_body_cancelled_ = body.status == TaskStatus::cancelled;
   use_thrown(body);
   if (body.status == TaskStatus::failed) {
     fail(body.error());
-  } else if (body.status == TaskStatus::cancelled || has_unused()) {
+  } else if (is_body_cancelled_ || has_unused()) {
     end_all(chain()->reason_of_request(was_asked_by_task()));
   }
 }

@@ -182,7 +182,7 @@ class TimeLimit final : public Branches {
     use_thrown(branch);
     deadline_.disarm();
   }
-  bool fails() const noexcept override { return branch_.status == TaskStatus::failed || timed_out(); }
+  TaskStatus end_status() const noexcept override { return timed_out() ? TaskStatus::failed : branch_.status; }
   static void ask(void* self) noexcept {
     TimeLimit& limit = *static_cast<TimeLimit*>(self);
     limit.over_ = true;

@@ -14,9 +14,11 @@ inline void Model::step(Chain& chain) {
     return end_standing(*chain.task, request_of(chain).code);
   }
   if (chain.state == Chain::created && chain.owner && !may_begin(chain)) {
+    const bool was_decided = chain.owner->decided;
     if (is_race(*chain.owner)) decided(*chain.owner, *chain.owner->live.front());  // that has suspended
+    const Thrown thrown = was_decided ? request_of(chain) : take_request(chain);
     destroy(chain);
-    return ended(chain, {request_of(chain)});
+    return ended(chain, {thrown});
   }
   const bool starts = chain.state == Chain::created;
   chain.state = Chain::running;
@@ -199,8 +201,7 @@ inline void Model::withdraw(Chain& chain) {
   if (chain.state == Chain::waiting && chain.parallel) {
     chain.parallel->asked.drop(by_task);
     for (Chain* branch : chain.parallel->live) {
-      branch->kept.drop(by_task);
-      branch->was_thrown = !branch->kept.empty();
+      branch->thrown.drop(by_task);
       withdraw(*branch);
     }
   }
@@ -224,8 +225,8 @@ inline Thrown Model::take_request(Chain& chain) {
   Requests taken = std::exchange(chain.asked, {});
   for (Chain* inner = &chain; inner->owner; inner = inner->owner->chain) {
     taken = taken.and_in(inner->owner->asked);
-    inner->was_thrown |= !taken.empty();
-    inner->kept.add(taken);
+    inner->thrown.add(taken);
+    inner->owner->thrown.add(taken);
   }
   chain.interrupted = chain.by_the_task = false;
   return thrown;

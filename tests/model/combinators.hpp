@@ -51,7 +51,7 @@ inline void Model::start(Parallel& parallel) {
 inline bool Model::may_begin(const Chain& branch) {
   const Parallel& parallel = *branch.owner;
   if (parallel.decided) return false;
-  return parallel.asked.empty() || (!has_used(parallel) && parallel.live.front() == &branch);
+  return parallel.asked.empty() || (!has_thrown(parallel) && parallel.live.front() == &branch);
 }
 
 inline void Model::branch_ended(Parallel& parallel, Chain& branch) {
@@ -64,7 +64,7 @@ inline void Model::branch_ended(Parallel& parallel, Chain& branch) {
   switch (parallel.kind) {
     case Kind::settled:
       parallel.used.add(requests);
-      if (thrown.kind && branch.was_thrown && !parallel.cancelled) parallel.cancelled = &branch;
+      if (thrown.kind && !branch.thrown.empty() && !parallel.cancelled) parallel.cancelled = &branch;
       return;
     case Kind::gather:
     case Kind::gather_tasks:
@@ -157,7 +157,13 @@ inline void Model::check_over(Parallel& parallel) {
   if (!parallel.live.empty() || !parallel.members.empty()) return;
   if (chain.state != Chain::waiting || chain.parallel != &parallel) return;
   parallel.throws_request = parallel.waits_for_members && parallel.member_cancelled && !unused(parallel).empty();
-  chain.asked.add(fails(parallel) ? parallel.asked : unused(parallel));  // still to be thrown
+  const Thrown::Kind kind = end_of(parallel);
+  // still to be thrown:
+  if (kind && kind != Thrown::cancelled) {
+    chain.asked.add(parallel.asked);
+  } else {
+    chain.asked.add(kind ? unused(parallel).not_in(parallel.thrown) : unused(parallel));
+  }
   chain.state = Chain::ready;
   run_next({Item::chain, &chain});
 }
@@ -165,7 +171,7 @@ inline void Model::check_over(Parallel& parallel) {
 /// Whether it was the time that ended it, and no request from outside.
 inline bool Model::timed_out(const Parallel& limit) {
   const Chain& branch = limit.branches.front();
-  return limit.over && branch.outcome.thrown.kind == Thrown::cancelled && !branch.was_thrown;
+  return limit.over && branch.outcome.thrown.kind == Thrown::cancelled && branch.thrown.empty();
 }
 
 /// Whether a race of waits was won by an item, which it takes only when it goes on.
@@ -174,19 +180,21 @@ inline bool Model::has_won_item(const Parallel& race) {
          !race.first->outcome.thrown.kind;
 }
 
-/// Whether an error comes out of a combinator whose branches have ended.
-inline bool Model::fails(const Parallel& parallel) {
+/// The kind of what comes out of a combinator whose branches have ended; none of a value.
+inline Thrown::Kind Model::end_of(const Parallel& parallel) {
+  const Thrown::Kind failure = parallel.failed.empty() ? Thrown::Kind{} : parallel.failed[0]->outcome.thrown.kind;
   switch (parallel.kind) {
-    case Kind::settled: return false;
-    case Kind::group: return parallel.error.kind;
+    case Kind::settled: return parallel.cancelled ? Thrown::cancelled : Thrown::Kind{};
+    case Kind::group: return parallel.error.kind ? parallel.error.kind : parallel.branches[0].outcome.thrown.kind;
     case Kind::gather:
-    case Kind::gather_tasks: return !parallel.failed.empty();
+    case Kind::gather_tasks: return failure || !parallel.cancelled ? failure : Thrown::cancelled;
     case Kind::race:
     case Kind::race_tasks:
-    case Kind::race_raw:
-      return !parallel.failed.empty() &&
-             (parallel.first == parallel.failed[0] || parallel.first->outcome.thrown.kind == Thrown::cancelled);
-    default: return !parallel.failed.empty() || timed_out(parallel);
+    case Kind::race_raw: {
+      const Thrown::Kind winner = parallel.first->outcome.thrown.kind;
+      return winner == Thrown::cancelled && failure ? failure : winner;
+    }
+    default: return timed_out(parallel) ? Thrown::timeout : parallel.branches[0].outcome.thrown.kind;
   }
 }
 

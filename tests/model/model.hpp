@@ -106,8 +106,7 @@ class Model {
     std::vector<Frame> frames;
     Task* observed = nullptr;  // the task that is all that this branch awaits, or that this signal tells of
     Requests asked;            // that are still to be thrown
-    Requests kept{};           // those thrown in a branch that came from outside of its combinator, and stand
-    bool was_thrown = false;   // whether there was any
+    Requests thrown{};         // those thrown in this branch that came from outside of its combinator
     bool interrupted = false;  // the wait was left, and the request is thrown at the resume
     bool by_the_task = false;  // that is one to the task, also if it was taken back meanwhile
     bool held = false;
@@ -133,7 +132,8 @@ class Model {
     std::deque<Chain> branches{};
     std::vector<Chain*> live{};
     Requests asked{};      // from outside
-    Requests used{};       // that a branch or a member that counts was thrown
+    Requests thrown{};     // those that any branch was thrown
+    Requests used{};       // those that a branch or a member that counts was thrown
     bool decided = false;  // it starts nothing more
     bool over = false;     // the time is
     Time timer{};
@@ -246,7 +246,7 @@ class Model {
   void end_others(Parallel& parallel, Chain& branch);
   static bool may_begin(const Chain& branch);
   static bool timed_out(const Parallel& limit);
-  static bool fails(const Parallel& parallel);
+  static Thrown::Kind end_of(const Parallel& parallel);
   static bool has_won_item(const Parallel& race);
   void ask_members(Parallel& group);
   void member_ended(Parallel& group, Task& member);
@@ -274,7 +274,7 @@ class Model {
   static bool is_race(const Parallel& parallel) {
     return parallel.kind == Kind::race || parallel.kind == Kind::race_tasks || parallel.kind == Kind::race_raw;
   }
-  static bool has_used(const Parallel& parallel) { return !parallel.asked.and_in(parallel.used).empty(); }
+  static bool has_thrown(const Parallel& parallel) { return !parallel.asked.and_in(parallel.thrown).empty(); }
   static Requests unused(const Parallel& parallel) { return parallel.asked.not_in(parallel.used); }
   void report_lost(const Chain& branch);
   Outcome look(Task& task);

@@ -4,6 +4,7 @@
 #include <errand/detail/prologue.hpp>
 
 #include <exception>
+#include <string>
 #include <type_traits>
 #include <utility>
 
@@ -81,9 +82,9 @@ class Branch final : public ResultBranch<T> {
   bool begin() noexcept override {
     if (this->combinator->may_begin(*this)) return true;
     this->state = Chain::State::running;
-    this->combinator->not_begun();
+    std::string reason = this->combinator->not_begun(*this);
     std::exchange(this->leaf, nullptr).promise().drop();
-    this->cancel(this->reason_of_request(this->flags & Chain::asked_by_task));
+    this->cancel(std::move(reason));
     this->end();
     return false;
   }

@@ -40,8 +40,7 @@ class BranchBase : public Chain {
   Branches* combinator = nullptr;
   bool observed_cancelled = false;  // it only observes a task, which was cancelled
   std::uint8_t thrown = 0;          // which of the requests that the combinator was made were thrown in here
-  std::uint8_t kept = 0;            // the same, also if another one has come since
-  bool was_thrown = false;          // whether any was, also if another has come since
+  std::uint8_t was_thrown = 0;      // the same, also if another one has come since
   Chain* root_ = nullptr;           // the chain of the task, from the start on
 
  protected:
@@ -51,9 +50,10 @@ class BranchBase : public Chain {
 /// The wait of a combinator for its branches. `co_await branches` starts those that were added, in order and at once,
 /// and ends, at once too, when the last of them has ended.
 ///
-/// A request that comes from outside goes on to every branch that is alive. No request is lost: it is used up if
-/// `Cancelled` comes out of a branch that was thrown it, or if a branch swallowed that and a value comes out. Otherwise
-/// it is pending again as soon as the last branch has ended. An error uses up nothing, whoever's error it is.
+/// A request that comes from outside goes on to every branch that is alive. No request is lost: one that was thrown in
+/// a branch is used up if `Cancelled` comes out of the combinator, or if a value comes out and the branch counts for
+/// that. Otherwise it is pending again as soon as the last branch has ended. An error uses up nothing, whoever's error
+/// it is. After a request was thrown in one branch no other begins.
 ///
 /// A branch is thrown all that was asked of it so far at once, by whoever is around it. So a throw is noted at each
 /// level that was asked from outside, up to the first where it is known: `BranchBase::thrown`.
@@ -94,8 +94,8 @@ class Branches : public Suspension {
   virtual Chain* next_to_destroy() noexcept { return live.empty() ? nullptr : &branch(live.back()); }
   /// There is nothing left to wait for, and the combinator will go on.
   virtual void over() noexcept {}
-  /// Whether an error comes out of the combinator, which goes on.
-  virtual bool fails() const noexcept = 0;
+  /// What comes out of the combinator, whose branches have ended: a value, an error, or `Cancelled`.
+  virtual TaskStatus end_status() const noexcept = 0;
   /// Whether there is nothing left to wait for.
   virtual bool is_over() const noexcept { return live.empty(); }
 
@@ -119,15 +119,13 @@ class Branches : public Suspension {
 
   static BranchBase& branch(Link& sibling) noexcept { return *static_cast<BranchBase::Sibling&>(sibling).branch; }
   /// Called before the first step of a branch: whether it may still begin. It may not if the combinator is decided, or
-  /// if a request is pending and a branch before this one would have suspended.
+  /// if a request is pending and a branch before this one has suspended or would have.
   bool may_begin(const BranchBase& branch) noexcept {
-    return !decided_ && (!asked_ || (!has_used_ && &Branches::branch(live.front()) == &branch));
+    return !decided_ && (!asked_ || (!has_thrown_ && &Branches::branch(live.front()) == &branch));
   }
   /// A branch that may not begin ends without that. It decides nothing: if a request is pending, the branch before it
-  /// that has suspended does.
-  void not_begun() noexcept {
-    if (!decided_) decided(branch(live.front()));
-  }
+  /// that has suspended does. Gives the reason; the request counts as thrown in it.
+  std::string not_begun(BranchBase& unbegun) noexcept;
   /// Lets those that have only been looked at wait.
   void wait_all() noexcept {
     for (Link* link = live.begin(); link != live.end() && !decided_;) {
@@ -144,12 +142,15 @@ class Branches : public Suspension {
   /// Whether the combinator goes on with what the branches ended with. If it is destroyed before, the failures that it
   /// keeps come out nowhere.
   bool goes_on() const noexcept { return goes_on_; }
-  /// This branch has ended: the requests that were thrown in it are used up, if no error comes out.
+  /// This branch has ended, and counts: the requests that were thrown in it are used up if a value comes out.
   void use_thrown(const BranchBase& ended) noexcept {
     used_ |= static_cast<std::uint8_t>(asked_ & ended.thrown);
-    has_used_ |= static_cast<std::uint8_t>(asked_ & ended.kept);
   }
-  void use_all() noexcept { used_ = asked_; }
+  /// The same of a task that is a part of this: all requests so far.
+  void use_all() noexcept {
+    used_ = noted_ = asked_;
+    chain_->note_thrown();
+  }
 
  public:  // for Chain, which is no friend: GCC's -Wnon-virtual-dtor takes a protected destructor for one that friends
           // call
@@ -162,30 +163,29 @@ class Branches : public Suspension {
   }
   void note_thrown(BranchBase& in) noexcept {
     in.thrown |= asked_;
-    in.kept |= asked_;
+    in.was_thrown |= asked_;
     noted_ |= asked_;
-    in.was_thrown = true;
+    has_thrown_ |= asked_;
   }
   bool is_noted(const BranchBase& in) const noexcept { return (asked_ & ~in.thrown) == 0; }
   void withdraw() noexcept {
-    asked_ &= static_cast<std::uint8_t>(~Chain::asked_by_task);
-    used_ &= static_cast<std::uint8_t>(~Chain::asked_by_task);
-    has_used_ &= static_cast<std::uint8_t>(~Chain::asked_by_task);
+    constexpr auto others = static_cast<std::uint8_t>(~Chain::asked_by_task);
+    asked_ &= others;
+    used_ &= others;
+    has_thrown_ &= others;
     for (Link* link = live.begin(); link != live.end(); link = link->next) {
-      BranchBase& each = branch(*link);
-      each.thrown &= static_cast<std::uint8_t>(~Chain::asked_by_task);
-      each.kept &= static_cast<std::uint8_t>(~Chain::asked_by_task);
-      each.was_thrown = each.kept != 0;
+      branch(*link).thrown &= others;
+      branch(*link).was_thrown &= others;
     }
   }
   void start(Chain& chain);
 
   bool goes_on_ = false;
   bool decided_ = false;
-  std::uint8_t asked_ = 0;     // flags of a Chain: the requests from outside that were not taken back
-  std::uint8_t used_ = 0;      // those of them that are used up, if no error comes out
-  std::uint8_t has_used_ = 0;  // the same, also if another one has come since
-  std::uint8_t noted_ = 0;     // those of them that any branch was thrown
+  std::uint8_t asked_ = 0;       // flags of a Chain: the requests from outside that were not taken back
+  std::uint8_t used_ = 0;        // those of them that were thrown in a branch that has ended and counts
+  std::uint8_t noted_ = 0;       // those of them that were thrown in any branch
+  std::uint8_t has_thrown_ = 0;  // the same, also if another one has come since
 };
 
 // Implementation, and that of what a chain does with its branches
@@ -199,13 +199,24 @@ inline void Chain::woken() noexcept {
 
 ERRAND_COLD inline std::string Chain::take_request(bool of_task) noexcept {
   flags &= static_cast<std::uint8_t>(~asked);
+  note_thrown();
+  return reason_of_request(of_task);
+}
+
+ERRAND_COLD inline void Chain::note_thrown() noexcept {
   for (Chain* chain = this; chain->flags & is_branch;) {
     BranchBase& branch = static_cast<BranchBase&>(*chain);
     if (branch.combinator->is_noted(branch)) break;
     branch.combinator->note_thrown(branch);
     chain = &branch.above();
   }
-  return reason_of_request(of_task);
+}
+
+inline std::string Branches::not_begun(BranchBase& unbegun) noexcept {
+  const bool is_by_task = unbegun.flags & Chain::asked_by_task;
+  if (decided_) return unbegun.reason_of_request(is_by_task);
+  decided(branch(live.front()));
+  return unbegun.take_request(is_by_task);
 }
 
 ERRAND_COLD inline std::string Chain::reason_of_request(bool of_task) noexcept {
@@ -337,15 +348,15 @@ inline void Branches::ended(BranchBase& branch) noexcept {
 inline void Branches::check_over() noexcept {
   if (!is_over() || chain_->state != Chain::State::branching || chain_->waiting != this) return;
   over();
+  const TaskStatus status = end_status();
+  const std::uint8_t used = status == TaskStatus::succeeded ? used_ : status == TaskStatus::cancelled ? noted_ : 0;
   // What is not used up is pending at once: it may be taken back, or cut, before the combinator goes on.
-  const std::uint8_t pending = fails() ? asked_ : static_cast<std::uint8_t>(asked_ & ~used_);
+  const auto pending = static_cast<std::uint8_t>(asked_ & ~used);
   chain_->flags |= pending;
   if (chain_->flags & Chain::is_branch) {
-    // If only one is pending that has come since and was thrown nowhere, what was thrown before stays so outside.
-    const auto kept = static_cast<std::uint8_t>(fails() ? ~pending : ~pending | (has_used_ & ~noted_));
-    BranchBase& branch = static_cast<BranchBase&>(*chain_);
-    branch.thrown &= kept;
-    branch.kept &= kept;
+    // One that was thrown in no branch may be another than that which was thrown further out.
+    const auto back = static_cast<std::uint8_t>(status == TaskStatus::failed ? pending : pending & noted_);
+    static_cast<BranchBase&>(*chain_).thrown &= static_cast<std::uint8_t>(~back);
   }
   chain_->state = Chain::State::ready;
   chain_->loop->run_next(*chain_);

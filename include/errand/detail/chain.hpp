@@ -206,6 +206,8 @@ class Chain : public Node {
   }
   /// A request is thrown here: it is no longer pending in this chain. Gives its reason if it was made of the task.
   std::string take_request(bool of_task) noexcept;
+  /// What was asked of the combinators around this chain has been thrown inside it.
+  void note_thrown() noexcept;
   /// The reason of a request, which is empty if it was not made of the task.
   std::string reason_of_request(bool of_task) noexcept;
 

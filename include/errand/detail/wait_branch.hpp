@@ -97,8 +97,7 @@ class WaitBranch final : public ResultBranch<BranchResult<A>> {
     const bool may_begin = this->combinator->may_begin(*this);
     this->state = State::running;
     if (!may_begin) {
-      this->combinator->not_begun();
-      this->cancel(this->reason_of_request(this->flags & Chain::asked_by_task));
+      this->cancel(this->combinator->not_begun(*this));
       return this->end();
     }
     try {
