@@ -68,15 +68,14 @@ errand::Coro<> send_feed(errand::App& app, WebSocket& ws) {
 }
 
 errand::Coro<> feed(errand::App& app, int id, WebSocket& ws) {
-  const std::string task_name = "receiver:" + std::to_string(id);
-  const errand::Task<> receiving = app.add_task(receiver(ws), task_name);
+  errand::ScopedTask receiving{app.add_task(receiver(ws), "receiver:" + std::to_string(id))};
   co_await errand::finally(
       [&]() -> errand::Coro<> {
-        co_await errand::race(send_feed(app, ws), receiving);  // until one of the two sees that the client has gone
+        // Until one of the two sees that the client has gone.
+        co_await errand::race(send_feed(app, ws), receiving.get());
       },
       [&]() -> errand::Coro<> {
-        // One that has ended may have been purged by another connection.
-        if (app.find_task(task_name)) co_await app.cancel_task(task_name);
+        co_await receiving.close();
         app.purge_tasks();
       });
 }

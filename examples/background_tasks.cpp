@@ -139,11 +139,10 @@ errand::Coro<Count> print_row(errand::App& app, std::string name, std::size_t wi
 errand::Coro<> demo(errand::App& app, std::vector<File> files) {
   add(files, {"no-such-file.txt", "no-such-file.txt"});
   Progress progress{.files = files.size()};
-  for (const File& file : files) {
-    app.add_task(count_file(file.path, progress), "count:" + file.name);
-  }
-  app.add_task(count(endless()), "count:(endless)");
-  app.add_task(on_terminal ? draw_progress(progress) : print_progress(progress), "progress");
+  errand::TaskScope tasks(app);  // below the progress that they use
+  for (const File& file : files) tasks.add(count_file(file.path, progress), "count:" + file.name);
+  tasks.add(count(endless()), "count:(endless)");
+  tasks.add(on_terminal ? draw_progress(progress) : print_progress(progress), "progress");
 
   co_await progress.changed.wait([&] { return progress.ended == progress.files; });
   co_await app.cancel_task("progress");

@@ -50,9 +50,9 @@ errand::Coro<> send_feed(errand::App& app, WebSocket& socket) {
 
 errand::Coro<> feed(errand::App& app, int id, WebSocket& socket) {
   const std::string name = "receiver:" + std::to_string(id);
-  app.add_task(receiver(id, socket), name);
+  errand::ScopedTask receiving{app.add_task(receiver(id, socket), name)};
   co_await errand::finally(send_feed(app, socket), [&]() -> errand::Coro<> {
-    const bool cancelled = co_await app.cancel_task(name, "the feed has ended");
+    const bool cancelled = co_await receiving.close("the feed has ended");
     std::cout << "server: " << name << (cancelled ? " is cancelled" : " has ended") << ", purged " << app.purge_tasks()
               << '\n';
   });
@@ -70,7 +70,7 @@ errand::Coro<> handle(errand::App& app, int id, WebSocket& socket) {
 
 errand::Coro<> client(errand::App& app, int id, std::chrono::seconds stay) {
   WebSocket socket;
-  const auto handler = app.add_task(handle(app, id, socket), "feed:" + std::to_string(id));
+  errand::ScopedTask handler{app.add_task(handle(app, id, socket), "feed:" + std::to_string(id))};
   socket.say("hello");
   const auto listen = [&]() -> errand::Coro<> {
     while (true) {
@@ -83,7 +83,7 @@ errand::Coro<> client(errand::App& app, int id, std::chrono::seconds stay) {
   } catch (const errand::TimeoutError&) {
     socket.close();
   }
-  co_await errand::wait_all(handler);
+  co_await errand::wait_all(handler.get());
 }
 
 errand::Coro<> day(errand::App& app) {

@@ -88,11 +88,17 @@ void failures() {
   // [failures]
 }
 
+// [deadlock]
+errand::Coro<> wait_in_vain() {
+  errand::Event never_set;
+  co_await never_set.wait();
+}
+// [deadlock]
+
 void deadlock() {
   errand::App app("MyApp");
   // [deadlock]
-  errand::Event never_set;
-  app.add_task([&]() -> errand::Coro<> { co_await never_set.wait(); }, "waiter");
+  app.add_task(wait_in_vain, "waiter");
   try {
     app.run();
   } catch (const errand::Deadlock& error) {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // The App as a guest of somebody else's loop: of a game's, and of a GUI's.
-#include <algorithm>
 #include <condition_variable>
 #include <deque>
 #include <errand/errand.hpp>
@@ -33,12 +32,10 @@ void game() {
   errand::App app("game");
   app.add_task(spawn_enemies, "spawn_enemies");
   for (bool runs = true; runs;) {
-    const auto next_frame = errand::Clock::now() + 16ms;
+    const auto next_frame = app.now() + 16ms;
     draw();
-    do {  // what is left of the frame is for the tasks
-      runs = app.poll();
-      std::this_thread::sleep_until(std::min(app.next_deadline().value_or(next_frame), next_frame));
-    } while (runs && errand::Clock::now() < next_frame);
+    runs = app.poll(next_frame);  // turns until then, or until nothing is ready
+    std::this_thread::sleep_until(next_frame);
   }
   // [frames]
 }
@@ -116,8 +113,8 @@ class Guest : public errand::Reactor {
 
 void gui() {
   Toolkit toolkit;
-  Guest guest(toolkit);
   errand::Event clicked;
+  Guest guest(toolkit);
 
   guest.app.add_task([&]() -> errand::Coro<> {
     co_await clicked.wait();

@@ -102,8 +102,7 @@ errand::Coro<> receiver(WebSocket& ws) {
 }
 
 errand::Coro<> feed(errand::App& app, int id, WebSocket& ws) {
-  const std::string task_name = "receiver:" + std::to_string(id);
-  app.add_task(receiver(ws), task_name);
+  errand::ScopedTask receiving{app.add_task(receiver(ws), "receiver:" + std::to_string(id))};
   co_await errand::finally(
       [&]() -> errand::Coro<> {
         while (true) {
@@ -112,7 +111,7 @@ errand::Coro<> feed(errand::App& app, int id, WebSocket& ws) {
         }
       },
       [&]() -> errand::Coro<> {
-        co_await app.cancel_task(task_name);
+        co_await receiving.close();
         app.purge_tasks();
       });
 }
@@ -120,12 +119,12 @@ errand::Coro<> feed(errand::App& app, int id, WebSocket& ws) {
 
 errand::Coro<> websocket(errand::App& app) {
   WebSocket ws;
-  app.add_task(feed(app, 1, ws), "feed");
+  errand::ScopedTask feeding{app.add_task(feed(app, 1, ws), "feed")};
   co_await ws.incoming.put("hello");
   co_await errand::sleep(1s);
   co_await app.dispatch("my.custom.event");
   std::cout << "Sent: " << co_await ws.outgoing.get() << '\n';
-  co_await app.cancel_task("feed");
+  co_await feeding.close();
   app.purge_tasks();
   std::cout << "left " << app.tasks().size() << '\n';
 }

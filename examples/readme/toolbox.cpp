@@ -3,6 +3,7 @@
 #include <errand/errand.hpp>
 #include <functional>
 #include <iostream>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -74,11 +75,11 @@ errand::Coro<> consume(errand::Queue<int>& jobs) {
 
 errand::Coro<> queue(errand::App& app) {
   // [queue]
-  errand::Queue<int> jobs(2);  // a put waits while there are two
-  errand::Task<> consumer = app.add_task(consume(jobs));
+  errand::Queue<int> jobs(2);                                // a put waits while there are two
+  errand::ScopedTask consumer{app.add_task(consume(jobs))};  // below the queue, and so ends before it
   for (int job = 1; job <= 3; ++job) co_await jobs.put(job);
   jobs.close();
-  co_await consumer;
+  co_await consumer.get();
   // [queue]
 }
 
@@ -125,9 +126,9 @@ void ask(int question, std::function<void(int)> callback) {
 
 errand::Coro<> future(errand::App&) {
   // [future]
-  errand::Future<int> answer;
-  ask(21, [&](int value) { answer.set_result(value); });
-  std::cout << co_await answer << '\n';
+  const auto answer = std::make_shared<errand::Future<int>>();  // shared: you may be cancelled before the callback
+  ask(21, [answer](int value) { answer->set_result(value); });
+  std::cout << co_await *answer << '\n';
   // [future]
 }
 
@@ -136,9 +137,8 @@ errand::Coro<> scoped(errand::App& app) {
   {
     errand::ScopedTask heartbeat{app.add_task([]() -> errand::Coro<> { co_await errand::sleep(24h); }, "heartbeat")};
     co_await errand::sleep(1s);
-  }  // it is asked to end here
+  }  // it is aborted here; co_await heartbeat.close() would ask it to end, and wait
   // [scoped]
-  co_await errand::wait_all(app.get_task("heartbeat"));
   std::cout << "heartbeat: " << app.get_task("heartbeat").cancelled() << '\n';
 }
 

@@ -86,6 +86,9 @@ class App : private detail::Host {
   /// With a name the task is registered: `get_task` finds it. Before `run`, the task starts in its place among the
   /// `before_server_start` listeners, a callable on every worker. The handle is valid at once, and need not be kept.
   ///
+  /// The task runs on when the scope that added it is left. If it uses something by reference, or the `this` of an
+  /// object, add it to a `TaskScope` that stands below what it uses.
+  ///
   /// Throws `TaskNameInUse` where the name belongs to a task that is pending, unless `taken` says otherwise;
   /// `TaskTypeMismatch` where the task to keep is of another type; `WrongThread`; `std::bad_alloc`. The work is
   /// destroyed unrun then, and a name stays whose it was.

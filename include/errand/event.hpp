@@ -15,7 +15,8 @@ namespace errand {
 /// of. Destroying it while someone waits makes their awaits throw `InvalidState`.
 ///
 ///     errand::Event ready;
-///     app.add_task([&]() -> errand::Coro<> { co_await ready.wait(); serve(); });
+///     errand::TaskScope tasks;   // below the event, so that its tasks end before that
+///     tasks.add([&]() -> errand::Coro<> { co_await ready.wait(); serve(); });
 ///     ready.set();
 class Event {
  public:

@@ -120,9 +120,11 @@ class SharedWait;
 /// set as an exception, `TaskCancelled` where the future was cancelled, and `Cancelled` where the task is asked to end,
 /// which leaves the future alone. Destroying it while someone waits makes their awaits throw `InvalidState`.
 ///
-///     errand::Future<Reply> reply;
-///     client.ask(question, [&](Reply r) { reply.set_result(std::move(r)); });
-///     show(co_await reply);
+/// Who sets it must not outlive it. A callback that may come after the waiting task was cancelled shares the future:
+///
+///     const auto reply = std::make_shared<errand::Future<Reply>>();
+///     client.ask(question, [reply](Reply r) { reply->set_result(std::move(r)); });
+///     show(co_await *reply);
 template <class T = void>
 class Future {
  public:

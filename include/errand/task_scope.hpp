@@ -49,6 +49,7 @@ namespace errand {
 /// destructor ends the program with a message. A scope may outlive its App, which has ended the tasks.
 class TaskScope {
  public:
+  /// Without tasks. Those that are added run on this App. (`App::current()` throws `InvalidState` outside an App.)
   explicit TaskScope(App& app = App::current()) noexcept;
   TaskScope(const TaskScope&) = delete;
   TaskScope& operator=(const TaskScope&) = delete;

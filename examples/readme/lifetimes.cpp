@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT
+// What a task may use, and what ends with what. The program is also run under AddressSanitizer.
+#include <errand/errand.hpp>
+#include <iostream>
+#include <memory>
+#include <numeric>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+using namespace std::chrono_literals;
+
+namespace {
+
+struct Session {
+  std::string user;
+};
+
+errand::Coro<> save(std::string text) {
+  co_await errand::sleep(1s);
+  std::cout << "saved " << text << '\n';
+}
+
+errand::Coro<> count_lines(std::string file, std::size_t& sum) {
+  co_await errand::sleep(1s);
+  sum += file.size();
+}
+
+errand::Coro<> right(errand::App& app) {
+  std::string report = "the report";
+  const auto session = std::make_shared<Session>(Session{"Ada"});
+  // [right]
+  app.add_task(save(std::move(report)));                                          // the coroutine owns its parameter
+  app.add_task([session]() -> errand::Coro<> { co_await save(session->user); });  // and the App keeps the lambda
+
+  std::size_t lines = 0;
+  co_await errand::gather(count_lines("a.txt", lines), count_lines("b.txt", lines));
+  // [right]
+  std::cout << lines << " lines\n";
+}
+
+// [sensor]
+class Sensor {
+ public:
+  explicit Sensor(errand::App& app) : tasks_(app) { tasks_.add(measure()); }
+  errand::Coro<> close() { return tasks_.close("the sensor is closed"); }
+
+ private:
+  errand::Coro<> measure();  // uses readings_
+
+  std::vector<int> readings_;
+  errand::TaskScope tasks_;  // last: it ends before what its tasks use
+};
+// [sensor]
+
+errand::Coro<> Sensor::measure() {
+  try {
+    while (true) {
+      readings_.push_back(20);
+      co_await errand::sleep(1s);
+    }
+  } catch (const errand::Cancelled& cancelled) {
+    std::cout << readings_.size() << " readings: " << cancelled.reason() << '\n';
+    throw;
+  }
+}
+
+errand::Coro<> sensors(errand::App& app) {
+  Sensor closed(app);
+  const auto dropped = std::make_unique<Sensor>(app);
+  co_await errand::sleep(2500ms);
+  co_await closed.close();
+}
+
+struct Progress {
+  int percent = 0;
+};
+
+errand::Coro<> draw(const Progress& progress) {
+  auto interval = errand::every(1s);
+  while (true) {
+    co_await interval.tick();
+    std::cout << progress.percent << " %\n";
+  }
+}
+
+errand::Coro<> download(Progress& progress) {
+  for (; progress.percent < 100; progress.percent += 50) co_await errand::sleep(900ms);
+  throw std::runtime_error("the disk is full");
+}
+
+errand::Coro<> local(errand::App& app) {
+  // [local]
+  Progress progress;
+  errand::ScopedTask drawing{app.add_task(draw(progress))};  // not: app.add_task(draw(progress));
+  co_await download(progress);                               // if this throws, drawing ends before progress goes
+  // [local]
+}
+
+errand::Coro<> locals(errand::App& app) {
+  try {
+    co_await local(app);
+  } catch (const std::runtime_error& error) {
+    std::cout << error.what() << '\n';
+  }
+  co_await errand::sleep(5s);  // nothing is drawn meanwhile
+}
+
+int add_up(const std::vector<int>& numbers) { return std::accumulate(numbers.begin(), numbers.end(), 0); }
+
+errand::Coro<> threads(errand::App&) {
+  const std::vector<int> numbers(1000, 1);
+  // [thread]
+  int sum = co_await errand::to_thread([&] { return add_up(numbers); });  // right: this waits for the call
+  sum += co_await errand::to_thread(errand::abandon, add_up, numbers);    // copies; not (abandon, [&] { … })
+  auto answer = errand::Future<int>::shared();
+  std::thread([answer, numbers] { answer.set_result(add_up(numbers)); }).detach();  // copies; not [&]
+  sum += co_await answer;
+  // [thread]
+  std::cout << "sum " << sum << '\n';
+}
+
+errand::Coro<> produce(errand::Queue<int>& readings) {
+  co_await errand::sleep(1min);
+  co_await readings.put(20);
+}
+
+// [main]
+errand::Coro<int> first_reading(errand::App& app) {
+  errand::Queue<int> readings;
+  errand::TaskScope tasks(app);                             // below the queue that they use
+  tasks.add(produce(readings));                             // not app.add_task(…)
+  co_return co_await errand::wait_for(readings.get(), 5s);  // TimeoutError: first the tasks end, then the queue
+}
+// [main]
+
+void give_up(errand::App& app) {
+  try {
+    const int first = app.run(first_reading(app));
+    std::cout << "first " << first << '\n';
+  } catch (const errand::TimeoutError&) {
+    std::cout << "no reading\n";
+  }
+}
+
+}  // namespace
+
+int main() {
+  errand::ManualClock clock;
+  errand::App app("MyApp", {.clock = &clock});
+  for (const auto part : {right, sensors, locals, threads}) app.run(part(app));
+  give_up(app);
+}
