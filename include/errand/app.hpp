@@ -310,11 +310,13 @@ class App : private detail::Host {
     reports_.slow_step(task, took, file, line);
   }
 
-  /// The task that is to be kept under this name, if any. Throws where the name cannot be had.
+  /// The task that is to be kept under this name, if any; an empty one is no name. Throws where the name cannot be had.
   detail::TaskBase* check_name(std::string_view name, NameTaken taken, const detail::TaskBase* wanted) const;
   void register_task(detail::TaskBase& task, std::string_view name, NameTaken taken);
   template <class Work>
   TaskOf<Work&&> add_specially(Work&& work, std::string_view name, NameTaken taken);
+  template <class Work>
+  detail::TaskHandle add_new(Work&& work, std::string_view name, NameTaken taken);
   void introduce(detail::TaskBase& task, std::string_view name, NameTaken taken, bool check_again);
   template <class F>
   CallHandle call(Clock::time_point when, F&& f);
@@ -482,17 +484,19 @@ ERRAND_NOINLINE TaskOf<Work&&> App::add_specially(Work&& work, std::string_view 
     register_task(task, name, taken);
     return Handle(work.handle());
   } else {
-    if (!name.empty()) {
-      if (detail::TaskBase* kept = check_name(name, taken, nullptr)) {
-        return Handle(detail::typed_handle<T>(*kept, name));
-      }
-    }
-    const std::uint64_t before = registry_.added();
-    detail::TaskBase& task = detail::make_task(*loop_, std::forward<Work>(work));
-    Handle handle{detail::TaskHandle(task)};
-    introduce(task, name, taken, registry_.added() != before);
-    return handle;
+    if (detail::TaskBase* kept = check_name(name, taken, nullptr)) return Handle(detail::typed_handle<T>(*kept, name));
+    return Handle(add_new(std::forward<Work>(work), name, taken));
   }
+}
+
+/// What is no task yet, and has a name that `check_name` has allowed.
+template <class Work>
+detail::TaskHandle App::add_new(Work&& work, std::string_view name, NameTaken taken) {
+  const std::uint64_t before = registry_.added();
+  detail::TaskBase& task = detail::make_task(*loop_, std::forward<Work>(work));
+  const detail::TaskHandle handle(task);
+  introduce(task, name, taken, registry_.added() != before);
+  return handle;
 }
 
 /// Registers a new task, and starts it or keeps it for the start. The name has to be checked again if the copy or the
@@ -517,7 +521,7 @@ ERRAND_NOINLINE inline void App::introduce(detail::TaskBase& task, std::string_v
 
 ERRAND_NOINLINE inline detail::TaskBase* App::check_name(std::string_view name, NameTaken taken,
                                                          const detail::TaskBase* wanted) const {
-  detail::TaskBase* old = registry_.find(name);
+  detail::TaskBase* old = name.empty() ? nullptr : registry_.find(name);
   if (!old || old->done()) return nullptr;
   if (taken == NameTaken::keep || old == wanted) return old;
   if (taken == NameTaken::fail) detail::throw_name_in_use(name);

@@ -65,7 +65,10 @@ class TaskScope {
   TaskOf<Work&&> add(Work&& work, std::string name = {}, NameTaken taken = NameTaken::fail);
 
   /// How many of its tasks are pending.
-  std::size_t size() const;
+  std::size_t size() const {
+    loop_.get().check_thread();
+    return size_;
+  }
   /// Whether none is.
   bool empty() const { return size() == 0; }
 
@@ -84,13 +87,23 @@ class TaskScope {
  private:
   class Member;
   class Wait;
+  class Closing;
+  struct CloseOf {
+    TaskScope& scope;
+    const std::string& reason;
+    std::vector<detail::TaskHandle> asked;
+  };
 
+  template <class T, class Work>
+  detail::TaskHandle add_here(Work&& work, std::string_view name, NameTaken taken);
   std::vector<detail::TaskHandle> handles() const;
+  void check_open() const;
+  [[noreturn]] static void throw_closed() { throw InvalidState("the TaskScope is closed and takes no more tasks"); }
   void check_waiter() const;
 
   detail::LoopRef loop_;
   detail::List members_;  // the tasks whose frames are not gone, in the order added
-  std::size_t size_ = 0;
+  std::size_t size_ = 0;  // how many of them are pending
   bool is_closed_ = false;
   detail::WaitList joining_;
 };
@@ -104,7 +117,8 @@ class TaskScope::Member final : public detail::Observer, public detail::Pooled {
   ~Member() {
     if (!entry_.linked()) return;
     entry_.unlink();
-    if (--scope_.size_ == 0) scope_.joining_.hand_over_all();
+    scope_.size_ -= is_pending_;
+    if (scope_.members_.empty()) scope_.joining_.hand_over_all();
   }
   /// From now on the task is one of the scope's.
   void join(detail::TaskBase& task) noexcept {
@@ -127,9 +141,11 @@ class TaskScope::Member final : public detail::Observer, public detail::Pooled {
   };
 
   void task_ended(detail::TaskBase&) noexcept override { delete this; }
+  void task_cancelled() noexcept override { scope_.size_ -= std::exchange(is_pending_, false); }
 
   TaskScope& scope_;
   detail::TaskBase* task_ = nullptr;
+  bool is_pending_ = true;
   Entry entry_;
 };
 
@@ -144,6 +160,23 @@ class TaskScope::Wait : public detail::Waiter {
 
  private:
   TaskScope& scope_;
+};
+
+/// The same, which asks tasks to end as soon as it stands in the list: what runs meanwhile may destroy the scope.
+class TaskScope::Closing : public Wait {
+ public:
+  Closing(CloseOf& close, detail::Chain& chain) : Wait(close.scope, chain), close_(close) {}
+
+  void await_suspend(std::coroutine_handle<> awaiting) {
+    Wait::await_suspend(awaiting);
+    const auto asked = std::move(close_.asked);  // not kept: who has a handle may be about to look at a failure
+    for (const auto& task : asked) {
+      if (task.get().requests == 0) task.get().cancel(close_.reason);
+    }
+  }
+
+ private:
+  CloseOf& close_;
 };
 
 inline TaskScope::TaskScope(App& app) noexcept : loop_(*app.loop_) {}
@@ -170,51 +203,47 @@ inline TaskScope::~TaskScope() {
 
 template <class Work>
 TaskOf<Work&&> TaskScope::add(Work&& work, std::string name, NameTaken taken) {
-  using Given = std::remove_cvref_t<Work>;
+  using Given = std::decay_t<Work>;
+  using T = typename detail::WorkTraits<Work&&>::Value;
   static_assert(!detail::is_task_handle<Given>, "a TaskScope takes a Coro or a callable");
-  constexpr const char* refused = "the TaskScope is closed and takes no more tasks";
-  detail::Loop& loop = loop_.get();
-  loop.check();
-  if (is_closed_) throw InvalidState(refused);
-  detail::Owner<Member> member(new Member(*this));
-  const std::uint64_t last_id = loop.ids.last();
-  const auto add = [&]() -> detail::TaskHandle {
-    if constexpr (detail::is_coro<Given>) {
-      return loop.app->add_task(std::forward<Work>(work), std::move(name), taken).handle();
-    } else {
-      static_assert(std::is_constructible_v<Given, Work>, "this callable cannot be copied: std::move it into add");
-      return loop.app->add_task(errand::once(std::forward<Work>(work)), std::move(name), taken).handle();
-    }
-  };
-  const detail::TaskHandle task = add();
-  const bool is_kept = task.get().identity.id() <= last_id;
-  if (is_closed_ && !is_kept) {  // the copy of the work has closed it
-    task.get().end_standing();
-    throw InvalidState(refused);
+  check_open();
+  if constexpr (detail::is_coro<Given>) {
+    return TaskOf<Work&&>(add_here<T>(std::forward<Work>(work), name, taken));
+  } else {
+    static_assert(std::is_constructible_v<Given, Work>, "this callable cannot be copied: std::move it into add");
+    return TaskOf<Work&&>(add_here<T>(errand::once(std::forward<Work>(work)), name, taken));
   }
-  if (!is_kept && !task.get().done()) member.release()->join(task.get());
-  return TaskOf<Work&&>(task);
 }
 
-inline std::size_t TaskScope::size() const {
-  const detail::Loop& loop = loop_.get();
-  loop.check_thread();
-  if (!loop.destruction && !loop.put_off.any()) return size_;
-  std::size_t pending = 0;  // some of them may be done already, though their frames are not gone
-  for (auto* link = members_.begin(); link != members_.end(); link = link->next) {
-    pending += !Member::of(*link).task().done();
+/// Work that its task need not copy.
+template <class T, class Work>
+detail::TaskHandle TaskScope::add_here(Work&& work, std::string_view name, NameTaken taken) {
+  check_open();  // the copy of a callable may have closed it
+  App& app = *loop_.get().app;
+  if (detail::TaskBase* kept = app.check_name(name, taken, nullptr)) return detail::typed_handle<T>(*kept, name);
+  detail::Owner<Member> member(new Member(*this));
+  detail::TaskHandle task = app.add_new(std::move(work), name, taken);
+  if (task.get().done()) return task;  // the App is ending: the work is gone, and with it the scope, if it owned that
+  if (is_closed_) {                    // by the move of the callable
+    task.get().end_standing();
+    throw_closed();
   }
-  return pending;
+  member.release()->join(task.get());
+  return task;
 }
 
 /// To ask a task may run a `std::stop_callback` of a thread call, and so change the list of members.
 inline std::vector<detail::TaskHandle> TaskScope::handles() const {
   std::vector<detail::TaskHandle> all;
-  all.reserve(size_);
   for (auto* link = members_.begin(); link != members_.end(); link = link->next) {
     all.emplace_back(Member::of(*link).task());
   }
   return all;
+}
+
+inline void TaskScope::check_open() const {
+  loop_.get().check();
+  if (is_closed_) throw_closed();
 }
 
 inline void TaskScope::cancel(std::string_view reason) {
@@ -241,14 +270,10 @@ inline Coro<> TaskScope::join() {
 
 inline Coro<> TaskScope::close(std::string reason) {
   check_waiter();
-  if (!is_closed_) {
-    const auto asked = handles();
-    is_closed_ = true;
-    for (const auto& task : asked) {
-      if (task.get().requests == 0) task.get().cancel(reason);
-    }
-  }
-  while (!members_.empty()) co_await detail::WaitOn<Wait, TaskScope>(*this);
+  CloseOf close{*this, reason, {}};
+  if (!is_closed_) close.asked = handles();
+  is_closed_ = true;
+  co_await detail::WaitOn<Closing, CloseOf>(close);
 }
 
 }  // namespace errand

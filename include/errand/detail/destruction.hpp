@@ -14,30 +14,37 @@ namespace errand::detail {
 /// that is inside. So is the destruction of frames that a thread call uses, to the time when the call has come back.
 class Destruction {
  public:
-  explicit Destruction(Chain& chain) noexcept
-      : at(&chain),
-        loop_(*chain.loop),
-        outer_(std::exchange(loop_.destruction, this)),
-        depth_(outer_ ? outer_->depth_ + 1 : 1) {}
+  explicit Destruction(Chain& chain) noexcept : Destruction(chain, true) {}
   ~Destruction() {
     loop_.destruction = outer_;
-    if (loop_.put_off.any()) [[unlikely]]
+    if (is_one_) {
       loop_.put_off.settle();
+    } else {
+      loop_.put_off.settle_later();
+    }
   }
   Destruction(const Destruction&) = delete;
   Destruction& operator=(const Destruction&) = delete;
 
   /// Whether one is under way inside this chain.
   static bool is_inside(const Chain& chain) noexcept { return chain.loop->destruction && is_any_inside(chain); }
-
-  /// Whether so many are under way, one inside the other, that the next has to wait for the end of the innermost: each
-  /// takes some of the stack.
-  static bool is_deep(const Loop& loop) noexcept {
+  /// Whether the destruction of this chain has to wait for the end of another one: of one inside it, or, if so many are
+  /// under way, one inside the other, of the innermost, since each takes some of the stack.
+  static bool has_to_wait(const Chain& chain) noexcept {
     constexpr unsigned deepest = 32;
-    return loop.destruction && loop.destruction->depth_ == deepest;
+    const Destruction* const innermost = chain.loop->destruction;
+    return innermost && (innermost->depth_ >= deepest || is_any_inside(chain));
   }
 
   Chain* at;  // whose frames are just being destroyed
+
+ protected:
+  Destruction(Chain& chain, bool is_one) noexcept
+      : at(&chain),
+        loop_(*chain.loop),
+        outer_(std::exchange(loop_.destruction, this)),
+        depth_(outer_ ? outer_->depth_ + 1 : 1),
+        is_one_(is_one) {}
 
  private:
   ERRAND_NOINLINE static bool is_any_inside(const Chain& chain) noexcept {
@@ -50,6 +57,14 @@ class Destruction {
   Loop& loop_;
   Destruction* const outer_;
   const unsigned depth_;  // 1: the outermost
+  const bool is_one_;
+};
+
+/// No destruction, but what has the same effect: code of the user's runs in the middle of work on the frames of this
+/// chain. They stay until the step that is under way is over.
+class Pin : private Destruction {
+ public:
+  explicit Pin(Chain& chain) noexcept : Destruction(chain, false) {}
 };
 
 // Implementation, and that of what destroys frames
@@ -106,7 +121,7 @@ inline void Chain::destroy_frames(PromiseBase* last) noexcept {
 }
 
 inline bool Chain::must_stay() noexcept {
-  return Destruction::is_inside(*this) || Destruction::is_deep(*loop) || (loop->thread_calls > 0 && halt());
+  return Destruction::has_to_wait(*this) || (loop->thread_calls > 0 && halt());
 }
 
 ERRAND_COLD inline bool Chain::halt() noexcept {
@@ -168,15 +183,25 @@ ERRAND_COLD inline void PutOff::add(GeneratorBase& generator) noexcept {
 }
 
 ERRAND_COLD inline void PutOff::finish() noexcept {
+  tasks_.splice_back(in_use_);
   for (Link* link = tasks_.begin(); link != tasks_.end(); link = link->next) block(*link);
   for (Link* link = generators_.begin(); link != generators_.end(); link = link->next) {
     static_cast<GeneratorBase&>(*link).chain->block();
   }
-  settle();
+  settle_all();
+}
+
+ERRAND_COLD inline void PutOff::settle_returned() noexcept {
+  tasks_.splice_back(in_use_);
+  settle_all();
+}
+
+ERRAND_COLD inline void PutOff::settle_later() noexcept {
+  if (any_ && !loop_.destruction && !Call::linked()) loop_.run_first(*this);
 }
 
 /// Each may make room for others, or put off more.
-ERRAND_COLD inline void PutOff::settle() noexcept {
+ERRAND_COLD inline void PutOff::settle_all() noexcept {
   if (std::exchange(is_settling_, true)) return;
   while (settle_one()) continue;
   is_settling_ = false;

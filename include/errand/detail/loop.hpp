@@ -65,30 +65,43 @@ class PutOff final : public Call {
   explicit PutOff(Loop& loop) noexcept : loop_(loop) {}
 
   /// Whether there may be something.
-  bool any() const noexcept { return any_; }
+  bool any() const noexcept { return any_ || !in_use_.empty(); }
   void add(GeneratorBase& generator) noexcept;
   /// A task that says already that it is cancelled.
   void add(TaskBase& task) noexcept;
+  /// The same of one that another thread uses.
+  void add_in_use(TaskBase& task) noexcept;
   /// A member of a group: it goes with the task that the group is in.
   void add_member(TaskBase& task) noexcept;
-  void settle() noexcept;
+  /// A destruction has ended: destroys what can be destroyed now.
+  void settle() noexcept {
+    if (any_) [[unlikely]]
+      settle_all();
+  }
+  /// The same at once behind the step that is under way, or before the next.
+  void settle_later() noexcept;
+  /// The same after a thread call has come back.
+  void settle_returned() noexcept;
   /// Blocks until no other thread uses anything of this, and then destroys it.
   void finish() noexcept;
 
  private:
   void run() noexcept override { settle(); }
-  void drop() noexcept override {}
+  void drop() noexcept override { settle(); }
+  void settle_all() noexcept;
   bool settle_one() noexcept;
   void settle_behind_step() noexcept;
-  /// False where it cannot be destroyed yet.
-  static bool end_task(Link& place) noexcept;
+  void add_to(List& list, TaskBase& task) noexcept;
+  /// Unless it has to wait for the end of another destruction.
+  bool end_task(Link& place) noexcept;
   static void block(Link& place) noexcept;
 
   Loop& loop_;
   List generators_;
   List tasks_;
-  List members_;  // of groups in those tasks and generators
-  bool any_ = false;
+  List in_use_;       // tasks that wait for thread calls alone
+  List members_;      // of groups in all those
+  bool any_ = false;  // generators or tasks, but for those in use
   bool is_settling_ = false;
 };
 
@@ -256,6 +269,11 @@ class Loop {
   /// Runs it at once behind the step that is under way, before anything that is in the queue.
   void run_next(Node& node) noexcept {
     if (last_ == ready_.end()) add_to_turn(node);
+    ready_.push_front(node);
+  }
+  /// The same, if no step is under way: before anything else of the next turn.
+  void run_first(Node& node) noexcept {
+    if (last_ != ready_.end()) return run_next(node);
     ready_.push_front(node);
   }
   void run_next(Queue& nodes) noexcept {

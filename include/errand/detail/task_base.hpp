@@ -19,6 +19,9 @@ namespace errand::detail {
 struct Observer : Waiter {
   Observer() noexcept : Waiter(Kind::observer) {}
   virtual void task_ended(TaskBase& task) noexcept = 0;
+  /// It is to be destroyed where it stands, and says already that it is cancelled; `task_ended` follows. For the first
+  /// of the task's observers.
+  virtual void task_cancelled() noexcept {}
   /// Of the observer that makes the task a member of a group: that, and the member after it.
   virtual Branches* group() const noexcept { return nullptr; }
   virtual Chain* next_member() const noexcept { return nullptr; }
@@ -125,6 +128,7 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   void set_cancelled() noexcept {
     status = TaskStatus::cancelled;
     is_special = true;
+    if (Observer* const observer = first_observer()) observer->task_cancelled();
   }
   /// Nobody refers to it any more: frees it, with its result, unless it `stays`.
   virtual void dispose() noexcept = 0;
@@ -188,6 +192,11 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   bool is_last_reference() const noexcept { return references_ == 1 && !is_registered(); }
 
  private:
+  Observer* first_observer() const noexcept {
+    if (awaiters.empty()) return nullptr;
+    Waiter& first = static_cast<Waiter&>(const_cast<Link&>(*awaiters.begin()));
+    return first.kind == Kind::observer ? static_cast<Observer*>(&first) : nullptr;
+  }
   const Observer* membership() const noexcept;
   void end_pending() noexcept;
   void note_reason(std::string_view reason);
@@ -234,11 +243,8 @@ inline unsigned TaskBase::uncancel() {
 
 /// It was the first to observe the task.
 inline const Observer* TaskBase::membership() const noexcept {
-  if (awaiters.empty()) return nullptr;
-  const Waiter& first = static_cast<const Waiter&>(*awaiters.begin());
-  if (first.kind != Kind::observer) return nullptr;
-  const Observer& observer = static_cast<const Observer&>(first);
-  return observer.group() ? &observer : nullptr;
+  const Observer* const observer = first_observer();
+  return observer && observer->group() ? observer : nullptr;
 }
 
 ERRAND_COLD inline void TaskBase::requested_by_group() noexcept {
@@ -293,8 +299,10 @@ inline void TaskBase::end_standing() noexcept {
 
 inline void TaskBase::end_pending() noexcept {
   set_cancelled();
-  if (must_stay()) [[unlikely]] {
+  if (Destruction::has_to_wait(*this)) [[unlikely]] {
     loop->put_off.add(*this);
+  } else if (loop->thread_calls > 0 && halt()) {
+    loop->put_off.add_in_use(*this);
   } else {
     end_cancelled();
   }
@@ -315,7 +323,7 @@ inline void TaskBase::end_with_scope() noexcept {
     if (!done()) ask_to_end({});
     return;
   }
-  set_cancelled();
+  if (!done()) set_cancelled();
   if (loop->thread_calls > 0 && halt()) block();
   end_cancelled();
 }
@@ -458,8 +466,14 @@ ERRAND_COLD inline void Disposal::free_all(ThreadState& thread) noexcept {
 
 ERRAND_COLD inline void PutOff::add(TaskBase& task) noexcept {
   any_ = true;
+  add_to(tasks_, task);
+}
+
+ERRAND_COLD inline void PutOff::add_in_use(TaskBase& task) noexcept { add_to(in_use_, task); }
+
+inline void PutOff::add_to(List& list, TaskBase& task) noexcept {
   task.TaskLink::unlink();
-  tasks_.push_back(static_cast<TaskLink&>(task));
+  list.push_back(static_cast<TaskLink&>(task));
   if (loop_.notices & Loop::drains_wait) loop_.check_drains();
 }
 
@@ -470,8 +484,12 @@ ERRAND_COLD inline void PutOff::add_member(TaskBase& task) noexcept {
 
 ERRAND_COLD inline bool PutOff::end_task(Link& place) noexcept {
   TaskBase& task = task_of(place);
-  if (task.must_stay()) return false;
-  task.end_cancelled();
+  if (Destruction::has_to_wait(task)) return false;
+  if (loop_.thread_calls > 0 && task.halt()) {
+    add_in_use(task);
+  } else {
+    task.end_cancelled();
+  }
   return true;
 }
 

@@ -140,9 +140,13 @@ class ThreadCalls {
     }
     wake_.notify_all();
     while (!left.empty()) static_cast<ThreadCallBase&>(left.pop_front()).drop();
-    for (Link* link = loop_.under_way.begin(); link != loop_.under_way.end(); link = link->next) {
-      static_cast<ThreadCallBase::Place&>(*link).call->request_stop();
+    List asked;  // what a `std::stop_callback` does may wait for a call, which leaves the list then
+    while (!loop_.under_way.empty()) {
+      Link& first = loop_.under_way.pop_front();
+      asked.push_back(first);
+      static_cast<ThreadCallBase::Place&>(first).call->request_stop();
     }
+    loop_.under_way.splice_back(asked);
   }
 
   /// All threads have ended, and so no call uses anything any more. Their wake-ups, which are still to be dropped, must
@@ -178,7 +182,8 @@ class ThreadWait : public OutsideWait {
         if (may_abandon_) {
           call_->forget();  // the stop is requested where this goes: code of the user's may run then
         } else {
-          call_->request_stop();  // the same here, but that cannot destroy what the call uses
+          const Pin pin(*chain_);  // the same here, in the middle of a walk through the chain
+          call_->request_stop();
         }
         return may_abandon_;
       case ThreadCalls::Stage::returned: break;
@@ -242,7 +247,7 @@ inline void ThreadCallBase::run() noexcept {
   come_back();
   RemoteWake::run();
   if (!its_loop.put_off.any()) return;
-  its_loop.put_off.settle();
+  its_loop.put_off.settle_returned();
   if (!its_loop.put_off.any()) its_loop.wake_all(its_loop.thread_waiters);
 }
 
@@ -250,7 +255,7 @@ ERRAND_COLD inline void ThreadCallBase::drop() noexcept {
   Loop& its_loop = *loop;
   come_back();
   RemoteWake::drop();
-  its_loop.put_off.settle();
+  its_loop.put_off.settle_returned();
 }
 
 }  // namespace errand::detail
