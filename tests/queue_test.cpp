@@ -429,7 +429,10 @@ TEST_CASE("a queue gives its room back while it is drained, but for a few items"
   };
   errand::detail::Ring<Item> ring;
   constexpr int burst = 10'000;
-  for (int i = 0; i < burst; ++i) ring.push_back(Item{i, {}});
+  for (int i = 0; i < burst; ++i) {
+    ring.make_room();
+    ring.push_back_within_room(Item{i, {}});
+  }
   CHECK(ring.room() >= burst);
   bool in_order = true, was_tight = true;
   for (int i = 0; i < burst; ++i) {

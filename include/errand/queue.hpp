@@ -12,7 +12,6 @@
 #include <utility>
 
 #include <errand/coro.hpp>
-#include <errand/detail/owner.hpp>
 #include <errand/detail/ring.hpp>
 #include <errand/detail/storage.hpp>
 
@@ -45,7 +44,9 @@ class Queue {
     check_thread_in_destructor();
     capacity_ = put_limit_ = 0;
     while (returned_) delete remove_returned();
-    items_.clear();
+    if constexpr (!is_silent) {
+      while (!items_.empty()) delete items_.take_front([](Node* node) { return node; });
+    }
   }
 
   class Put;
@@ -92,29 +93,60 @@ class Queue {
   }
 
  private:
-  /// An item that a getter gave back, and its number.
-  struct Returned {
-    Returned(std::size_t its_number, T&& its_item) : number(its_number), item(std::move(its_item)) {}
-    std::size_t number;
+  struct Unpooled {};
+  /// An item, and its number if a getter gave it back.
+  struct Node : std::conditional_t<(alignof(T) > __STDCPP_DEFAULT_NEW_ALIGNMENT__), Unpooled, detail::Pooled> {
+    explicit Node(T&& its_item) : item(std::move(its_item)) {}
     T item;
-    Returned* next = nullptr;
+    std::size_t number = 0;
+    Node* next = nullptr;
   };
+  static constexpr bool is_silent = detail::is_moved_silently<T>;
+  /// What the queue handles. If to move or destroy an item is code of the user's, the item stands in a node from the
+  /// put on until the getter takes it: so none of that code runs in the middle of what the queue does.
+  using Carried = std::conditional_t<is_silent, T, Node*>;
+
+  static Carried carry(T&& item) {
+    if constexpr (is_silent) {
+      return std::move(item);
+    } else {
+      return new Node(std::move(item));
+    }
+  }
+  /// What was there belongs to the caller now.
+  static Carried take_over(Carried& carried) noexcept {
+    if constexpr (is_silent) {
+      return std::move(carried);
+    } else {
+      return std::exchange(carried, nullptr);
+    }
+  }
+  static T& item_of(Carried& carried) noexcept {
+    if constexpr (is_silent) {
+      return carried;
+    } else {
+      return carried->item;
+    }
+  }
+  static void discard(Carried& carried) noexcept {
+    if constexpr (!is_silent) delete std::exchange(carried, nullptr);
+  }
 
   void check_thread() const;
   void check_thread_in_destructor() const noexcept;
   bool is_closed() const noexcept { return capacity_ == 0; }
   bool is_empty() const noexcept { return items_.empty() && !returned_; }
   std::size_t count() const noexcept { return items_.size() + returned_size_; }
-  bool put_now(T& item);
-  bool put_beyond_limit(T& item);
-  bool put_without_getter(T& item);
-  void give_to_first(T&& item, std::size_t number);
-  void take(std::optional<T>& item, Get* getter);
-  void take_returned(std::optional<T>& item, Get* getter);
-  void give_back(std::size_t number, T&& item);
+  bool put_now(Carried& item);
+  bool put_beyond_limit(Carried& item);
+  bool put_without_getter(Carried& item);
+  void give_to_first(Carried&& item, std::size_t number) noexcept;
+  void take(std::optional<Carried>& item, Get* getter);
+  void take_returned(std::optional<Carried>& item, Get* getter);
+  void give_back(std::size_t number, Carried&& item);
   void let_in();
-  void insert_returned(Returned& item) noexcept;
-  Returned* remove_returned() noexcept {
+  void insert_returned(Node& item) noexcept;
+  Node* remove_returned() noexcept {
     --returned_size_;
     return std::exchange(returned_, returned_->next);
   }
@@ -128,8 +160,8 @@ class Queue {
   std::size_t put_limit_ = 0;  // below so many items a put only adds its own; 0 if a getter may be waiting
   bool get_looks_ = false;     // a putter may be waiting, an item was returned, or there is room to give back
   std::size_t unfinished_ = 0;
-  std::conditional_t<detail::is_moved_silently<T>, detail::Ring<T>, detail::Nodes<T>> items_;
-  Returned* returned_ = nullptr;  // the first of those that stand before `items_`, by number
+  detail::Ring<Carried> items_;
+  Node* returned_ = nullptr;  // the first of those that stand before `items_`, by number
   std::size_t returned_size_ = 0;
   detail::WaitList getters_;
   detail::WaitList putters_;
@@ -174,8 +206,11 @@ template <class T>
 class Queue<T>::Put::Wait : public detail::Waiter {
  public:
   Wait(Queue& queue, T&& item, detail::Chain& chain)
-      : Waiter(detail::Kind::queue, chain), queue_(queue), item_(std::move(item)) {}
-  ~Wait() { leave(); }  // before the item goes, whose destructor may use the queue
+      : Waiter(detail::Kind::queue, chain), queue_(queue), item_(carry(std::move(item))) {}
+  ~Wait() {
+    leave();  // before the item goes, whose destructor may use the queue
+    discard(item_);
+  }
 
   ERRAND_INLINE bool await_ready() {
     chain_->throw_failed();
@@ -191,7 +226,7 @@ class Queue<T>::Put::Wait : public detail::Waiter {
   friend Queue;
 
   Queue& queue_;
-  T item_;
+  Carried item_;
 };
 
 template <class T>
@@ -202,6 +237,9 @@ class Queue<T>::Get : public detail::Waiter {
   ~Get() {
     if (linked()) [[unlikely]]
       give_back();
+    if constexpr (!is_silent) {
+      if (item_) discard(*item_);
+    }
   }
 
   ERRAND_INLINE bool await_ready() {
@@ -220,8 +258,9 @@ class Queue<T>::Get : public detail::Waiter {
   }
   T await_resume() {
     Suspension::resumed();
-    T item(std::move(*item_));
+    T item(std::move(item_of(*item_)));  // if this throws, the item is given back
     leave();
+    discard(*item_);
     return item;
   }
   /// Called by a race after `await_ready` has taken an item: it goes back if it is not picked up.
@@ -237,13 +276,13 @@ class Queue<T>::Get : public detail::Waiter {
     leave();
     if (!item_) return;
     try {
-      queue_.give_back(number_, std::move(*item_));
-    } catch (...) {  // it cannot be moved, or there is no memory: it goes with the getter
+      queue_.give_back(number_, take_over(*item_));
+    } catch (...) {  // there is no memory to keep it
     }
   }
 
   Queue& queue_;
-  std::optional<T> item_;
+  std::optional<Carried> item_;
   std::size_t number_;  // of an item that may be given back: its place in the order of all items
 };
 
@@ -262,31 +301,32 @@ class Queue<T>::Join : public detail::Waiter {
 
 /// Returns false if there is no room. Throws `QueueClosed`.
 template <class T>
-inline bool Queue<T>::put_now(T& item) {
+inline bool Queue<T>::put_now(Carried& item) {
   if (items_.size() >= put_limit_) [[unlikely]]
     return put_beyond_limit(item);
-  items_.push_back_within_room(std::move(item));
+  items_.push_back_within_room(take_over(item));
   ++unfinished_;
   return true;
 }
 
 /// Called if a getter may be waiting, the queue may be full or closed, or more memory is needed.
 template <class T>
-ERRAND_NOINLINE bool Queue<T>::put_beyond_limit(T& item) {
+ERRAND_NOINLINE bool Queue<T>::put_beyond_limit(Carried& item) {
   if (getters_.empty() || !getters_.waits_on_this_thread()) [[unlikely]]
     return put_without_getter(item);
-  give_to_first(std::move(item), items_.skip());
+  give_to_first(take_over(item), items_.skip());
   ++unfinished_;
   return true;
 }
 
 template <class T>
-ERRAND_NOINLINE bool Queue<T>::put_without_getter(T& item) {
+ERRAND_NOINLINE bool Queue<T>::put_without_getter(Carried& item) {
   check_thread();
   if (!getters_.empty()) {  // of an App that no thread is inside of
-    give_to_first(std::move(item), items_.skip());
+    give_to_first(take_over(item), items_.skip());
   } else if (count() < capacity_) {
-    items_.push_back(std::move(item));
+    items_.make_room();
+    items_.push_back_within_room(take_over(item));
     const std::size_t room = items_.room();
     put_limit_ = returned_ ? 0 : capacity_ < room ? capacity_ : room;
     get_looks_ |= items_.may_get_spare_room();
@@ -299,60 +339,61 @@ ERRAND_NOINLINE bool Queue<T>::put_without_getter(T& item) {
   return true;
 }
 
-/// To the getter that has waited longest. It does not stand in the list while the item is moved, which may use the
-/// queue; if the move throws, it is the first again. If the move has ended its wait, the item is with it all the same,
-/// and goes on from there.
+/// To the getter that has waited longest.
 template <class T>
-ERRAND_INLINE void Queue<T>::give_to_first(T&& item, std::size_t number) {
+ERRAND_INLINE void Queue<T>::give_to_first(Carried&& item, std::size_t number) noexcept {
   Get& first = getters_.template first<Get>();
   first.number_ = number;
-  if constexpr (!detail::is_moved_silently<T>) {
-    const detail::WaitList::Apart apart(getters_, first);
-    first.item_.emplace(std::move(item));
-    if (apart.has_left()) return;
-  } else {
-    first.item_.emplace(std::move(item));
-  }
+  first.item_.emplace(std::move(item));
   getters_.hand_over(first);
 }
 
-/// Takes the next item, for a getter that does not wait if there is one. The first putter comes in before: if its item
-/// cannot be moved, nothing is changed.
+/// Takes the next item, for a getter that does not wait if there is one. The first putter comes in before. Throws
+/// `std::bad_alloc`; nothing is changed then.
 template <class T>
-inline void Queue<T>::take(std::optional<T>& item, Get* getter) {
+inline void Queue<T>::take(std::optional<Carried>& item, Get* getter) {
   if (get_looks_) [[unlikely]] {
     if (returned_) return take_returned(item, getter);
     let_in();
     if (items_.has_spare_room()) give_back_room();
   }
-  items_.take_front([&item](T&& first) { item.emplace(std::move(first)); });
+  items_.take_front([&item](Carried&& first) { item.emplace(std::move(first)); });
 }
 
 template <class T>
-ERRAND_NOINLINE void Queue<T>::take_returned(std::optional<T>& item, Get* getter) {
+ERRAND_NOINLINE void Queue<T>::take_returned(std::optional<Carried>& item, Get* getter) {
   let_in();
-  detail::Owner<Returned> first(remove_returned());  // while the item is moved, which may use the queue
-  try {
+  Node* const first = remove_returned();
+  const std::size_t number = first->number;
+  if constexpr (is_silent) {
     item.emplace(std::move(first->item));
-  } catch (...) {
-    insert_returned(*first.release());
-    throw;
+    delete first;
+  } else {
+    item.emplace(first);
   }
   if (!getter) return;
-  getter->number_ = first->number;
+  getter->number_ = number;
   getters_.keep(*getter);
 }
 
-/// An item that was handed to a getter, which did not take it, goes to the next getter, or back to its place.
+/// An item that was taken out goes to the next getter, or back to its place. Throws `std::bad_alloc` if it stands in no
+/// node.
 template <class T>
-ERRAND_NOINLINE void Queue<T>::give_back(std::size_t number, T&& item) {
+ERRAND_NOINLINE void Queue<T>::give_back(std::size_t number, Carried&& item) {
   if (!getters_.empty()) return give_to_first(std::move(item), number);
-  insert_returned(*new Returned(number, std::move(item)));
+  Node* node = nullptr;
+  if constexpr (is_silent) {
+    node = new Node(std::move(item));
+  } else {
+    node = item;
+  }
+  node->number = number;
+  insert_returned(*node);
 }
 
 template <class T>
-void Queue<T>::insert_returned(Returned& item) noexcept {
-  Returned** place = &returned_;
+void Queue<T>::insert_returned(Node& item) noexcept {
+  Node** place = &returned_;
   while (*place && (*place)->number < item.number) place = &(*place)->next;
   item.next = std::exchange(*place, &item);
   ++returned_size_;
@@ -367,33 +408,45 @@ ERRAND_NOINLINE void Queue<T>::let_in() {
   if (putters_.empty() || count() > capacity_) return;
   putters_.check_thread();
   auto& first = putters_.template first<typename Put::Wait>();
-  if constexpr (!detail::is_moved_silently<T>) {
-    bool has_left = false;
-    {
-      const detail::WaitList::Apart apart(putters_, first);
-      items_.push_back(std::move(first.item_));
-      has_left = apart.has_left();
-    }
-    ++unfinished_;
-    if (has_left) return;  // the move has ended its wait
-  } else {
-    items_.push_back(std::move(first.item_));
-    ++unfinished_;
-  }
+  items_.make_room();
+  items_.push_back_within_room(take_over(first.item_));
+  ++unfinished_;
   first.wake();
 }
 
 template <class T>
 bool Queue<T>::try_put(T item) {
   check_thread();
-  return !is_closed() && put_now(item);
+  if (is_closed()) return false;
+  Carried carried = carry(std::move(item));
+  const auto put = [&] {
+    try {
+      return !is_closed() && put_now(carried);
+    } catch (...) {
+      discard(carried);
+      throw;
+    }
+  };
+  const bool is_put = put();
+  discard(carried);
+  return is_put;
 }
 
 template <class T>
 std::optional<T> Queue<T>::try_get() {
   check_thread();
   std::optional<T> item;  // the only one returned, so that it is not moved on the way out
-  if (!is_empty()) take(item, nullptr);
+  if (is_empty()) return item;
+  const std::size_t number = returned_ ? returned_->number : items_.front_number();
+  std::optional<Carried> taken;
+  take(taken, nullptr);
+  try {
+    item.emplace(std::move(item_of(*taken)));
+  } catch (...) {
+    give_back(number, take_over(*taken));
+    throw;
+  }
+  discard(*taken);
   return item;
 }
 

@@ -148,6 +148,67 @@ inline void cancelled_groups(World& world) {
   app.call_later(3ms, [aborted]() mutable { aborted.abort(why); });
 }
 
+/// An object with tasks, as its users write it.
+class Connection {
+ public:
+  explicit Connection(App& app) : tasks_(app) {
+    tasks_.add([this] { return use(1h); }, "a reader that has a long name of its own", errand::NameTaken::replace);
+    tasks_.add(use(2ms));
+  }
+  template <class Work>
+  auto add(Work&& work) {
+    return tasks_.add(std::forward<Work>(work));
+  }
+  Coro<> close() { co_await tasks_.close(why); }
+  Coro<> join() { co_await tasks_.join(); }
+  std::size_t size() const { return tasks_.size(); }
+
+ private:
+  Coro<> use(std::chrono::nanoseconds time) {
+    const Tracked local;
+    co_await errand::sleep(time);
+    state_.use();
+  }
+
+  Tracked state_;
+  errand::TaskScope tasks_;
+};
+
+/// Objects with tasks that are closed, waited for and destroyed; of which one keeps itself, and one ends in its own
+/// task.
+inline void scopes(World& world) {
+  App& app = world.app();
+  app.add_task([&world, held = Tracked()](App& on) -> Coro<> {
+    Connection closed(on);
+    closed.add(tidy(held, 1h));
+    const auto joins = on.add_task(closed.join());
+    co_await errand::sleep(1ms);
+    {
+      Connection left(on);
+      left.add(tidy(held, 1h));
+      co_await errand::sleep(3ms);
+      expect(left.size() == 2, "scopes: a task that is pending does not count, or one that is not");
+    }
+    co_await settle(world, errand::wait_for(closed.close(), 1ms));
+    co_await closed.close();
+    expect(closed.size() == 0, "scopes: a task is left behind a close");
+    co_await settle(world, joins);
+  });
+  app.add_task([held = Tracked()](App& on) -> Coro<> {
+    const auto keeps_itself = std::make_shared<Connection>(on);
+    keeps_itself->add([keeps_itself, held]() -> Coro<> {
+      const Tracked local;
+      co_await errand::sleep(2ms);
+    });
+    auto ends_itself = std::make_unique<Connection>(on);
+    co_await errand::wait_all(ends_itself->add([&ends_itself, held]() -> Coro<> {
+      const Tracked local;
+      ends_itself.reset();
+      co_await errand::sleep(1h);
+    }));
+  });
+}
+
 /// Clean-ups that await, work that is shielded, tasks that end with a scope.
 inline void cleanups(World& world) {
   App& app = world.app();

@@ -20,6 +20,29 @@ class Joined {
   std::thread thread_;
 };
 
+/// Thread calls of tasks that end with an object, which they use.
+inline void scoped_calls(World& world) {
+  App& app = world.app();
+  app.add_task([held = Tracked()](App& on) -> Coro<> {
+    for (const bool is_closed : {false, true}) {
+      const Tracked used(Tracked::anywhere);
+      errand::TaskScope scope(on);
+      const auto call = [&used] {
+        std::this_thread::sleep_for(2ms);
+        used.use();
+      };
+      scope.add([&call]() -> Coro<> { co_await errand::to_thread(call); });
+      auto aborted =
+          scope.add([&call]() -> Coro<> { co_await errand::gather(errand::to_thread(call), errand::sleep(1h)); });
+      const errand::ScopedTask scoped{on.add_task([&call]() -> Coro<> { co_await errand::to_thread(call); })};
+      co_await errand::sleep(1ms);
+      aborted.abort(why);
+      if (is_closed) co_await scope.close(why);
+    }
+    held.use();
+  });
+}
+
 /// Calls on threads: with results, with errors, asked to end, timed out, aborted, abandoned.
 inline void thread_calls(World& world) {
   App& app = world.app();

@@ -41,11 +41,10 @@ class Ring {
   /// Gives the number of an item that comes and goes while this is empty.
   std::size_t skip() noexcept { return first_++; }
 
-  /// Throws `std::bad_alloc`; nothing is added then.
-  void push_back(T&& item) {
+  /// For one item more. Throws `std::bad_alloc`.
+  void make_room() {
     if (size_ == room()) [[unlikely]]
       resize(items_ ? 2 * room() : 4);
-    push_back_within_room(std::move(item));
   }
   void push_back_within_room(T&& item) noexcept {
     std::construct_at(at(size_), std::move(item));
@@ -70,7 +69,6 @@ class Ring {
     } catch (...) {
     }
   }
-  void clear() noexcept { size_ = 0; }
 
  private:
   /// So many items stay without a thought; more than 16 only if they are small.
@@ -95,84 +93,6 @@ class Ring {
   std::size_t first_ = 0;                            // counts up for ever
   std::size_t size_ = 0;
   std::size_t spare_below_ = 0;  // below so many items there is spare room
-};
-
-/// The same for items whose move or destructor is code of the user's: each stands in a node of its own, which is not in
-/// the row while that code runs. So the code may use the row, and may throw: an item that cannot be moved stays where
-/// it was. No item is moved once it is there.
-template <class T>
-class Nodes {
-  struct Unpooled {};
-  struct Node : std::conditional_t<(alignof(T) > __STDCPP_DEFAULT_NEW_ALIGNMENT__), Unpooled, Pooled> {
-    explicit Node(T&& its_item) : item(std::move(its_item)) {}
-    T item;
-    Node* next = nullptr;
-  };
-
- public:
-  Nodes() noexcept = default;
-  Nodes(const Nodes&) = delete;
-  Nodes& operator=(const Nodes&) = delete;
-  ~Nodes() { clear(); }
-
-  bool empty() const noexcept { return size_ == 0; }
-  std::size_t size() const noexcept { return size_; }
-  std::size_t front_number() const noexcept { return number_; }
-  std::size_t skip() noexcept { return number_++; }
-  std::size_t room() const noexcept { return static_cast<std::size_t>(-1); }
-
-  /// Throws what the move throws, and `std::bad_alloc`; nothing is added then.
-  void push_back(T&& item) {
-    Node* const made = new Node(std::move(item));
-    *end_ = made;
-    end_ = &made->next;
-    ++size_;
-  }
-  void push_back_within_room(T&& item) { push_back(std::move(item)); }
-  /// Gives the first item to `use(T&&)`, and what that gives. If it throws, the item is the first again.
-  template <class Use>
-  decltype(auto) take_front(Use use) {
-    struct Taken {
-      Nodes& nodes;
-      Node* node;
-      ~Taken() { delete node; }
-    } taken{*this, &remove_first()};
-    try {
-      return use(std::move(taken.node->item));
-    } catch (...) {
-      put_first(*std::exchange(taken.node, nullptr));
-      throw;
-    }
-  }
-  bool has_spare_room() const noexcept { return false; }
-  bool may_get_spare_room() const noexcept { return false; }
-  void give_back() noexcept {}
-  /// Destructors of items may add others.
-  void clear() noexcept {
-    while (first_) delete &remove_first();
-  }
-
- private:
-  void put_first(Node& node) noexcept {
-    node.next = first_;
-    if (!first_) end_ = &node.next;
-    first_ = &node;
-    ++size_;
-    --number_;
-  }
-  Node& remove_first() noexcept {
-    Node& node = *first_;
-    first_ = node.next;
-    if (!first_) end_ = &first_;
-    --size_;
-    ++number_;
-    return node;
-  }
-
-  Node* first_ = nullptr;
-  Node** end_ = &first_;  // where the next one is linked
-  std::size_t size_ = 0;
-  std::size_t number_ = 0;  // of the first item
 };
 
 }  // namespace errand::detail

@@ -366,27 +366,6 @@ class WaitList {
       hand_over(first<Waiter>());
     }
   }
-  /// Keeps a waiter out of the list while code of the user's runs, which may use the list. Afterwards it is the first
-  /// again, unless it has left.
-  class Apart {
-   public:
-    Apart(WaitList& of, Waiter& waiter) noexcept : of_(of) {
-      waiter.unlink();
-      alone_.push_back(waiter);
-    }
-    ~Apart() {
-      if (has_left()) return;
-      Link& waiter = alone_.pop_front();
-      of_.waiting_.push_front(waiter);
-    }
-    Apart(const Apart&) = delete;
-    Apart& operator=(const Apart&) = delete;
-    bool has_left() const noexcept { return alone_.empty(); }
-
-   private:
-    WaitList& of_;
-    List alone_;
-  };
   /// Where waiters stand.
   List& list() noexcept { return waiting_; }
   template <class Awaiter>
