@@ -37,7 +37,11 @@ class Run {
   bool step() {
     if (is_over_) return false;
     wait_until_ready();
-    is_over_ = !app->poll();
+    return turn();
+  }
+  /// Makes one turn in any case.
+  bool turn() {
+    is_over_ = is_over_ || !app->poll();
     return !is_over_;
   }
   /// Makes so many turns. Returns false if the run is over before.
@@ -143,10 +147,21 @@ Whole poll_to_its_end(const Program& program) {
   return whole;
 }
 
+/// Does something to all tasks but main, which may wait for ever then.
+template <class F>
+void end_others(Run& run, F end) {
+  for (Task<> task : run.app->all_tasks()) {
+    if (task != run.main) end(task);
+  }
+  for (int i = 0; i < 10; ++i) run.turn();
+  run.app->stop();
+}
+
 /// One way to interrupt a program. Main has begun, and may have ended.
 struct Way {
   const char* name;
   void (*interrupt)(Run&);
+  bool is_for_main = true;
 };
 
 const Way ways[] = {
@@ -177,6 +192,10 @@ const Way ways[] = {
        run.main.abort(reason);
        run.app.reset();
      }},
+    {"robbed of its other tasks by cancel",
+     [](Run& run) { end_others(run, [](Task<>& task) { task.cancel(reason); }); }, false},
+    {"robbed of its other tasks by abort", [](Run& run) { end_others(run, [](Task<>& task) { task.abort(reason); }); },
+     false},
 };
 
 /// An interrupted main is cancelled, unless it had nothing to wait for any more and so ended as if left alone.
@@ -219,8 +238,9 @@ bool interrupt(const Program& program, const Whole& whole, const Way& way, int t
     while (run.app && run.step() && count < too_many) ++count;
     CHECK(count < too_many);
     INFO("log: " << run.log.text());
-    check_end_of_main(program, whole, run, was_asked);
+    if (way.is_for_main) check_end_of_main(program, whole, run, was_asked);
     run.app.reset();
+    if (!way.is_for_main) run.reports.clear();  // main may fail over the end of the others
     for (const std::string& report : run.reports) {
       INFO("reported: " << report);
       CHECK((contains(program.reports, report) || contains(program.lost, report) || report == program.error));
