@@ -190,7 +190,6 @@ class Session : public std::enable_shared_from_this<Session>, Counted {
 
 class Sessions : Counted {
  public:
-  explicit Sessions(App& app) : app_(app) {}
   void open(int id, Log& log) {
     const auto session = std::make_shared<Session>(all_, id, log);
     all_[id] = session;
@@ -199,12 +198,11 @@ class Sessions : Counted {
   bool empty() const { return all_.empty(); }
 
  private:
-  App& app_;
   Session::Sessions all_;
 };
 
-Coro<> session(App& app, Log& log) {
-  Sessions sessions(app);
+Coro<> session(App&, Log& log) {
+  Sessions sessions;
   for (int id = 1; id <= 3; ++id) sessions.open(id, log);
   co_await errand::sleep(2500ms);
   log("server stops");
