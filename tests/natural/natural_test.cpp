@@ -13,6 +13,7 @@ namespace natural {
 namespace {
 
 constexpr const char* reason = "the user left";
+constexpr int too_many = 2000;  // turns
 
 /// A program that runs on an App of its own.
 class Run {
@@ -30,7 +31,9 @@ class Run {
   void start() {
     app->after_server_start([this] {
       main = app->add_task(run_main(), "main");
-      main.add_done_callback([this](const Task<>&) { app->stop(); });
+      main.add_done_callback([this](const Task<>&) {
+        if (stops_with_main) app->stop();
+      });
     });
   }
   /// Makes one turn, if something is ready. Returns false when the run is over.
@@ -50,6 +53,13 @@ class Run {
       if (!step()) return false;
     }
     return true;
+  }
+  /// Runs the same App once more, with a second main beside that of `start`.
+  void run_again() {
+    try {
+      app->run(program_.main(*app, log));
+    } catch (const std::exception&) {  // what the first run has left may be in the way
+    }
   }
   /// What main ended with: an empty text after success.
   std::string error() const {
@@ -71,7 +81,8 @@ class Run {
   Log log;
   std::vector<std::string> reports;
   std::unique_ptr<App> app;
-  Task<> main;              // empty until the start listeners have ended
+  Task<> main;  // empty until the start listeners have ended
+  bool stops_with_main = true;
   std::string log_of_main;  // what was logged when main returned or threw
 
  private:
@@ -96,8 +107,6 @@ class Run {
     }
   }
 };
-
-constexpr int too_many = 2000;  // turns
 
 void check_objects() {
   CHECK(Counted::alive == 0);
@@ -192,6 +201,30 @@ const Way ways[] = {
        run.main.abort(reason);
        run.app.reset();
      }},
+    {"stopped by a callback", [](Run& run) { run.app->call_soon([&run] { run.app->stop(); }); }},
+    {"cancelled by a callback", [](Run& run) { run.app->call_soon([&run] { run.main.cancel(reason); }); }},
+    {"aborted by a callback", [](Run& run) { run.app->call_soon([&run] { run.main.abort(reason); }); }},
+    {"cancelled, in an App that runs on",
+     [](Run& run) {
+       run.stops_with_main = false;
+       run.main.cancel(reason);
+       for (int i = 0; i < 40; ++i) run.turn();
+       run.app->stop();
+     }},
+    {"aborted, in an App that runs on",
+     [](Run& run) {
+       run.stops_with_main = false;
+       run.main.abort(reason);
+       for (int i = 0; i < 40; ++i) run.turn();
+       run.app->stop();
+     }},
+    {"stopped, and run again",
+     [](Run& run) {
+       run.app->stop();
+       run.steps(too_many);
+       run.run_again();
+     },
+     false},
     {"robbed of its other tasks by cancel",
      [](Run& run) { end_others(run, [](Task<>& task) { task.cancel(reason); }); }, false},
     {"robbed of its other tasks by abort", [](Run& run) { end_others(run, [](Task<>& task) { task.abort(reason); }); },

@@ -136,7 +136,9 @@ class Window : Counted {
     });
   }
   ~Window() { log_(name_, "closed"); }
-  static void close_last(Windows& windows) { windows.pop_back(); }
+  static void close_last(Windows& windows) {
+    if (!windows.empty()) windows.pop_back();
+  }
 
  private:
   const std::string name_;

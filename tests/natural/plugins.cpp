@@ -254,7 +254,10 @@ AsyncGenerator<std::vector<int>> pages(int count) {
 
 Coro<> reader(App& app, Log& log) {
   Event enough;
-  const auto timer = app.call_later(3500ms, [&] { enough.set(); });
+  const ScopedTask timer{app.add_task([&]() -> Coro<> {
+    co_await errand::sleep(3500ms);
+    enough.set();
+  })};
   auto all = pages(100);
   int sum = 0;
   for (;;) {
