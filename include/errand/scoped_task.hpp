@@ -31,8 +31,8 @@ class ScopedTask {
   ScopedTask(ScopedTask&& other) noexcept : task_(std::exchange(other.task_, {})) {}
   /// Aborts the task that was here.
   ScopedTask& operator=(ScopedTask&& other) noexcept {
-    ScopedTask old(std::move(*this));
-    task_ = std::exchange(other.task_, {});
+    ScopedTask old(std::move(other));
+    std::swap(task_, old.task_);
     return *this;
   }
   ~ScopedTask() {

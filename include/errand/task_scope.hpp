@@ -128,7 +128,14 @@ class TaskScope::Member final : public detail::Observer, public detail::Pooled {
     ++scope_.size_;
   }
   static Member& of(const detail::Link& entry) noexcept { return *static_cast<const Entry&>(entry).member; }
+  /// The one that makes the task one of this scope; null if none does.
+  static Member* of(const detail::Chain& task, const TaskScope& scope) noexcept {
+    detail::Observer* const observer = static_cast<const detail::TaskBase&>(task).first_observer();
+    return observer && observer->scope() == &scope ? static_cast<Member*>(observer) : nullptr;
+  }
   detail::TaskBase& task() const noexcept { return *task_; }
+
+  bool is_around_end = false;  // what destroys the scope runs inside the task
   /// Stands there in place of among the members.
   void move_to(detail::List& list) noexcept {
     entry_.unlink();
@@ -141,6 +148,7 @@ class TaskScope::Member final : public detail::Observer, public detail::Pooled {
   };
 
   void task_ended(detail::TaskBase&) noexcept override { delete this; }
+  const void* scope() const noexcept override { return &scope_; }
   void task_cancelled() noexcept override { scope_.size_ -= std::exchange(is_pending_, false); }
 
   TaskScope& scope_;
@@ -171,7 +179,7 @@ class TaskScope::Closing : public Wait {
     Wait::await_suspend(awaiting);
     const auto asked = std::move(close_.asked);  // not kept: who has a handle may be about to look at a failure
     for (const auto& task : asked) {
-      if (task.get().requests == 0) task.get().cancel(close_.reason);
+      if (!task.get().done() && task.get().requests == 0) task.get().ask_to_end(close_.reason);
     }
   }
 
@@ -184,20 +192,28 @@ inline TaskScope::TaskScope(App& app) noexcept : loop_(*app.loop_) {}
 /// What can go at once does, and all thread calls that are left are asked to stop before the first is waited for.
 inline TaskScope::~TaskScope() {
   is_closed_ = true;
-  if (!members_.empty()) {
-    loop_.get().check_thread_in_destructor("a TaskScope is destroyed on another thread than that of its tasks");
-  }
+  if (members_.empty()) return;
+  detail::Loop& loop = loop_.get();
+  loop.check_thread_in_destructor("a TaskScope is destroyed on another thread than that of its tasks");
+  detail::Destruction::visit_tasks_around_caller(loop, [this](detail::Chain& task) {
+    if (Member* const own = Member::of(task, *this)) own->is_around_end = true;
+  });
   detail::List left;
   while (!members_.empty()) {
     Member& last = Member::of(members_.back());
     last.move_to(left);
-    if (!last.task().is_around_caller()) last.task().end_standing();
+    if (!last.is_around_end) last.task().end_standing();
   }
   while (!left.empty()) {
     Member& last = Member::of(left.back());
     detail::TaskBase& task = last.task();
+    const bool is_around_end = last.is_around_end;
     delete &last;
-    task.end_with_scope();
+    if (!is_around_end) {
+      task.end_now();
+    } else if (!task.done()) {
+      task.ask_to_end({});
+    }
   }
 }
 
@@ -256,11 +272,11 @@ inline void TaskScope::check_waiter() const {
   loop.check_thread();
   if (members_.empty()) return;
   if (detail::this_thread().loop != &loop) throw InvalidState("this TaskScope belongs to another App");
-  for (auto* link = members_.begin(); link != members_.end(); link = link->next) {
-    const detail::TaskBase& task = Member::of(*link).task();
-    if (!task.is_around_step()) continue;
-    detail::raise<InvalidState>({"task '", task.name(), "' cannot wait for the end of its own TaskScope"});
-  }
+  detail::Destruction::visit_tasks_around(*loop.current, [this](const detail::Chain& task) {
+    if (const Member* const own = Member::of(task, *this)) {
+      detail::raise<InvalidState>({"task '", own->task().name(), "' cannot wait for the end of its own TaskScope"});
+    }
+  });
 }
 
 inline Coro<> TaskScope::join() {

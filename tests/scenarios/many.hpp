@@ -152,7 +152,7 @@ inline void cancelled_groups(World& world) {
 class Connection {
  public:
   explicit Connection(App& app) : tasks_(app) {
-    tasks_.add([this] { return use(1h); }, "a reader that has a long name of its own", errand::NameTaken::replace);
+    tasks_.add([this] { return use(1h); }, names[0], errand::NameTaken::replace);
     tasks_.add(use(2ms));
   }
   template <class Work>
@@ -201,11 +201,12 @@ inline void scopes(World& world) {
       co_await errand::sleep(2ms);
     });
     auto ends_itself = std::make_unique<Connection>(on);
-    co_await errand::wait_all(ends_itself->add([&ends_itself, held]() -> Coro<> {
+    const auto resets = [&ends_itself, held]() -> Coro<> {
       const Tracked local;
       ends_itself.reset();
       co_await errand::sleep(1h);
-    }));
+    };
+    co_await errand::wait_all(ends_itself->add(resets));
   });
 }
 

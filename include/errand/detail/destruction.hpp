@@ -36,6 +36,27 @@ class Destruction {
     return innermost && (innermost->depth_ >= deepest || is_any_inside(chain));
   }
 
+  /// Calls `visit(chain)` with the chain of each task that has something inside that runs now: a step, or the destruction of frames.
+  /// Some may come twice.
+  template <class Visit>
+  static void visit_tasks_around_caller(const Loop& loop, Visit visit) {
+    if (loop.current) visit_tasks_around(*loop.current, visit);
+    for (const Destruction* each = loop.destruction; each; each = each->outer_) visit_tasks_around(*each->at, visit);
+  }
+  /// The same of what is inside this chain.
+  template <class Visit>
+  static void visit_tasks_around(Chain& inner, Visit visit) {
+    for (Chain* chain = &inner; chain;) {
+      if (chain->flags & Chain::is_branch) {
+        chain = &static_cast<BranchBase*>(chain)->above();
+      } else {
+        visit(*chain);
+        const Branches* const of = chain->group();
+        chain = of ? of->chain() : nullptr;
+      }
+    }
+  }
+
   Chain* at;  // whose frames are just being destroyed
 
  protected:
@@ -70,6 +91,7 @@ class Pin : private Destruction {
 // Implementation, and that of what destroys frames
 
 inline bool Chain::is_around(const Chain* inner) const noexcept {
+  if (state != State::branching) return inner == this;  // nothing else is inside
   while (inner && inner != this) {
     if (inner->flags & is_branch) {
       inner = &static_cast<const BranchBase*>(inner)->above();

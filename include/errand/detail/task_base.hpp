@@ -25,6 +25,8 @@ struct Observer : Waiter {
   /// Of the observer that makes the task a member of a group: that, and the member after it.
   virtual Branches* group() const noexcept { return nullptr; }
   virtual Chain* next_member() const noexcept { return nullptr; }
+  /// Of the observer that makes the task one of a `TaskScope`: that.
+  virtual const void* scope() const noexcept { return nullptr; }
 
  protected:
   ~Observer() = default;
@@ -138,7 +140,15 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   /// The same, but it is never put off, because what the task uses goes next: blocks until no thread call uses its
   /// frames. If what is running now is inside it, it is asked to end.
   void end_with_scope() noexcept;
+  /// The same if nothing that runs now is inside it.
+  void end_now() noexcept;
 
+  /// What observes it and stands before all who wait for it: a group or a scope.
+  Observer* first_observer() const noexcept {
+    if (awaiters.empty()) return nullptr;
+    Waiter& first = static_cast<Waiter&>(const_cast<Link&>(*awaiters.begin()));
+    return first.kind == Kind::observer ? static_cast<Observer*>(&first) : nullptr;
+  }
   Branches* group() const noexcept override {
     const Observer* const member = membership();
     return member ? member->group() : nullptr;
@@ -192,11 +202,6 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   bool is_last_reference() const noexcept { return references_ == 1 && !is_registered(); }
 
  private:
-  Observer* first_observer() const noexcept {
-    if (awaiters.empty()) return nullptr;
-    Waiter& first = static_cast<Waiter&>(const_cast<Link&>(*awaiters.begin()));
-    return first.kind == Kind::observer ? static_cast<Observer*>(&first) : nullptr;
-  }
   const Observer* membership() const noexcept;
   void end_pending() noexcept;
   void note_reason(std::string_view reason);
@@ -323,6 +328,10 @@ inline void TaskBase::end_with_scope() noexcept {
     if (!done()) ask_to_end({});
     return;
   }
+  end_now();
+}
+
+inline void TaskBase::end_now() noexcept {
   if (!done()) set_cancelled();
   if (loop->thread_calls > 0 && halt()) block();
   end_cancelled();
