@@ -255,3 +255,34 @@ APP_TEST("a generator that is dropped while it runs gives the value all the same
   log(value.has_value(), other.cancelled());
   expect("true true");
 }
+
+APP_TEST("the move of an item may end the getter that it is for, and a putter: the item goes to the next") {
+  struct Item {
+    Item(int its_number, std::function<void()> its_act) : number(its_number), act(std::move(its_act)) {}
+    Item(Item&& other) noexcept : number(other.number), act(std::exchange(other.act, nullptr)) {
+      if (const auto run = std::exchange(act, nullptr)) run();
+    }
+    int number;
+    std::function<void()> act;
+  };
+  enum class Way { cancel, abort, scope };
+  for (const Way way : {Way::cancel, Way::abort, Way::scope}) {
+    log.clear();
+    errand::Queue<Item> queue;
+    auto scope = std::make_unique<errand::TaskScope>();
+    const auto get = [&]() -> Coro<> { log((co_await queue.get()).number); };
+    auto first = scope->add(get);
+    const auto second = add(get);
+    co_await errand::yield();
+    co_await errand::yield();
+    queue.try_put(Item(1, [&] {
+      if (way == Way::cancel) first.cancel();
+      if (way == Way::abort) first.abort();
+      if (way == Way::scope) scope.reset();
+    }));
+    co_await second;
+    co_await errand::wait_all(first);
+    log(first.status());
+    expect("1 ; cancelled");
+  }
+}

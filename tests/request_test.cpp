@@ -741,3 +741,62 @@ APP_TEST("uncancel takes back a request that an error of a gather has left pendi
   log(task.status(), now());
   expect("failed ; on ; succeeded 2");
 }
+
+APP_TEST("after a request was thrown in one branch no other begins, though a second request comes") {
+  const auto swallows = [&]() -> Coro<> {
+    try {
+      co_await errand::yield();
+    } catch (const Cancelled& e) {
+      log("swallows", e.reason());
+    }
+    current_task().cancel("second");
+    co_await wait_for([]() -> Coro<> { co_return; }(), 2s);
+  };
+  const auto begins = [&]() -> Coro<> {
+    log("begins");
+    co_return;
+  };
+  auto task = add([&]() -> Coro<> {
+    current_task().cancel("first");
+    co_await end_of(gather(begins(), swallows(), begins()), log);
+    co_await end_of(sleep(1h), log);
+  });
+  co_await task;
+  expect("begins ; swallows first ; Cancelled first ; done");
+}
+
+APP_TEST("a request that a member of a group swallowed is used up, whatever the group stands in") {
+  const auto member = [&]() -> Coro<> { co_await end_of(sleep(1h), log); };
+  const auto body = [&](errand::TaskGroup& group) -> Coro<> {
+    group.add(member);
+    co_return;
+  };
+  const auto group = [&]() -> Coro<> { co_await errand::TaskGroup::run(body); };
+  auto task = add([&]() -> Coro<> {
+    co_await errand::gather_settled(gather(group()), []() -> Coro<> { co_return; }());
+    log("settled");
+    co_await end_of(sleep(1h), log);
+  });
+  later(1s, [&] { task.cancel("why"); });
+  co_await task;
+  log(now());
+  expect("Cancelled why ; settled ; done ; 3601");
+}
+
+APP_TEST("a request is used up by the Cancelled of a gather_settled, though a member's error has handed it back") {
+  const auto fails = []() -> Coro<> {
+    try {
+      co_await sleep(1h);
+    } catch (const Cancelled&) {
+      throw runtime_error("failed");
+    }
+  };
+  auto task = add([&]() -> Coro<> {
+    co_await end_of(errand::gather_settled(wait_for(fails(), 2h), sleep(2h)), log);
+    co_await end_of(sleep(1h), log);
+  });
+  later(1s, [&] { task.cancel("why"); });
+  co_await task;
+  log(now());
+  expect("Cancelled why ; done ; 3601", {"failed"});
+}

@@ -204,6 +204,64 @@ APP_TEST("what add refuses leaves nothing behind") {
   expect("copy 0 false ; the TaskScope is closed and takes no more tasks 1");
 }
 
+namespace {
+
+/// Does something else when it is copied.
+struct OnCopy {
+  explicit OnCopy(std::function<void()> its_act) : act(std::move(its_act)) {}
+  OnCopy(const OnCopy& other) : act([] {}) { other.act(); }
+  Coro<> operator()() const { return sleep_long(); }
+  std::function<void()> act;
+};
+
+}  // namespace
+
+APP_TEST("the copy of a callable may take its name, and may close the scope") {
+  TaskScope scope;
+  const OnCopy takes_name([&] { add(sleep_long(), "name"); });
+  const auto kept = scope.add(takes_name, "name", NameTaken::keep);
+  log(kept == app.get_task("name"), scope.size());
+  Task<> closes;
+  const OnCopy closes_scope([&] {
+    closes = add(scope.close());
+    app.call_soon([] {});
+  });
+  const auto task = scope.add(closes_scope);
+  co_await closes;
+  log(task.status(), scope.size());
+  expect("true 0 ; cancelled 0");
+}
+
+APP_TEST("work that owns the scope may go inside its add") {
+  const auto start = [this](std::shared_ptr<TaskScope> scope, NameTaken taken) {
+    TaskScope& own = *scope;
+    return own.add([scope = std::move(scope)]() -> Coro<> { co_await errand::sleep(1h); }, "name", taken);
+  };
+  const auto old = add(sleep_long(), "name");
+  log(start(std::make_shared<TaskScope>(), NameTaken::keep) == old);
+  try {
+    start(std::make_shared<TaskScope>(), NameTaken::fail);
+  } catch (const errand::TaskNameInUse& error) {
+    log(error);
+  }
+  Task<> late;
+  {
+    struct AtEnd {
+      std::function<void()> act;
+      ~AtEnd() { act(); }
+    };
+    App own;
+    own.ctx().emplace<AtEnd>().act = [&] {
+      auto scope = std::make_shared<TaskScope>(own);
+      TaskScope& same = *scope;
+      late = same.add([scope = std::move(scope)]() -> Coro<> { co_await errand::sleep(1h); });
+    };
+  }
+  log(late.status());
+  co_await errand::yield();
+  expect("true ; TaskNameInUse ; cancelled");
+}
+
 TEST_CASE("what is added to a scope before the run runs on worker 0 alone") {
   std::atomic<int> runs = 0, of_all = 0;
   App app;
@@ -579,6 +637,53 @@ REAL_APP_TEST("the end of a scope asks all thread calls to stop, and then waits 
   }
   CHECK(returned == count);
   CHECK(app.all_tasks().size() == 1);
+}
+
+namespace {
+
+/// A thread call that destroys something on the App's thread as soon as it is asked to stop.
+Coro<> call_that_ends(std::atomic<bool>& begun, std::function<void()> end) {
+  const auto call = [&](std::stop_token token) {
+    const std::stop_callback callback(token, [&end] { end(); });
+    begun = true;
+    while (!token.stop_requested()) std::this_thread::sleep_for(1ms);
+  };
+  co_await errand::to_thread(call);
+}
+
+}  // namespace
+
+REAL_PLAIN_TEST("a stop callback may destroy the scope of its own call, which is let go then") {
+  enum class Way { cancel, close, abort, race, teardown };
+  for (const Way way : {Way::cancel, Way::close, Way::abort, Way::race, Way::teardown}) {
+    std::atomic<bool> begun = false;
+    std::unique_ptr<TaskScope> scope;
+    App own;
+    scope = std::make_unique<TaskScope>(own);
+    const auto end = [&scope] { scope.reset(); };
+    Task<> task = scope->add([&, way]() -> Coro<> {
+      if (way == Way::race) {
+        co_await errand::race(call_that_ends(begun, end), errand::sleep(20ms));
+      } else {
+        co_await call_that_ends(begun, end);
+      }
+    });
+    if (way == Way::teardown) {
+      while (!begun) own.poll();
+      continue;
+    }
+    const auto main = [&]() -> Coro<> {
+      while (!begun) co_await errand::sleep(1ms);
+      if (way == Way::cancel) scope->cancel();
+      if (way == Way::close) log(co_await outcome_of(scope->close()));
+      if (way == Way::abort) task.abort();
+      co_await errand::wait_all(task);
+    };
+    own.run(main());
+    CHECK(task.done());
+    CHECK_FALSE(scope);
+  }
+  expect("the scope that was waited for has been destroyed");
 }
 
 REAL_APP_TEST("a task that is aborted stays in its scope until its thread call has returned") {

@@ -114,6 +114,19 @@ REAL_APP_TEST("every member of an App throws WrongThread on another thread") {
   co_return;
 }
 
+REAL_APP_TEST("every member of a TaskScope throws WrongThread on another thread") {
+  errand::TaskScope scope;
+  scope.add([]() -> Coro<> { co_await errand::sleep(1h); });
+  Table table;
+  table.add("add", [&] { scope.add([] {}); });
+  table.add("size", [&] { (void)scope.size(); });
+  table.add("empty", [&] { (void)scope.empty(); });
+  table.add("cancel", [&] { scope.cancel(); });
+  CHECK(table.failed().empty());
+  CHECK(scope.size() == 1);
+  co_return;
+}
+
 REAL_APP_TEST("every member of a Task, a CallHandle and a TaskGroup throws WrongThread on another thread") {
   auto done = app.add_task(five());
   co_await done;

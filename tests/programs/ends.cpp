@@ -51,6 +51,28 @@ void destroyed_by_another_thread() {
   thread.join();
 }
 
+Coro<> sleep_long() { co_await errand::sleep(1h); }
+template <class Scope>
+void scope_destroyed_by_another_thread(Scope scope) {
+  App app("mine");
+  app.run([](Scope make) -> Coro<> {
+    auto made = make();
+    co_await errand::yield();
+    std::thread([&made] { made.reset(); }).join();
+  }(scope));
+}
+void task_scope_destroyed_by_another_thread() {
+  scope_destroyed_by_another_thread([] {
+    auto scope = std::make_unique<errand::TaskScope>();
+    scope->add(sleep_long());
+    return scope;
+  });
+}
+void scoped_task_destroyed_by_another_thread() {
+  scope_destroyed_by_another_thread(
+      [] { return std::make_unique<errand::ScopedTask<>>(errand::create_task(sleep_long())); });
+}
+
 struct Throws {
   ~Throws() noexcept(false) {
     if (armed) throw std::runtime_error("a destructor that throws");
@@ -70,6 +92,8 @@ constexpr struct {
     {"destroyed_by_a_callback_in_poll", &destroyed_by_a_callback_in_poll},
     {"destroyed_by_an_abort", &destroyed_by_an_abort},
     {"destroyed_by_another_thread", &destroyed_by_another_thread},
+    {"task_scope_destroyed_by_another_thread", &task_scope_destroyed_by_another_thread},
+    {"scoped_task_destroyed_by_another_thread", &scoped_task_destroyed_by_another_thread},
     {"destructor_of_a_callable_throws", &destructor_of_a_callable_throws},
 };
 

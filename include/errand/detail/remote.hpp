@@ -61,6 +61,8 @@ class RemoteWake : public Call {
  protected:
   ~RemoteWake() = default;
   virtual void destroy() noexcept = 0;
+  /// The chain that waits; null if none does.
+  Chain* chain() const noexcept { return waiter_ ? waiter_->chain() : nullptr; }
 
  private:
   std::shared_ptr<Inbox> inbox_;

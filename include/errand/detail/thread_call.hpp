@@ -32,7 +32,15 @@ class ThreadCallBase : public RemoteWake {
   Stage stage = Stage::queued;  // guarded by the mutex of `calls`
 
   StopToken stop_token() const noexcept { return stop_.get_token(); }
-  void request_stop() noexcept { stop_.request_stop(); }
+  /// May run code of the user's, a `std::stop_callback`, in the middle of a walk through the chain that waits.
+  void request_stop() noexcept {
+    if (Chain* const waiting = chain()) {
+      const Pin pin(*waiting);
+      stop_.request_stop();
+    } else {
+      stop_.request_stop();
+    }
+  }
 
   /// Whether the App's thread knows that no other thread uses it any more.
   bool has_come_back() const noexcept { return !under_way.linked(); }
@@ -180,9 +188,8 @@ class ThreadWait : public OutsideWait {
         return true;
       case ThreadCalls::Stage::running:
         if (may_abandon_) {
-          call_->forget();  // the stop is requested where this goes: code of the user's may run then
+          call_->forget();  // the stop is requested when this goes
         } else {
-          const Pin pin(*chain_);  // the same here, in the middle of a walk through the chain
           call_->request_stop();
         }
         return may_abandon_;
