@@ -194,7 +194,8 @@ class App : private detail::Host {
   template <class Work>
   std::future<typename detail::WorkTraits<Work&&>::Value> submit(Work&& work, std::string name = {});
 
-  // Callbacks: plain functions, run by the loop outside any task. What they throw is reported
+  // Callbacks: plain functions, run by the loop outside any task. What they throw is reported. A callback belongs to no
+  // scope, and is called though the function that has set it has ended: it must own what it uses, or be cancelled
 
   /// On the next turn.
   template <class F>

@@ -30,8 +30,9 @@ struct Waited {
 /// caller is asked to end.
 ///
 ///     auto [done, pending] = co_await errand::wait_any(a, b);
-template <class T, class... Ts>
-auto wait_any(const Task<T>& first, const Task<Ts>&... rest);
+template <class H, class... Hs>
+  requires(detail::is_task_handle<std::remove_cvref_t<H>> && (detail::is_task_handle<std::remove_cvref_t<Hs>> && ...))
+auto wait_any(H&& first, Hs&&... rest);
 /// The same of a vector.
 template <class T>
 Coro<Waited<T>> wait_any(std::vector<Task<T>> tasks);
@@ -40,8 +41,9 @@ template <class T, class Rep, class Period>
 Coro<Waited<T>> wait_any(std::vector<Task<T>> tasks, std::chrono::duration<Rep, Period> timeout);
 
 /// The same until all of the tasks are done; returns at once where there is none.
-template <class... Ts>
-auto wait_all(const Task<Ts>&... tasks);
+template <class... Hs>
+  requires(detail::is_task_handle<std::remove_cvref_t<Hs>> && ...)
+auto wait_all(Hs&&... tasks);
 /// The same of a vector.
 template <class T>
 Coro<Waited<T>> wait_all(std::vector<Task<T>> tasks);
@@ -297,8 +299,10 @@ template <class T, class Rep, class Period>
 Coro<Waited<T>> wait_any(std::vector<Task<T>> tasks, std::chrono::duration<Rep, Period> timeout) {
   return detail::wait_some(std::move(tasks), false, detail::to_nanoseconds(timeout));
 }
-template <class T, class... Ts>
-auto wait_any(const Task<T>& first, const Task<Ts>&... rest) {
+template <class H, class... Hs>
+  requires(detail::is_task_handle<std::remove_cvref_t<H>> && (detail::is_task_handle<std::remove_cvref_t<Hs>> && ...))
+auto wait_any(H&& first, Hs&&... rest) {
+  (detail::check_named<H>(), (detail::check_named<Hs>(), ...));
   return errand::wait_any(detail::same_tasks(first, rest...));
 }
 
@@ -310,9 +314,11 @@ template <class T, class Rep, class Period>
 Coro<Waited<T>> wait_all(std::vector<Task<T>> tasks, std::chrono::duration<Rep, Period> timeout) {
   return detail::wait_some(std::move(tasks), true, detail::to_nanoseconds(timeout));
 }
-template <class... Ts>
-auto wait_all(const Task<Ts>&... tasks) {
-  if constexpr (sizeof...(Ts) == 0) {
+template <class... Hs>
+  requires(detail::is_task_handle<std::remove_cvref_t<Hs>> && ...)
+auto wait_all(Hs&&... tasks) {
+  (detail::check_named<Hs>(), ...);
+  if constexpr (sizeof...(Hs) == 0) {
     return errand::wait_all(std::vector<Task<>>());
   } else {
     return errand::wait_all(detail::same_tasks(tasks...));

@@ -143,6 +143,14 @@ inline constexpr bool is_task_handle = is_task<A>;
 template <class T>
 inline constexpr bool is_task_handle<TaskToName<T>> = true;
 
+/// Refuses the task of a callable that GCC up to 12 destroys twice where it is given on within an awaited expression.
+template <class A>
+constexpr void check_named() noexcept {
+  static_assert(is_task<std::remove_cvref_t<A>> || std::is_lvalue_reference_v<A>,
+                "this compiler destroys a callable twice that is created inside an awaited expression (GCC 98401): "
+                "name the task first, auto task = app.add_task(...); and pass that");
+}
+
 }  // namespace errand::detail
 
 #include <errand/detail/epilogue.hpp>

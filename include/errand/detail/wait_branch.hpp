@@ -221,6 +221,7 @@ auto as_work(A&& awaitable) {
   if constexpr (is_coro<Plain>) {
     return Plain(std::forward<A>(awaitable));
   } else if constexpr (is_task_handle<Plain>) {
+    check_named<A>();
     return detail::observe(Task<typename Plain::value_type>(std::forward<A>(awaitable)));
   } else if constexpr (is_named && WaitsAlone<A>) {
     return WaitWork<A>{awaitable};
