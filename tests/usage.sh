@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: MIT
 # Programs that were written against the design compile without a warning, and print what they say.
 #
-#   tests/usage.sh DIRECTORY [TIMES]
+#   tests/usage.sh DIRECTORY [TIMES [NAME...]]
 #
 # CXX is the compiler, CXXFLAGS are further flags; ERRAND_INCLUDE is where errand is found, if not in include/.
 set -euo pipefail
 directory=$(cd "$1" && pwd)
 times=${2:-1}
+names=("${@:3}")
 cd "$(dirname "$0")/.."
 
 cxx=${CXX:-g++}
@@ -15,8 +16,11 @@ read -ra more <<<"${CXXFLAGS:-}"
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 
-for source in "$directory"/*.cpp; do
-  name=$(basename "$source" .cpp)
+if [ ${#names[@]} = 0 ]; then
+  for source in "$directory"/*.cpp; do names+=("$(basename "$source" .cpp)"); done
+fi
+for name in "${names[@]}"; do
+  source=$directory/$name.cpp
   "$cxx" -std=c++20 -I "${ERRAND_INCLUDE:-include}" -Wall -Wextra -Wpedantic -Wshadow -Werror ${more[@]+"${more[@]}"} "$source" -o "$out/$name" -pthread
   for _ in $(seq "$times"); do
     "$out/$name" >"$out/$name.out"

@@ -118,9 +118,7 @@ class Settled final : public Branches {
     if (ended.status == TaskStatus::failed && !ended.observed_cancelled) failed_.push_back(ended.sibling);
     if (ended.status != TaskStatus::succeeded && ended.was_thrown && !cancelled_) cancelled_ = &ended;
   }
-  TaskStatus end_status() const noexcept override {
-    return cancelled_ ? TaskStatus::cancelled : TaskStatus::succeeded;
-  }
+  TaskStatus end_status() const noexcept override { return cancelled_ ? TaskStatus::cancelled : TaskStatus::succeeded; }
 
   List failed_;
   BranchBase* cancelled_ = nullptr;  // the first that a request from outside has ended

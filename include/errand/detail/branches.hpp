@@ -143,9 +143,7 @@ class Branches : public Suspension {
   /// keeps come out nowhere.
   bool goes_on() const noexcept { return goes_on_; }
   /// This branch has ended, and counts: the requests that were thrown in it are used up if a value comes out.
-  void use_thrown(const BranchBase& ended) noexcept {
-    used_ |= static_cast<std::uint8_t>(asked_ & ended.thrown);
-  }
+  void use_thrown(const BranchBase& ended) noexcept { used_ |= static_cast<std::uint8_t>(asked_ & ended.thrown); }
   /// The same of a task that is a part of this: all requests so far.
   void use_all() noexcept {
     used_ = noted_ = asked_;

@@ -36,8 +36,8 @@ class Destruction {
     return innermost && (innermost->depth_ >= deepest || is_any_inside(chain));
   }
 
-  /// Calls `visit(chain)` with the chain of each task that has something inside that runs now: a step, or the destruction of frames.
-  /// Some may come twice.
+  /// Calls `visit(chain)` with the chain of each task that has something inside that runs now: a step, or the
+  /// destruction of frames. Some may come twice.
   template <class Visit>
   static void visit_tasks_around_caller(const Loop& loop, Visit visit) {
     if (loop.current) visit_tasks_around(*loop.current, visit);
