@@ -238,7 +238,7 @@ detail::TaskHandle TaskScope::add_here(Work&& work, std::string_view name, NameT
   App& app = *loop_.get().app;
   if (detail::TaskBase* kept = app.check_name(name, taken, nullptr)) return detail::typed_handle<T>(*kept, name);
   detail::Owner<Member> member(new Member(*this));
-  detail::TaskHandle task = app.add_new(std::move(work), name, taken);
+  detail::TaskHandle task = app.add_new(std::forward<Work>(work), name, taken);
   if (task.get().done()) return task;  // the App is ending: the work is gone, and with it the scope, if it owned that
   if (is_closed_) {                    // by the move of the callable
     task.get().end_standing();
