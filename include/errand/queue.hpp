@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -141,8 +142,8 @@ class Queue {
   bool put_beyond_limit(Carried& item);
   bool put_without_getter(Carried& item);
   void give_to_first(Carried&& item, std::size_t number) noexcept;
-  void take(std::optional<Carried>& item, Get* getter);
-  void take_returned(std::optional<Carried>& item, Get* getter);
+  void take(Carried* item, Get* getter);
+  void take_returned(Carried* item, Get* getter);
   void give_back(std::size_t number, Carried&& item);
   void let_in();
   void insert_returned(Node& item) noexcept;
@@ -232,20 +233,20 @@ class Queue<T>::Put::Wait : public detail::Waiter {
 template <class T>
 class Queue<T>::Get : public detail::Waiter {
  public:
-  Get(Queue& queue, detail::Chain& chain) noexcept : Waiter(detail::Kind::queue, chain), queue_(queue) {}
+  Get(Queue& queue, detail::Chain& chain) noexcept : Waiter(detail::Kind::queue, chain), queue_(queue) {
+    if constexpr (!is_silent) item_ = nullptr;
+  }
   /// An item that was handed over or kept, and not picked up because the task was aborted, goes back.
   ~Get() {
     if (linked()) [[unlikely]]
       give_back();
-    if constexpr (!is_silent) {
-      if (item_) discard(*item_);
-    }
+    discard(item_);
   }
 
   ERRAND_INLINE bool await_ready() {
     chain_->throw_failed();
     if (!queue_.is_empty()) {
-      queue_.take(item_, this);
+      queue_.take(std::addressof(item_), this);
       if constexpr (!std::is_nothrow_move_constructible_v<T>) keep();
       return true;
     }
@@ -254,19 +255,21 @@ class Queue<T>::Get : public detail::Waiter {
   }
   void await_suspend(std::coroutine_handle<>) {
     queue_.put_limit_ = 0;
+    has_item_ = false;
     suspend(queue_.getters_.list());
   }
   T await_resume() {
     Suspension::resumed();
-    T item(std::move(item_of(*item_)));  // if this throws, the item is given back
+    T item(std::move(item_of(item_)));  // if this throws, the item is given back
     leave();
-    discard(*item_);
+    discard(item_);
     return item;
   }
   /// Called by a race after `await_ready` has taken an item: it goes back if it is not picked up.
   void keep() noexcept {
     if (linked()) return;
     number_ = queue_.items_.front_number() - 1;
+    has_item_ = true;
     queue_.getters_.keep(*this);
   }
 
@@ -274,16 +277,20 @@ class Queue<T>::Get : public detail::Waiter {
   friend Queue;
   ERRAND_NOINLINE void give_back() noexcept {
     leave();
-    if (!item_) return;
+    if (!has_item_) return;
     try {
-      queue_.give_back(number_, take_over(*item_));
+      queue_.give_back(number_, take_over(item_));
     } catch (...) {  // there is no memory to keep it
     }
   }
 
   Queue& queue_;
-  std::optional<Carried> item_;
-  std::size_t number_;  // of an item that may be given back: its place in the order of all items
+  union {
+    Carried item_;
+  };
+  // Of one that stands in a list, and so may have to give an item back:
+  bool has_item_;
+  std::size_t number_;  // the place of the item in the order of all
 };
 
 template <class T>
@@ -344,35 +351,37 @@ template <class T>
 ERRAND_INLINE void Queue<T>::give_to_first(Carried&& item, std::size_t number) noexcept {
   Get& first = getters_.template first<Get>();
   first.number_ = number;
-  first.item_.emplace(std::move(item));
+  first.has_item_ = true;
+  std::construct_at(std::addressof(first.item_), std::move(item));
   getters_.hand_over(first);
 }
 
-/// Takes the next item, for a getter that does not wait if there is one. The first putter comes in before. Throws
-/// `std::bad_alloc`; nothing is changed then.
+/// Takes the next item, for a getter that does not wait if there is one, to where none is. The first putter comes in
+/// before. Throws `std::bad_alloc`; nothing is changed then.
 template <class T>
-inline void Queue<T>::take(std::optional<Carried>& item, Get* getter) {
+inline void Queue<T>::take(Carried* item, Get* getter) {
   if (get_looks_) [[unlikely]] {
     if (returned_) return take_returned(item, getter);
     let_in();
     if (items_.has_spare_room()) give_back_room();
   }
-  items_.take_front([&item](Carried&& first) { item.emplace(std::move(first)); });
+  items_.take_front([item](Carried&& first) { std::construct_at(item, std::move(first)); });
 }
 
 template <class T>
-ERRAND_NOINLINE void Queue<T>::take_returned(std::optional<Carried>& item, Get* getter) {
+ERRAND_NOINLINE void Queue<T>::take_returned(Carried* item, Get* getter) {
   let_in();
   Node* const first = remove_returned();
   const std::size_t number = first->number;
   if constexpr (is_silent) {
-    item.emplace(std::move(first->item));
+    std::construct_at(item, std::move(first->item));
     delete first;
   } else {
-    item.emplace(first);
+    *item = first;
   }
   if (!getter) return;
   getter->number_ = number;
+  getter->has_item_ = true;
   getters_.keep(*getter);
 }
 
@@ -438,15 +447,17 @@ std::optional<T> Queue<T>::try_get() {
   std::optional<T> item;  // the only one returned, so that it is not moved on the way out
   if (is_empty()) return item;
   const std::size_t number = returned_ ? returned_->number : items_.front_number();
-  std::optional<Carried> taken;
-  take(taken, nullptr);
+  union {
+    Carried taken;
+  };
+  take(std::addressof(taken), nullptr);
   try {
-    item.emplace(std::move(item_of(*taken)));
+    item.emplace(std::move(item_of(taken)));
   } catch (...) {
-    give_back(number, take_over(*taken));
+    give_back(number, take_over(taken));
     throw;
   }
-  discard(*taken);
+  discard(taken);
   return item;
 }
 

@@ -176,7 +176,7 @@ class TimedWait : public Suspension {
 };
 
 /// A wait in a list, which is woken with `wake` by whoever holds the list.
-class Waiter : public Link, public Suspension {
+class Waiter : public Suspension, public Link {
  public:
   /// The wait has ended: leaves the list, and puts the chain at the end of the ready queue.
   void wake() noexcept {
