@@ -388,6 +388,16 @@ APP_TEST("who waits for a scope that is destroyed gets InvalidState") {
   expect("a asked ; a gone ; " + broken + " ; " + broken + " ; " + broken);
 }
 
+APP_TEST("who waited for a scope whose tasks have all ended goes on, though the scope is destroyed in the same turn") {
+  auto scope = std::make_unique<TaskScope>();
+  auto last = scope->add(after(1s));
+  const auto joins = add(outcome_of(scope->join())), closes = add(outcome_of(scope->close()));
+  last.add_done_callback([&](const Task<int>&) { scope.reset(); });
+  log(co_await joins, co_await closes);
+  log(bool(scope));
+  expect("ended ended ; false");
+}
+
 PLAIN_TEST("a task of another App cannot wait for a scope that has tasks") {
   TaskScope scope(app);
   scope.add(sleep_long());

@@ -118,7 +118,7 @@ class TaskScope::Member final : public detail::Observer, public detail::Pooled {
     if (!entry_.linked()) return;
     entry_.unlink();
     scope_.size_ -= is_pending_;
-    if (scope_.members_.empty()) scope_.joining_.hand_over_all();
+    if (scope_.members_.empty()) scope_.joining_.wake_all();
   }
   /// From now on the task is one of the scope's.
   void join(detail::TaskBase& task) noexcept {
@@ -195,6 +195,7 @@ inline TaskScope::~TaskScope() {
   if (members_.empty()) return;
   detail::Loop& loop = loop_.get();
   loop.check_thread_in_destructor("a TaskScope is destroyed on another thread than that of its tasks");
+  joining_.abandon_all();
   detail::Destruction::visit_tasks_around_caller(loop, [this](detail::Chain& task) {
     if (Member* const own = Member::of(task, *this)) own->is_around_end = true;
   });
@@ -281,7 +282,7 @@ inline void TaskScope::check_waiter() const {
 
 inline Coro<> TaskScope::join() {
   check_waiter();
-  while (!members_.empty()) co_await detail::WaitOn<Wait, TaskScope>(*this);
+  co_await detail::WaitOn<Wait, TaskScope>(*this);  // nothing behind it: the scope may be gone by then
 }
 
 inline Coro<> TaskScope::close(std::string reason) {

@@ -316,7 +316,7 @@ class WaitList {
   WaitList() noexcept = default;
   ~WaitList() {
     check_thread_in_destructor();
-    while (!waiting_.empty()) first<Waiter>().abandon();
+    abandon_all();
     while (!handed_.empty()) {
       Waiter& first = of<Waiter>(handed_.front());
       first.unlink();
@@ -343,6 +343,10 @@ class WaitList {
   }
   void wake_all() noexcept {
     while (!empty()) first<Waiter>().wake();
+  }
+  /// What they wait for goes.
+  void abandon_all() noexcept {
+    while (!empty()) first<Waiter>().abandon();
   }
   /// Whether the first waiter's App is the one that this thread is inside of: if it is not, `check_thread` knows more.
   bool waits_on_this_thread() const noexcept {
