@@ -15,7 +15,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
-threads="thread|worker|remote|reactor"
+threads="thread|worker|remote|reactor|task_scope"
 some="conformance/(run|registry|results|cancellation|many)|lifetime|task_test|queue|generator|finally"
 
 thirds=("" "conformance/" "/[a-l][a-z_]*_test" "/[m-z][a-z_]*_test")
