@@ -363,6 +363,9 @@ class Loop {
   LateReport** late_end_ = &late_reports_;
   Queue ready_;                // first in, first out
   Node* last_ = ready_.end();  // during a turn: what stands behind it waits for the next; the end, where it has run
+  /// To read the steady clock takes longer than a step: while single steps follow each other, so many have one reading.
+  static constexpr unsigned most_steps_unread = 15;
+  unsigned steps_unread_ = 0;  // how many may still follow the last reading
   unsigned turns_behind_ = 0;  // where the last step has put something before all else: those that were left
   struct Nothing final : Call {
     void run() noexcept override {}

@@ -28,8 +28,9 @@ inline void Loop::turns() {
   if (others.pending()) [[unlikely]]
     inbox->take(ready_);
   last_ = ready_.end();
+  steps_unread_ = 0;
   do {
-    if (!timers.empty()) take_due();
+    if (!timers.empty() && (clock_ || steps_unread_-- == 0)) take_due();
     Node* node = &ready_.front();
     if (node != &ready_.back()) {
       last_ = &ready_.back();
@@ -38,6 +39,7 @@ inline void Loop::turns() {
         node = &ready_.front();
       } while (node != last_);
       last_ = ready_.end();
+      steps_unread_ = 0;
     } else if (node == ready_.end()) {
       break;
     }
@@ -75,6 +77,7 @@ ERRAND_COLD inline void Loop::run_out() noexcept {
 
 ERRAND_NOINLINE inline void Loop::take_due() {
   current = nullptr;  // the clock may throw
+  steps_unread_ = most_steps_unread;
   const Clock::time_point reading = now();
   last_ = ready_.end();  // a clock may have ended something, and so have put what goes on into this turn
   while (!timers.empty() && timers.next() <= reading) {
