@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include <errand/detail/drain.hpp>
-#include <errand/detail/table.hpp>
+#include <errand/detail/app/table.hpp>
+#include <errand/detail/task/drain.hpp>
 #include <errand/event.hpp>
 #include <errand/listeners.hpp>
 #include <errand/signals.hpp>

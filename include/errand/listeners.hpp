@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include <errand/detail/worker_copy.hpp>
+#include <errand/detail/app/worker_copy.hpp>
 #include <errand/task.hpp>
 
 namespace errand {

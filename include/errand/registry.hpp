@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
-#include <errand/detail/names.hpp>
-#include <errand/detail/owner.hpp>
+#include <errand/detail/base/names.hpp>
+#include <errand/detail/base/owner.hpp>
 #include <errand/task.hpp>
 
 namespace errand {

@@ -18,10 +18,10 @@
 #include <vector>
 
 #include <errand/create_task.hpp>
-#include <errand/detail/event_name.hpp>
-#include <errand/detail/names.hpp>
-#include <errand/detail/owner.hpp>
-#include <errand/detail/worker_copy.hpp>
+#include <errand/detail/app/worker_copy.hpp>
+#include <errand/detail/base/event_name.hpp>
+#include <errand/detail/base/names.hpp>
+#include <errand/detail/base/owner.hpp>
 #include <errand/failure.hpp>
 
 namespace errand {
