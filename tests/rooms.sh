@@ -12,13 +12,13 @@ import sys
 
 ROOMS = {"base": 0, "loop": 1, "coro": 2, "task": 3, "app": 6}
 PUBLIC = {
-    0: "clock errors reactor version",
+    0: "clock errors name_taken once phase reactor signal version",
     1: "",
     2: "coro generator outcome",
     3: "cancel_task create_task scoped_task task",
     4: "barrier condition event future interval lock queue semaphore thread time",
     5: "finally gather race task_group task_scope wait",
-    6: "app config context failure keep_alive lifecycle listeners registry signals workers",
+    6: "app config context failure keep_alive signals",
     7: "errand",
 }
 # An include that runs upwards, and why it may.

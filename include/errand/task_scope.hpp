@@ -13,6 +13,8 @@
 #include <vector>
 
 #include <errand/app.hpp>
+#include <errand/name_taken.hpp>
+#include <errand/once.hpp>
 
 namespace errand {
 

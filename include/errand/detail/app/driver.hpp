@@ -10,10 +10,12 @@
 #include <string>
 #include <utility>
 
+#include <errand/config.hpp>
+#include <errand/detail/app/lifecycle.hpp>
 #include <errand/detail/app/table.hpp>
+#include <errand/detail/app/workers.hpp>
 #include <errand/detail/base/owner.hpp>
 #include <errand/detail/loop/interrupts.hpp>
-#include <errand/lifecycle.hpp>
 
 namespace errand::detail {
 

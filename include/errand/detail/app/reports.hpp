@@ -14,9 +14,9 @@
 #include <utility>
 
 #include <errand/config.hpp>
+#include <errand/detail/app/signals.hpp>
+#include <errand/detail/app/workers.hpp>
 #include <errand/detail/base/owner.hpp>
-#include <errand/lifecycle.hpp>
-#include <errand/signals.hpp>
 
 namespace errand::detail {
 

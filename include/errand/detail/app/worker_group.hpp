@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include <errand/detail/app/workers.hpp>
 #include <errand/future.hpp>
-#include <errand/lifecycle.hpp>
 
 namespace errand::detail {
 

@@ -8,25 +8,14 @@
 #include <utility>
 #include <vector>
 
+#include <errand/detail/app/listeners.hpp>
+#include <errand/detail/app/signals.hpp>
 #include <errand/detail/app/table.hpp>
+#include <errand/detail/app/workers.hpp>
 #include <errand/detail/task/drain.hpp>
 #include <errand/event.hpp>
-#include <errand/listeners.hpp>
-#include <errand/signals.hpp>
 
-namespace errand {
-
-/// How an App runs.
-struct RunOptions {
-  unsigned workers = 1;         ///< threads with an App of their own each; the calling
-                                ///< thread is the first
-  bool handle_signals = false;  ///< SIGINT and SIGTERM stop the App; a second
-                                ///< one ends all waiting from then on, a third
-                                ///< one the process
-  bool keep_alive = false;      ///< run until `stop`, also while there is no work
-};
-
-namespace detail {
+namespace errand::detail {
 
 /// The event that is dispatched at the end of a phase; null where there is none.
 inline const char* signal_of(Phase phase) noexcept {
@@ -34,46 +23,6 @@ inline const char* signal_of(Phase phase) noexcept {
       nullptr, "server.init.before", "server.init.after", "server.shutdown.before", "server.shutdown.after", nullptr};
   return signals[static_cast<unsigned>(phase)];
 }
-
-/// The other workers of a run that has several.
-struct OtherWorkers {
-  /// Throws where that cannot be done.
-  virtual void start() = 0;
-  virtual Coro<> ended() = 0;
-
- protected:
-  ~OtherWorkers() = default;
-};
-
-/// The workers of one run, for each of them. There are none where a run has one worker, and no code for them in a
-/// program that never has more.
-struct Workers : StopGroup {
-  /// The first error of any of them.
-  virtual std::exception_ptr error() noexcept = 0;
-  /// The run is over, for worker 0: waits for the others, and nobody stops together any more.
-  virtual void end() noexcept = 0;
-  /// Only one of them reports at a time.
-  virtual void begin_report() = 0;
-  virtual void end_report() noexcept = 0;
-
- protected:
-  ~Workers() = default;
-};
-
-/// One of them reports; the others wait. Null where there is only one.
-class Reporting {
- public:
-  explicit Reporting(Workers* workers) : workers_(workers) {
-    if (workers_) workers_->begin_report();
-  }
-  ~Reporting() {
-    if (workers_) workers_->end_report();
-  }
-  Reporting(const Reporting&) = delete;
-
- private:
-  Workers* const workers_;
-};
 
 /// One run of an App, from the first listener to the last: a coroutine, driven by `run` or by `poll`.
 class Lifecycle {
@@ -371,8 +320,6 @@ ERRAND_COLD inline void Lifecycle::end_and_report(TaskBase& task) noexcept {
   loop_.host->report(&task, std::move(error));
 }
 
-}  // namespace detail
-
-}  // namespace errand
+}  // namespace errand::detail
 
 #include <errand/detail/epilogue.hpp>

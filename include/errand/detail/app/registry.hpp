@@ -13,17 +13,7 @@
 #include <errand/detail/base/owner.hpp>
 #include <errand/task.hpp>
 
-namespace errand {
-
-/// What `App::add_task` does with a name whose task is still pending. The name of a task that is done is free.
-enum class NameTaken {
-  fail,     ///< throws `TaskNameInUse`; the new work is destroyed unrun
-  replace,  ///< takes the name from the old task, which runs on without it
-  keep,     ///< returns the old task; the new work is destroyed unrun
-  cancel,   ///< cancels the old task, and takes its name
-};
-
-namespace detail {
+namespace errand::detail {
 
 [[noreturn]] ERRAND_COLD inline void throw_name_in_use(std::string_view name) {
   throw TaskNameInUse(std::string(name));
@@ -131,8 +121,6 @@ class Registry {
   List done_;
 };
 
-}  // namespace detail
-
-}  // namespace errand
+}  // namespace errand::detail
 
 #include <errand/detail/epilogue.hpp>
