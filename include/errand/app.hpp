@@ -32,6 +32,7 @@
 #include <errand/detail/app/table.hpp>
 #include <errand/detail/app/worker_group.hpp>
 #include <errand/detail/base/owner.hpp>
+#include <errand/detail/loop/loop_ref.hpp>
 #include <errand/detail/task/submission.hpp>
 #include <errand/keep_alive.hpp>
 #include <errand/name_taken.hpp>

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <errand/clock.hpp>
+#include <errand/detail/loop/deadline.hpp>
 #include <errand/detail/task/wait_branch.hpp>
 
 namespace errand {

@@ -20,7 +20,9 @@
 #include <errand/detail/base/event_name.hpp>
 #include <errand/detail/base/names.hpp>
 #include <errand/detail/base/owner.hpp>
+#include <errand/detail/loop/deadline.hpp>
 #include <errand/detail/loop/loop.hpp>
+#include <errand/detail/loop/loop_ref.hpp>
 #include <errand/detail/task/spawn.hpp>
 #include <errand/failure.hpp>
 #include <errand/signal.hpp>

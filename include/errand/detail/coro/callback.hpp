@@ -13,6 +13,7 @@
 #include <errand/detail/base/pool.hpp>
 #include <errand/detail/base/storage.hpp>
 #include <errand/detail/coro/awaitable.hpp>
+#include <errand/detail/loop/call.hpp>
 #include <errand/detail/loop/loop.hpp>
 
 namespace errand::detail {

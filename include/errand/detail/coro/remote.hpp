@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <errand/detail/coro/suspension.hpp>
+#include <errand/detail/loop/call.hpp>
 
 namespace errand::detail {
 

@@ -4,7 +4,6 @@
 #include <errand/detail/prologue.hpp>
 
 #include <atomic>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -14,9 +13,14 @@
 
 #include <errand/clock.hpp>
 #include <errand/detail/base/compiler.hpp>
+#include <errand/detail/loop/ages.hpp>
+#include <errand/detail/loop/call.hpp>
+#include <errand/detail/loop/host.hpp>
 #include <errand/detail/loop/identity.hpp>
 #include <errand/detail/loop/inbox.hpp>
 #include <errand/detail/loop/node.hpp>
+#include <errand/detail/loop/put_off.hpp>
+#include <errand/detail/loop/thread_state.hpp>
 #include <errand/detail/loop/timers.hpp>
 #include <errand/errors.hpp>
 
@@ -29,138 +33,10 @@ namespace errand::detail {
 class Chain;
 class Destruction;
 class FailedTasks;
-class Loop;
 class TaskBase;
-struct GeneratorBase;
 
-/// What a thread knows of errand. Reached through a function that is never inlined; its address names the thread.
-struct ThreadState {
-  Loop* loop = nullptr;         // the one whose App is inside `run`, `poll` or its destructor
-  unsigned drops = 0;           // coroutines that are being dropped, one inside the other
-  void* dropped = nullptr;      // those that are still to be, linked by `parent`
-  unsigned disposals = 0;       // tasks that are being freed, one inside the other
-  bool is_freeing = false;      // those that are still to be, are just freed
-  TaskBase* to_free = nullptr;  // the first of them
-};
-
-ERRAND_READS_THREAD_LOCAL inline ThreadState& this_thread() noexcept {
-  static thread_local constinit ThreadState state;
-  return state;
-}
-
-/// A call that the loop makes outside any task.
-struct Call : Node, TimerNode {
-  Call() noexcept : Node(Step::call), TimerNode(true) {}
-  /// The loop has come to its end, and will not run it.
-  virtual void drop() noexcept = 0;
-
- protected:
-  ~Call() = default;
-};
-
-/// What was to be destroyed while something inside it ran, was being destroyed, or was in use by another thread: it
-/// goes as soon as that is over.
-class PutOff final : public Call {
- public:
-  explicit PutOff(Loop& loop) noexcept : loop_(loop) {}
-
-  /// Whether there may be something.
-  bool any() const noexcept { return any_ || !in_use_.empty(); }
-  void add(GeneratorBase& generator) noexcept;
-  /// A task that says already that it is cancelled.
-  void add(TaskBase& task) noexcept;
-  /// The same of one that another thread uses.
-  void add_in_use(TaskBase& task) noexcept;
-  /// A member of a group: it goes with the task that the group is in.
-  void add_member(TaskBase& task) noexcept;
-  /// A destruction has ended: destroys what can be destroyed now.
-  void settle() noexcept {
-    if (any_) [[unlikely]]
-      settle_all();
-  }
-  /// The same at once behind the step that is under way, or before the next.
-  void settle_later() noexcept;
-  /// The same after a thread call has come back.
-  void settle_returned() noexcept;
-  /// Blocks until no other thread uses anything of this, and then destroys it.
-  void finish() noexcept;
-
- private:
-  void run() noexcept override { settle(); }
-  void drop() noexcept override { settle(); }
-  void settle_all() noexcept;
-  bool settle_one() noexcept;
-  void settle_behind_step() noexcept;
-  void add_to(List& list, TaskBase& task) noexcept;
-  /// Unless it has to wait for the end of another destruction.
-  bool end_task(Link& place) noexcept;
-  static void block(Link& place) noexcept;
-
-  Loop& loop_;
-  List generators_;
-  List tasks_;
-  List in_use_;       // tasks that wait for thread calls alone
-  List members_;      // of groups in all those
-  bool any_ = false;  // generators or tasks, but for those in use
-  bool is_settling_ = false;
-};
-
-/// When tasks were added, told from their ids, which are given in the order of time: a note of the clock, now and then
-/// and before each sleep, tells when all ids up to there had been given.
-class Ages {
- public:
-  bool knows(std::uint64_t last_id) const noexcept { return size_ > 0 && notes_[size_ - 1].id == last_id; }
-  void note(std::uint64_t last_id, Clock::time_point now) noexcept {
-    if (knows(last_id)) return;
-    if (size_ == most) thin_out(now);
-    notes_[size_++] = {last_id, now};
-  }
-  /// Never too much, and too little by an eighth at most, or by what one note is apart from the next.
-  Nanoseconds age(std::uint64_t id, Clock::time_point now) const noexcept {
-    for (std::size_t i = 0; i < size_; ++i) {
-      if (notes_[i].id >= id) return now - notes_[i].time;
-    }
-    return Nanoseconds::zero();
-  }
-
- private:
-  static constexpr std::size_t most = 512;
-  struct Note {
-    std::uint64_t id;
-    Clock::time_point time;
-  };
-
-  /// The older, the coarser; but the first one stays, which is that of the tasks a program begins with. In three
-  /// hundred years, which is all that the clock has, no more than 440 are left.
-  ERRAND_COLD void thin_out(Clock::time_point now) noexcept {
-    constexpr Nanoseconds least = std::chrono::milliseconds(1);
-    size_ = 1;
-    for (std::size_t i = 1; i + 1 < most; ++i) {
-      const Clock::time_point next = notes_[i + 1].time;
-      const Nanoseconds part = (now - next) / 7;
-      if (next - notes_[size_ - 1].time > (part < least ? least : part)) notes_[size_++] = notes_[i];
-    }
-    notes_[size_++] = notes_[most - 1];
-  }
-
-  Note notes_[most];
-  std::size_t size_ = 0;
-};
-
-/// What the loop asks of the App that it works for.
-struct Host {
-  /// A task, or a callback where `task` is null, has failed, and nobody can be waiting for it.
-  virtual void report(TaskBase* task, std::exception_ptr error) noexcept = 0;
-  /// A task that is registered under a name has ended.
-  virtual void registered_ended(TaskBase& task) noexcept = 0;
-  /// Nothing but a signal can wake the tasks of a run that handles signals.
-  virtual void report_stall(std::exception_ptr error) noexcept = 0;
-  /// A step of this task, or of a callback where it is null, took longer than `AppConfig::slow_step`.
-  virtual void slow_step(TaskBase* task, Nanoseconds took, const char* file, unsigned line) noexcept = 0;
-
- protected:
-  ~Host() = default;
-};
+// How a Loop makes its turns stands in task/turn.hpp and task/steps.hpp, because a step goes on with a chain or a task,
+// and those stand on higher floors.
 
 /// The engine of an App: what is ready, what is due, what other threads have posted, and the tasks that are pending.
 /// Counted, since handles to tasks outlive the App; `app` is null from then on.
@@ -386,46 +262,7 @@ class Loop {
   Ages ages;  // large, and so the last
 };
 
-/// A counted reference to a loop, whose App may be gone.
-class LoopRef {
- public:
-  explicit LoopRef(Loop& loop) noexcept : loop_(&loop) { loop.retain(); }
-  LoopRef(const LoopRef& other) noexcept : LoopRef(*other.loop_) {}
-  LoopRef& operator=(const LoopRef&) = delete;
-  ~LoopRef() { loop_->release(); }
-
-  Loop& get() const noexcept { return *loop_; }
-
- private:
-  Loop* loop_;
-};
-
-/// A call at a certain time, for the library's own use: it lives where it is needed and calls a function of its owner.
-class Deadline final : public Call {
- public:
-  Deadline(void (*due)(void*) noexcept, void* owner) noexcept : due_(due), owner_(owner) {}
-  ~Deadline() { disarm(); }
-
-  /// Throws `std::bad_alloc`.
-  void arm(Loop& loop, Clock::time_point when) {
-    loop_ = &loop;
-    loop.timers.arm(*this, when);
-  }
-  /// It will not be called, even where it is already due.
-  void disarm() noexcept {
-    if (linked()) loop_->take_out(*this);
-    if (armed()) loop_->timers.disarm(*this);
-  }
-  void run() noexcept override { due_(owner_); }
-  void drop() noexcept override {}
-
- private:
-  void (*due_)(void*) noexcept;
-  void* owner_;
-  Loop* loop_ = nullptr;
-};
-
-// Implementation: `turn` and what it calls stand in turn.hpp
+// Implementation
 
 inline bool Loop::jump(Clock::time_point last) {
   if (!can_jump(last)) return false;

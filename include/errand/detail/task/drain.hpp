@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <errand/coro.hpp>
+#include <errand/detail/loop/deadline.hpp>
 #include <errand/detail/task/task_state.hpp>
 
 namespace errand::detail {
