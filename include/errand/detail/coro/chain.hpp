@@ -25,6 +25,9 @@ namespace errand::detail {
 class Branches;
 class Suspension;
 
+// The rest of Chain and GeneratorBase stands in suspension.hpp, branches.hpp and destruction.hpp: how a request reaches
+// a wait, and in which order frames are destroyed, needs suspensions and branches, and each of those needs its chain.
+
 /// What every coroutine of the library has in its frame, whatever its result.
 struct PromiseBase {
   using Handle = std::coroutine_handle<PromiseBase>;
@@ -254,7 +257,7 @@ class Chain : public Node {
   void destroy_frames(PromiseBase* last) noexcept;
 };
 
-// Implementation; that of Chain stands in branches.hpp and destruction.hpp
+// Implementation
 
 ERRAND_NOINLINE inline void PromiseBase::drop() noexcept {
   constexpr unsigned deepest = 32;

@@ -12,6 +12,8 @@
 
 namespace errand::detail {
 
+// `SkewedFrame::of` stands in chain.hpp, because a promise knows its SkewedFrame, and PromiseBase is defined there.
+
 /// A coroutine whose frame GCC has laid out wrongly. If the body of a coroutine has no local variable and awaits in the
 /// condition of an `if`, a `while` or a `switch`, GCC (seen with 12.2) puts the value of the condition in front of the
 /// two functions that every frame begins with. `std::coroutine_handle` finds neither the functions nor the promise
