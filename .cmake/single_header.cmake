@@ -76,7 +76,7 @@ function(read_part variable name)
   set(${variable} "${text}" PARENT_SCOPE)
 endfunction()
 
-append_header(errand/detail/compiler.hpp)  # first, as the prologue has it
+append_header(errand/detail/base/compiler.hpp)  # first, as the prologue has it
 append_header(errand/errand.hpp)
 read_part(prologue prologue.hpp)
 read_part(epilogue epilogue.hpp)

@@ -26,8 +26,8 @@ export -f check check_use
 
 # In between them no macro of the user's bites, and everything is visible outside of a shared library.
 parts='errand/(errand|version|detail/(prologue|epilogue))\.hpp'
-without=$(grep -rLE '^#include <errand/detail/prologue\.hpp>' include | grep -vE "$parts")
-without+=$(grep -rLE '^#include <errand/detail/epilogue\.hpp>' include | grep -vE "$parts")
+without=$(grep -rLE --include='*.hpp' '^#include <errand/detail/prologue\.hpp>' include | grep -vE "$parts")
+without+=$(grep -rLE --include='*.hpp' '^#include <errand/detail/epilogue\.hpp>' include | grep -vE "$parts")
 [ -z "$without" ] || { echo "FAILED to begin with the prologue and to end with the epilogue: $without"; exit 1; }
 
 jobs=$(nproc 2>/dev/null || echo 2)

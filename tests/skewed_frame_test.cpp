@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Coroutines without local variables that await in a condition: GCC 12 lays out their frames in another way
-// (detail/skewed_frame.hpp). None of them may have a local variable.
+// (detail/coro/skewed_frame.hpp). None of them may have a local variable.
 #include "combinators.hpp"
 
 using errand::Event;

@@ -24,16 +24,21 @@
 #include <errand/config.hpp>
 #include <errand/context.hpp>
 #include <errand/create_task.hpp>
-#include <errand/detail/driver.hpp>
-#include <errand/detail/owner.hpp>
-#include <errand/detail/reports.hpp>
-#include <errand/detail/submission.hpp>
-#include <errand/detail/table.hpp>
+#include <errand/detail/app/driver.hpp>
+#include <errand/detail/app/lifecycle.hpp>
+#include <errand/detail/app/listeners.hpp>
+#include <errand/detail/app/registry.hpp>
+#include <errand/detail/app/reports.hpp>
+#include <errand/detail/app/table.hpp>
+#include <errand/detail/app/worker_group.hpp>
+#include <errand/detail/base/owner.hpp>
+#include <errand/detail/loop/loop_ref.hpp>
+#include <errand/detail/task/submission.hpp>
 #include <errand/keep_alive.hpp>
-#include <errand/lifecycle.hpp>
-#include <errand/registry.hpp>
+#include <errand/name_taken.hpp>
+#include <errand/once.hpp>
+#include <errand/phase.hpp>
 #include <errand/signals.hpp>
-#include <errand/workers.hpp>
 
 namespace errand {
 

@@ -5,7 +5,7 @@
 
 #include <chrono>
 
-#include <errand/detail/durations.hpp>
+#include <errand/detail/base/durations.hpp>
 
 namespace errand {
 

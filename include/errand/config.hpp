@@ -25,6 +25,16 @@ struct AppConfig {
   std::function<void(const SlowStep&)> on_slow_step = {};   ///< empty: one line on `std::cerr`
 };
 
+/// How an App runs.
+struct RunOptions {
+  unsigned workers = 1;         ///< threads with an App of their own each; the calling
+                                ///< thread is the first
+  bool handle_signals = false;  ///< SIGINT and SIGTERM stop the App; a second
+                                ///< one ends all waiting from then on, a third
+                                ///< one the process
+  bool keep_alive = false;      ///< run until `stop`, also while there is no work
+};
+
 }  // namespace errand
 
 #include <errand/detail/epilogue.hpp>

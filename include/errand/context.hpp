@@ -9,8 +9,8 @@
 #include <typeinfo>
 #include <utility>
 
-#include <errand/detail/loop.hpp>
-#include <errand/detail/owner.hpp>
+#include <errand/detail/base/owner.hpp>
+#include <errand/detail/loop/loop.hpp>
 
 namespace errand {
 

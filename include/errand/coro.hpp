@@ -3,7 +3,7 @@
 
 #include <errand/detail/prologue.hpp>
 
-#include <errand/detail/promise.hpp>
+#include <errand/detail/coro/promise.hpp>
 
 namespace errand {
 

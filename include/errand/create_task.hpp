@@ -6,7 +6,7 @@
 #include <string>
 #include <utility>
 
-#include <errand/detail/spawn.hpp>
+#include <errand/detail/task/spawn.hpp>
 
 namespace errand {
 

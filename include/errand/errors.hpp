@@ -8,7 +8,7 @@
 #include <string_view>
 #include <utility>
 
-#include <errand/detail/text.hpp>
+#include <errand/detail/base/text.hpp>
 
 namespace errand {
 

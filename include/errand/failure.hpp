@@ -10,7 +10,7 @@
 #include <string>
 #include <utility>
 
-#include <errand/detail/owner.hpp>
+#include <errand/detail/base/owner.hpp>
 #include <errand/task.hpp>
 
 namespace errand {

@@ -10,8 +10,8 @@
 #include <type_traits>
 #include <utility>
 
-#include <errand/detail/spawn.hpp>
-#include <errand/detail/wait_branch.hpp>
+#include <errand/detail/task/spawn.hpp>
+#include <errand/detail/task/wait_branch.hpp>
 
 namespace errand {
 

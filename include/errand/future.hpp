@@ -15,8 +15,8 @@
 #include <utility>
 
 #include <errand/coro.hpp>
-#include <errand/detail/owner.hpp>
-#include <errand/detail/remote.hpp>
+#include <errand/detail/base/owner.hpp>
+#include <errand/detail/coro/remote.hpp>
 
 namespace errand {
 

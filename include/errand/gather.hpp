@@ -12,7 +12,7 @@
 #include <variant>
 #include <vector>
 
-#include <errand/detail/wait_branch.hpp>
+#include <errand/detail/task/wait_branch.hpp>
 
 namespace errand {
 

@@ -8,7 +8,7 @@
 #include <optional>
 #include <utility>
 
-#include <errand/detail/promise.hpp>
+#include <errand/detail/coro/promise.hpp>
 #include <errand/outcome.hpp>
 
 namespace errand {

@@ -6,7 +6,7 @@
 #include <memory>
 #include <utility>
 
-#include <errand/detail/inbox.hpp>
+#include <errand/detail/loop/inbox.hpp>
 
 namespace errand {
 

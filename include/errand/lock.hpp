@@ -5,7 +5,7 @@
 
 #include <optional>
 
-#include <errand/detail/permits.hpp>
+#include <errand/detail/coro/permits.hpp>
 
 namespace errand {
 

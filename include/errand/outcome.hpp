@@ -9,7 +9,7 @@
 #include <utility>
 #include <variant>
 
-#include <errand/detail/storage.hpp>
+#include <errand/detail/base/storage.hpp>
 #include <errand/errors.hpp>
 
 namespace errand {

@@ -13,8 +13,8 @@
 #include <utility>
 
 #include <errand/coro.hpp>
-#include <errand/detail/ring.hpp>
-#include <errand/detail/storage.hpp>
+#include <errand/detail/base/ring.hpp>
+#include <errand/detail/base/storage.hpp>
 
 namespace errand {
 

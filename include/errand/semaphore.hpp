@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <optional>
 
-#include <errand/detail/permits.hpp>
+#include <errand/detail/coro/permits.hpp>
 
 namespace errand {
 

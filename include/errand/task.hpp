@@ -13,7 +13,7 @@
 #include <type_traits>
 #include <utility>
 
-#include <errand/detail/callable_task.hpp>
+#include <errand/detail/task/callable_task.hpp>
 
 namespace errand {
 

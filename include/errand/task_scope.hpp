@@ -13,6 +13,10 @@
 #include <vector>
 
 #include <errand/app.hpp>
+#include <errand/detail/base/owner.hpp>
+#include <errand/detail/loop/loop_ref.hpp>
+#include <errand/name_taken.hpp>
+#include <errand/once.hpp>
 
 namespace errand {
 

@@ -11,10 +11,10 @@
 #include <type_traits>
 #include <utility>
 
-#include <errand/detail/callback.hpp>
-#include <errand/detail/spawn.hpp>
-#include <errand/detail/storage.hpp>
-#include <errand/detail/thread_pool.hpp>
+#include <errand/detail/base/storage.hpp>
+#include <errand/detail/coro/callback.hpp>
+#include <errand/detail/task/spawn.hpp>
+#include <errand/detail/task/thread_pool.hpp>
 
 namespace errand {
 

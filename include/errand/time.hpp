@@ -8,7 +8,8 @@
 #include <utility>
 
 #include <errand/clock.hpp>
-#include <errand/detail/wait_branch.hpp>
+#include <errand/detail/loop/deadline.hpp>
+#include <errand/detail/task/wait_branch.hpp>
 
 namespace errand {
 

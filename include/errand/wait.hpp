@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include <errand/detail/owner.hpp>
+#include <errand/detail/base/owner.hpp>
 #include <errand/task.hpp>
 
 namespace errand {

@@ -144,6 +144,12 @@ Coro<long> stream(App& app, long n) {
   co_return sum;
 }
 
+/// Wt: the same while one timer is pending.
+long with_timer(App& app, Coro<long> work) {
+  app.call_later(1h, [] {});
+  return app.run(std::move(work));
+}
+
 /// W8: calls posted from another thread.
 long posts(App& app, long n) {
   long sum = 0;
@@ -183,6 +189,9 @@ long bench::run(std::string_view workload, long n, Memory& memory) {
   if (workload == "W6") return app.run(cancel_sleeper(app, n));
   if (workload == "W6a") return app.run(abort_sleeper(app, n));
   if (workload == "W7") return app.run(ping(app, n));
+  if (workload == "W1t") return with_timer(app, spawn_await(app, n));
+  if (workload == "W3t") return with_timer(app, yields(app, n));
+  if (workload == "W7t") return with_timer(app, ping(app, n));
   if (workload == "W7b") return app.run(stream(app, n));
   if (workload == "W8") return posts(app, n);
   if (workload == "W9") return app.run(memory_of_sleepers(app, n, memory));

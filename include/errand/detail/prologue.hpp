@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Every header of errand includes this before all else, and epilogue.hpp, which undoes it, at its end. Hence there is
-// no #pragma once.
+// no #pragma once. The two stand beside the rooms of detail/ and in none of them, because they are no headers of their
+// own: they are the first and the last line of each header, on every floor.
 
 // NOLINTNEXTLINE(misc-header-include-cycle)
-#include <errand/detail/compiler.hpp>
+#include <errand/detail/base/compiler.hpp>
 
 // A program and its plug-ins share one errand, also if they are compiled with -fvisibility=hidden: its thread-locals
 // and its memory, and the types of errors and tasks, which `catch` and `dynamic_cast` compare.

@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <errand/detail/prologue.hpp>
+
+#include <chrono>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <errand/config.hpp>
+#include <errand/detail/app/lifecycle.hpp>
+#include <errand/detail/app/table.hpp>
+#include <errand/detail/app/workers.hpp>
+#include <errand/detail/base/owner.hpp>
+#include <errand/detail/loop/interrupts.hpp>
+
+namespace errand::detail {
+
+/// Makes the turns of an App, from the beginning of a run to its end: for `run`, which waits in between, and for
+/// `poll`.
+class Driver {
+ public:
+  /// `app` is the App's name.
+  Driver(Loop& loop, Lifecycle& life, const std::string& app, Reactor* reactor) noexcept
+      : loop_(loop), life_(life), app_(app), reactor_(reactor) {}
+
+  /// Runs until the stop, or until nothing is left. Throws what the run is to throw.
+  void run(RunOptions its_options, OtherWorkers* others);
+  /// Runs until this task ends, and throws what else fails.
+  void run_until(const TaskHandle& main, RunOptions its_options, OtherWorkers* others);
+  /// One turn, which begins a run where there is none. False once the run is over.
+  bool poll();
+  /// Turns until then, or until nothing is ready; one at least. A ManualClock jumps no further than to `last_jump`.
+  bool poll_ready(Clock::time_point until, Clock::time_point last_jump);
+  /// When `poll` has something to do again.
+  std::optional<Clock::time_point> next_deadline() const;
+
+  unsigned worker = 0;             // which of several this is
+  RunOptions options;              // of the run
+  std::shared_ptr<Workers> group;  // of the run; null where there is one worker
+
+ private:
+  using Stage = Lifecycle::Stage;
+
+  void begin(TaskHandle main, RunOptions its_options, OtherWorkers* others);
+  void drive();
+  void make_turns();
+  void fail_for_deadlock() noexcept;
+  void report_stall() noexcept;
+  /// What a Deadlock says.
+  std::string table_of_stuck(const char* before);
+  /// Handles the signals and requests that have come since the last turn.
+  void look_at_requests() noexcept;
+  bool poll_turn(Clock::time_point last_jump);
+  /// False once the run is over.
+  bool turn(bool is_polled);
+  void finish();
+  void stop() noexcept { loop_.inbox->request_stop(); }
+  /// Whether `run` has nothing left to wait for.
+  bool is_idle() const noexcept {
+    return loop_.pending.empty() && !loop_.put_off.any() && loop_.calls == 0 && !loop_.inbox->kept() &&
+           !options.keep_alive;
+  }
+  /// Whether a wait could end. In the stop sequence its own time-out does not count.
+  ERRAND_COLD bool can_wake() const noexcept {
+    if (loop_.inbox->kept() || reactor_) return true;
+    if (!life_.is_limited()) return options.keep_alive || loop_.can_wake();
+    return loop_.is_outside() || loop_.is_advancing() || (loop_.timers.size() > 1 && !loop_.is_held());
+  }
+
+  Loop& loop_;
+  Lifecycle& life_;
+  const std::string& app_;
+  Reactor* const reactor_;
+  bool has_run_ = false;
+  bool stop_after_turn_ = false;  // stop() came before the first run
+  Owner<Interrupts> interrupts_;
+  int interrupts_seen_ = 0;
+  bool has_reported_stall_ = false;
+};
+
+// Implementation
+
+ERRAND_COLD inline void Driver::run(RunOptions its_options, OtherWorkers* others) {
+  begin({}, its_options, others);
+  drive();
+  finish();
+}
+
+ERRAND_COLD inline void Driver::run_until(const TaskHandle& main, RunOptions its_options, OtherWorkers* others) {
+  TaskBase& task = *main.state();
+  struct Ended final : Observer {
+    explicit Ended(Driver& its_driver) : driver(its_driver) {}
+    /// What has not started when main ends does not start.
+    void task_ended(TaskBase&) noexcept override {
+      List& pending = driver.loop_.pending;
+      for (Link* link = pending.begin(); link != pending.end(); link = link->next) {
+        TaskBase& other = task_of(*link);
+        if (other.state == Chain::State::created) other.cancel({});
+      }
+      driver.stop();
+    }
+    Driver& driver;
+  } ended(*this);
+  std::exception_ptr error;
+  try {
+    begin(main, its_options, others);
+    task.awaiters.push_back(ended);  // not before: a run that is refused ends nothing
+    drive();
+    finish();
+  } catch (...) {
+    error = std::current_exception();
+    task.end_standing();
+  }
+  if (!error) return;
+  if (task.status == TaskStatus::succeeded || task.status == TaskStatus::cancelled) std::rethrow_exception(error);
+  loop_.host->report(nullptr, error);
+}
+
+inline bool Driver::poll() {
+  if (!life_.in_run()) begin({}, {}, nullptr);
+  return poll_turn(never);
+}
+
+inline bool Driver::poll_turn(Clock::time_point last_jump) {
+  if (!loop_.has_work()) {
+    loop_.note_ages();
+    loop_.jump(last_jump);
+  }
+  if (turn(true)) return true;
+  finish();
+  return false;
+}
+
+inline bool Driver::poll_ready(Clock::time_point until, Clock::time_point last_jump) {
+  if (!life_.in_run()) begin({}, {}, nullptr);
+  for (;;) {
+    if (!poll_turn(last_jump)) return false;
+    const Clock::time_point now = loop_.now();
+    const bool is_ready = loop_.has_work() || loop_.can_jump(last_jump) || loop_.can_start_due(now);
+    if (!is_ready || now >= until) return true;
+  }
+}
+
+inline std::optional<Clock::time_point> Driver::next_deadline() const {
+  if (loop_.has_work() || !life_.in_run() || (loop_.is_advancing() && loop_.can_jump())) return loop_.now();
+  if (life_.stage() == Stage::running && is_idle()) return loop_.now();
+  if (loop_.timers.empty()) return std::nullopt;
+  return loop_.timers.next();
+}
+
+ERRAND_COLD inline void Driver::begin(TaskHandle main, RunOptions its_options, OtherWorkers* others) {
+  if (life_.in_run()) raise<InvalidState>({"App '", app_, "' is being polled: its run is not over"});
+  if (its_options.workers == 0) raise<InvalidState>({"App '", app_, "' cannot run with 0 workers"});
+  if (its_options.workers > 1 && (reactor_ || loop_.is_manual())) {
+    raise<InvalidState>({"App '", app_, "' has a Reactor or a ManualClock, and so can run with one worker only"});
+  }
+  if (its_options.handle_signals && worker == 0) interrupts_ = Owner(new Interrupts(loop_.inbox));
+  try {
+    life_.begin(std::move(main), worker == 0, its_options.workers > 1 ? others : nullptr);
+  } catch (...) {
+    interrupts_ = {};
+    throw;
+  }
+  options = its_options;
+  interrupts_seen_ = 0;
+  has_reported_stall_ = false;
+  stop_after_turn_ = worker == 0 && loop_.inbox->take_stop() && !has_run_;
+  has_run_ = true;
+  loop_.inbox->open();
+}
+
+ERRAND_COLD inline void Driver::look_at_requests() noexcept {
+  if (interrupts_) {
+    const int seen = interrupts_->seen();
+    if (interrupts_seen_ == 0 && seen > 0) stop();
+    if (interrupts_seen_ < 2 && seen > 1) {
+      if (group) group->hurry();
+      life_.hurry();
+    }
+    interrupts_seen_ = seen;
+  }
+  if (loop_.inbox->take_stop()) {
+    if (group) group->stop();
+    life_.stop();
+  }
+  if (loop_.inbox->is_hurry_requested()) life_.hurry();
+  if (life_.is_hurried()) life_.expire();
+}
+
+inline bool Driver::turn(bool is_polled) {
+  const Stage stage = life_.stage();
+  if (interrupts_ || loop_.inbox->is_stop_requested() || life_.is_hurried()) [[unlikely]]
+    look_at_requests();
+  const bool looks =
+      stage != Stage::running || life_.is_stopping() || stop_after_turn_ || interrupts_ || reactor_ || is_polled;
+  loop_.turns_left = looks ? 1 : 1024;  // one that is never idle notes ages all the same
+  loop_.turns();
+  loop_.note_ages();
+  if (life_.has_ended()) return false;
+  if (life_.stage() != Stage::running) return true;
+  if (stop_after_turn_ && stage == Stage::running) {
+    stop_after_turn_ = false;
+    stop();
+  } else if (is_idle() && !loop_.has_work()) {  // in this order: what came before the last KeepAlive went is seen
+    life_.stop();
+  }
+  return true;
+}
+
+ERRAND_COLD inline void Driver::drive() {
+  try {
+    make_turns();
+  } catch (...) {  // a Reactor's, or no memory: the run ends where it stands
+    life_.fail(std::current_exception());
+    stop();
+  }
+}
+
+ERRAND_COLD inline std::string Driver::table_of_stuck(const char* before) {
+  std::string table = text({before, " can wake these tasks:\n", table_of_tasks(loop_, 50)});
+  if (loop_.calls > 0) table += text({"callbacks whose time does not come: ", number(loop_.calls), "\n"});
+  return table;
+}
+
+ERRAND_COLD inline void Driver::report_stall() noexcept {
+  has_reported_stall_ = true;
+  std::exception_ptr error;
+  try {
+    raise<Deadlock>({table_of_stuck("nothing but a signal")});
+  } catch (...) {  // that, or no memory
+    error = std::current_exception();
+  }
+  loop_.host->report_stall(std::move(error));
+}
+
+ERRAND_COLD inline void Driver::fail_for_deadlock() noexcept {
+  try {
+    raise<Deadlock>({table_of_stuck("nothing")});
+  } catch (...) {  // that, or no memory
+    life_.fail(std::current_exception());
+  }
+  life_.stop();
+}
+
+ERRAND_COLD inline void Driver::make_turns() {
+  while (turn(false)) {
+    if (loop_.has_work()) {
+      if (reactor_) reactor_->wait(loop_.now());
+      continue;
+    }
+    if (interrupts_ && interrupts_->seen() != interrupts_seen_) continue;
+    if (life_.is_hurried()) {
+      life_.expire();
+      if (loop_.has_work()) continue;
+    }
+    if (!can_wake()) {
+      // The last KeepAlive may have gone since the turn, after its holder had posted something, or with no work left.
+      if (loop_.has_work() || (life_.stage() == Stage::running && is_idle())) continue;
+      if (life_.is_limited()) {
+        life_.expire();
+        continue;
+      }
+      if (!options.handle_signals) {
+        fail_for_deadlock();
+        continue;
+      }
+      if (!has_reported_stall_) {
+        report_stall();
+        continue;
+      }
+    }
+    loop_.wait(interrupts_ ? interrupts_->longest_sleep() : Nanoseconds::max());
+  }
+}
+
+/// The end of a run, which comes whatever callables and destructors do: what they add from here on is destroyed unrun.
+/// What was posted before runs, and so does what is told of the tasks that are destroyed.
+ERRAND_COLD inline void Driver::finish() {
+  loop_.closing = true;
+  loop_.open = false;
+  loop_.inbox->refuse();
+  life_.finish();
+  loop_.run_out();
+  loop_.jump(Clock::time_point::min());  // an `advance` that was under way goes on, as far as it may
+  std::exception_ptr error = life_.take_error();
+  if (group && worker == 0) {
+    group->end();
+    if (!error) {
+      error = group->error();
+    } else if (group->error() && group->error() != error) {
+      loop_.host->report(nullptr, group->error());
+    }
+    group = nullptr;
+  }
+  interrupts_ = {};
+  loop_.inbox->take_stop();
+  loop_.closing = false;
+  life_.leave();
+  if (error) std::rethrow_exception(error);
+}
+
+}  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

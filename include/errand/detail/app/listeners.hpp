@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <errand/detail/prologue.hpp>
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <errand/detail/app/worker_copy.hpp>
+#include <errand/phase.hpp>
+#include <errand/task.hpp>
+
+namespace errand::detail {
+
+inline constexpr unsigned phases = 6;
+
+inline const char* name_of(Phase phase) noexcept {
+  constexpr const char* names[] = {"main_process_start", "before_server_start", "after_server_start",
+                                   "before_server_stop", "after_server_stop",   "main_process_stop"};
+  return names[static_cast<unsigned>(phase)];
+}
+
+inline bool is_of_stop(Phase phase) noexcept { return phase >= Phase::before_server_stop; }
+
+/// Work that a phase calls.
+class Listener : public Link {
+ public:
+  explicit Listener(int its_priority) noexcept : priority(its_priority) {}
+  /// Leaves its list.
+  virtual ~Listener() {
+    if (linked()) unlink();
+  }
+  /// Calls it. Gives the task that runs it, where it is a coroutine that is to be awaited.
+  virtual TaskHandle call(App& app, const char* phase) = 0;
+  virtual WorkerCopy<Listener> copy() const = 0;
+
+  const int priority;
+};
+
+/// Makes a task that the user does not see, and runs its first step next.
+template <class T>
+ERRAND_COLD TaskHandle start_hidden(Loop& loop, Coro<T> coro, const char* name) {
+  auto* task = new TaskState<T>(loop, *coro.release());
+  task->join(loop.hidden);
+  TaskHandle handle(task);
+  try {
+    task->details().name = std::string(name);
+  } catch (...) {
+    task->end_standing();
+    throw;
+  }
+  if (loop.closing) {
+    task->end_standing();
+  } else {
+    loop.run_next(*task);
+  }
+  return handle;
+}
+
+template <class F>
+class ListenerOf final : public Listener {
+  static_assert(keeps_alignment<F>,
+                "the alignment of a listener, which is that of its captures, may not be above the default one: keep "
+                "such data in a std::unique_ptr");
+
+ public:
+  template <class G>
+  ListenerOf(G&& f, int its_priority) : Listener(its_priority), f_(std::forward<G>(f)) {}
+
+  TaskHandle call(App& app, const char* phase) override {
+    using R = typename WorkResult<F>::type;
+    if constexpr (is_coro<std::remove_cvref_t<R>>) {
+      return detail::start_hidden(*this_thread().loop, std::remove_cvref_t<R>(detail::call_work(f_, app)), phase);
+    } else {
+      detail::call_work(f_, app);
+      return {};
+    }
+  }
+  WorkerCopy<Listener> copy() const override { return detail::copy_for_worker<Listener, ListenerOf>(f_, priority); }
+
+ private:
+  F f_;
+};
+
+/// A task that was added before `run`, to be queued in its place and not awaited.
+class StartTask final : public Listener {
+ public:
+  explicit StartTask(TaskHandle task) noexcept : Listener(0), task_(std::move(task)) {}
+
+  TaskHandle call(App&, const char*) override {
+    TaskBase& task = *task_.state();
+    if (!task.done() && !task.Node::linked()) task.loop->make_ready(static_cast<Chain&>(task));
+    task_ = {};
+    return {};
+  }
+  WorkerCopy<Listener> copy() const override { return {{}, false}; }
+  TaskBase* task() const noexcept { return task_.state(); }
+
+ private:
+  TaskHandle task_;
+};
+
+/// The listeners of an App, each phase in its order: higher priority first, then the order added; the phases of the
+/// stop in reverse.
+class Listeners {
+ public:
+  Listeners() = default;
+  ~Listeners() { clear(); }
+
+  /// It is theirs from now on.
+  ERRAND_COLD void add(Phase phase, Listener& listener) noexcept {
+    List& all = of(phase);
+    Link* place = all.end();
+    while (place != all.begin() && at(place->prev).priority < listener.priority) place = place->prev;
+    List::insert(*place, listener);
+  }
+
+  /// As it is now: what is added meanwhile waits for the next run.
+  ERRAND_COLD std::vector<Listener*> in_order(Phase phase) {
+    List& all = of(phase);
+    std::size_t count = 0;
+    for (Link* link = all.begin(); link != all.end(); link = link->next) ++count;
+    std::vector<Listener*> order(count);
+    const bool backwards = is_of_stop(phase);
+    Link* link = backwards ? all.end()->prev : all.begin();
+    for (Listener*& place : order) {
+      place = &at(link);
+      link = backwards ? link->prev : link->next;
+    }
+    return order;
+  }
+
+  /// Forgets the tasks that have been queued, and those that have ended before.
+  ERRAND_COLD void drop_spent_tasks() noexcept {
+    List& all = of(Phase::before_server_start);
+    for (Link* link = all.begin(); link != all.end();) {
+      Listener& listener = at(link);
+      link = link->next;
+      const auto* task = dynamic_cast<const StartTask*>(&listener);
+      if (task && (!task->task() || task->task()->done())) delete &listener;
+    }
+  }
+
+  /// Copies for a worker what every worker runs; `copy_task` makes the copy of a task that was added before `run`, null
+  /// where there is to be none. Throws `InvalidState` where a listener cannot be copied.
+  template <class CopyTask>
+  void copy_to(Listeners& other, CopyTask copy_task) {
+    for (const Phase phase :
+         {Phase::before_server_start, Phase::after_server_start, Phase::before_server_stop, Phase::after_server_stop}) {
+      for (Link* link = of(phase).begin(); link != of(phase).end(); link = link->next) {
+        if (const auto* task = dynamic_cast<const StartTask*>(&at(link))) {
+          if (Listener* const copy = copy_task(*task->task())) other.of(phase).push_back(*copy);
+          continue;
+        }
+        auto [copy, is_for_all] = at(link).copy();
+        if (copy) {
+          other.of(phase).push_back(*copy.release());
+        } else if (is_for_all) {
+          raise<InvalidState>(
+              {"a ", name_of(phase), " listener cannot be copied for each worker: mark it with errand::once"});
+        }
+      }
+    }
+  }
+
+  /// A listener that is destroyed may add others.
+  ERRAND_COLD void clear() noexcept {
+    for (List& all : phases_) {
+      while (!all.empty()) delete &at(&all.front());
+    }
+  }
+
+ private:
+  List& of(Phase phase) noexcept { return phases_[static_cast<unsigned>(phase)]; }
+  static Listener& at(Link* link) noexcept { return static_cast<Listener&>(*link); }
+
+  List phases_[phases];
+};
+
+}  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <errand/detail/prologue.hpp>
+
+#include <any>
+#include <concepts>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <errand/detail/app/worker_copy.hpp>
+#include <errand/detail/base/event_name.hpp>
+#include <errand/detail/base/names.hpp>
+#include <errand/detail/base/owner.hpp>
+#include <errand/detail/loop/deadline.hpp>
+#include <errand/detail/loop/loop.hpp>
+#include <errand/detail/loop/loop_ref.hpp>
+#include <errand/detail/task/spawn.hpp>
+#include <errand/failure.hpp>
+#include <errand/signal.hpp>
+
+namespace errand::detail {
+
+/// What the rest of an App asks of its signals. There are none until the first is used: a program without them has no
+/// code for them.
+class SignalHub {
+ public:
+  virtual ~SignalHub() = default;
+  virtual Task<> dispatch(std::string_view event, std::any payload) = 0;
+  /// Whether a dispatch would reach anyone.
+  virtual bool is_heard(std::string_view event) const = 0;
+  /// The same handlers, for a worker. Throws `InvalidState` where one cannot be copied.
+  virtual Owner<SignalHub> copy_for(Loop& loop) const = 0;
+  /// Dispatches a failure, where somebody listens to failures.
+  virtual void report(const TaskFailure& failure) = 0;
+  /// A handler that is destroyed may add others.
+  virtual void clear() noexcept = 0;
+};
+
+/// Something that handles a signal.
+class Handler {
+ public:
+  virtual ~Handler() = default;
+  virtual Coro<> call(const Signal& signal) = 0;
+  virtual WorkerCopy<Handler> copy() const = 0;
+};
+
+template <class F>
+class HandlerOf final : public Handler {
+ public:
+  static_assert(std::is_invocable_v<F&, const Signal&> || std::is_invocable_v<F&>,
+                "a signal handler takes a const Signal&, or nothing");
+  static_assert(keeps_alignment<F>,
+                "the alignment of a signal handler, which is that of its captures, may not be above the default one: "
+                "keep such data in a std::unique_ptr");
+
+  template <class G>
+    requires(!std::same_as<std::remove_cvref_t<G>, HandlerOf>)
+  explicit HandlerOf(G&& f) : f_(std::forward<G>(f)) {}
+
+  Coro<> call(const Signal& signal) override {
+    if constexpr (is_coro<std::remove_cvref_t<decltype(invoke(signal))>>) {
+      co_await invoke(signal);
+    } else {
+      invoke(signal);
+      co_return;
+    }
+  }
+  WorkerCopy<Handler> copy() const override { return detail::copy_for_worker<Handler, HandlerOf>(f_); }
+
+ private:
+  decltype(auto) invoke(const Signal& signal) {
+    if constexpr (std::is_invocable_v<F&, const Signal&>) {
+      return std::invoke(f_, signal);
+    } else {
+      return std::invoke(f_);
+    }
+  }
+
+  F f_;
+};
+
+/// Handlers of one event, in the order added.
+struct Handling {
+  std::uint64_t order;
+  std::shared_ptr<Handler> handler;
+  bool wants_parameter;
+};
+using Handlers = std::vector<Handling>;
+
+class SignalWait;
+
+/// The handlers and the waiters of an App's events.
+class Signals final : public SignalHub {
+ public:
+  explicit Signals(Loop& loop) noexcept : loop_(loop) {}
+
+  void add(std::string_view event, Owner<Handler> handler);
+  inline Task<> dispatch(std::string_view event, std::any payload) override;
+  inline bool is_heard(std::string_view event) const override;
+  inline Owner<SignalHub> copy_for(Loop& loop) const override;
+  Loop& loop() const noexcept { return loop_; }
+  inline void report(const TaskFailure& failure) override;
+  inline void clear() noexcept override;
+
+ private:
+  friend class errand::detail::SignalWait;
+
+  struct Event : Names::Entry, Link {
+    using Names::Entry::Entry;
+    Handlers handlers;
+    WaitList waiters;
+    bool is_heard() const noexcept { return !handlers.empty() || !waiters.empty(); }
+  };
+
+  /// Owns them. (GCC 12 would emit the class everywhere for a destructor of its own.)
+  struct Events : List {
+    ~Events() {
+      while (!empty()) delete &at(pop_front());
+    }
+  };
+
+  static Event& at(Link& link) noexcept { return static_cast<Event&>(link); }
+  Event* find(std::string_view key) const noexcept { return static_cast<Event*>(names_.find(key)); }
+  Event& make(const std::string& key);
+  void drop(Event& event) noexcept {
+    names_.remove(event);
+    event.unlink();
+    delete &event;
+  }
+  void wake(const EventName& name, const std::shared_ptr<const Signal>& signal);
+  List& waiters(const std::string& key);
+  static Handlers handlers_of(const Event* one, const Event* other);
+
+  Loop& loop_;
+  Names names_;  // a pattern with `*` for the parameter
+  Events events_;
+  std::uint64_t last_ = 0;  // numbers handlers and waiters in the order in which they came
+  std::size_t sweep_at_ = 64;
+};
+
+/// What an `EventWait` waits for: an event of an App, which may be gone by the time of the await.
+struct AwaitedEvent {
+  /// Throws `InvalidEvent`.
+  AwaitedEvent(Signals& its_signals, std::string_view event, Nanoseconds its_timeout)
+      : signals(its_signals),
+        loop(its_signals.loop()),
+        key(EventName(event, EventName::Pattern::any).key()),
+        timeout(its_timeout) {}
+
+  Signals& signals;  // where the App is not gone
+  LoopRef loop;
+  std::string key;
+  Nanoseconds timeout;
+};
+
+/// The wait for the next signal of an event.
+class SignalWait final : public FailingWaiter {
+ public:
+  SignalWait(AwaitedEvent event, Chain& chain) noexcept
+      : FailingWaiter(Kind::signal, chain), event_(std::move(event)) {}
+
+  bool await_ready() const noexcept { return false; }
+  bool await_suspend(std::coroutine_handle<>) {
+    Loop& loop = event_.loop.get();
+    if (!loop.app || chain_->loop != &loop) {
+      raise<InvalidState>({"'", event_.key, "' is an event of another App"});
+    }
+    if (event_.timeout <= Nanoseconds::zero()) {
+      if (may_suspend()) throw_failure();
+      return false;
+    }
+    List& list = event_.signals.waiters(event_.key);
+    if (event_.timeout != Nanoseconds::max()) deadline_.arm(loop, loop.deadline(event_.timeout));
+    order_ = ++event_.signals.last_;
+    return suspend(list);
+  }
+  Signal await_resume() {
+    if (ending == Ending::failed && chain_->is_asked()) interrupt();  // a request in the same turn beats the time-out
+    resumed();
+    return *signal_;
+  }
+  void throw_failure() override { raise<TimeoutError>({"timed out waiting for '", event_.key, "'"}); }
+
+ private:
+  friend Signals;
+
+  static void on_deadline(void* self) noexcept {
+    SignalWait& wait = *static_cast<SignalWait*>(self);
+    if (wait.linked()) wait.wake_failed();
+  }
+
+  const AwaitedEvent event_;
+  Deadline deadline_{&on_deadline, this};
+  std::uint64_t order_ = 0;
+  std::shared_ptr<const Signal> signal_;
+};
+
+// Implementation
+
+inline void Signals::add(std::string_view event, Owner<Handler> handler) {
+  const EventName name(event, EventName::Pattern::parameter);
+  make(name.key()).handlers.push_back({++last_, std::shared_ptr<Handler>(handler.release()), name.is_pattern()});
+}
+
+/// The event of this name, made where there is none.
+inline Signals::Event& Signals::make(const std::string& key) {
+  if (Event* const found = find(key)) return *found;
+  Owner<Event> made(new Event(key));
+  names_.add(*made);
+  events_.push_back(*made);
+  return *made.release();
+}
+
+inline Owner<SignalHub> Signals::copy_for(Loop& loop) const {
+  Owner<SignalHub> made(new Signals(loop));
+  Signals& copies = static_cast<Signals&>(*made);
+  for (const Link* link = events_.begin(); link != events_.end(); link = link->next) {
+    const Event& event = static_cast<const Event&>(*link);
+    for (std::size_t i = 0; i < event.handlers.size(); ++i) {
+      const Handling each = event.handlers[i];  // a copy: that of a callable may add handlers
+      auto [copy, is_for_all] = each.handler->copy();
+      if (copy) {
+        copies.make(event.name)
+            .handlers.push_back({each.order, std::shared_ptr<Handler>(copy.release()), each.wants_parameter});
+      } else if (is_for_all) {
+        raise<InvalidState>(
+            {"the handler of '", event.name, "' cannot be copied for each worker: mark it with errand::once"});
+      }
+    }
+  }
+  copies.last_ = last_;
+  return made;
+}
+
+inline bool Signals::is_heard(std::string_view event) const {
+  const EventName name(event, EventName::Pattern::none);
+  const Event* const exact = find(event);
+  const Event* const any = find(name.any());
+  return (exact && exact->is_heard()) || (any && any->is_heard());
+}
+
+inline void Signals::report(const TaskFailure& failure) {
+  constexpr const char* event = "server.exception.report";
+  if (!is_heard(event)) return;
+  const Task<> told = dispatch(event, failure);
+  told.handle().state()->details().is_report = true;
+}
+
+/// A handler that is destroyed may add others.
+inline void Signals::clear() noexcept {
+  for (bool any = true; any;) {
+    any = false;
+    for (Link* link = events_.begin(); link != events_.end(); link = link->next) {
+      const Handlers gone = std::move(at(*link).handlers);  // which leaves none
+      any |= !gone.empty();
+    }
+  }
+}
+
+/// Where waiters stand. Events that everybody has left are dropped from time to time.
+inline List& Signals::waiters(const std::string& key) {
+  if (names_.size() >= sweep_at_ && !find(key)) {
+    for (Link* link = events_.begin(); link != events_.end();) {
+      Event& event = at(*link);
+      link = link->next;
+      if (!event.is_heard()) drop(event);
+    }
+    sweep_at_ = names_.size() < 32 ? 64 : 2 * names_.size();
+  }
+  return make(key).waiters.list();
+}
+
+/// Wakes all that wait at this moment, for the event or for `*`, in the order in which they began to.
+inline void Signals::wake(const EventName& name, const std::shared_ptr<const Signal>& signal) {
+  Event* const exact = find(name.text());
+  Event* const any = find(name.any());
+  const auto first = [](Event* event) {
+    return event && !event->waiters.empty() ? &event->waiters.first<SignalWait>() : nullptr;
+  };
+  std::shared_ptr<const Signal> with_parameter;
+  if (first(any))
+    with_parameter = std::make_shared<const Signal>(Signal{signal->event, name.action(), signal->payload});
+  for (;;) {
+    SignalWait* const one = first(exact);
+    SignalWait* const other = first(any);
+    SignalWait* const next = one && (!other || one->order_ < other->order_) ? one : other;
+    if (!next) return;
+    next->signal_ = next == other ? with_parameter : signal;
+    next->deadline_.disarm();
+    next->wake();
+  }
+}
+
+/// Runs handlers one after the other.
+inline Coro<> handle_signal(std::shared_ptr<const Signal> signal, std::shared_ptr<const Signal> with_parameter,
+                            Handlers handlers) {
+  for (const Handling& one : handlers) {
+    const Signal& given = one.wants_parameter ? *with_parameter : *signal;
+    co_await one.handler->call(given);
+  }
+}
+
+/// Those of both events, in the order in which they were added.
+inline Handlers Signals::handlers_of(const Event* one, const Event* other) {
+  Handlers all;
+  const std::size_t size = one ? one->handlers.size() : 0;
+  std::size_t i = 0;
+  const std::size_t other_size = other ? other->handlers.size() : 0;
+  std::size_t j = 0;
+  while (i < size || j < other_size) {
+    const bool is_next = j == other_size || (i < size && one->handlers[i].order < other->handlers[j].order);
+    all.push_back(is_next ? one->handlers[i++] : other->handlers[j++]);
+  }
+  return all;
+}
+
+inline Task<> Signals::dispatch(std::string_view event, std::any payload) {
+  const EventName name(event, EventName::Pattern::none);
+  const auto signal = std::make_shared<const Signal>(Signal{std::string(event), {}, std::move(payload)});
+  std::shared_ptr<const Signal> with_parameter;
+  const Event* const any = find(name.any());
+  if (any && !any->handlers.empty()) {
+    with_parameter = std::make_shared<const Signal>(Signal{signal->event, name.action(), signal->payload});
+  }
+  Handlers handlers = handlers_of(find(event), any);
+  TaskBase& task = make_task(loop_, handle_signal(signal, std::move(with_parameter), std::move(handlers)));
+  Task<> handle{TaskHandle(task)};
+  try {
+    wake(name, signal);
+  } catch (...) {
+    task.end_standing();
+    throw;
+  }
+  start_task(task);
+  return handle;
+}
+
+}  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

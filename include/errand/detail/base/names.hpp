@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <errand/detail/prologue.hpp>
+
+#include <cstddef>
+#include <functional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <errand/detail/base/compiler.hpp>
+
+namespace errand::detail {
+
+/// A hash table of names. Like a List it owns nothing: its entries live elsewhere, and are looked up, added and removed
+/// in constant time.
+///
+/// Names may come from outside, chosen so that their hashes are the same. A bucket takes so many and no more; what is
+/// too much for it stands in a balanced tree, and so costs O(log n) at most.
+class Names {
+ public:
+  class Entry {
+   public:
+    explicit Entry(std::string its_name) : name(std::move(its_name)) {}
+    Entry(const Entry&) = delete;
+    Entry& operator=(const Entry&) = delete;
+
+    const std::string name;
+
+   private:
+    friend class Names;
+    std::size_t hash_ = std::hash<std::string_view>()(name);
+    Entry* next_ = nullptr;  // in its bucket
+  };
+
+  std::size_t size() const noexcept { return size_; }
+
+  /// Null if there is none.
+  Entry* find(std::string_view name) const noexcept {
+    if (size_ == 0) return nullptr;
+    const std::size_t hash = std::hash<std::string_view>()(name);
+    Entry* entry = buckets_[hash & (buckets_.size() - 1)];
+    while (entry && (entry->hash_ != hash || entry->name != name)) entry = entry->next_;
+    return entry || crowd_.empty() ? entry : find_in_crowd(name);
+  }
+
+  /// An entry whose name is not there yet. Throws `std::bad_alloc`; nothing is changed then.
+  void add(Entry& entry) {
+    if (size_ == buckets_.size()) grow();
+    if (!put(entry)) crowd_.insert(&entry);
+    ++size_;
+  }
+  void remove(Entry& entry) noexcept {
+    Entry** place = &bucket(entry);
+    while (*place && *place != &entry) place = &(*place)->next_;
+    if (*place) {
+      *place = entry.next_;
+    } else {
+      crowd_.erase(&entry);
+    }
+    --size_;
+  }
+
+ private:
+  static constexpr std::size_t longest = 16;  // bucket: among a million names whose hashes are even, there is none such
+
+  struct Before {
+    using is_transparent = void;
+    bool operator()(const Entry* a, const Entry* b) const noexcept { return a->name < b->name; }
+    bool operator()(const Entry* a, std::string_view b) const noexcept { return a->name < b; }
+    bool operator()(std::string_view a, const Entry* b) const noexcept { return a < b->name; }
+  };
+
+  ERRAND_COLD Entry* find_in_crowd(std::string_view name) const noexcept {
+    const auto found = crowd_.find(name);
+    return found == crowd_.end() ? nullptr : *found;
+  }
+  /// Each bucket becomes two, none of which is longer. Then there may be room for some of the crowd.
+  ERRAND_COLD void grow() {
+    std::vector<Entry*> old(size_ == 0 ? 16 : 2 * size_);
+    old.swap(buckets_);
+    for (Entry* entry : old) {
+      while (entry) put(*std::exchange(entry, entry->next_));
+    }
+    for (auto place = crowd_.begin(); place != crowd_.end();) place = put(**place) ? crowd_.erase(place) : ++place;
+  }
+  Entry*& bucket(const Entry& entry) noexcept { return buckets_[entry.hash_ & (buckets_.size() - 1)]; }
+  /// False if there is no room in its bucket.
+  bool put(Entry& entry) noexcept {
+    Entry*& first = bucket(entry);
+    std::size_t length = 0;
+    for (const Entry* each = first; each; each = each->next_) ++length;
+    if (length == longest) return false;
+    entry.next_ = std::exchange(first, &entry);
+    return true;
+  }
+
+  std::vector<Entry*> buckets_;  // a power of two
+  std::set<Entry*, Before> crowd_;
+  std::size_t size_ = 0;
+};
+
+}  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <errand/detail/prologue.hpp>
+
+#include <concepts>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+#include <errand/detail/base/pool.hpp>
+#include <errand/detail/base/storage.hpp>
+#include <errand/detail/coro/awaitable.hpp>
+#include <errand/detail/loop/call.hpp>
+#include <errand/detail/loop/loop.hpp>
+
+namespace errand::detail {
+
+/// A callable that the loop calls once, outside any task. Counted: the queue that it stands in holds one reference,
+/// each `CallHandle` one.
+class Callback : public Call, public Pooled {
+ public:
+  enum class State : std::uint8_t { pending, done, cancelled };
+
+  explicit Callback(Loop& its_loop) noexcept : loop(&its_loop) {}
+
+  void retain() noexcept { ++references_; }
+  void release() noexcept {
+    if (--references_ == 0) delete this;
+  }
+
+  /// Counts among what `run` waits for, from here to its end. It has handles from now on, which may outlive the App and
+  /// ask the loop whose thread this is.
+  void count() noexcept {
+    counted_ = true;
+    ++loop->calls;
+    loop->retain();
+  }
+
+  void run() noexcept final {
+    end(State::done);
+    std::exception_ptr error;
+    try {
+      invoke();
+    } catch (...) {
+      error = std::current_exception();
+    }
+    destroy();
+    if (error) loop->host->report(nullptr, std::move(error));
+    release();
+  }
+  void drop() noexcept final {
+    end(State::cancelled);
+    destroy();
+    release();
+  }
+  bool cancel() noexcept {
+    if (state != State::pending) return false;
+    if (linked()) loop->take_out(*this);
+    if (armed()) loop->timers.disarm(*this);
+    drop();
+    return true;
+  }
+
+  State state = State::pending;
+  Loop* const loop;
+
+ protected:
+  virtual ~Callback() {
+    if (counted_) loop->release();
+  }
+  virtual void invoke() = 0;
+  /// Destroys the callable.
+  virtual void destroy() noexcept = 0;
+
+ private:
+  void end(State how) noexcept {
+    state = how;
+    if (counted_) --loop->calls;
+  }
+
+  bool counted_ = false;
+  std::uint32_t references_ = 1;
+};
+
+/// A callback with its callable, which somebody derived from it calls.
+template <class F>
+class CallbackOf : public Callback {
+ public:
+  template <class G>
+  CallbackOf(Loop& its_loop, G&& f) : Callback(its_loop) {
+    std::construct_at(std::addressof(callable_), std::forward<G>(f));
+  }
+
+ protected:
+  ~CallbackOf() override {}
+  void destroy() noexcept override { std::destroy_at(std::addressof(callable_)); }
+  F& callable() noexcept { return callable_; }
+
+ private:
+  union {
+    F callable_;
+  };
+};
+
+template <class F>
+class PlainCallback final : public CallbackOf<F> {
+ public:
+  using CallbackOf<F>::CallbackOf;
+
+ private:
+  void invoke() override { this->callable()(); }
+};
+
+template <class R>
+concept GivesNoAwaitable = std::is_void_v<R> || (!is_coro<std::remove_cvref_t<R>> && !Awaitable<R>);
+
+/// Refuses what a callback could only drop.
+template <class F, class... Args>
+constexpr void check_callback() noexcept {
+  check_alignment<F>();
+  static_assert(std::is_invocable_v<F&, Args...>, "this callback cannot be called with what it would be given");
+  if constexpr (std::is_invocable_v<F&, Args...>) {
+    using R = std::invoke_result_t<F&, Args...>;
+    static_assert(GivesNoAwaitable<R> || is_task<std::remove_cvref_t<R>>,
+                  "a callback is a plain function, and this one returns a "
+                  "coroutine or an awaitable: use add_task");
+  }
+}
+
+}  // namespace errand::detail
+
+namespace errand {
+
+/// A callback that was given to the loop. Copyable; empty by default. Dropping it changes nothing.
+class CallHandle {
+ public:
+  CallHandle() noexcept = default;
+  /// Of the same callback.
+  CallHandle(const CallHandle& other) noexcept : callback_(other.callback_) {
+    if (callback_) callback_->retain();
+  }
+  /// The other one is empty afterwards.
+  CallHandle(CallHandle&& other) noexcept : callback_(std::exchange(other.callback_, nullptr)) {}
+  /// Of the same callback; the one that it was of before goes on.
+  CallHandle& operator=(const CallHandle& other) noexcept { return *this = CallHandle(other); }
+  /// Likewise; the other one is empty afterwards.
+  CallHandle& operator=(CallHandle&& other) noexcept {
+    CallHandle taken(std::move(other));
+    std::swap(callback_, taken.callback_);
+    return *this;
+  }
+  ~CallHandle() {
+    if (callback_) callback_->release();
+  }
+
+  /// Sees to it that the callback never runs, even where it is already due, and destroys it. False where it has run, is
+  /// running, or was cancelled before. Throws `WrongThread`.
+  bool cancel() {
+    if (!callback_) return false;
+    callback_->loop->check_thread();
+    return callback_->cancel();
+  }
+  /// Whether it was cancelled, or its App ended before it ran. Throws `WrongThread`.
+  bool cancelled() const {
+    if (!callback_) return false;
+    callback_->loop->check_thread();
+    return callback_->state == detail::Callback::State::cancelled;
+  }
+
+  /// For the library.
+  explicit CallHandle(detail::Callback& callback) noexcept : callback_(&callback) { callback.retain(); }
+
+ private:
+  detail::Callback* callback_ = nullptr;
+};
+
+}  // namespace errand
+
+#include <errand/detail/epilogue.hpp>

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <errand/detail/prologue.hpp>
+
+#include <utility>
+
+#include <errand/detail/coro/branches.hpp>
+
+namespace errand::detail {
+
+/// The destruction of a chain's frames, while it is under way. Destructors of the user's run meanwhile, and may ask for
+/// that of what is around them. It would free what stands further up on the stack, and so is put off to the end of all
+/// that is inside. So is the destruction of frames that a thread call uses, to the time when the call has come back.
+class Destruction {
+ public:
+  explicit Destruction(Chain& chain) noexcept : Destruction(chain, true) {}
+  ~Destruction() {
+    loop_.destruction = outer_;
+    if (is_one_) {
+      loop_.put_off.settle();
+    } else {
+      loop_.put_off.settle_later();
+    }
+  }
+  Destruction(const Destruction&) = delete;
+  Destruction& operator=(const Destruction&) = delete;
+
+  /// Whether one is under way inside this chain.
+  static bool is_inside(const Chain& chain) noexcept { return chain.loop->destruction && is_any_inside(chain); }
+  /// Whether the destruction of this chain has to wait for the end of another one: of one inside it, or, if so many are
+  /// under way, one inside the other, of the innermost, since each takes some of the stack.
+  static bool has_to_wait(const Chain& chain) noexcept {
+    constexpr unsigned deepest = 32;
+    const Destruction* const innermost = chain.loop->destruction;
+    return innermost && (innermost->depth_ >= deepest || is_any_inside(chain));
+  }
+
+  /// Calls `visit(chain)` with the chain of each task that has something inside that runs now: a step, or the
+  /// destruction of frames. Some may come twice.
+  template <class Visit>
+  static void visit_tasks_around_caller(const Loop& loop, Visit visit) {
+    if (loop.current) visit_tasks_around(*loop.current, visit);
+    for (const Destruction* each = loop.destruction; each; each = each->outer_) visit_tasks_around(*each->at, visit);
+  }
+  /// The same of what is inside this chain.
+  template <class Visit>
+  static void visit_tasks_around(Chain& inner, Visit visit) {
+    for (Chain* chain = &inner; chain;) {
+      if (chain->flags & Chain::is_branch) {
+        chain = &static_cast<BranchBase*>(chain)->above();
+      } else {
+        visit(*chain);
+        const Branches* const of = chain->group();
+        chain = of ? of->chain() : nullptr;
+      }
+    }
+  }
+
+  Chain* at;  // whose frames are just being destroyed
+
+ protected:
+  Destruction(Chain& chain, bool is_one) noexcept
+      : at(&chain),
+        loop_(*chain.loop),
+        outer_(std::exchange(loop_.destruction, this)),
+        depth_(outer_ ? outer_->depth_ + 1 : 1),
+        is_one_(is_one) {}
+
+ private:
+  ERRAND_NOINLINE static bool is_any_inside(const Chain& chain) noexcept {
+    for (const Destruction* each = chain.loop->destruction; each; each = each->outer_) {
+      if (chain.is_around(each->at)) return true;
+    }
+    return false;
+  }
+
+  Loop& loop_;
+  Destruction* const outer_;
+  const unsigned depth_;  // 1: the outermost
+  const bool is_one_;
+};
+
+/// No destruction, but what has the same effect: code of the user's runs in the middle of work on the frames of this
+/// chain. They stay until the step that is under way is over.
+class Pin : private Destruction {
+ public:
+  explicit Pin(Chain& chain) noexcept : Destruction(chain, false) {}
+};
+
+// Implementation, and that of what destroys frames
+
+inline bool Chain::is_around(const Chain* inner) const noexcept {
+  if (state != State::branching) return inner == this;  // nothing else is inside
+  while (inner && inner != this) {
+    if (inner->flags & is_branch) {
+      inner = &static_cast<const BranchBase*>(inner)->above();
+    } else {
+      const Branches* const of = inner->group();
+      inner = of ? of->chain() : nullptr;
+    }
+  }
+  return inner;
+}
+
+ERRAND_COLD inline void Chain::destroy_above(PromiseBase* last) noexcept {
+  Chain* chain = this;
+  for (;;) {
+    loop->destruction->at = chain;
+    if (chain->state == State::branching) {
+      Branches& branches = static_cast<Branches&>(*chain->waiting);
+      branches.destroying();
+      if (Chain* const inner = branches.next_to_destroy()) {
+        chain = inner;
+        continue;
+      }
+      chain->flags |= branches.asked_;  // a chain that goes on is to be thrown it
+    }
+    chain->destroy_frames(chain == this ? last : nullptr);
+    if (chain == this) return;
+    Chain* const destroyed = chain;
+    if (chain->flags & is_branch) {
+      chain = &static_cast<BranchBase*>(chain)->above();
+      BranchBase& branch = static_cast<BranchBase&>(*destroyed);
+      branch.sibling.unlink();
+      branch.destroyed();
+    } else {
+      chain = chain->group()->chain();
+      destroyed->ended_by_group();
+    }
+  }
+}
+
+inline void Chain::destroy_frames(PromiseBase* last) noexcept {
+  state = State::ended;
+  while (leaf && &leaf.promise() != last) {
+    PromiseBase& inner = leaf.promise();
+    leaf = inner.parent;
+    if (inner.is_generator) static_cast<GeneratorBase&>(inner).leave_owner();
+    inner.handle().destroy();
+  }
+  if (linked()) loop->take_out(*this);  // it was ready, or a destructor has woken it
+}
+
+inline bool Chain::must_stay() noexcept {
+  return Destruction::has_to_wait(*this) || (loop->thread_calls > 0 && halt());
+}
+
+ERRAND_COLD inline bool Chain::halt() noexcept {
+  bool any_in_use = false;
+  visit<true>([this, &any_in_use](Chain& chain) {
+    if (&chain != this && !(chain.flags & is_branch)) chain.halted_by_group();
+    if (chain.state == State::branching) {
+      static_cast<Branches&>(*chain.waiting).destroying();
+      return true;
+    }
+    bool in_use = false;
+    if (chain.state == State::halted || (chain.state == State::waiting && !chain.waiting->leave())) {
+      in_use = static_cast<OutsideWait*>(chain.waiting)->is_in_use();
+    }
+    if (chain.linked()) chain.loop->take_out(chain);
+    chain.state = in_use ? State::halted : State::ended;
+    any_in_use |= in_use;
+    return false;
+  });
+  return any_in_use;
+}
+
+ERRAND_COLD inline void Chain::block() noexcept {
+  visit<true>([](Chain& chain) {
+    if (chain.state == State::halted) static_cast<OutsideWait*>(chain.waiting)->block();
+    return true;
+  });
+}
+
+inline void Chain::cut(PromiseBase& frame, std::exception_ptr& thrown) noexcept {
+  const Destruction destruction(*this);  // at its end this chain may be destroyed, if a destructor has aborted it
+  destroy_above(&frame);
+  forget_failed();
+  fail(thrown);
+  state = State::ready;
+  loop->make_ready(*this);
+}
+
+inline void GeneratorBase::drop() noexcept {
+  owner = nullptr;
+  if (!asker) {
+    PromiseBase::drop();
+    return;
+  }
+  chain->loop->check_thread_in_destructor(
+      "a generator is destroyed on another thread than that of the task that waits for its next value");
+  if (chain->is_around(chain->loop->current) || chain->must_stay()) {
+    chain->loop->put_off.add(*this);
+  } else {
+    asker->error = std::make_exception_ptr(InvalidState("the generator that was waited for has been destroyed"));
+    chain->cut(parent.promise(), asker->error);
+  }
+}
+
+ERRAND_COLD inline void PutOff::add(GeneratorBase& generator) noexcept {
+  any_ = true;
+  generators_.push_back(generator);
+  settle_behind_step();
+}
+
+ERRAND_COLD inline void PutOff::finish() noexcept {
+  tasks_.splice_back(in_use_);
+  for (Link* link = tasks_.begin(); link != tasks_.end(); link = link->next) block(*link);
+  for (Link* link = generators_.begin(); link != generators_.end(); link = link->next) {
+    static_cast<GeneratorBase&>(*link).chain->block();
+  }
+  settle_all();
+}
+
+ERRAND_COLD inline void PutOff::settle_returned() noexcept {
+  tasks_.splice_back(in_use_);
+  settle_all();
+}
+
+ERRAND_COLD inline void PutOff::settle_later() noexcept {
+  if (any_ && !loop_.destruction && !Call::linked()) loop_.run_first(*this);
+}
+
+/// Each may make room for others, or put off more.
+ERRAND_COLD inline void PutOff::settle_all() noexcept {
+  if (std::exchange(is_settling_, true)) return;
+  while (settle_one()) continue;
+  is_settling_ = false;
+  any_ = !generators_.empty() || !tasks_.empty();
+  if (!generators_.empty()) settle_behind_step();
+}
+
+ERRAND_COLD inline bool PutOff::settle_one() noexcept {
+  for (Link* link = tasks_.begin(); link != tasks_.end(); link = link->next) {
+    if (end_task(*link)) return true;
+  }
+  for (Link* link = generators_.begin(); link != generators_.end(); link = link->next) {
+    GeneratorBase& generator = static_cast<GeneratorBase&>(*link);
+    Chain& chain = *generator.chain;
+    if (generator.asker && (chain.is_around(loop_.current) || chain.must_stay())) continue;
+    generator.unlink();
+    generator.drop();
+    return true;
+  }
+  return false;
+}
+
+/// What the step that is under way is inside of. The end of all else that may be inside settles by itself.
+ERRAND_COLD inline void PutOff::settle_behind_step() noexcept {
+  if (loop_.current && !loop_.destruction && !Call::linked()) loop_.run_next(*this);
+}
+
+}  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

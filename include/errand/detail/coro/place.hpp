@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <errand/detail/prologue.hpp>
+
+#include <string>
+#include <string_view>
+
+#include <errand/detail/base/text.hpp>
+#include <errand/detail/coro/chain.hpp>
+
+namespace errand::detail {
+
+/// Whether a coroutine is one of the library's own, such as `race`: people look for a line of theirs.
+ERRAND_COLD inline bool is_of_library(const PromiseBase& promise) noexcept {
+  constexpr std::string_view here = __FILE__;
+  constexpr std::string_view name = "detail/coro/place.hpp";  // else this is the one header that holds them all
+  constexpr bool is_apart = here.ends_with(name.substr(name.find('p')));
+  return std::string_view(promise.file_name()).starts_with(here.substr(0, here.size() - (is_apart ? name.size() : 0)));
+}
+
+/// From this coroutine outwards, the first that awaits in the user's own code; null where there is none, or where it
+/// has awaited nothing yet.
+ERRAND_COLD inline const PromiseBase* place_of(PromiseBase::Handle frame) noexcept {
+  for (; frame && frame.promise().line > 0; frame = frame.promise().parent) {
+    if (!is_of_library(frame.promise())) return &frame.promise();
+  }
+  return nullptr;
+}
+
+/// "file.cpp:17", without the folders.
+ERRAND_COLD inline std::string text_of_place(const PromiseBase& promise) {
+  const std::string_view file = promise.file_name();
+  return text({file.substr(file.find_last_of("/\\") + 1), ":", number(promise.line)});
+}
+
+}  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

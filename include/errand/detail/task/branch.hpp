@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <errand/detail/prologue.hpp>
+
+#include <exception>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include <errand/coro.hpp>
+#include <errand/detail/coro/branches.hpp>
+#include <errand/detail/task/task_base.hpp>
+#include <errand/outcome.hpp>
+
+namespace errand::detail {
+
+/// How a branch ended.
+template <class T>
+class ResultBranch : public BranchBase {
+ public:
+  ResultBranch(ResultBranch&&) = delete;
+
+  std::exception_ptr error() const noexcept final { return has_error() ? storage_.error : nullptr; }
+  /// The value of a branch that has ended. Throws what it ended with otherwise.
+  T take() {
+    if (has_error()) std::rethrow_exception(storage_.error);
+    if constexpr (std::is_reference_v<T>) {
+      return storage_.get();
+    } else if constexpr (!std::is_void_v<T>) {
+      return T(std::move(storage_.value));
+    }
+  }
+  /// How it ended, whatever that is.
+  Outcome<T> outcome() {
+    if (has_error()) return Outcome<T>(storage_.error, status == TaskStatus::cancelled || observed_cancelled);
+    if constexpr (std::is_void_v<T>) {
+      return Outcome<T>(std::in_place);
+    } else {
+      return Outcome<T>(std::in_place, take());
+    }
+  }
+
+ protected:
+  ResultBranch() noexcept = default;
+  ~ResultBranch() {
+    if (has_error()) storage_.destroy_error();
+    if (status == TaskStatus::succeeded) storage_.destroy_value();
+  }
+  bool has_error() const noexcept { return status == TaskStatus::failed || status == TaskStatus::cancelled; }
+  /// It ends without a value.
+  ERRAND_COLD void fail(std::exception_ptr error) noexcept {
+    storage_.set_error(std::move(error));
+    status = TaskStatus::failed;
+  }
+  ERRAND_COLD void cancel(std::string reason) noexcept {
+    storage_.set_error(std::make_exception_ptr(Cancelled(std::move(reason))));
+    status = TaskStatus::cancelled;
+  }
+  void end() noexcept {
+    state = State::ended;
+    combinator->ended(*this);
+  }
+
+  Storage<T> storage_;
+};
+
+/// A branch with a coroutine, whose frame goes as soon as it has ended.
+template <class T>
+class Branch final : public ResultBranch<T> {
+ public:
+  explicit Branch(Coro<T>& coro) {
+    if (!coro) throw_empty_coro();
+    coro.get()->check_frame();
+    this->leaf = coro.release()->begin_chain(this->storage_);
+  }
+  ~Branch() {
+    if (this->state == Chain::State::created && this->leaf) this->leaf.promise().drop();
+  }
+
+ private:
+  bool begin() noexcept override {
+    if (this->combinator->may_begin(*this)) return true;
+    this->state = Chain::State::running;
+    std::string reason = this->combinator->not_begun(*this);
+    std::exchange(this->leaf, nullptr).promise().drop();
+    this->cancel(std::move(reason));
+    this->end();
+    return false;
+  }
+  void ended() noexcept override { this->combinator->ended(*this); }
+};
+
+/// Reports an error of a branch that comes out nowhere, under the name of its task: at the end of the step if a branch
+/// has just ended, else at once. It is no failure that an observed task was cancelled.
+inline void report_branch_later(BranchBase& branch) noexcept {
+  if (branch.observed_cancelled) return;
+  branch.loop->report_later(static_cast<TaskBase&>(branch.root()), branch.error());
+}
+inline void report_branch(Chain& chain, std::exception_ptr error) noexcept {
+  chain.loop->host->report(&static_cast<TaskBase&>(chain.root()), std::move(error));
+}
+inline void report_branch(BranchBase& branch) noexcept {
+  if (!branch.observed_cancelled) report_branch(branch, branch.error());
+}
+
+}  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

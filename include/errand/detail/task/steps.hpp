@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <errand/detail/prologue.hpp>
+
+#include <cstdint>
+#include <exception>
+#include <utility>
+
+#include <errand/detail/base/owner.hpp>
+#include <errand/detail/coro/place.hpp>
+#include <errand/detail/task/task_base.hpp>
+
+namespace errand::detail {
+
+/// A wait until no task is pending that was there when it began, but for one.
+class Drain : public Waiter {
+ public:
+  bool is_over(const List& pending) const noexcept;
+
+ protected:
+  Drain(TaskBase* except, std::uint64_t upto) noexcept : Waiter(Kind::tasks), except_(except), upto_(upto) {}
+  ~Drain() = default;
+
+ private:
+  TaskBase* except_;
+  std::uint64_t upto_;
+};
+
+// Implementation, and that of what the loop does with its tasks
+
+/// The tasks stand in the order of their ids, so that a look at the first will do.
+inline bool Drain::is_over(const List& pending) const noexcept {
+  const Link* first = pending.begin();
+  if (first != pending.end() && &static_cast<const TaskBase&>(static_cast<const TaskLink&>(*first)) == except_) {
+    first = first->next;
+  }
+  return first == pending.end() ||
+         static_cast<const TaskBase&>(static_cast<const TaskLink&>(*first)).identity.id() > upto_;
+}
+
+ERRAND_NOINLINE inline void Loop::check_drains() noexcept {
+  for (Link* link = drains.begin(); link != drains.end();) {
+    Drain& drain = WaitList::of<Drain>(*link);
+    link = link->next;
+    if (drain.is_over(pending)) drain.wake();
+  }
+  notice(drains_wait, !drains.empty());
+}
+
+struct Loop::LateReport {
+  LateReport(TaskBase& its_task, std::exception_ptr its_error) noexcept : task(its_task), error(std::move(its_error)) {}
+  TaskBase& task;
+  const std::exception_ptr error;
+  LateReport* next = nullptr;
+};
+
+ERRAND_COLD inline void Loop::report_later(TaskBase& task, std::exception_ptr error) noexcept {
+  task.retain();
+  try {
+    auto* const late = new LateReport(task, error);
+    *late_end_ = late;
+    late_end_ = &late->next;
+    notice(reports_wait);
+  } catch (...) {
+    host->report(&task, std::move(error));
+    task.release();
+  }
+}
+
+ERRAND_COLD inline void Loop::report_now() noexcept {
+  while (late_reports_) {
+    const Owner late(late_reports_);
+    late_reports_ = late->next;
+    if (!late_reports_) late_end_ = &late_reports_;
+    if (host) host->report(&late->task, late->error);
+    late->task.release();
+  }
+  notice(reports_wait, false);
+}
+
+/// What is no plain step, or is timed.
+ERRAND_NOINLINE inline void Loop::run(Node& node) noexcept {
+  if (timed_) {
+    run_timed(node);
+  } else {
+    current = nullptr;
+    node.run();
+  }
+}
+
+/// Behind the end of a chain, and the callbacks that it may have made.
+ERRAND_COLD inline void Loop::look_around() noexcept {
+  if (notices & drains_wait) check_drains();
+  if (notices & reports_wait) report_now();
+}
+
+inline void Loop::resume(Chain& chain) noexcept {
+  current = &chain;
+  chain.state = Chain::State::running;
+  for (;;) {
+    chain.leaf.resume();
+    if (chain.state > Chain::State::ended) [[likely]]
+      return;
+    if (chain.state == Chain::State::ended) break;
+  }
+  if (chain.flags & (Chain::is_branch | Chain::has_work)) {
+    chain.ended();
+  } else {
+    static_cast<TaskBase&>(chain).end_step(*this);  // as most do
+  }
+  if (notices & (drains_wait | reports_wait)) [[unlikely]]
+    look_around();
+}
+
+inline void Loop::run_chain(Chain& chain) noexcept {
+  current = &chain;
+  const bool is_first = std::exchange(chain.step, Step::chain) == Step::first;
+  if (is_first && (chain.flags & (Chain::asked | Chain::has_work)) && !chain.begin()) {
+    report_now();
+  } else {
+    resume(chain);
+  }
+}
+
+ERRAND_COLD inline void Loop::run_timed(Node& node) noexcept {
+  TaskBase* task = nullptr;
+  const char* file = nullptr;
+  unsigned line = 0;
+  const Clock::time_point begun = Clock::now();
+  if (node.step != Step::call) {
+    Chain& chain = static_cast<Chain&>(node);
+    task = &static_cast<TaskBase&>(chain.root());
+    task->retain();
+    if (const PromiseBase* const place = place_of(chain.leaf)) {
+      file = place->file_name();
+      line = place->line;
+    }
+  }
+  current = nullptr;
+  node.run();
+  const Nanoseconds took = Clock::now() - begun;
+  current = nullptr;
+  if (took > slow_step_) host->slow_step(task, took, file, line);
+  if (task) task->release();
+}
+
+}  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <errand/detail/prologue.hpp>
+
+#include <utility>
+
+#include <errand/detail/task/steps.hpp>
+
+namespace errand::detail {
+
+// How the loop runs what is ready. Steps that are not plain stand in steps.hpp.
+
+inline void Loop::wake_all(List& list) noexcept {
+  while (!list.empty()) WaitList::of<Waiter>(list.front()).wake();
+}
+
+inline void Loop::turns() {
+  const Inbox& others = *inbox;
+  const Step plain = timed_ ? Step::none : Step::chain;  // what needs no `run`
+  const auto make_step = [this, plain](Node& node) {
+    if (node.step == plain) [[likely]] {
+      resume(static_cast<Chain&>(node));
+    } else {
+      run(node);
+    }
+  };
+  if (others.pending()) [[unlikely]]
+    inbox->take(ready_);
+  last_ = ready_.end();
+  steps_unread_ = 0;
+  do {
+    if (!timers.empty() && (clock_ || steps_unread_-- == 0)) take_due();
+    Node* node = &ready_.front();
+    if (node != &ready_.back()) {
+      last_ = &ready_.back();
+      do {
+        make_step(ready_.pop_front());
+        node = &ready_.front();
+      } while (node != last_);
+      last_ = ready_.end();
+      steps_unread_ = 0;
+    } else if (node == ready_.end()) {
+      break;
+    }
+    make_step(ready_.pop_front());
+    if (--turns_left == 0) [[unlikely]] {
+      if (last_ != ready_.end()) run_rest();
+      if (turns_left == 0) break;
+    }
+  } while (!others.pending());
+  current = nullptr;
+  if (notices & reports_wait) [[unlikely]]
+    report_now();
+}
+
+/// What the last step of a turn has put before everything else.
+ERRAND_NOINLINE inline void Loop::run_rest() {
+  const unsigned turns_behind = turns_behind_;
+  while (last_ != ready_.end()) {
+    Node& node = ready_.pop_front();
+    if (&node == last_) last_ = ready_.end();
+    run(node);
+  }
+  turns_left = turns_behind - 1;
+}
+
+ERRAND_COLD inline void Loop::run_out() noexcept {
+  inbox->take(ready_);
+  if (ready_.empty()) return;
+  add_to_turn(ready_.back());
+  run_rest();
+  turns_left = 1;
+  current = nullptr;
+  if (notices & reports_wait) report_now();
+}
+
+ERRAND_NOINLINE inline void Loop::take_due() {
+  current = nullptr;  // the clock may throw
+  steps_unread_ = most_steps_unread;
+  const Clock::time_point reading = now();
+  last_ = ready_.end();  // a clock may have ended something, and so have put what goes on into this turn
+  while (!timers.empty() && timers.next() <= reading) {
+    TimerNode& due = timers.pop();
+    if (due.is_call) {
+      make_ready(static_cast<Call&>(due));
+    } else {
+      static_cast<Suspension&>(due).chain()->woken();
+    }
+  }
+}
+
+}  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <errand/detail/prologue.hpp>
+
+#include <concepts>
+#include <exception>
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+#include <errand/detail/task/branch.hpp>
+#include <errand/task.hpp>
+
+namespace errand::detail {
+
+template <class A>
+struct BranchResultOf {};
+template <LibraryAwaitable A>
+struct BranchResultOf<A> {
+  using type = Awaited<A>;
+};
+template <LibraryAwaitable A>
+  requires(!is_task_handle<std::remove_cvref_t<A>> && !is_coro<std::remove_cvref_t<A>> &&
+           std::is_lvalue_reference_v<Awaited<A>> && std::is_const_v<std::remove_reference_t<Awaited<A>>>)
+struct BranchResultOf<A> {
+  using type = std::remove_cvref_t<Awaited<A>>;
+};
+template <LibraryAwaitable A>
+  requires is_task_handle<std::remove_cvref_t<A>>
+struct BranchResultOf<A> {
+  using type = typename std::remove_cvref_t<A>::value_type;
+};
+
+/// What an argument of a combinator gives: that of a Coro or a Task, or of any other awaitable of the library.
+template <class A>
+using BranchResult = typename BranchResultOf<A>::type;
+
+/// What a combinator takes: a Coro, which becomes its own, a Task, which it only observes, or another awaitable of the
+/// library, which stands for a Coro of its result.
+template <class A>
+concept Branchable = LibraryAwaitable<A>;
+
+/// An awaitable whose wait can be a branch without a coroutine.
+template <class A>
+concept WaitsAlone =
+    LibraryAwaitable<A> && !is_task_handle<std::remove_cvref_t<A>> && std::derived_from<Awaiter<A>, Suspension>;
+
+/// An argument of a combinator that waits without a coroutine. `A` is a reference if the awaitable stays where it is.
+template <class A>
+struct WaitWork {
+  A awaitable;
+};
+
+/// A branch that is a wait and no coroutine. It takes the result of its wait at once, as a coroutine would; if it
+/// `is_raced`, only when the race goes on with it: until then, what was handed to the wait can still be given back.
+template <class A, bool is_raced>
+class WaitBranch final : public ResultBranch<BranchResult<A>> {
+  static_assert(keeps_alignment<A>, "the alignment of an awaitable may not be above the default one");
+  using T = BranchResult<A>;
+  using Wait = Awaiter<A>;
+  using State = Chain::State;
+
+ public:
+  explicit WaitBranch(WaitWork<A>& work) : awaitable_(static_cast<A&&>(work.awaitable)) {
+    this->flags |= Chain::has_work | (is_raced ? Chain::decides_on_wake : 0);
+  }
+  ~WaitBranch() { destroyed(); }
+
+  T take() {
+    if constexpr (is_raced) {
+      if (!this->has_error()) return static_cast<T>(wait_.await_resume());
+    }
+    return ResultBranch<T>::take();
+  }
+
+ private:
+  /// Called for its first step, and when its wait has ended.
+  bool begin() noexcept override {
+    this->step = Step::first;
+    if (this->state == State::created) {
+      look();
+    } else {
+      wait_.settle();
+      end_wait();
+    }
+    return false;
+  }
+  void ended() noexcept override {}  // it has no coroutine
+  void destroyed() noexcept override {
+    if (std::exchange(has_wait_, false)) std::destroy_at(std::addressof(wait_));
+  }
+
+  /// Ends if there is nothing to wait for. A race looks at all its waits before one of them waits, because a wait can
+  /// change what another one sees: a `get` lets in the item of a `put`.
+  ERRAND_NOINLINE void look() noexcept {
+    const bool may_begin = this->combinator->may_begin(*this);
+    this->state = State::running;
+    if (!may_begin) {
+      this->cancel(this->combinator->not_begun(*this));
+      return this->end();
+    }
+    try {
+      ::new (static_cast<void*>(std::addressof(wait_))) Wait(detail::awaiter_of(static_cast<A&&>(awaitable_), *this));
+      has_wait_ = true;
+      if (wait_.await_ready()) return end_ready();
+    } catch (...) {
+      return end_failed();
+    }
+    if (!is_raced || this->is_asked()) return suspend();
+    wait_.begin();
+    is_looked_at_ = true;
+    if (!this->next_looks) this->combinator->wait_all();
+  }
+  void wait() noexcept override {
+    if (!std::exchange(is_looked_at_, false) || this->state != State::waiting) return;
+    this->state = State::running;
+    try {
+      if (wait_.await_ready()) return end_ready();
+    } catch (...) {
+      return end_failed();
+    }
+    suspend();
+  }
+  void end_ready() noexcept {
+    if constexpr (is_raced && requires { wait_.keep(); }) wait_.keep();
+    end_wait();
+  }
+  void suspend() noexcept {
+    try {
+      wait_.await_suspend(std::coroutine_handle<>());
+    } catch (...) {
+      return end_failed();
+    }
+    if (this->state == State::running) end_wait();
+  }
+  void end_wait() noexcept {
+    if (wait_.is_interrupted()) {
+      this->cancel(wait_.take_request());
+    } else if (!is_raced || wait_.ending != Ending::reached) {
+      try {
+        take_now();
+      } catch (...) {
+        return end_failed();
+      }
+    }
+    this->end();
+  }
+  void take_now() {
+    if constexpr (std::is_void_v<T>) {
+      wait_.await_resume();
+      this->storage_.set_value();
+    } else if constexpr (std::is_lvalue_reference_v<T>) {
+      this->storage_.set_value(std::addressof(wait_.await_resume()));
+    } else {
+      this->storage_.set_value(wait_.await_resume());
+    }
+    this->status = TaskStatus::succeeded;
+  }
+  ERRAND_COLD void end_failed() noexcept {
+    this->state = State::running;
+    if (handling<Cancelled>()) {
+      this->storage_.set_error(std::current_exception());
+      this->status = TaskStatus::cancelled;
+    } else {
+      this->fail(std::current_exception());
+    }
+    this->end();
+  }
+
+  A awaitable_;
+  union {
+    Wait wait_;
+  };
+  bool has_wait_ = false;
+  bool is_looked_at_ = false;  // and does not stand in a list yet
+};
+
+/// Gives the chain of the coroutine that awaits it. Does not suspend.
+class ThisChain : public OwnAwaitable {
+ public:
+  bool await_ready() const noexcept { return false; }
+  template <class P>
+  bool await_suspend(std::coroutine_handle<P> awaiting) noexcept {
+    chain_ = awaiting.promise().chain;
+    return false;
+  }
+  Chain& await_resume() const noexcept { return *chain_; }
+
+ private:
+  Chain* chain_ = nullptr;
+};
+
+/// Only observes the task, and notes if it was cancelled, which for its observer is an error.
+template <class T>
+Coro<T> observe(Task<T> task) {
+  Chain& chain = co_await ThisChain();
+  co_await TaskEnd(task.handle(), &chain);
+  static_cast<BranchBase&>(chain).observed_cancelled = task.cancelled();
+  co_return co_await std::move(task);
+}
+template <class A>
+Coro<BranchResult<A&>> await_there(A& awaitable) {
+  co_return co_await awaitable;
+}
+template <class A>
+Coro<BranchResult<A>> take_there(A& awaitable) {
+  co_return co_await std::move(awaitable);
+}
+template <class A>
+Coro<BranchResult<A>> await_here(A awaitable) {
+  static_assert(keeps_alignment<A>, "the alignment of an awaitable may not be above the default one");
+  co_return co_await std::move(awaitable);
+}
+
+/// What a combinator keeps of an argument until it begins: a Coro, or a `WaitWork`.
+template <class A>
+auto as_work(A&& awaitable) {
+  using Plain = std::remove_cvref_t<A>;
+  constexpr bool is_named = std::is_lvalue_reference_v<A> && !(MadeAtAwait<A> && std::is_copy_constructible_v<Plain>);
+  if constexpr (is_coro<Plain>) {
+    return Plain(std::forward<A>(awaitable));
+  } else if constexpr (is_task_handle<Plain>) {
+    check_named<A>();
+    return detail::observe(Task<typename Plain::value_type>(std::forward<A>(awaitable)));
+  } else if constexpr (is_named && WaitsAlone<A>) {
+    return WaitWork<A>{awaitable};
+  } else if constexpr (is_named) {
+    return detail::await_there(awaitable);
+  } else if constexpr (!std::is_move_constructible_v<Plain>) {
+    return detail::take_there<Plain>(awaitable);
+  } else if constexpr (WaitsAlone<Plain>) {
+    return WaitWork<Plain>{std::forward<A>(awaitable)};
+  } else {
+    return detail::await_here<Plain>(std::forward<A>(awaitable));
+  }
+}
+template <class A>
+using WorkOf = decltype(detail::as_work(std::declval<A>()));
+
+/// The branch that a combinator makes of what it keeps, and its result.
+template <class W, bool is_raced = false>
+struct BranchFor;
+template <class T, bool is_raced>
+struct BranchFor<Coro<T>, is_raced> {
+  using type = Branch<T>;
+  using Result = T;
+  static constexpr bool looks = false;
+};
+template <class A, bool is_raced>
+struct BranchFor<WaitWork<A>, is_raced> {
+  using type = WaitBranch<A, is_raced>;
+  using Result = BranchResult<A>;
+  static constexpr bool looks = is_raced;
+};
+template <class W, bool is_raced = false>
+using BranchOf = typename BranchFor<W, is_raced>::type;
+template <class W>
+using ResultOf = typename BranchFor<W>::Result;
+
+/// Takes the value of a branch as an element of a container: `void` as a `std::monostate`.
+template <class B>
+auto take_element(B& branch) {
+  if constexpr (std::is_void_v<decltype(branch.take())>) {
+    branch.take();
+    return std::monostate();
+  } else {
+    using T = decltype(branch.take());
+    return typename Outcome<T>::value_type(branch.take());
+  }
+}
+
+}  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>
