@@ -68,20 +68,21 @@ REAL_APP_TEST("H10 the loop goes on while a thread call is under way, whose resu
 }
 
 REAL_PLAIN_TEST("H11 a cancelled thread call is waited for, and one that may be abandoned by the App's end") {
-  std::atomic<bool> done = false;
-  const auto work = [&done] {
+  std::atomic<bool> begun = false, done = false;
+  const auto work = [&] {
+    begun = true;
     std::this_thread::sleep_for(100ms);
     done = true;
   };
   const auto scenario = [&]() -> Coro<> {
     auto t = app.add_task([&]() -> Coro<> { co_await errand::to_thread(work); });
-    co_await errand::sleep(20ms);
+    while (!begun) co_await errand::sleep(1ms);
     t.cancel();
     co_await errand::wait_all(t);
     log(t.status(), done.load());
-    done = false;
+    begun = done = false;
     t = app.add_task([&]() -> Coro<> { co_await errand::to_thread(errand::abandon, work); });
-    co_await errand::sleep(20ms);
+    while (!begun) co_await errand::sleep(1ms);
     const auto asked = time_now();
     t.cancel();
     bool cancelled = false;
