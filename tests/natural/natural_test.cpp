@@ -21,6 +21,7 @@ class Run {
   explicit Run(const Program& program) : program_(program) {
     errand::AppConfig config;
     if (!program.is_timed_by_system) config.clock = &clock_;
+    config.max_threads = 4;  // of each of some thousand Apps
     config.on_failure = [this](const errand::TaskFailure& failure) { reports.emplace_back(failure.what()); };
     app = std::make_unique<App>("app", config);
     if (program.prepare) program.prepare(*app, log);

@@ -207,7 +207,7 @@ class Thumbnails : Counted {
 
 Coro<> thumbnails(App&, Log& log) {
   {
-    Thumbnails many(40);  // more than there are threads
+    Thumbnails many(8);  // more than there are threads
     co_await errand::yield();
     co_await errand::yield();
   }
