@@ -233,7 +233,7 @@ APP_TEST("the copy of a callable may take its name, and may close the scope") {
 }
 
 APP_TEST("work that owns the scope may go inside its add") {
-  const auto start = [this](std::shared_ptr<TaskScope> scope, NameTaken taken) {
+  const auto start = [](std::shared_ptr<TaskScope> scope, NameTaken taken) {
     TaskScope& own = *scope;
     return own.add([scope = std::move(scope)]() -> Coro<> { co_await errand::sleep(1h); }, "name", taken);
   };
@@ -298,7 +298,7 @@ APP_TEST("cancel asks all tasks each time, and more may be added") {
 
 APP_TEST("join waits for what is added meanwhile too, and throws no error of a task") {
   TaskScope scope;
-  scope.add([this, &scope]() -> Coro<> {
+  scope.add([&scope]() -> Coro<> {
     co_await errand::sleep(1s);
     scope.add(after(1s));
     scope.add(bad(2s, "error"));
