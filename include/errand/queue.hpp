@@ -427,18 +427,11 @@ template <class T>
 bool Queue<T>::try_put(T item) {
   check_thread();
   if (is_closed()) return false;
-  Carried carried = carry(std::move(item));
-  const auto put = [&] {
-    try {
-      return !is_closed() && put_now(carried);
-    } catch (...) {
-      discard(carried);
-      throw;
-    }
-  };
-  const bool is_put = put();
-  discard(carried);
-  return is_put;
+  struct Offer {
+    Carried item;
+    ~Offer() { discard(item); }
+  } offer{carry(std::move(item))};
+  return !is_closed() && put_now(offer.item);  // the move of the item may have closed the queue
 }
 
 template <class T>
