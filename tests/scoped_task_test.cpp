@@ -131,11 +131,14 @@ APP_TEST("it can be moved: only the last one ends the task, and assignment ends 
     log(a.done(), b.done());
     all[0] = std::move(all[1]);
     log(a.done(), b.done(), all[0].get() == b, bool(all[1].get()));
+    auto& same = all[0];
+    all[0] = std::move(same);
+    log(b.done());
     all[0] = {};
     log(b.done());
   }
   co_await errand::yield();
-  expect("false ; false false ; true false true false ; true");
+  expect("false ; false false ; true false true false ; false ; true");
 }
 
 APP_TEST("the task is reached through it") {

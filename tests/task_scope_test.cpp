@@ -560,6 +560,29 @@ APP_TEST("a scope is never put off, however deep inside aborts it is destroyed")
   expect("100 201 ; 0 0 1");
 }
 
+APP_TEST("aborts from destructors take constant stack below many scopes that stand in each other") {
+  constexpr int scopes = 40, aborts = 100'000;
+  Task<> next;
+  for (int i = 0; i < aborts; ++i) {
+    next = add([](Task<> last) -> Coro<> {
+      const Domino domino{last};
+      co_await errand::sleep(1h);
+    }(next));
+  }
+  const std::function<Coro<>(int)> nest = [&](int depth) -> Coro<> {
+    const Domino domino{depth == 0 ? next : Task<>()};
+    TaskScope scope;
+    if (depth > 0) scope.add(nest(depth - 1));
+    co_await errand::sleep(1h);
+  };
+  auto outer = add(nest(scopes));
+  co_await errand::sleep(1s);
+  log(app.all_tasks().size() == 1 + scopes + 1 + aborts);
+  outer.abort();
+  log(app.all_tasks().size());
+  expect("true ; 1");
+}
+
 APP_TEST("scopes that stand in the tasks of scopes go from the inside out") {
   {
     TaskScope outer;
