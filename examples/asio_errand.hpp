@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// All that it takes to use Boost.Asio from the tasks of an App: a Reactor which runs the io_context while the App would
-// sleep, and a completion token that makes an Asio operation a Coro.
+// Everything that tasks of an App need to use Boost.Asio: a Reactor that runs the io_context when the App would sleep,
+// and a completion token that makes an Asio operation a Coro.
 #pragma once
 
 #include <chrono>
@@ -11,7 +11,7 @@
 #include <type_traits>
 #include <utility>
 
-#include <boost/asio.hpp>  // after <utility>, which that of Boost 1.74 forgets
+#include <boost/asio.hpp>  // after <utility>, because the asio.hpp of Boost 1.74 needs it and does not include it
 #include <boost/beast/core.hpp>
 
 // [reactor]
@@ -25,8 +25,8 @@ class AsioReactor : public errand::Reactor {
     } else {
       io_.run_one();
     }
-    io_.restart();  // wake has stopped it
-    io_.poll();     // whatever else is ready
+    io_.restart();  // because wake has stopped it
+    io_.poll();     // runs the other handlers that are ready
   }
 
   void wake() noexcept override { io_.stop(); }
@@ -37,19 +37,21 @@ class AsioReactor : public errand::Reactor {
 };
 // [reactor]
 
-/// The completion token for operations on this socket, stream or acceptor: they become a `Coro` of their result, begin
-/// when that is awaited, and throw `boost::system::system_error`.
+/// The completion token for asynchronous operations on this socket, stream or acceptor. It makes each operation a
+/// `Coro` of its result. The operation begins when the `Coro` is awaited, and throws `boost::system::system_error` if
+/// it fails.
 ///
 ///     const std::size_t count = co_await socket.async_read_some(buffer, use_errand(socket));
 ///
-/// An operation uses what belongs to the task, such as the buffer. So a task that is cancelled cancels what is under
-/// way on the object, and ends when that has ended. (`abort` does not wait: the object must go with the task then.)
+/// An operation may use objects that belong to the task, such as the buffer. So a task that is cancelled cancels the
+/// operations of this socket, stream or acceptor, and waits until its own operation has ended. (`abort` does not wait.
+/// A task that may be aborted must own the socket, so that both are destroyed together.)
 template <class Object>
 class UseErrand {
  public:
   explicit UseErrand(Object& object) noexcept : object_(&object) {}
   void cancel() {
-    boost::system::error_code ignored;  // it is closed already
+    boost::system::error_code ignored;  // set if the object is closed already
     boost::beast::get_lowest_layer(*object_).cancel(ignored);
   }
 
@@ -62,12 +64,12 @@ UseErrand<Object> use_errand(Object& object) noexcept {
   return UseErrand<Object>(object);
 }
 
-/// What Asio makes of the token. `Results` has one type, or none.
+/// Asio uses this specialization to start an operation with the token. `Results` has one type, or none.
 template <class Object, class... Results>
 class boost::asio::async_result<UseErrand<Object>, void(boost::system::error_code, Results...)> {
   using Result = std::tuple_element_t<0, std::tuple<Results..., void>>;
 
-  /// Shared with the handler, which Asio keeps as long as it likes.
+  /// Shared with the completion handler, because Asio may keep the handler longer than the coroutine lives.
   struct Operation {
     errand::Event has_ended;
     boost::system::error_code error;
@@ -88,7 +90,7 @@ class boost::asio::async_result<UseErrand<Object>, void(boost::system::error_cod
     errand::Event& has_ended = operation->has_ended;
     const auto end = [&]() -> errand::Coro<> {
       while (!has_ended.is_set()) {
-        token.cancel();  // and again, where this found the operation between two of its steps
+        token.cancel();  // repeated, because a cancel between two steps of the operation has no effect
         co_await errand::race(has_ended.wait(), errand::sleep(std::chrono::milliseconds(10)));
       }
     };

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: MIT
-// A feed over websockets, with Boost.Beast: the last example on Sanic's page of background tasks, for real browsers.
-// It prints the port that it listens on, or takes it as an argument: open it in a browser, and end it with ^C.
+// A feed over websockets, with Boost.Beast: the last example of Sanic's page about background tasks, for real browsers.
+// The program takes the port to listen on as an argument, or chooses a free port, and prints its address. Open the
+// address in a browser, and end the program with ^C.
 //
 //     GET /            a page that shows the feed, and the tasks
-//     GET /feed        a websocket: what is dispatched as my.custom.event
+//     GET /feed        a websocket, which sends the payload of each my.custom.event
 //     GET /tasks       the table of the tasks
 //     POST /dispatch   dispatches my.custom.event, with the body as its payload
 //     POST /cancel     cancels the task whose name is the body: receiver:7 disconnects that client
 //
-// The io_context runs inside the App, as its Reactor, and not the App inside the io_context by `poll`: what an
-// operation completes then goes on in the App's next turn by itself, while a guest of the io_context would have to
-// arrange for a `poll` after each handler; and the App has `run`, with its signals and its stop.
+// The io_context runs inside the App, as its Reactor. After an operation has completed, the App goes on by itself in
+// its next turn, and it has `run`, with its signals and its stop. If the App ran inside the io_context instead, by
+// `poll`, each handler would have to arrange for a `poll`.
 #include "asio_errand.hpp"
 
 #include <boost/beast/http.hpp>
@@ -45,7 +46,7 @@ errand::Coro<> send(WebSocket& ws, std::string message) {
   co_await ws.async_write(asio::buffer(message), use_errand(ws));
 }
 
-/// Until the client has gone.
+/// Ends when the client has gone.
 errand::Coro<> receiver(WebSocket& ws) {
   try {
     while (true) {
@@ -56,7 +57,7 @@ errand::Coro<> receiver(WebSocket& ws) {
   }
 }
 
-/// Until the client has gone.
+/// Ends when the client has gone.
 errand::Coro<> send_feed(errand::App& app, WebSocket& ws) {
   try {
     while (true) {
@@ -71,7 +72,7 @@ errand::Coro<> feed(errand::App& app, int id, WebSocket& ws) {
   errand::ScopedTask receiving{app.add_task(receiver(ws), "receiver:" + std::to_string(id))};
   co_await errand::finally(
       [&]() -> errand::Coro<> {
-        // Until one of the two sees that the client has gone.
+        // Ends as soon as one of the two sees that the client has gone.
         co_await errand::race(send_feed(app, ws), receiving.get());
       },
       [&]() -> errand::Coro<> {
@@ -80,7 +81,7 @@ errand::Coro<> feed(errand::App& app, int id, WebSocket& ws) {
       });
 }
 
-/// Something happens every second.
+/// Dispatches an event every second.
 errand::Coro<> tick(errand::App& app) {
   auto interval = errand::every(1s);
   for (int count = 1;; ++count) {
@@ -138,8 +139,8 @@ errand::Coro<> connection(errand::App& app, int id, tcp::socket socket) {
   try {
     co_await serve(app, id, std::move(socket));
   } catch (const boost::system::system_error&) {  // the client has gone
-  } catch (const errand::TimeoutError&) {         // it has asked for nothing for a while
-  } catch (const errand::TaskCancelled&) {        // its receiver was cancelled
+  } catch (const errand::TimeoutError&) {         // the client has sent no request for a while
+  } catch (const errand::TaskCancelled&) {        // the client's receiver task was cancelled
   }
 }
 
@@ -152,7 +153,7 @@ errand::Coro<> accept(errand::App& app, tcp::acceptor& acceptor) {
     } catch (const boost::system::system_error& error) {
       std::cerr << "accept: " << error.what() << '\n';
     }
-    co_await errand::sleep(100ms);  // there may be no descriptor left
+    co_await errand::sleep(100ms);  // the process may have no descriptor left: tries again later
   }
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Counts the lines and words of files in the background: one named task a file. One task is cancelled by its name, one
-// fails, and neither disturbs the others.
+// Counts the lines and words of files in the background, with one named task for each file. One task is cancelled by
+// its name, one fails, and neither disturbs the others.
 //
-//   background_tasks [FILE...]      the headers of errand where no file is given
+//   background_tasks [FILE...]      if no file is given, it counts the headers of errand
 #include <algorithm>
 #include <cctype>
 #include <cstdint>
@@ -121,7 +121,7 @@ errand::Coro<> print_progress(Progress& progress) {
   }
 }
 
-/// Waits for the task that counts this file.
+/// Waits for the task that counts this file, and prints its result.
 errand::Coro<Count> print_row(errand::App& app, std::string name, std::size_t width) {
   std::cout << std::left << std::setw(static_cast<int>(width)) << name;
   Count sum;
@@ -139,7 +139,7 @@ errand::Coro<Count> print_row(errand::App& app, std::string name, std::size_t wi
 errand::Coro<> demo(errand::App& app, std::vector<File> files) {
   add(files, {"no-such-file.txt", "no-such-file.txt"});
   Progress progress{.files = files.size()};
-  errand::TaskScope tasks(app);  // below the progress that they use
+  errand::TaskScope tasks(app);  // declared after progress, so that the tasks end before it is destroyed
   for (const File& file : files) tasks.add(count_file(file.path, progress), "count:" + file.name);
   tasks.add(count(endless()), "count:(endless)");
   tasks.add(on_terminal ? draw_progress(progress) : print_progress(progress), "progress");

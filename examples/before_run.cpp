@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Tasks added before run, on three workers: what runs on each of them, what runs once, and what comes first.
+// Tasks that are added before run, on three workers: which tasks run on each worker, which run once, and in which
+// order.
 #include <array>
 #include <errand/errand.hpp>
 #include <iostream>
@@ -13,7 +14,7 @@ namespace {
 
 constexpr unsigned workers = 3;
 
-// Each worker writes to its own log, so that none has to wait for another.
+// Each worker writes to its own log, so that no worker has to wait for another.
 std::array<std::vector<std::string>, workers> logs;
 
 void log(std::string line) { logs[errand::App::current().worker()].push_back(std::move(line)); }
@@ -49,7 +50,7 @@ int main() {
     log("before_server_start");
   });
 
-  app.add_task(warm_cache);                                     // a callable: once on each worker
+  app.add_task(warm_cache);                                     // a callable runs once on each worker
   const auto collected = app.add_task(collect(10), "collect");  // a coroutine can run only once: on worker 0
   app.add_task(errand::once([] { log("only here"); }), "once");
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-# Runs PROGRAM with ARGUMENTS, and INPUT as its standard input, and compares its standard output with EXPECTED. Ages
-# and lines in a table of tasks count as any other. Without EXPECTED it runs PROGRAM twice, which must print the same.
+# Runs PROGRAM with ARGUMENTS, and with INPUT as its standard input, and compares its standard output with EXPECTED. The
+# ages and line numbers in a table of tasks may differ. Without EXPECTED it runs PROGRAM twice, and both runs must print
+# the same output.
 foreach(variable INPUT EXPECTED ARGUMENTS)
   if(NOT DEFINED ${variable})
     set(${variable} "")

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The life of an App: listeners in order and in reverse, failures that are never lost, and a stop that lets tasks
-// finish what they have begun. The clock is a ManualClock, so the program takes no time and always prints the same.
+// finish the work that they have begun. The clock is a ManualClock, so the program takes no time and its output is
+// always the same.
 #include <errand/errand.hpp>
 #include <iostream>
 #include <stdexcept>
@@ -44,7 +45,7 @@ errand::Coro<> advertise() {
   }
 }
 
-/// Swallows every request to end, as no task should.
+/// Swallows every request to end. No task should do this.
 errand::Coro<> stubborn() {
   while (true) {
     try {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A TCP server on poll(2), which a Reactor brings to the App; each connection is a task with a name. It prints the port
-// that it listens on: talk to it with `nc 127.0.0.1 PORT`, and end it with ^C.
+// A TCP server that waits with poll(2), inside a Reactor of the App. Each connection is a task with a name. The program
+// prints the port that it listens on: talk to it with `nc 127.0.0.1 PORT`, and end it with ^C.
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -27,7 +27,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// The result of a system call, unless that failed.
+/// Returns the result of a system call. Throws std::system_error if the call has failed.
 template <class T>
 T checked(T result, const char* what) {
   if (result < 0) throw std::system_error(errno, std::generic_category(), what);
@@ -36,7 +36,7 @@ T checked(T result, const char* what) {
 
 bool would_block() { return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR; }
 
-/// Owns a descriptor, and makes it non-blocking. Empty where it is given a negative one.
+/// Owns a descriptor, and makes it non-blocking. Empty if the descriptor is negative.
 class Descriptor {
  public:
   explicit Descriptor(int fd) : fd_(fd) {
@@ -56,12 +56,13 @@ class Descriptor {
 
 // The loop
 
-/// Sleeps in poll(2) until a descriptor is ready that a task waits for, or until it is woken through a pipe.
+/// Sleeps in poll(2) until a descriptor that a task waits for is ready, or until another thread wakes it through a
+/// pipe.
 class PollReactor : public errand::Reactor {
  public:
   PollReactor() : PollReactor(make_pipe()) {}
 
-  /// Awaits that the descriptor can be read from, or that it can be written to.
+  /// Each of these coroutines ends when the descriptor can be read from, or written to, without blocking.
   errand::Coro<> readable(const Descriptor& of) { return ready(of.get(), POLLIN); }
   errand::Coro<> writable(const Descriptor& of) { return ready(of.get(), POLLOUT); }
 
@@ -80,11 +81,12 @@ class PollReactor : public errand::Reactor {
   }
 
   void wake() noexcept override {
-    [[maybe_unused]] const auto written = ::write(pipe_in_.get(), "", 1);  // a pipe that is full wakes as well
+    [[maybe_unused]] const auto written = ::write(pipe_in_.get(), "", 1);  // poll(2) returns also if the pipe was full
   }
 
  private:
-  /// Stands in the coroutine that waits, and so goes with it: when it goes on, is cancelled, or is destroyed.
+  /// Stands in the frame of the coroutine that waits. So the reactor forgets it when the coroutine goes on, is
+  /// cancelled, or is destroyed.
   class Waiting {
    public:
     Waiting(PollReactor& reactor, int its_fd, short its_events) : fd(its_fd), events(its_events), reactor_(reactor) {
@@ -119,7 +121,8 @@ class PollReactor : public errand::Reactor {
     }
   }
 
-  /// From now, for poll(2): rounded up, since the App would only ask again; negative where there is no limit.
+  /// Returns the time from now to `until` as a time-out for poll(2), which is negative if there is no limit. It is
+  /// rounded up, because poll(2) would return too early otherwise, and the App would only call `wait` again.
   static int milliseconds(std::optional<errand::Clock::time_point> until) {
     if (!until) return -1;
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(*until - errand::Clock::now());
@@ -137,7 +140,7 @@ class Connection {
  public:
   Connection(PollReactor& reactor, Descriptor socket) : reactor_(reactor), socket_(std::move(socket)) {}
 
-  /// The next line, without its end; none where the client has sent its last.
+  /// Returns the next line without its line end, or nullopt if the client has closed the connection.
   errand::Coro<std::optional<std::string>> read_line() {
     constexpr std::size_t longest = 64 * 1024;
     while (true) {
@@ -147,7 +150,7 @@ class Connection {
         co_return line;
       }
       if (input_.size() > longest) throw std::runtime_error("a line is too long");
-      co_await reactor_.readable(socket_);  // before each read: who never stops sending keeps no one waiting
+      co_await reactor_.readable(socket_);  // so a client that never stops sending does not keep the others waiting
       char bytes[4096];
       const ssize_t count = ::recv(socket_.get(), bytes, sizeof bytes, 0);
       if (count == 0) co_return std::nullopt;
@@ -212,12 +215,12 @@ errand::Coro<> accept(errand::App& app, PollReactor& reactor, Descriptor listeni
     if (socket) {
       app.add_task(serve(app, reactor, std::move(socket)), "client:" + std::to_string(id++));
     } else if (!would_block()) {
-      co_await errand::sleep(100ms);  // there may be no descriptor left: until one is, those that have one are served
+      co_await errand::sleep(100ms);  // the process may have no descriptor left: tries again later
     }
   }
 }
 
-/// On any free port of this machine, which it prints.
+/// Listens on any free port of this machine, and prints the port.
 Descriptor listen() {
   Descriptor listening(checked(::socket(AF_INET, SOCK_STREAM, 0), "socket"));
   sockaddr_in address{};
@@ -231,7 +234,7 @@ Descriptor listen() {
   return listening;
 }
 
-/// A client that has gone is no failure.
+/// Called when a task has failed. It is not an error if a client closes its connection.
 void report(const errand::TaskFailure& failure) {
   try {
     std::rethrow_exception(failure.exception());
@@ -245,7 +248,7 @@ void report(const errand::TaskFailure& failure) {
 }  // namespace
 
 int main() {
-  std::signal(SIGPIPE, SIG_IGN);  // a send to a client that has gone is an error like any other
+  std::signal(SIGPIPE, SIG_IGN);  // a send to a client that has gone fails with an error, and does not end the process
   PollReactor reactor;
   errand::App app("server", {.reactor = &reactor, .purge_when_done = true, .on_failure = report});
   app.add_task(accept(app, reactor, listen()), "accept");

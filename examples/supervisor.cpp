@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// A console that starts, lists and cancels background tasks, while they run. It reads standard input on a thread of its
-// own, so that waiting for a line keeps no task waiting. On a terminal the tasks stand above it, and are drawn anew all
-// the time.
+// A console that starts, lists and cancels background tasks while they run. It reads standard input on a thread of its
+// own, so that no task has to wait until the user has typed a line. If the output is a terminal, the table of the tasks
+// stands at its top and is drawn again every half second.
 #include <errand/errand.hpp>
 #include <iostream>
 #include <optional>
@@ -25,7 +25,7 @@ constexpr const char* usage =
     "event NAME            dispatches console.event.NAME\n"
     "quit                  or the end of input\n";
 
-/// What was wrong with a command.
+/// Tells the user why a command cannot be executed.
 class BadCommand : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
@@ -88,7 +88,7 @@ void list(errand::App& app) {
   }
 }
 
-/// False: it was the last one.
+/// Returns false if the command ends the console.
 errand::Coro<bool> execute(errand::App& app, std::istringstream line) {
   std::string command;
   if (!(line >> command)) co_return true;
@@ -120,7 +120,7 @@ errand::Coro<bool> execute(errand::App& app, std::istringstream line) {
   co_return true;
 }
 
-/// The tasks at the top of the terminal; what the console says scrolls below them.
+/// Draws the tasks at the top of the terminal. The output of the console scrolls below them.
 errand::Coro<> top(errand::App& app) {
   constexpr int height = 14;
   const auto draw = [&app]() -> errand::Coro<> {
@@ -128,7 +128,7 @@ errand::Coro<> top(errand::App& app) {
     while (true) {
       std::stringstream table;
       app.dump_tasks(table);
-      std::cout << "\0337\033[?7l\033[H\033[7m";  // keeps the cursor; no line wraps; from the top, reversed
+      std::cout << "\0337\033[?7l\033[H\033[7m";  // saves the cursor; no line wrap; goes to the top, reversed
       std::string line;
       for (int i = 1; i < height; ++i) {
         if (!std::getline(table, line)) line.clear();
@@ -138,7 +138,7 @@ errand::Coro<> top(errand::App& app) {
       co_await interval.tick();
     }
   };
-  std::cout << "\033[2J\033[" << height << "r\033[" << height << "H";  // clears; only what is below the tasks scrolls
+  std::cout << "\033[2J\033[" << height << "r\033[" << height << "H";  // clears; only the lines below the tasks scroll
   co_await errand::finally(draw, [] { std::cout << "\033[r\033[999H"; });
 }
 

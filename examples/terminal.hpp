@@ -9,7 +9,7 @@
 #include <unistd.h>
 #endif
 
-/// Whether a person is at the other end of `stdin` or `stdout`.
+/// Returns true if `stream`, which is `stdin` or `stdout`, is connected to a terminal.
 inline bool is_terminal(std::FILE* stream) {
 #if defined(_WIN32)
   return _isatty(_fileno(stream)) != 0;

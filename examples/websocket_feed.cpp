@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A feed over websockets, here in memory: each connection has a handler, which sends what is published, and a receiver
-// task of its own, which ends with it.
+// A feed over websockets, which are only queues in memory here. Each connection has a handler, which sends the
+// published messages, and a receiver task of its own, which ends together with the handler.
 #include <errand/errand.hpp>
 #include <iostream>
 #include <memory>
@@ -10,7 +10,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// Both ends of a connection. `send` and `receive` throw QueueClosed once the client has closed it.
+/// Both ends of a connection. `send` and `receive` throw QueueClosed if the client has closed the connection.
 class WebSocket {
  public:
   auto send(std::string message) { return to_client_.put(std::move(message)); }

@@ -7,7 +7,8 @@ using errand::Barrier;
 
 namespace {
 
-/// To serve is to come as one more. A barrier for all waiters and one more opens when as many have come as have left.
+/// The barrier is for one task more than there are waiters. Each serve is one more task that comes. If some waiters
+/// have left, as many more tasks must come before the barrier opens.
 struct Waiters : waiting::Subject {
   static constexpr const char* name = "barrier";
   explicit Waiters(std::size_t waiters) : barrier(waiters + 1) {}
@@ -16,7 +17,7 @@ struct Waiters : waiting::Subject {
   Coro<> serve() { co_await barrier.wait(); }
   static std::size_t serves(std::size_t began, std::size_t left) { return began + 1 - left; }
   static bool next_is_served(bool first_had_left, bool) { return !first_had_left; }
-  bool settled(std::size_t) {  // each index is given once, in the order in which they came
+  bool settled(std::size_t) {  // each index was given once, in the order of the waiters
     return std::adjacent_find(indices.begin(), indices.end(), std::greater_equal<>()) == indices.end();
   }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Awaitables that are not the library's.
+// Tests of awaitables that are not the library's.
 #include <coroutine>
 #include <memory>
 #include <thread>
@@ -8,7 +8,7 @@
 
 namespace {
 
-/// Resumes by hand, or on a thread of its own.
+/// An awaitable that the test itself resumes.
 struct Manual {
   explicit Manual(std::coroutine_handle<>& its_place) : place(&its_place) {}
   bool await_ready() const noexcept { return false; }
@@ -17,6 +17,7 @@ struct Manual {
   std::coroutine_handle<>* place;
 };
 
+/// An awaitable that resumes on a thread of its own.
 struct OnThread {
   explicit OnThread(std::thread& its_thread) : thread(&its_thread) {}
   bool await_ready() const noexcept { return false; }
@@ -92,7 +93,7 @@ APP_TEST("abort takes the frames at once, and only the bridge waits for the resu
 
 namespace {
 
-/// Awaited by what a user's operator gives, which is the library's: no bridge is needed.
+/// The user's operator returns an awaitable of the library, so the await needs no bridge.
 struct Gate {
   errand::Event open;
   auto operator co_await() { return open.wait(); }
@@ -169,7 +170,7 @@ Coro<> waits_for(std::coroutine_handle<>& place, support::Log& log) {
   }
 }
 
-/// Destroys the coroutine that awaits it at once.
+/// An awaitable that destroys the awaiting coroutine at once.
 struct Destroys {
   bool await_ready() const noexcept { return false; }
   void await_suspend(std::coroutine_handle<> awaiting) const { awaiting.destroy(); }

@@ -9,10 +9,10 @@
 
 #include "support.hpp"
 
-// What the tests of several combinators stand on.
+// Helpers that the tests of several combinators use.
 namespace support {
 
-/// Awaits it, and logs "done" or what it throws.
+/// Awaits `awaitable`, and logs "done" or the error that it throws.
 template <class A>
 Coro<> end_of(A awaitable, Log& log) {
   try {
@@ -31,7 +31,7 @@ Coro<> end_of(A awaitable, Log& log) {
   }
 }
 
-/// Waits to be asked to end, and then cleans up for so long.
+/// Sleeps until it is asked to end, and then cleans up for the time `cleanup`.
 inline Coro<> tidy(Log& log, std::string name, std::chrono::nanoseconds cleanup) {
   std::optional<Cancelled> asked;
   try {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What all combinators owe.
+// A rule for all combinators: a failure that can no longer be thrown is reported.
 #include <algorithm>
 
 #include "combinators.hpp"
@@ -13,7 +13,7 @@ Coro<> fails(std::string what) {
   co_await errand::sleep(1s);
   throw runtime_error(what);
 }
-/// Does not let itself be ended.
+/// Swallows the first five requests to end.
 Coro<> stays() {
   for (int i = 0; i < 5; ++i) {
     try {

@@ -23,7 +23,8 @@ def reports():
             yield json.loads(line)
 
 
-# A line of a template is run if it is in any of its instances, and a branch of it is taken if it is in any.
+# A line of a template counts as run if any instance of the template runs it, and a branch counts as taken if any
+# instance takes it.
 lines = collections.defaultdict(collections.Counter)
 branches = collections.defaultdict(lambda: collections.defaultdict(list))
 for report in reports():
@@ -36,7 +37,7 @@ for report in reports():
             number = line["line_number"]
             lines[name][number] += line["count"]
             of = branches[name][number]
-            # Those for exceptions that nothing throws are the compiler's.
+            # The branches that gcov marks with "throw" do not count: the compiler adds them for exceptions.
             for i, branch in enumerate(b for b in line["branches"] if not b["throw"]):
                 if i == len(of):
                     of.append(0)
@@ -45,7 +46,8 @@ for report in reports():
 if not lines:
     sys.exit("nothing was measured")
 
-# What is left out, and why: `header: text of the line  # reason`, for each line with this text in this header.
+# The lines that are left out, and the reasons: `header: text of the line  # reason`, for each line with this text in
+# this header.
 excused = {}
 for entry in left_out.read_text().splitlines():
     if entry and not entry.startswith("#"):
@@ -64,7 +66,7 @@ for name in sorted(lines):
     for number, runs in sorted(lines[name].items()):
         key = name, text[number - 1].strip()
         if key in excused:
-            excused[key] = True  # there is such a line still
+            excused[key] = True  # the header still has such a line
         if runs == 0 and key in excused:
             count["excused"] += 1
             continue

@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# What of the headers the tests, the scenarios and the model check run, by header: lines and branches, measured by gcov
-# in a build without optimisation. Fails under 98 % of the lines, without those in coverage.txt.
+# Measures which lines and branches of each header the tests, the scenarios and the model check run. The numbers are
+# gcov's, from a build without optimisation. Fails if less than 98 % of the lines are run. The lines that coverage.txt
+# lists do not count.
 #
 #   tests/coverage.sh [BUILD_DIRECTORY]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 build=${1:-build/coverage}
-# Nothing is inlined, not even what has to be: a branch would count at each place where it is.
+# Nothing is inlined, not even functions with the attribute always_inline, because a branch would count once for each
+# place into which its function is inlined.
 flags="--coverage -O0 -fno-inline -Dalways_inline=cold"
 CXX=g++ CXXFLAGS=$flags cmake -S . -B "$build" -DERRAND_BUILD_TESTS=ON -DERRAND_BUILD_EXAMPLES=OFF \
   -DCMAKE_BUILD_TYPE=None >/dev/null

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Frames that are destroyed where they stand, and whose destructors destroy what is around them.
+// Tests of frames that are destroyed while they wait, and of destructors in them that destroy the tasks and generators
+// around these frames.
 #include <functional>
 #include <memory>
 
@@ -10,7 +11,7 @@ using errand::wait_for;
 
 namespace {
 
-/// Calls a function when it goes.
+/// Calls a function when it is destroyed.
 class AtEnd {
  public:
   explicit AtEnd(std::function<void()> f) : f_(std::move(f)) {}
@@ -25,7 +26,8 @@ enum class Where { coro, gather, race, member, generator };
 enum class End { abort, drop, app, cancel, time_out };
 enum class Act { drop, abort, cancel, drop_and_abort, abort_and_drop };
 
-/// A task waits for the next value of a generator, inside which a frame acts on both when it is destroyed.
+/// A task waits for the next value of a generator. A frame inside the generator acts on the task and on the generator
+/// when it is destroyed.
 class Inside {
  public:
   Inside(support::Log& log, Where where, Act act) : log_(log), where_(where), act_(act) {}
@@ -38,7 +40,7 @@ class Inside {
     log_("on");
   }
 
-  std::unique_ptr<AsyncGenerator<int>> generator;  // nobody else has it
+  std::unique_ptr<AsyncGenerator<int>> generator;  // the only handle to the generator
   Task<> task;
   int acted = 0;
   long alive() const { return alive_.use_count() - 1; }
@@ -91,7 +93,7 @@ class Inside {
   const std::shared_ptr<int> alive_ = std::make_shared<int>();
 };
 
-/// Gives what the task logged, and how it ended.
+/// Ends the task or the generator in the given way. Returns what the task logged, and its status.
 std::string end_inside(Where where, End end, Act act) {
   support::Log log;
   errand::ManualClock clock(errand::ManualClock::held);
@@ -149,7 +151,7 @@ TEST_CASE("a generator dropped by what a cancellation or a time-out unwinds insi
       const std::string first = !is_one_step         ? "InvalidState ; "
                                 : end == End::cancel ? "Cancelled outer ; "
                                                      : "Cancelled ; ";
-      // An error that comes out of a combinator uses up no request: that is still to be thrown.
+      // An error that comes out of a combinator does not use up the request, which is therefore thrown later.
       const std::string then = is_one_step ? "on ; succeeded" : end == End::cancel ? "cancelled" : "failed";
       CHECK(end_inside(where, end, Act::drop) == first + then);
       CHECK(end_inside(where, end, Act::drop_and_abort) == "refused ; " + first + then);
@@ -288,7 +290,7 @@ namespace {
 
 constexpr int many = 100'000;
 
-/// Ends a task when it goes.
+/// Aborts a task when it is destroyed.
 struct Aborts {
   explicit Aborts(Task<> its_task) : task(std::move(its_task)) {}
   Aborts(Aborts&&) = default;

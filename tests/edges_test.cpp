@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What happens seldom: handles and awaitables that are left unused, lists that are swept, requests at odd moments.
+// Tests of rare cases: handles and awaitables that nobody uses, lists that are swept, requests at odd moments.
 #include <any>
 #include <functional>
 #include <thread>
@@ -8,7 +8,7 @@
 
 namespace {
 
-/// The setter of a future, as an error of the user's own class and as a pointer to one.
+/// An error of the user's own class, with which a future is set.
 struct Broken : std::runtime_error {
   Broken() : runtime_error("broken") {}
 };
@@ -157,7 +157,7 @@ TEST_CASE("a callback that is asked for while the App is being destroyed is dest
 
 namespace {
 
-/// Aborts the task that has this name when it goes.
+/// Aborts the task named "job" when it is destroyed.
 struct AbortsNamesake {
   explicit AbortsNamesake(App& its_app) : app(&its_app) {}
   AbortsNamesake(AbortsNamesake&& other) noexcept : app(std::exchange(other.app, nullptr)) {}
@@ -167,7 +167,7 @@ struct AbortsNamesake {
   }
   App* app;
 };
-/// A payload whose copy aborts all other tasks.
+/// A payload that aborts all other tasks when it is copied.
 struct AbortsAll {
   explicit AbortsAll(App& its_app) : app(its_app) {}
   AbortsAll(const AbortsAll& other) : app(other.app) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Expressions in which an await fails, and another part of the expression throws before that could.
+// Tests of expressions in which an await would fail, but another part of the expression throws first.
 #include "support.hpp"
 
 namespace {
@@ -19,7 +19,7 @@ errand::AsyncGenerator<int> failing_generator() {
   co_yield 1;
 }
 
-/// Awaits what `make` gives, and afterwards sleeps.
+/// Awaits the Coro that `make` returns, and then sleeps. Logs how both awaits ended.
 template <class Make>
 Coro<> try_out(support::Log& log, Make make) {
   try {
@@ -71,7 +71,7 @@ APP_TEST("a request that ended a wait is thrown there, or is pending again if an
     auto task = add(try_out(log, make));
     later(1s, [task]() mutable { task.cancel("why"); });
     co_await wait_all(task);
-    const std::string text = log.text();  // compilers differ in which part is first
+    const std::string text = log.text();  // compilers differ in which part they evaluate first
     CHECK((text == "cancelled ; slept" || text == "error ; cancelled why"));
   };
   co_await ask(get);

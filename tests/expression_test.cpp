@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Several awaits in one expression. Every GCC makes the awaiters of all operands first, and calls await_resume of the
-// first one only after the second one has been awaited; Clang ends the first one before it makes the second one. Both
-// must come out the same.
+// Tests of several awaits in one expression. All versions of GCC make the awaiters of all operands first, and call
+// await_resume of the first awaiter only after the second one has been awaited. Clang calls await_resume of the first
+// awaiter before it makes the second one. The result must be the same with both compilers.
 #include <atomic>
 #include <coroutine>
 #include <map>
@@ -19,23 +19,23 @@ using errand::Semaphore;
 
 namespace {
 
-/// `co_await x, Done()` is the result of the await, and a Done if it has none.
+/// `co_await x, Done()` is the result of the await, or a Done if the await gives void.
 struct Done {};
 template <class Result>
 Result&& operator,(Result&& result, Done) noexcept {
   return static_cast<Result&&>(result);
 }
 
-// Each of these is one operand of an expression. They tell
+// Each of the following classes is one operand of an expression. An operand has these members:
 //
-//     decltype(auto) wait();              // what is awaited
-//     void end();                         // what it waits for comes; called before the expression, or a second after
-//                                         // the wait has begun
-//     int number(Result&&);               // the result as a number, which is `n` if all is well
+//     decltype(auto) wait();              // returns the awaitable
+//     void end();                         // lets the await end; called before the expression is evaluated, or while
+//                                         // the await waits
+//     int number(Result&&);               // returns the result as a number, which is `n` if all is well
 //     bool has_begun();                   // whether the await has had an effect that others can see
-//     bool is_restored();                 // whether everything that was taken is back after the expression
-//     static constexpr bool ends_early;   // end() may come before the await
-//     static constexpr bool waits;        // the await lasts until end(), or for at least a second
+//     bool is_restored();                 // whether everything that the await took is back after the expression
+//     static constexpr bool ends_early;   // whether end() may be called before the await
+//     static constexpr bool waits;        // whether the await lasts until end(), or for at least a second
 
 struct Operand {
   static constexpr bool ends_early = true;
@@ -172,7 +172,7 @@ struct OfBarrier : Operand {
   Coro<> arrive() {
     try {
       co_await barrier.wait();
-    } catch (const InvalidState&) {  // nobody else came, and the barrier went
+    } catch (const InvalidState&) {  // nobody else came until the barrier was destroyed
     }
   }
   static constexpr bool ends_early = false;
@@ -335,7 +335,7 @@ struct OfWaitFor : OfCoro {
   auto wait() { return errand::wait_for(OfCoro::wait(), 1h); }
 };
 
-/// Not the library's.
+/// An operand whose awaitable is not the library's.
 struct OfForeign : Operand {
   using Operand::Operand;
   static constexpr bool ends_early = false;
@@ -354,7 +354,7 @@ struct OfForeign : Operand {
   std::coroutine_handle<> awaiting;
 };
 
-// Operands that fail, once end() was called.
+// The operands from here on fail after end() was called.
 
 struct Fails : OfCoro {
   using OfCoro::OfCoro;
@@ -426,7 +426,7 @@ using All = List<OfCoro, OfTask, OfMovedTask, OfSleep, OfSleepUntil, OfYield, Of
                  OfSignal, OfTimedSignal, OfCancelTask, OfThread, OfGenerator, OfTick, OfCompletions, OfGather, OfRace,
                  OfWaitFor, OfForeign>;
 
-/// What `<<` is used on, whose operands go from left to right with every compiler.
+/// Collects digits with `<<`, because every compiler evaluates the operands of `<<` from left to right.
 struct Digits {
   Digits& operator<<(int digit) {
     value = 10 * value + digit;
@@ -480,12 +480,12 @@ Coro<> evaluate(Expression expression, Operand& a, Operand& b, support::Log& log
   } catch (const std::exception& e) {
     log(e.what());
   }
-  co_await errand::sleep(0s);  // Cancelled comes out once
+  co_await errand::sleep(0s);  // does not throw, because a request is thrown once
   log("done");
 }
 
-/// Lets time pass. A sleep alone would not do: the clock stands while a shared Future or a foreign awaitable is
-/// awaited.
+/// Lets time pass. A sleep alone is not enough, because a ManualClock does not jump while a shared Future or a foreign
+/// awaitable is awaited.
 Coro<> pass(support::Fixture& fixture, std::chrono::nanoseconds time) {
   const auto until = fixture.clock.now() + time;
   fixture.clock.advance(time);
@@ -493,8 +493,9 @@ Coro<> pass(support::Fixture& fixture, std::chrono::nanoseconds time) {
   for (int i = 0; i < 10; ++i) co_await errand::yield();
 }
 
-/// Evaluates an expression of an operand that ends early, before the expression begins, or half a second later, and of
-/// one that ends early or two seconds after the first one.
+/// Evaluates an expression of two operands. Each of them may end early, which is before the expression is evaluated. If
+/// not, the first operand ends half a second after the expression began, and the second one two seconds after the
+/// first.
 void play(Kind first, bool is_first_early, Kind second, bool is_second_early, Expression expression,
           const std::string& expected, Cancel cancel = Cancel::never) {
   support::Fixture fixture;
@@ -526,8 +527,8 @@ void play(Kind first, bool is_first_early, Kind second, bool is_second_early, Ex
   fixture.expect(expected + " ; done");
 }
 
-/// GCC (seen with 12.2) awaits an operand whose result stands in a temporary before one whose result is a reference,
-/// though that one stands first. No library can change this.
+/// GCC (seen with 12.2) awaits an operand whose result is a temporary before an operand whose result is a reference,
+/// even if the reference comes first in the expression. No library can change this.
 #ifdef __clang__
 template <class, class>
 constexpr bool keeps_order = true;
@@ -558,7 +559,7 @@ void play_all(Expression expression, const std::string& expected) {
   }
 }
 
-/// Each with itself, with a Coro, and with the next one.
+/// Tries each operand with itself, with a Coro, and with the next operand in the list.
 template <class First, class... Rest>
 void play_pairs(List<First, Rest...>) {
   const auto each = []<class A, class B>(List<A, B>) { play_all<A, B>(&chained<A, B>, "12"); };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What is told of failures: on any thread, in any text, by any std::cerr.
+// Tests of how failures are reported: on any thread, with any text, and if std::cerr cannot write.
 #include <iostream>
 #include <mutex>
 #include <sstream>
@@ -16,7 +16,7 @@ Coro<> fails() {
   co_return;
 }
 
-/// What std::cerr was given.
+/// Captures the text that is written to std::cerr while this exists.
 class Said {
  public:
   Said() : before_(std::cerr.rdbuf(text_.rdbuf())) {}
@@ -29,7 +29,7 @@ class Said {
   std::streambuf* const before_;
 };
 
-/// A std::cerr that can write nothing, and throws.
+/// Makes std::cerr fail at each write, and throw, while this exists.
 class Broken {
  public:
   Broken() : before_(std::cerr.rdbuf(&full_)) { std::cerr.exceptions(std::ios::badbit | std::ios::failbit); }
@@ -95,7 +95,7 @@ TEST_CASE("a TaskFailure of a callback has no task and no id") {
 TEST_CASE("failures that other workers keep, and drop, are no race") {
   std::vector<TaskFailure> kept;
   App app("app", {.on_failure = [&](const TaskFailure& failure) {
-            if (kept.size() > 20) kept.clear();  // those of the other workers too
+            if (kept.size() > 20) kept.clear();  // destroys failures of the other workers too
             kept.push_back(failure);
           }});
   app.add_task([](App& worker) -> Coro<> {

@@ -9,7 +9,7 @@ using errand::wait_for;
 
 namespace {
 
-/// Logs that it begins and, after so long, that it has ended.
+/// Logs that it begins and, after a sleep, that it has ended.
 Coro<> cleaning(support::Fixture& test, std::chrono::nanoseconds length, std::string name = "cleanup") {
   test.log(name, test.now());
   co_await errand::sleep(length);

@@ -31,7 +31,7 @@ struct SharedAwaiters : Awaiting<Future<std::string>::Shared> {
   static constexpr bool is_shared = true;
 };
 
-/// Logs what a future gives, or that it gives nothing.
+/// Awaits a future, and logs its result or its error.
 template <class F>
 Coro<> outcome(F& future, support::Log& log) {
   try {
@@ -41,7 +41,7 @@ Coro<> outcome(F& future, support::Log& log) {
   }
 }
 
-/// Sets a future in all three ways, and gives which of them said that they did.
+/// Tries to set a future in all three ways, and returns the names of the ways that succeeded.
 template <class F>
 std::string set_all_but_first(F& future) {
   std::string done;
@@ -51,7 +51,7 @@ std::string set_all_but_first(F& future) {
   return done;
 }
 
-/// What the first setter says holds, for both kinds of future.
+/// Checks, for both kinds of future, that the first setter decides what the future gives.
 template <class Make>
 Coro<> check_first_setter_wins(Make make, support::Log& log) {
   auto value = make(), thrown = make(), pointer = make(), cancelled = make();
@@ -67,7 +67,7 @@ Coro<> check_first_setter_wins(Make make, support::Log& log) {
   }
 }
 
-/// Is copied, unless that is to fail.
+/// A value whose copy throws if the number is negative.
 struct Copied {
   explicit Copied(int its_value) : value(its_value) {}
   Copied(const Copied& other) : value(other.value) {
@@ -178,7 +178,7 @@ APP_TEST("where the copy of the value throws, the Future is not done, and can st
 
 namespace {
 
-/// Calls a function with 0, 1, … in so many threads, and waits for them all.
+/// Calls `f` with 0, 1, … on `count` threads, and waits for all of them.
 template <class F>
 void in_threads(int count, F f) {
   std::vector<std::thread> threads;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// gather and gather_settled; what holds for every combinator stands in task_group_test.cpp.
+// Tests of gather and gather_settled. The tests that every combinator must pass are in task_group_test.cpp.
 #include <memory>
 #include <tuple>
 #include <type_traits>
@@ -23,7 +23,7 @@ Coro<int> goes_on_when_asked(int result) {
 }
 Coro<> nothing(std::chrono::nanoseconds delay) { co_await errand::sleep(delay); }
 
-/// Throws when it is moved for the n-th time.
+/// Throws at the move that brings `moves_left` to 0. Counts in `alive` how many objects exist.
 class Fragile {
  public:
   Fragile(int& moves_left, int& alive) noexcept : moves_left_(moves_left), alive_(alive) { ++alive_; }

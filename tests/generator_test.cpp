@@ -21,7 +21,7 @@ AsyncGenerator<int> numbers(support::Log& log, int count, std::chrono::nanosecon
   }
 }
 
-/// Logs the next value, or what is thrown.
+/// Logs the next value of a generator, or the error that it throws.
 template <class T>
 Coro<> next_of(AsyncGenerator<T>& generator, support::Log& log) {
   try {
@@ -35,7 +35,7 @@ Coro<> next_of(AsyncGenerator<T>& generator, support::Log& log) {
   }
 }
 
-/// Gives the numbers of another generator.
+/// Yields the numbers of another generator.
 AsyncGenerator<int> relay(AsyncGenerator<int> inner) {
   while (const auto n = co_await inner.next()) co_yield *n;
 }

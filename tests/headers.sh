@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Every header compiles alone, without a warning, and to no code: nobody pays for what he does not use. What becomes of
-# them in two programs that use most of them converts no number by itself either. CXX is the compiler, CXXFLAGS are
-# further flags, STANDARD is another than c++20.
+# Checks that every header compiles alone, without a warning, and to no code: nobody pays for a header that he does not
+# use. Two programs that use most of the headers must compile without a warning too, because only a program instantiates
+# the templates, in which numbers may be converted. CXX is the compiler, CXXFLAGS are further flags, STANDARD is another
+# standard than c++20.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 export OBJECTS WARNINGS="-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wold-style-cast -Wnon-virtual-dtor -Werror"
@@ -14,7 +15,8 @@ check() {
   echo "#include <${1#include/}>" |
     "${CXX:-g++}" -std="${STANDARD:-c++20}" -O1 -I include $WARNINGS ${more[@]+"${more[@]}"} -c -x c++ - -o "$object" ||
     { echo "FAILED $1 does not compile alone"; exit 1; }
-  # A class whose first virtual function becomes inline only below is emitted everywhere, with all that it reaches.
+  # If the first virtual function of a class is declared without inline, and only its definition below the class is
+  # inline, the class is emitted in every program, with everything that it uses.
   ! nm -C "$object" | grep errand:: || { echo "FAILED $1 leaves code in a program that does not use it"; exit 1; }
 }
 check_use() {
@@ -24,7 +26,8 @@ check_use() {
 }
 export -f check check_use
 
-# In between them no macro of the user's bites, and everything is visible outside of a shared library.
+# Every header must begin with the prologue and end with the epilogue. Between them, no macro of the user's changes the
+# code, and everything is visible outside of a shared library.
 parts='errand/(errand|version|detail/(prologue|epilogue))\.hpp'
 without=$(grep -rLE --include='*.hpp' '^#include <errand/detail/prologue\.hpp>' include | grep -vE "$parts")
 without+=$(grep -rLE --include='*.hpp' '^#include <errand/detail/epilogue\.hpp>' include | grep -vE "$parts")

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// SIGINT and SIGTERM. What they do to a whole program is tried in tests/programs/interrupts.sh.
+// Tests of SIGINT and SIGTERM. Their effect on a whole program is tested in tests/programs/interrupts.sh.
 #include <array>
 #include <atomic>
 #include <condition_variable>
@@ -33,7 +33,7 @@ bool is_deadlock(const errand::TaskFailure& failure) {
   }
 }
 
-/// Sleeps on, whatever it is asked.
+/// Sleeps for ever, and swallows every request to end.
 Coro<> stubborn() {
   for (;;) {
     try {
@@ -43,7 +43,7 @@ Coro<> stubborn() {
   }
 }
 
-/// Yields on, whatever it is asked.
+/// Yields for ever, and swallows every request to end.
 Coro<> restless() {
   for (;;) {
     try {
@@ -152,7 +152,7 @@ TEST_CASE("where only a signal can wake the tasks, that is reported once, and th
   app.add_task([&]() -> Coro<> { co_await never.wait(); }, "stuck");
   std::thread user([&] {
     while (deadlocks == 0) std::this_thread::yield();
-    app.post([] {});  // wakes the loop, which stalls again
+    app.post([] {});  // wakes the loop, which then finds again that only a signal can wake the task
     std::this_thread::sleep_for(20ms);
     std::raise(SIGINT);
   });
@@ -217,7 +217,8 @@ TEST_CASE(
 
 namespace {
 
-/// Counts how often it is asked to sleep, and how often with a limit; a look that does not sleep is none.
+/// Counts how often it is asked to sleep, and how often with a limit. A wait whose limit has passed does not sleep, and
+/// is not counted.
 class Sleeper : public errand::Reactor {
  public:
   explicit Sleeper(errand::ClockSource* clock) : clock_(clock) {}

@@ -14,7 +14,8 @@ constexpr std::array<std::pair<Phase, const char*>, 6> phases = {{{Phase::main_p
                                                                   {Phase::after_server_stop, "astop"},
                                                                   {Phase::main_process_stop, "mstop"}}};
 
-/// Listeners of all phases that log themselves; the one of `failing` throws, and another stands on each side of it.
+/// Adds a listener to each phase, which logs the name of the phase. The phase `failing` has three listeners, and the
+/// second one throws.
 void add_listeners(support::Fixture& test, Phase failing) {
   for (const auto& [phase, name] : phases) {
     for (const char* number : {"1", "2", "3"}) {
@@ -27,7 +28,7 @@ void add_listeners(support::Fixture& test, Phase failing) {
   }
 }
 
-/// Sleeps on, whatever it is asked.
+/// Sleeps for ever, and swallows every request to end.
 Coro<> stubborn() {
   for (;;) {
     try {
@@ -106,9 +107,9 @@ PLAIN_TEST("a start listener that goes on after stop has the graceful timeout, t
     test.app.before_server_stop([&] { test.log("bstop", test.now(), shared.use_count()); });
     test.app.main_process_stop([&] { test.log("mstop", test.now(), shared.use_count()); });
     test.later(1s, [&] { test.app.stop(); });
-    test.later(10s, [&] { test.app.stop(); });  // which gives it no more time
+    test.later(10s, [&] { test.app.stop(); });  // the second stop does not give the listener more time
     test.app.run();
-    // Two of them are left: that of the listener, and the one here.
+    // Two references to the int are left: the one in the listener, and `shared` itself.
     CHECK(test.log.text() == (phase == Phase::main_process_start ? "mstop 16 2" : "bstop 16 2 ; mstop 16 2"));
     REQUIRE(test.reports.size() == 1);
     CHECK(test.reports[0].find("was still standing at the end of the graceful timeout") != std::string::npos);
@@ -170,7 +171,7 @@ PLAIN_TEST("where only the graceful timeout could wake a start listener, the wai
   CHECK(reports.size() == 1);
   log.clear();
   reports.clear();
-  CHECK_THROWS_AS(app.run(), errand::Deadlock);  // where nobody calls stop
+  CHECK_THROWS_AS(app.run(), errand::Deadlock);  // because nobody calls stop in this run
   CHECK(log.text() == "astop 2");
   CHECK(reports.size() == 1);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What ends at an awkward moment: what is awaited, who awaits it, and what runs while it does.
+// Tests of objects that end at an awkward moment: the awaited object, the task that awaits it, or the code that runs at
+// that moment.
 #include <atomic>
 #include <future>
 #include <memory>
@@ -24,7 +25,7 @@ errand::AppConfig graceful(std::chrono::nanoseconds timeout) {
   return config;
 }
 
-/// Sleeps on, whatever it is asked.
+/// Sleeps for ever, and swallows every request to end.
 Coro<> stubborn() {
   for (;;) {
     try {
@@ -34,7 +35,7 @@ Coro<> stubborn() {
   }
 }
 
-/// Logs what a task gives, or what() of what it throws.
+/// Logs the result of a task, or what() of its error.
 template <class T>
 Coro<> outcome(Task<T> task, support::Log& log) {
   try {
@@ -49,7 +50,7 @@ Coro<> outcome(Task<T> task, support::Log& log) {
   }
 }
 
-/// A group with one member.
+/// Runs a group with one member.
 Coro<> group_of(Coro<> member) {
   const auto body = [&member](TaskGroup& group) -> Coro<> {
     group.add(std::move(member));
@@ -58,7 +59,7 @@ Coro<> group_of(Coro<> member) {
   co_await TaskGroup::run(body);
 }
 
-/// Calls a function when it is destroyed, wherever it was moved to.
+/// Calls a function when it is destroyed. An object that was moved from does not call it.
 template <class F>
 class AtEnd {
  public:
@@ -73,7 +74,7 @@ class AtEnd {
   bool armed_ = true;
 };
 
-/// Aborts a task when it is destroyed, and logs how that went.
+/// Aborts a task when it is destroyed, and logs whether that was allowed.
 class Aborts {
  public:
   Aborts(Task<>& task, support::Log& log) : task_(&task), log_(&log) {}
@@ -93,7 +94,7 @@ class Aborts {
   support::Log* log_;
 };
 
-/// Fails at its third wait.
+/// Throws at its third wait.
 class FailingReactor : public errand::Reactor {
  public:
   void wait(std::optional<errand::Clock::time_point>) override {
@@ -175,7 +176,7 @@ APP_TEST("what is destroyed after it woke a waiter, and before that resumes, thr
   expect("the lock" + rest + " ; the queue" + rest + " ; the future" + rest + " ; the condition" + rest);
 }
 
-// Some compilers pick up what the first await gives only after the second has ended.
+// Some compilers take the result of the first await only after the second await has ended.
 APP_TEST("a Queue destroyed while a later await of the expression waits gives the item or InvalidState") {
   auto q = std::make_unique<Queue<int>>();
   const auto sum = [](int a, int b) { return a + b; };
@@ -554,7 +555,7 @@ APP_TEST("a callable that asks its own task to end is called once") {
 
 namespace {
 
-/// Where the task has ended when this goes: logs how, and looks at its error.
+/// When this is destroyed after the end of the task, it logs the status of the task, and looks at the task's error.
 class Looks {
  public:
   Looks(support::Log& log, Task<>& task) : log_(&log), task_(task) {}
@@ -618,7 +619,9 @@ TEST_CASE("on_failure may abort the task of a branch whose error comes late") {
   const auto both = [&]() -> Coro<> { co_await errand::gather(support::Fixture::bad(1s, "first"), fails_late()); };
   const auto task = app.add_task(both);
   app.run();
-  CHECK(log.text() == "first false false ; late true false");  // the abort destroys the gather, which kept the first
+  // The report of "late" aborts the task. The abort destroys the gather, which then reports "first", the error that it
+  // kept.
+  CHECK(log.text() == "first false false ; late true false");
   CHECK(task.cancelled());
 }
 
@@ -644,7 +647,7 @@ TEST_CASE("on_slow_step may abort the task of a branch") {
 
 namespace {
 
-/// Throws when it goes.
+/// Throws when it is destroyed.
 struct ThrowsAtEnd {
   ThrowsAtEnd() = default;
   ~ThrowsAtEnd() noexcept(false) { throw runtime_error("at the end"); }
@@ -754,7 +757,8 @@ TEST_CASE("a thread call or a shared future that stands outside of its task does
 
 namespace {
 
-/// Starts a task that awaits something with a name, or what it is moved from, which goes before the task does.
+/// Starts a task that awaits an object by its name or, if `is_moved`, by std::move. The object is destroyed while the
+/// task waits.
 template <bool is_moved, class Wait>
 Coro<Task<>> start_and_lose(support::Log& log, Wait given) {
   const auto outside = std::make_unique<Wait>(std::move(given));
@@ -773,7 +777,7 @@ Coro<Task<>> start_and_lose(support::Log& log, Wait given) {
   co_return task;
 }
 
-/// Each way to wait: twice, and the second time the task is aborted.
+/// Tries each way to wait twice. The tasks of the second time are aborted.
 template <bool is_moved>
 Coro<> lose_all(App& app, support::Log& log) {
   errand::Event event;

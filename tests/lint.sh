@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# The headers under clang-tidy (what is on: .clang-tidy) and cppcheck.
+# Checks the headers with clang-tidy, whose checks are listed in .clang-tidy, and with cppcheck.
 #
-#   tests/lint.sh         the headers as they stand
-#   tests/lint.sh more    what they become in a program, too: that of the model check, which uses most of them
+#   tests/lint.sh         the headers alone
+#   tests/lint.sh more    clang-tidy also checks a program that uses most of the headers: the model check
 set -euo pipefail
 cd "$(dirname "$0")/.."
 out=$(mktemp -d)
@@ -15,10 +15,12 @@ sources=("$out/all.cpp")
 clang-tidy-19 --config-file=.clang-tidy --quiet "${sources[@]}" -- -std=c++20 -I include -I tests 2>"$out/log" ||
   { cat "$out/log" && exit 1; }
 
-# cppcheck does not know coroutines (missingReturn, dangling*), and takes every error that is thrown somewhere for one that
-# gets out (throwInNoexceptFunction). Not faults here: a member that is written before it is read (uninit*), a move of
-# what an overload returns (returnStdMoveLocal), a name by value in the API (passedByValue), the destructor of App, which
-# nobody derives from (virtualCallInConstructor), and in pool.hpp `last`, which the loop above has set (nullPointer).
+# cppcheck does not know coroutines (missingReturn, dangling*). It assumes that every error that is thrown in a
+# function also leaves the function (throwInNoexceptFunction). It also reports code that is right: a member without an
+# initial value that is written before it is read (uninit*), a move of the value that an overload returns
+# (returnStdMoveLocal), a name that the API takes by value (passedByValue), a virtual call in the destructor of App,
+# from which nobody derives (virtualCallInConstructor), and in pool.hpp the use of `last`, which the loop above it has
+# set (nullPointer).
 suppressed=(missingReturn danglingTempReference danglingTemporaryLifetime throwInNoexceptFunction uninitMemberVar
   uninitMemberVarPrivate uninitDerivedMemberVar returnStdMoveLocal passedByValue virtualCallInConstructor
   nullPointer:include/errand/detail/base/pool.hpp)

@@ -8,7 +8,7 @@ using errand::Semaphore;
 
 namespace {
 
-/// Who got the lock keeps it until the next is served.
+/// The waiter that gets the lock keeps it until the next waiter is served.
 struct Acquirers : waiting::OneByOne {
   static constexpr const char* name = "lock";
   explicit Acquirers(std::size_t) : held(lock.try_acquire()) {}
@@ -24,7 +24,7 @@ struct Acquirers : waiting::OneByOne {
   std::optional<Lock::Guard> held;
 };
 
-/// A guard of a Lock, or the one permit of a Semaphore.
+/// Checks the guards of a Lock, or the permits of a Semaphore that has one permit.
 template <class P>
 Coro<> check_grants(P& one) {
   const auto is_free = [&one] { return one.try_acquire().has_value(); };
@@ -43,7 +43,7 @@ Coro<> check_grants(P& one) {
   {
     P another(1);
     auto other = co_await another.acquire();
-    other = std::move(second);  // gives back what it had
+    other = std::move(second);  // gives back the permit of `another`
     CHECK(another.try_acquire().has_value());
     CHECK_FALSE(is_free());
   }
@@ -56,7 +56,7 @@ Coro<> check_grants(P& one) {
   CHECK(is_free());
 }
 
-/// A Lock that can be made like a Semaphore.
+/// A Lock that has the constructor of a Semaphore.
 struct LockOfOne : Lock {
   explicit LockOfOne(int) {}
 };

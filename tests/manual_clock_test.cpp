@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// How the time of a ManualClock moves: through every deadline, and not before the input that is there was seen to.
+// Tests of how the time of a ManualClock moves: through every deadline, and only after input that waits was handled.
 #include "support.hpp"
 
 using errand::Clock;
@@ -8,7 +8,7 @@ using errand::run_ready;
 
 namespace {
 
-/// Sleeps a minute again and again; how many times it woke.
+/// Sleeps a minute again and again, and counts how often it woke.
 Coro<> each_minute(int& woken) {
   for (;;) {
     co_await errand::sleep(1min);
@@ -16,7 +16,7 @@ Coro<> each_minute(int& woken) {
   }
 }
 
-/// An App on a clock that moves only when it is told to.
+/// An App on a clock that moves only when `advance` is called.
 struct Held {
   support::Log log;
   ManualClock clock{ManualClock::held};
@@ -69,14 +69,14 @@ TEST_CASE("time is there at once if there is no deadline on the way, else at the
   CHECK((test.now() == 2s));
   test.clock.advance(1min);
   CHECK((test.now() == 11s));
-  test.clock.advance(1min);  // adds to what is still to come
+  test.clock.advance(1min);  // is added to the rest of the last advance
   CHECK((test.now() == 11s));
   test.app.run();
   CHECK((test.now() == 122s));
   test.clock.advance(0s);
   test.clock.advance(-1s);
   CHECK((test.now() == 122s));
-  test.app.call_at(Clock::time_point(1s), [] {});  // has passed: the time does not go back to it
+  test.app.call_at(Clock::time_point(1s), [] {});  // has passed, and time does not go back to it
   test.clock.advance(1s);
   CHECK((test.now() == 122s));
   test.app.run();
@@ -150,7 +150,7 @@ TEST_CASE("run_ready polls until nothing is ready, and neither jumps nor waits f
     auto future = errand::Future<>::shared();
     app.add_task([&]() -> Coro<> { co_await future; });
     CHECK(run_ready(app));
-    clock.advance(1h);  // a shared future that may never be set does not hold this up
+    clock.advance(1h);  // does not wait for the shared future, which may never be set
     CHECK(run_ready(app));
     CHECK(woken == 120);
     future.set_result();
@@ -216,7 +216,7 @@ TEST_CASE("several Apps may live on one clock, and it may outlive them") {
 
 namespace {
 
-/// Hands on a line as soon as two tasks wait.
+/// A reactor that provides a line of input as soon as `waiting` is 2.
 struct Input : errand::Reactor {
   void wait(std::optional<Clock::time_point> until) override {
     last_limit = until;
@@ -250,7 +250,7 @@ TEST_CASE("input that is there comes before the next deadline, of a clock that j
     app.call_later(1h, [&] { each.cancel(); });
     if (mode == ManualClock::held) {
       app.add_task([&]() -> Coro<> {
-        co_await errand::yield();  // the others wait then
+        co_await errand::yield();  // lets the other tasks begin to wait
         clock.advance(1h);
       });
     }

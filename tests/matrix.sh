@@ -1,17 +1,19 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# The tests with other compilers, standards, levels and checks: one line for each cell, with the tests that passed and
-# the seconds that it took. Fails where a cell fails; one whose compiler is not here is skipped, with a line.
+# Runs the tests with other compilers, standards, optimisation levels and checks. Each such combination is a cell.
+# Prints one line for each cell, with the number of tests that passed and the seconds that the cell took. Fails if a
+# cell fails. If the compiler of a cell is not installed, the cell is skipped, and its line says so.
 #
 #   tests/matrix.sh [CELL...]
 #
-# A cell is COMPILER:STANDARD:LEVEL:CHECK, as in g++-12:20:O2:plain or clang++-19/libc++:23:O1:address, and with :1, :2
-# or :3 behind that only this third of the test files. The checks are plain, address (AddressSanitizer and
-# UndefinedBehaviorSanitizer), thread (ThreadSanitizer, for the tests with threads), debug (libstdc++'s own) and memcheck
-# (valgrind, with the pools on). Without any, those at the end of this file: each compiler, and each check, on all files
-# or on thirds that add up. FILTER takes the test files that match it, in every cell.
+# A cell is written COMPILER:STANDARD:LEVEL:CHECK, for example g++-12:20:O2:plain or clang++-19/libc++:23:O1:address.
+# If :1, :2 or :3 follows, the cell has only this third of the test files. The checks are plain, address
+# (AddressSanitizer and UndefinedBehaviorSanitizer), thread (ThreadSanitizer, for the tests with threads), debug (the
+# checks of libstdc++) and memcheck (valgrind, with the pools on). If no cell is given, the cells at the end of this
+# file run. In them each compiler and each check has all files, or thirds that add up to all files. If FILTER is set,
+# every cell has only the test files that match it.
 #
-# GCC 11, which errand is not for, is not among them: it crashes over the tests' own coroutines.
+# There is no cell for GCC 11, which errand does not support: it crashes on coroutines of the tests themselves.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -31,13 +33,14 @@ cell() {
     plain) ;;
     address)
       flags+=" -g1 -fsanitize=address,undefined -fno-sanitize-recover=all"
-      # Clang 14 gives the parts of a coroutine what marks the type of the whole, by its distance: an inline one's does
-      # not even assemble ("Cannot represent a difference across sections").
+      # This check marks each function with its type, as a distance in the code. Clang 14 copies the mark to the parts
+      # into which it splits a coroutine. In the parts of an inline coroutine the mark does not even assemble ("Cannot
+      # represent a difference across sections").
       [[ $cxx != clang++-14 ]] || flags+=" -fno-sanitize=function"
       ;;
     thread)
       flags+=" -g1 -fsanitize=thread" filter=${filter:-$threads}
-      # What libc++.so does, its promises among it, is not seen by ThreadSanitizer.
+      # ThreadSanitizer does not see the code of libc++.so, which includes std::promise.
       [[ $compiler != */libc++ ]] || run=(env TSAN_OPTIONS=ignore_noninstrumented_modules=1)
       ;;
     debug) flags+=" -D_GLIBCXX_ASSERTIONS -D_GLIBCXX_DEBUG" ;;
@@ -47,7 +50,7 @@ cell() {
       ;;
     *) echo "no such check: $check" && return 1 ;;
   esac
-  # CMake before 3.20 does not know C++23, and Clang 14 knows it by its other name.
+  # CMake before 3.20 does not know C++23, and Clang 14 knows it only by the name c++2b.
   [ "$standard" = 20 ] || flags+=" -std=c++2b"
   rm -rf "$build"
   if CXX=$cxx CXXFLAGS=$flags cmake -S . -B "$build" -DERRAND_BUILD_TESTS=ON -DERRAND_BUILD_EXAMPLES=OFF \

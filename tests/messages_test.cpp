@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
-// What people read: the messages of errors, what is told on std::cerr where nobody listens, the table of tasks.
+// Tests of texts for people: the messages of errors, the lines on std::cerr if there is no on_failure, the table of
+// tasks.
 #include <iostream>
 
 #include "real_fixture.hpp"
 
 namespace {
 
-/// What is written to std::cerr meanwhile.
+/// Captures the text that is written to std::cerr while this exists.
 class Overheard {
  public:
   Overheard() : old_(std::cerr.rdbuf(text_.rdbuf())) {}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Names that somebody has chosen so that they fall into one bucket.
+// Tests with names that were chosen on purpose so that all of them fall into one bucket of the hash table.
 #include <functional>
 #include <memory>
 
@@ -9,7 +9,7 @@ using errand::detail::Names;
 
 namespace {
 
-/// Names whose hashes end in the same bits.
+/// Returns names whose hashes end in the same bits.
 std::vector<std::string> colliding(std::size_t count) {
   constexpr std::size_t mask = 0xfff;
   const auto ends = [](const std::string& name) { return std::hash<std::string_view>()(name) & mask; };
@@ -46,7 +46,8 @@ TEST_CASE("names that collide are found, removed and added again, while the tabl
   CHECK(all_found(1, 2));
   for (std::size_t i = 0; i < names.size(); i += 2) table.add(*entries[i]);
   CHECK(all_found(0, 1));
-  for (int i = 0; i < 20'000; ++i) add("other " + std::to_string(i));  // there are more buckets than bits that collide
+  // The table grows until it uses more bits of a hash than those that are the same in all names.
+  for (int i = 0; i < 20'000; ++i) add("other " + std::to_string(i));
   CHECK(all_found(0, 1));
   for (const auto& entry : entries) table.remove(*entry);
   CHECK(table.size() == 0);

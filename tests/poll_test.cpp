@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The App on a host's loop: frames, and polls inside of what the App runs.
+// Tests of an App on the loop of a host: frames, and calls of `poll` from code that the App itself runs.
 #include <thread>
 
 #include "real_fixture.hpp"
@@ -18,7 +18,7 @@ struct Host : errand::Reactor {
   int wakes = 0;
 };
 
-/// A clock that moves on by a millisecond at each look.
+/// A clock that moves on by a millisecond each time it is read.
 struct Ticking : errand::ClockSource {
   Clock::time_point now() override { return time += 1ms; }
   Clock::time_point time{};

@@ -31,7 +31,7 @@ struct Getters : waiting::OneByOne {
   std::vector<int> kept;
 };
 
-/// To serve is to take an item. The room for another is used as soon as there is any, by whoever waits first.
+/// Each serve takes an item. The putter that waits first uses the free room at once.
 struct Putters : waiting::OneByOne {
   static constexpr const char* name = "queue";
   explicit Putters(std::size_t) { queue.try_put(0); }
@@ -63,7 +63,8 @@ struct Joiners : waiting::AllAtOnce {
   Queue<int> queue;
 };
 
-/// Leaves 0 behind when it is moved. Throws at its n-th move from now on, in all objects together, and stays as it was.
+/// A value that is 0 after a move from it. If `moves_left` is n, the n-th move of all objects together throws, and
+/// leaves the object as it was.
 class Fragile {
  public:
   explicit Fragile(int its_value) : value(its_value) {}
@@ -73,7 +74,7 @@ class Fragile {
     return *this;
   }
 
-  inline static int moves_left = 0;  // 0: never
+  inline static int moves_left = 0;  // 0: no move throws
   int value;
 
  private:
@@ -115,7 +116,7 @@ APP_TEST("a put waits only where a bounded Queue is full, and an unbounded one t
 
 namespace {
 
-/// Logs what a get gives, or that the queue is closed.
+/// Logs the item that a get gives, or that the queue is closed.
 Coro<> get_and_log(Queue<std::string>& queue, support::Log& log) {
   try {
     log(co_await queue.get());
@@ -142,7 +143,7 @@ APP_TEST("closing a Queue refuses the puts that wait and those that come, and wh
   tasks.push_back(add(put_and_log(q, "c", log)));
   tasks.push_back(add(put_and_log(q, "d", log)));
   co_await errand::yield();
-  log(q.try_get());  // makes room for c, which has come in then
+  log(q.try_get());  // makes room for "c", which enters the queue at once
   q.close();
   q.close();
   log(q.closed(), q.try_put("e"), q.size());
@@ -360,7 +361,7 @@ APP_TEST("a Queue holds no more than its capacity, and passes each item on once,
 
 namespace {
 
-/// An item that takes another one from its queue when it goes.
+/// An item that takes another item from its queue when it is destroyed.
 struct Takes {
   explicit Takes(Queue<Takes>& from) : queue(&from) {}
   Takes(Takes&& other) noexcept : queue(std::exchange(other.queue, nullptr)) {}
@@ -386,7 +387,7 @@ APP_TEST("an item that goes with the put in which it waits takes no part in its 
 
 namespace {
 
-/// An item that takes another one from its queue when it goes after it was moved from.
+/// An item that was moved from takes another item from its queue when it is destroyed.
 struct TakesWhenMoved {
   explicit TakesWhenMoved(int the_value, Queue<TakesWhenMoved>* from = nullptr) : value(the_value), queue(from) {}
   TakesWhenMoved(TakesWhenMoved&& other) noexcept : value(other.value), queue(other.queue) { other.was_moved = true; }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// race; what holds for every combinator stands in task_group_test.cpp.
+// Tests of race. The tests that every combinator must pass are in task_group_test.cpp.
 #include <functional>
 #include <memory>
 #include <type_traits>
@@ -15,7 +15,7 @@ namespace {
 
 Coro<> nothing(std::chrono::nanoseconds delay) { co_await errand::sleep(delay); }
 
-/// Goes on for so long after it was asked to end, and then returns or fails.
+/// Goes on for 2 s after it was asked to end. Then it returns `result`, or throws if `failure` is not empty.
 Coro<std::shared_ptr<int>> late(support::Log& log, std::shared_ptr<int> result, std::string failure = {}) {
   try {
     co_await errand::sleep(1h);
@@ -28,7 +28,7 @@ Coro<std::shared_ptr<int>> late(support::Log& log, std::shared_ptr<int> result, 
   co_return result;
 }
 
-/// Takes what comes first, again and again.
+/// Waits for an item or for `closing`, whichever comes first, again and again.
 Coro<> serve(support::Log& log, Queue<int>& queue, Event& closing) {
   for (;;) {
     const auto first = co_await race(queue.get(), closing.wait());
@@ -375,7 +375,7 @@ APP_TEST("with a request pending, the first of a race or a gather that would sus
   co_await ends([&] { return race(never.wait(), queue.get()); });
   co_await ends([&] { return errand::gather(never.wait(), queue.put(2)); });
   co_await ends([&] { return errand::gather(never.wait(), queue.get()); });
-  co_await ends([&] { return race(queue.get(), never.wait()); });  // does not suspend
+  co_await ends([&] { return race(queue.get(), never.wait()); });  // its get does not suspend
   log(queue.size());
   expect("Cancelled why ; Cancelled why ; Cancelled why ; Cancelled why ; done ; 0");
 }

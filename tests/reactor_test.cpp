@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The App on somebody else's event loop.
+// Tests of an App on an event loop that is not its own.
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
@@ -14,13 +14,14 @@ using Limit = std::optional<Clock::time_point>;
 
 namespace {
 
-/// A clock that stands still unless it is set: not a ManualClock, so that the Reactor is asked to wait for it.
+/// A clock that stands still until the test sets it. It is no ManualClock, so the App asks the Reactor to wait for each
+/// deadline.
 struct SetClock : errand::ClockSource {
   Clock::time_point now() override { return time; }
   Clock::time_point time{};
 };
 
-/// Notes what it is asked, and lets the time pass at once. Without a limit it makes something happen.
+/// Logs each wait, and sets the clock to the limit of the wait at once. If the wait has no limit, it calls `happens`.
 class VirtualReactor : public errand::Reactor {
  public:
   void wait(Limit until) override {
@@ -38,7 +39,7 @@ class VirtualReactor : public errand::Reactor {
 
 errand::AppConfig config_of(VirtualReactor& reactor) { return {.clock = &reactor.clock, .reactor = &reactor}; }
 
-/// Sleeps on a condition variable, in which nothing is posted, and remembers whether it slept too long.
+/// Sleeps on a condition variable, from which only `wake` wakes it, and notes whether it slept too long.
 class SleepingReactor : public errand::Reactor {
  public:
   void wait(Limit until) override {
@@ -100,7 +101,7 @@ TEST_CASE("what a Reactor hands on runs in the next turn, and not inside the wai
   reactor.happens = [&] {
     CHECK(&App::current() == &app);
     CHECK(!current_task());
-    CHECK(app.poll());  // does nothing
+    CHECK(app.poll());  // does nothing inside a wait of the Reactor
     CHECK_THROWS_AS(app.run(), InvalidState);
     event.set();
     future.set_result(7);
@@ -223,7 +224,7 @@ TEST_CASE("next_deadline tells a host when to poll again: now, at a timer, or wh
     while (app.next_deadline() == std::optional(reactor.clock.now()) && app.poll()) {
     }
   };
-  CHECK((app.next_deadline() == reactor.clock.now()));  // not begun
+  CHECK((app.next_deadline() == reactor.clock.now()));  // the task has not begun
   settle();
   CHECK((app.next_deadline() == Clock::time_point(5s)));
   reactor.clock.time += 4s;

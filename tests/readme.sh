@@ -1,10 +1,14 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Each C++ block of README.md follows a comment, <!-- snippet: file.cpp name -->, and must be what stands between the
-# markers `// [name]` in examples/readme/file.cpp, without the indentation; several such places are joined by an empty
-# line. So does each CMake block, and a shell block may, for `# [name]` in a file of tests/consumer. A block after
-# <!-- expected: file.txt --> must stand in examples/expected/file.txt, but for ages, lines and the width of columns; a
-# line that it names must have an await.
+# Checks the blocks of code and output in README.md.
+#
+# Each C++ block follows a comment, <!-- snippet: file.cpp name -->. The block must be the text between the markers
+# `// [name]` in examples/readme/file.cpp, without the indentation. If the file has several pairs of these markers, the
+# texts between them are joined by an empty line. Each CMake block follows such a comment too, and a shell block may.
+# The text of these blocks stands between the markers `# [name]` in a file of tests/consumer.
+#
+# A block after <!-- expected: file.txt --> must stand in examples/expected/file.txt. Only ages, line numbers and the
+# width of columns may differ. If the block names a line of a program, this line must have an await.
 #
 #   tests/readme.sh
 set -euo pipefail
@@ -16,7 +20,7 @@ awk '
     ++failures
   }
 
-  # The lines from `first` to `last`, without what all of them are indented by.
+  # Returns the lines from `first` to `last`, without the indentation that all of them have.
   function dedented(first, last,    i, indent, text) {
     indent = 1000
     for (i = first; i <= last; ++i) {
@@ -50,7 +54,7 @@ awk '
     return text
   }
 
-  # Each place that it tells of must be one of an await.
+  # Checks that each line of a program that the text names has an await.
   function check_places(text,    place, path, line, i) {
     while (match(text, /[a-z_]+\.cpp:[0-9]+/)) {
       split(substr(text, RSTART, RLENGTH), place, ":")

@@ -8,7 +8,7 @@
 
 namespace support {
 
-/// What a test on the real clock stands on: an App named "app", a log, and what was reported.
+/// The base of a test on the real clock: an App named "app", a log, and the failures that were reported.
 class RealFixture {
  public:
   RealFixture() : RealFixture(errand::AppConfig{}) {}
@@ -31,7 +31,7 @@ class RealFixture {
   }
 };
 
-/// What several threads noted.
+/// A list to which several threads may append.
 template <class T>
 class Notes {
  public:
@@ -54,7 +54,7 @@ class Notes {
   std::vector<T> notes_;
 };
 
-/// Notes whether it was destroyed in the thread that made it.
+/// Notes, when it is destroyed, whether the thread is the one that made it.
 class HomeLoving {
  public:
   explicit HomeLoving(Notes<bool>& at_home) : at_home_(&at_home) {}
@@ -70,7 +70,7 @@ class HomeLoving {
 
 }  // namespace support
 
-/// As APP_TEST and PLAIN_TEST, on the real clock.
+/// Like APP_TEST and PLAIN_TEST, but on the real clock.
 #define REAL_APP_TEST_OF(test, name)   \
   namespace {                          \
   struct test : support::RealFixture { \

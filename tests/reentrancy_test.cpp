@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Code of the user's that runs in the middle of something: the copy, the move and the destructor of a value, an item or
-// a callable. It may use what it is on its way into.
+// Tests of code of the user's that runs in the middle of a call of the library: the copy, the move and the destructor
+// of a value, an item or a callable. This code may use the future or the queue that is about to take the value.
 #include <functional>
 #include <thread>
 
@@ -11,7 +11,7 @@ using errand::Queue;
 
 namespace {
 
-/// Calls a function when it is copied or moved, if it has one; a copy has none. Counts those that live.
+/// Calls its hook, if it has one, when it is copied or moved. A copy has no hook. Counts how many objects exist.
 class Hooked {
  public:
   explicit Hooked(int its_number, std::function<void()> hook = {}) : number(its_number), hook_(std::move(hook)) {
@@ -138,7 +138,7 @@ APP_TEST("a handle of a shared future that was moved from throws InvalidState") 
 APP_TEST("the move of an item may use its queue") {
   const NoValuesLeft check;
   Queue<Hooked> queue;
-  queue.try_put(Hooked(1, [&] { queue.try_put(Hooked(2)); }));  // in the middle of a put
+  queue.try_put(Hooked(1, [&] { queue.try_put(Hooked(2)); }));  // runs in the middle of a put
   queue.try_put(Hooked(3));
   log(queue.size());
   for (int i = 0; i < 3; ++i) log(queue.try_get()->number);
@@ -155,7 +155,7 @@ APP_TEST("the move of an item may use its queue") {
   std::function<void()> in_move;
   items.try_put(Item(4, in_move));
   items.try_put(Item(5, in_move));
-  in_move = [&] { log("inner", items.try_get()->number); };  // in the middle of a get
+  in_move = [&] { log("inner", items.try_get()->number); };  // runs in the middle of a get
   log("outer", items.try_get()->number);
   log(items.size());
   expect("3 ; 2 ; 1 ; 3 ; inner 5 ; outer 4 ; 0");

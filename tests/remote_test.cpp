@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What other threads may call: submit, post, the setters of shared futures, KeepAlive.
+// Tests of the functions that other threads may call: submit, post, the setters of shared futures, KeepAlive.
 #include <atomic>
 #include <future>
 #include <memory>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Requests to end that come at the moment when what they are for ends, or has just been asked by somebody else: each is
-// thrown once where it counts, and none is lost.
+// Tests of requests to end that come just when the wait of the task ends, or just after somebody else has asked the
+// task to end. Each request must be thrown once, by the right await, and none may be lost.
 #include <functional>
 
 #include "combinators.hpp"
@@ -15,9 +15,9 @@ namespace {
 
 using Act = std::function<void(Task<>&)>;
 
-/// A task waits for branches that all end at an event, and is asked to end just then, so that none of them is thrown
-/// the request. It acts before it goes on from there: when the second failure is reported, or a result goes. Then it
-/// sleeps. Returns whether it has ended by the request.
+/// A task waits for branches that all end at an event. The task is asked to end just then, so no branch is thrown the
+/// request. `act` is called before the task goes on: when the second failure is reported, or when a result is
+/// destroyed. Then the task sleeps. Returns whether the request has ended the task.
 template <class Wait>
 bool is_cancelled_after(Wait wait, const Act& act) {
   Task<> task;
@@ -58,7 +58,7 @@ const auto race_of_failures = [](errand::Event& event, Task<>&) -> Coro<> {
   co_await race(ends_at(event), fails_at(event), fails_at(event));
 };
 
-/// A group whose member gives a result that acts when it goes.
+/// Runs a group whose member has a result that calls `act` when it is destroyed.
 struct GroupOfResult {
   struct Result {
     Result(const Act& its_act, Task<>& its_task) : act(&its_act), task(its_task) {}
@@ -89,7 +89,7 @@ errand::AsyncGenerator<int> after_wait(Wait wait, errand::Event& event, Task<>& 
   co_yield 1;
 }
 
-/// The same, where what waits is a generator, which is dropped then.
+/// Like is_cancelled_after, but the wait is inside a generator, and the act is to drop this generator.
 template <class Wait>
 bool is_cancelled_after_generator(const Wait& wait, Act& act) {
   errand::AsyncGenerator<int> generator;
@@ -124,11 +124,11 @@ TEST_CASE("a request that no branch was thrown is pending as soon as the last of
 
 namespace {
 
-/// What waits for the event of a race, inside something else.
+/// Waits for the event in a race. The tests put this race into other combinators.
 Coro<> raced(errand::Event& event, Task<>&) { co_await race(ends_at(event), sleep(1h)); }
 Coro<> raced_raw(errand::Event& event, Task<>&) { co_await race(event.wait(), sleep(1h)); }
 
-/// Waits in its clean-up too, for an event.
+/// Sleeps until it is asked to end, and then waits for an event in its clean-up.
 Coro<> cleans_up(errand::Event& event) {
   bool is_asked = false;
   try {
@@ -204,7 +204,7 @@ APP_TEST("a time-out that only losers of a race were thrown still comes") {
 APP_TEST("a time-out of one's own is no request from outside") {
   const auto work = []() -> Coro<> {
     const auto body = []() -> Coro<> { co_return; };
-    co_await gather(errand::finally(body, gives_up(2s)));  // which holds back the time-out around it
+    co_await gather(errand::finally(body, gives_up(2s)));  // the clean-up holds back the outer time-out
     co_await sleep(1h);
   };
   co_await end_of(wait_for(work(), 1s), log);
@@ -325,7 +325,7 @@ namespace {
 
 Coro<> waits() { co_await sleep(1h); }
 Coro<> cleans_for(std::chrono::nanoseconds time) { co_await sleep(time); }
-/// Holds back, in its clean-up, what comes after the first request.
+/// A wait with a clean-up, which begins at the first request and holds back all later requests.
 Coro<> holds() { return errand::finally(waits(), cleans_for(5s)); }
 
 }  // namespace
@@ -369,7 +369,7 @@ APP_TEST("a time-out that was thrown stays so, though the time of one inside it 
 
 namespace {
 
-// What holds back what comes after the first request, and ends with it.
+// These waits hold back all requests after the first one, and end with the first one.
 constexpr auto alone = []() -> Coro<> { co_await holds(); };
 constexpr auto beside_another = []() -> Coro<> { co_await gather(holds(), waits()); };
 constexpr auto in_race = []() -> Coro<> { co_await race(holds(), waits()); };
@@ -422,7 +422,7 @@ APP_TEST("an error that comes out of a race uses up nothing, though the loser th
     bool is_asked = false;
     while (!is_asked) {
       try {
-        co_await errand::yield();  // so that it ends before who wins is resumed
+        co_await errand::yield();  // so that this branch ends before the winner is resumed
       } catch (const Cancelled&) {
         is_asked = true;
       }
@@ -591,7 +591,7 @@ APP_TEST("a request of the task has its reason where a combinator had asked just
   expect("Cancelled please");
 }
 
-// An error that comes out of a combinator that was asked to end does not use up the request.
+// If an error comes out of a combinator that was asked to end, the request is not used up.
 
 APP_TEST("a session that is opened anew after each error of its gather ends at once when it is asked to") {
   errand::Queue<int> queue;

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# The house of the headers: none includes one of a higher floor. A header in a room of detail/ stands on the floor of its
-# room; the public ones stand on the floors that this file says.
+# Checks that no header includes a header of a higher floor. A header in a room of detail/ stands on the floor of its
+# room. The floors of the public headers are listed in this file.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -21,11 +21,11 @@ PUBLIC = {
     6: "app config context failure keep_alive signals",
     7: "errand",
 }
-# An include that runs upwards, and why it may.
+# The includes of a header of a higher floor that are allowed, and the reasons.
 EXCEPTIONS = {
     ("errand/task_scope.hpp", "errand/app.hpp"): "a scope registers the names of its tasks, which only the App can do",
 }
-IN_NO_ROOM = {"errand/detail/prologue.hpp", "errand/detail/epilogue.hpp"}  # the first and last line of every header
+IN_NO_ROOM = {"errand/detail/prologue.hpp", "errand/detail/epilogue.hpp"}  # every header includes them, first and last
 
 include = pathlib.Path("include")
 floors = {f"errand/{name}.hpp": floor for floor, names in PUBLIC.items() for name in names.split()}

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Builds and runs all tests. Installs Catch2 where it is missing and that is possible.
+# Builds and runs all tests. Installs Catch2 if it is missing and this user can install packages.
 #
 #   tests/run.sh [BUILD_DIRECTORY [CMAKE_OPTION...]]
 #
-# CXX and CXXFLAGS are CMake's. What ctest says comes last. With AT_ONCE set, one process runs all of them: to start
-# each in its own takes longer than most tests, under a sanitizer seconds.
+# CXX and CXXFLAGS are read by CMake. The output of ctest comes last. If AT_ONCE is set, one process runs all tests,
+# because the start of a process for each test takes longer than most tests, and under a sanitizer even seconds.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

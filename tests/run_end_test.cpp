@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A run comes to its end, whatever callables and destructors do and whatever a Reactor or a clock throws, and leaves
-// the App fit for the next one.
+// Tests that a run comes to its end, whatever callables and destructors do and whatever a Reactor or a clock throws,
+// and that the App can be run again afterwards.
 #include <array>
 #include <atomic>
 #include <semaphore>
@@ -22,7 +22,7 @@ void run_app(App& app, How how) {
     int result = 42;
     try {
       result = app.run(support::Fixture::after(1ms, 42));
-    } catch (const TaskCancelled&) {  // `stop` came before
+    } catch (const TaskCancelled&) {  // `stop` was called before main had ended
     }
     CHECK(result == 42);
   }
@@ -31,7 +31,8 @@ void run_app(App& app, How how) {
   }
 }
 
-/// Calls `again` when it is destroyed, unless it is destroyed inside such a call: what destroys it there refuses it.
+/// Calls `again` when it is destroyed. It does not do so if it is destroyed inside such a call, because then the App
+/// has refused to take it.
 class Restless {
  public:
   explicit Restless(const std::function<void()>& again) noexcept : again_(&again) {}
@@ -83,7 +84,8 @@ const Adding ways_to_add[] = {
      }},
 };
 
-/// What is destroyed adds the next one; the twentieth and those after it stop the App. `again` must outlive the App.
+/// Adds a Restless to the App, which adds the next one when it is destroyed. From the twentieth on, each of them also
+/// stops the App. `again` must outlive the App.
 void add_endlessly(App& app, const Adding& way, How how, std::function<void()>& again) {
   CAPTURE(way.name, static_cast<int>(how));
   again = [&app, &way, &again, count = 0]() mutable {
@@ -265,7 +267,7 @@ TEST_CASE("callbacks whose time is never go with the App") {
 
 namespace {
 
-/// Throws whenever it is told to.
+/// Throws at each wait while `fails` is true.
 struct Failing : errand::Reactor {
   void wait(std::optional<errand::Clock::time_point>) override {
     if (fails) throw runtime_error("reactor");
@@ -323,7 +325,7 @@ TEST_CASE("after a Reactor threw while a task cleans up, the next run works") {
 
 namespace {
 
-/// Throws at one of its readings.
+/// If `left` is n, the n-th reading throws.
 struct Broken : errand::ClockSource {
   errand::Clock::time_point now() override {
     if (left > 0 && --left == 0) throw runtime_error("no time");
@@ -367,7 +369,8 @@ TEST_CASE("after a clock threw at whichever reading, the next run works") {
       run_app(app, how);
       CHECK(test.log.text() == "added");
     }
-    CHECK((finished > 0 || how == How::poll));  // a host that polls reads the clock as often as it polls
+    // If the host polls, each poll reads the clock, so the clock may throw in each of the runs.
+    CHECK((finished > 0 || how == How::poll));
   }
 }
 

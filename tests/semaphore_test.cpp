@@ -26,7 +26,7 @@ struct Acquirers : waiting::OneByOne {
   std::vector<Semaphore::Permit> kept;
 };
 
-/// How many are free.
+/// Returns the number of free permits.
 std::size_t free_of(Semaphore& semaphore) {
   std::vector<Semaphore::Permit> permits;
   while (auto permit = semaphore.try_acquire()) permits.push_back(std::move(*permit));
@@ -132,7 +132,7 @@ TEST_CASE("a Semaphore that would have more permits than it can count refuses th
   {
     auto permit = all.try_acquire();
     CHECK(permit);
-    CHECK_THROWS_AS(all.release(), InvalidState);  // the one that is held will come back
+    CHECK_THROWS_AS(all.release(), InvalidState);  // because the permit that is held will come back
   }
   CHECK(all.try_acquire());
 
@@ -154,9 +154,9 @@ APP_TEST("many permits at once go to those who wait, and the rest is free") {
     });
   }
   co_await errand::yield();
-  semaphore.release(1'000'000'000'000);  // in no time
+  semaphore.release(1'000'000'000'000);  // must not take time for each permit
   co_await errand::yield();
   CHECK(got == 3);
   CHECK(semaphore.try_acquire());
-  co_await errand::sleep(2s);  // no permit outlives it
+  co_await errand::sleep(2s);  // until the permits are given back, because none may outlive the semaphore
 }

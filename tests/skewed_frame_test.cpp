@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Coroutines without local variables that await in a condition: GCC 12 lays out their frames in another way
-// (detail/coro/skewed_frame.hpp). None of them may have a local variable.
+// Tests of coroutines that have no local variables and await in a condition. GCC 12 lays out the frames of such
+// coroutines in another way, see detail/coro/skewed_frame.hpp. So the coroutines under test must stay without local
+// variables.
 #include "combinators.hpp"
 
 using errand::Event;
@@ -102,7 +103,7 @@ APP_TEST("a coroutine without local variables may await in a condition: as a Cor
       "10 true true true ; 10 true true true ; 10 true true true ; 20 true true true ; 1 true true true ; "
       "one true true true ; 10 true true true ; 10 true true true ; 10 true true true ; 20 true true true ; "
       "1 true true true ; one true true true",
-      {"one", "one"});  // of the tasks that nobody looked at
+      {"one", "one"});  // the failures of the tasks that nobody looked at
 }
 
 APP_TEST("members, lambdas and generators without local variables may await in a condition") {

@@ -29,7 +29,7 @@ using std::runtime_error;
 
 namespace support {
 
-/// A duration or a time as seconds, the way a log writes it: 1, 0.05.
+/// Returns a duration or a time in seconds, as a log writes it: 1, 0.05.
 inline std::string seconds(std::chrono::nanoseconds duration) {
   std::ostringstream text;
   text.precision(15);
@@ -69,10 +69,10 @@ std::string text_of(const T& value) {
   }
 }
 
-/// What happened, entry by entry.
+/// The events of a test, one entry for each.
 class Log {
  public:
-  /// Appends one entry: its arguments, joined by a space; an empty text adds nothing.
+  /// Appends one entry: the arguments, joined by spaces. Empty texts are left out.
   template <class... Args>
   void operator()(const Args&... args) {
     std::string entry;
@@ -83,7 +83,7 @@ class Log {
     (append(text_of(args)), ...);
     entries_.push_back(std::move(entry));
   }
-  /// All entries, with " ; " between them.
+  /// Returns all entries, with " ; " between them.
   std::string text() const {
     std::string all;
     for (const std::string& entry : entries_) all += (all.empty() ? "" : " ; ") + entry;
@@ -95,7 +95,7 @@ class Log {
   std::vector<std::string> entries_;
 };
 
-/// Logs its end.
+/// Logs a text when it is destroyed.
 class Says {
  public:
   Says(Log& log, std::string what) : log_(log), what_(std::move(what)) {}
@@ -107,7 +107,8 @@ class Says {
   const std::string what_;
 };
 
-/// What a test stands on: an App named "app" on a ManualClock that starts at 0, a log, and what was reported.
+/// The base of a test: an App named "app" on a ManualClock that starts at 0, a log, and the failures that were
+/// reported.
 class Fixture {
  public:
   Fixture() : Fixture(errand::AppConfig{}) {}
@@ -116,11 +117,11 @@ class Fixture {
 
   errand::ManualClock clock;
   Log log;
-  std::vector<std::string> reports;  // what() of what on_failure was given
-  bool reports_in_log = false;       // "report <what>" goes to the log instead
-  App app;                           // last, so that it goes first: what tasks share outlives them
+  std::vector<std::string> reports;  // what() of each failure that on_failure was given
+  bool reports_in_log = false;       // if true, "report <what>" is logged instead
+  App app;                           // the last member, so that it is destroyed before all that its tasks use
 
-  /// Seconds since the start.
+  /// Returns the time since the start.
   std::chrono::nanoseconds now() { return clock.now().time_since_epoch(); }
 
   template <class Work>
@@ -136,7 +137,7 @@ class Fixture {
     return app.call_later(delay, std::move(f));
   }
 
-  /// Logs its start, sleeps, logs its end; logs that it was cancelled, and goes on with that.
+  /// Logs its start, sleeps, and logs its end. If it is cancelled, it logs that and throws on.
   template <class R = int>
   Coro<R> nap(std::string name, std::chrono::nanoseconds delay, R result = {}) {
     log(name, "start");
@@ -159,7 +160,7 @@ class Fixture {
     throw runtime_error(what);
   }
 
-  /// Compares the whole log, and all reports, as they are now.
+  /// Compares the whole log and all reports up to now.
   void expect(std::string_view expected_log, const std::vector<std::string>& expected_reports = {}) {
     CHECK(log.text() == expected_log);
     CHECK(reports == expected_reports);
@@ -181,8 +182,8 @@ class Fixture {
 
 }  // namespace support
 
-/// A test whose body is a coroutine, run as the main task of the fixture's App: `APP_TEST("…") { co_await …; }`. It has
-/// the members of the fixture.
+/// A test whose body is a coroutine, run as the main task of the fixture's App: `APP_TEST("…") { co_await …; }`. The
+/// body can use the members of the fixture.
 #define APP_TEST_OF(test, name)      \
   namespace {                        \
   struct test : support::Fixture {   \
@@ -198,7 +199,7 @@ class Fixture {
 #define APP_TEST_AT(line, name) APP_TEST_LINE(line, name)
 #define APP_TEST(name) APP_TEST_AT(__LINE__, name)
 
-/// A test with the members of the fixture whose body is a plain function, and which runs the App itself.
+/// A test whose body is a plain function. The body can use the members of the fixture, and runs the App itself.
 #define PLAIN_TEST_OF(test, name)  \
   namespace {                      \
   struct test : support::Fixture { \

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What a program shows of itself: the table of tasks, that of a Deadlock, and what is reported of where a task stands.
+// Tests of what a program shows of itself: the table of tasks, the table of a Deadlock, and the reported places at
+// which tasks stand.
 #include <algorithm>
 #include <thread>
 
@@ -9,7 +10,7 @@ using errand::Event;
 
 namespace {
 
-// Each await has a line of its own, under a name.
+// Each await stands on a line of its own, and the number of this line has a name.
 constexpr int wait_line = __LINE__ + 1;
 Coro<> wait_for_it(Event& event) { co_await event.wait(); }
 constexpr int middle_line = __LINE__ + 1;
@@ -54,7 +55,7 @@ struct Table : HeldClock, support::Fixture {
     app.dump_tasks(text);
     return text.str();
   }
-  /// Its last column.
+  /// Returns the last column of the table.
   std::string waits() {
     std::istringstream rows(table());
     std::string row;
@@ -242,7 +243,7 @@ TEST_CASE_METHOD(Table, "nesting as deep as can be is cut short, and costs neith
                    std::string(16, ' ') + limit + std::string(20, ' ') + "and 1 more\n");
   const auto begun = errand::Clock::now();
   for (int i = 0; i < 100; ++i) table();
-  CHECK(errand::Clock::now() - begun < 2s);  // 20 ms each; to walk over the million takes ten times as long
+  CHECK(errand::Clock::now() - begun < 2s);  // 20 ms each; a walk over the million would take ten times as long
 }
 
 TEST_CASE_METHOD(Table, "of many branches, levels or members some are shown, and the others counted") {
@@ -329,7 +330,7 @@ TEST_CASE_METHOD(Table,
 
 namespace {
 
-/// A step that takes its time.
+/// A coroutine whose second step takes the given time.
 constexpr int slow_line = __LINE__ + 2;
 Coro<> slow_step(std::chrono::milliseconds time) {
   co_await errand::yield();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// TaskGroup, and what holds for every combinator that owns what it is given, also where one is inside another.
+// Tests of TaskGroup, and tests that every combinator that owns its branches must pass, also if it is inside another
+// one.
 #include <memory>
 
 #include "combinators.hpp"
@@ -34,7 +35,7 @@ std::vector<Coro<>> both(Coro<> a, Coro<> b) {
   return all;
 }
 
-/// Each runs both.
+/// Each of these functions runs `a` and `b` in one kind of combinator.
 Coro<> in_gather(Coro<> a, Coro<> b) { co_await gather(std::move(a), std::move(b)); }
 Coro<> in_vector(Coro<> a, Coro<> b) { co_await gather(both(std::move(a), std::move(b))); }
 Coro<> in_settled(Coro<> a, Coro<> b) { co_await gather_settled(std::move(a), std::move(b)); }
@@ -57,7 +58,7 @@ Coro<> holder(support::Log& log, Two two) {
   co_await two(held(log, "a"), held(log, "b"));
 }
 
-/// What the parts of a scenario count.
+/// Counts the frames of a scenario that exist, and its parts that have begun and that have cleaned up.
 struct Tally {
   int alive = 0;
   int begun = 0;
@@ -284,7 +285,7 @@ APP_TEST("an error of a clean-up beats the cancellation, whichever member it is 
       for (auto& task : tasks) task.cancel("why");
     });
     for (auto& task : tasks) co_await end_of(task, log);
-    if (two == in_settled) {  // it never throws what a member ended with
+    if (two == in_settled) {  // gather_settled never throws the error of a branch
       expect("TaskCancelled why ; TaskCancelled why", {"1", "2"});
     } else {
       expect("1 ; 2 ; 3", {"4"});
@@ -301,7 +302,8 @@ APP_TEST(
   };
   for (const Two two : combinators) {
     for (const bool request_first : {true, false}) {
-      if (request_first && two == in_group) continue;  // its members are tasks, for whose end it still waits
+      // The members of a group are tasks, and the group still waits for their end.
+      if (request_first && two == in_group) continue;
       log.clear();
       Task<> t;
       const auto ask = [&] { t.cancel("why"); };
@@ -369,7 +371,8 @@ namespace {
 
 enum class End { cancel, time_out, abort, destroy };
 
-/// Runs the nested scenario for so many turns, and then ends it so. Gives whether it had ended before.
+/// Runs the nested scenario for `turns` turns, and then ends it as `end` says. Returns whether it had succeeded
+/// before.
 bool end_nested(End end, int turns) {
   Tally tally;
   Task<int> t;
@@ -469,7 +472,7 @@ APP_TEST("a group that does not suspend throws no pending request: the next awai
 
 namespace {
 
-/// Adds a member to the group when it is destroyed.
+/// Adds a member to a group when it is destroyed, or logs that the group refuses it.
 struct Adder {
   Adder(TaskGroup& its_group, support::Log& its_log) : group(&its_group), log(&its_log) {}
   Adder(Adder&& other) noexcept : group(std::exchange(other.group, nullptr)), log(other.log) {}
@@ -539,7 +542,7 @@ APP_TEST("a member whose copy asks the task of its group to end is asked as well
     Work work;
     try {
       group.add(work);
-    } catch (const InvalidState&) {  // as good: it never runs
+    } catch (const InvalidState&) {  // this is right too: the member never runs
     }
     co_await errand::sleep(2h);
   };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The tasks of an object or a function, which end with it.
+// Tests of TaskScope: the tasks of an object or a function, which end with the object or the function.
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -18,7 +18,7 @@ static_assert(std::is_nothrow_destructible_v<TaskScope>);
 
 namespace {
 
-/// How an await ended.
+/// Awaits `work`, and returns how the await ended.
 template <class Work>
 Coro<std::string> outcome_of(Work work) {
   try {
@@ -33,7 +33,7 @@ Coro<std::string> outcome_of(Work work) {
 
 Coro<> sleep_long() { co_await errand::sleep(1h); }
 
-/// Sleeps, and says when its frame goes.
+/// Sleeps, and logs when its frame is destroyed.
 Coro<> stays(support::Log& log, std::string name) {
   const Says gone(log, name + " gone");
   log(name);
@@ -41,7 +41,7 @@ Coro<> stays(support::Log& log, std::string name) {
   log(name, "end");
 }
 
-/// Cleans up for a second after it was asked to end.
+/// Sleeps until it is asked to end, and then cleans up for a second.
 Coro<> cleans_up(support::Log& log, std::string name) {
   const Says gone(log, name + " gone");
   try {
@@ -55,7 +55,7 @@ Coro<> cleans_up(support::Log& log, std::string name) {
 
 }  // namespace
 
-// What is pending at the end of the scope
+// Tasks that are pending at the end of their scope
 
 APP_TEST("the end of a scope destroys its tasks where they stand, the last added first") {
   Task<> first, unstarted;
@@ -155,7 +155,7 @@ PLAIN_TEST("a scope goes with its App, before it, and after it") {
       "the App that this belongs to has ended 1");
 }
 
-// What can be added
+// Work that can be added
 
 APP_TEST("add takes what App::add_task takes, with the same names and results") {
   TaskScope scope(app);
@@ -206,7 +206,7 @@ APP_TEST("what add refuses leaves nothing behind") {
 
 namespace {
 
-/// Does something else when it is copied.
+/// A callable that calls `act` when it is copied.
 struct OnCopy {
   explicit OnCopy(std::function<void()> its_act) : act(std::move(its_act)) {}
   OnCopy(const OnCopy& other) : act([] {}) { other.act(); }
@@ -273,7 +273,7 @@ TEST_CASE("what is added to a scope before the run runs on worker 0 alone") {
   CHECK(of_all == 3);
 }
 
-// Asking and waiting
+// Requests to end, and waits for the end
 
 APP_TEST("cancel asks all tasks each time, and more may be added") {
   TaskScope scope;
@@ -452,14 +452,15 @@ APP_TEST("a task that destroys its own scope is asked to end, and goes on until 
     const Task<> task = scope->add(destroys(scope, how));
     co_await errand::wait_all(task);
     log(task.status());
-    const std::string end = how == "branch" ? "cancelled" : "succeeded";  // the other branch does not swallow it
+    // If a branch destroys the scope, the request ends the task, because the other branch does not swallow it.
+    const std::string end = how == "branch" ? "cancelled" : "succeeded";
     expect("other ; other gone ; " + how + " 1 ; Cancelled  ; " + end);
   }
 }
 
 namespace {
 
-/// Kept by its own task.
+/// A session that its own task keeps alive.
 struct Session : std::enable_shared_from_this<Session> {
   Session(support::Log& its_log, App& app) : log(its_log), tasks(app) {}
   ~Session() { log("session gone"); }
@@ -507,11 +508,12 @@ PLAIN_TEST("the end of an App may be that of a scope that its task keeps") {
   expect("other ; own task's local gone ; session gone ; other gone");
 }
 
-// Inside of what destroys
+// Scopes that are destroyed inside an abort, or by another destructor
 
 namespace {
 
-/// Uses a local of the function whose scope its task is in, to the end.
+/// Stands in the frame of a task in a scope. Its destructor still uses a local variable of the function that has the
+/// scope.
 struct Uses {
   Uses(const int& its_local, int& its_count, int& its_faults) : local(its_local), count(its_count), faults(its_faults) {
     ++count;
@@ -526,7 +528,7 @@ struct Uses {
   int& faults;
 };
 
-/// Ends the next when it goes.
+/// Aborts the next task when it is destroyed.
 struct Domino {
   Task<> next;
   ~Domino() {
@@ -659,7 +661,8 @@ REAL_APP_TEST("the end of a scope asks all thread calls to stop, and then waits 
           ++begun;
           while (!token.stop_requested()) std::this_thread::sleep_for(1ms);
           ++stops;
-          while (stops < count) std::this_thread::sleep_for(1ms);  // for ever, if one waits for the end of another
+          // This never ends if the scope waits for the end of one call before it asks the next call to stop.
+          while (stops < count) std::this_thread::sleep_for(1ms);
           used[static_cast<std::size_t>(local)] = 7;
           ++returned;
         };
@@ -674,7 +677,8 @@ REAL_APP_TEST("the end of a scope asks all thread calls to stop, and then waits 
 
 namespace {
 
-/// A thread call that destroys something on the App's thread as soon as it is asked to stop.
+/// Makes a thread call that calls `end` as soon as it is asked to stop. This happens on the App's thread, which makes
+/// the request.
 Coro<> call_that_ends(std::atomic<bool>& begun, std::function<void()> end) {
   const auto call = [&](std::stop_token token) {
     const std::stop_callback callback(token, [&end] { end(); });

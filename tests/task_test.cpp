@@ -5,7 +5,7 @@
 
 namespace {
 
-/// Clang 14 never destroys a by-value argument of `operator=` for `= {}` in a template.
+/// Assigns `{}` in a template, because there Clang 14 never destroys an argument that `operator=` takes by value.
 template <class T>
 struct Holder {
   errand::CallHandle call;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Thread calls whose task is asked to end, aborted, or destroyed with its App: what they use stays until they return.
+// Tests of thread calls whose task is asked to end, is aborted, or is destroyed with its App. The objects that a call
+// uses must stay until the call returns.
 #include <atomic>
 #include <csignal>
 #include <future>
@@ -25,15 +26,16 @@ constexpr bool has_tokens = true;
 constexpr bool has_tokens = false;
 #endif
 
-/// A call that uses something in the frame that made it, until it is asked to stop, and a bit longer.
+/// A thread call that uses a local variable of the frame that makes the call, until the call is asked to stop, and a
+/// bit longer.
 class Call {
  public:
   explicit Call(std::chrono::milliseconds most = has_tokens ? 10s : 100ms, bool heeds_token = true)
       : most_(most), heeds_token_(heeds_token) {}
-  /// In a clean-up it is not asked.
+  /// In a clean-up the call is not asked to stop, so it ends by itself after 100 ms.
   explicit Call(Place place) : Call(place == Place::clean_up || !has_tokens ? 100ms : 10s) {}
 
-  /// Makes it. The frame lasts as long as the call, if the library is right.
+  /// Makes the call. If the library is right, the frame lasts as long as the call.
   Coro<int> use() {
     const Local local(*this);
     const auto f = [this, &local](auto token) {
@@ -72,7 +74,7 @@ class Call {
 
 Coro<> long_sleep() { co_await errand::sleep(1h); }
 
-/// The call, with something beside it that would go on after it.
+/// Makes the call at `place`, with sleeps beside it and after it, which would last longer than the call.
 Coro<> call_at(Place place, Call& call) {
   const auto body = [&call](errand::TaskGroup& group) -> Coro<> {
     group.add([&call]() -> Coro<> { co_await call.use(); });
@@ -112,7 +114,7 @@ void check(const Call& call) {
   CHECK(call.frames_gone == 1);
 }
 
-/// Throws when it has to wait for the second time after the call has begun.
+/// Throws at its first wait after the call has begun.
 class FailingReactor : public errand::Reactor {
  public:
   explicit FailingReactor(const Call& call) : call_(call) {}
@@ -169,7 +171,7 @@ REAL_APP_TEST("what a thread call uses stays until it returns: an abort, which s
     CHECK_FALSE(task.cancel());
     CHECK(call.frames_gone == 0);
     CHECK(reason_of(task) == "aborted");
-    co_await errand::wait_all(task);  // also who comes now waits for the end of the frames
+    co_await errand::wait_all(task);  // a wait that begins now lasts until the frames are gone, too
     check(call);
     co_await errand::yield();
     CHECK(called_back);
@@ -249,7 +251,7 @@ REAL_PLAIN_TEST("what a thread call uses stays until it returns: a run that ends
     FailingReactor reactor(call);
     App own("own", {.reactor = &reactor});
     {
-      Call* const local = &call;  // which main's caller holds: it has to outlive the run only
+      Call* const local = &call;  // stands in the caller of `run`, and has to outlive only the run
       CHECK_THROWS_WITH(own.run(call_at(place, *local)), "reactor");
       check(call);
     }
@@ -302,7 +304,7 @@ REAL_APP_TEST("nothing inside goes on while a thread call holds up the end of an
   }
   REQUIRE(member);
   task.abort();
-  CHECK(member->cancelled());  // it runs no further
+  CHECK(member->cancelled());  // the member does not run any more
   queue.try_put(1);
   event.set();
   CHECK(app.all_tasks().size() == 1);
@@ -371,7 +373,7 @@ REAL_APP_TEST("a generator dropped during a thread call inside it stays until th
     if (is_aborted) {
       task.abort();
     } else {
-      task.cancel();  // is thrown out of the next await
+      task.cancel();  // the next await throws this request
     }
     co_await errand::wait_all(task);
     CHECK(task.cancelled());
@@ -531,7 +533,7 @@ REAL_APP_TEST("an error of a thread call whose task was aborted, or destroyed wi
 
   std::vector<std::string> told;
   begun = false;
-  std::thread([&] {  // no App is inside another
+  std::thread([&] {  // on another thread, because no App may run inside another one
     App own("own", {.on_failure = [&told](const errand::TaskFailure& failure) {
               told.push_back(failure.name() + " " + failure.what());
             }});
@@ -572,7 +574,7 @@ REAL_APP_TEST("a call that may be abandoned is left at once, and what it throws 
   CHECK(ended == 0);
   CHECK(reports.empty());
   go.set_value();
-  while (ended < 4 || reports.size() < 2) co_await errand::sleep(1ms);  // the calls use what is here
+  while (ended < 4 || reports.size() < 2) co_await errand::sleep(1ms);  // the calls use the variables of this test
   co_await errand::sleep(2ms);
   std::sort(reports.begin(), reports.end());
   expect("0 no time ; 1 no time ; 2 no time", {"left 2", "left 3"});
@@ -582,7 +584,7 @@ REAL_APP_TEST("a call that could be abandoned and is not gives its result and th
   log(co_await to_thread(abandon, [](int a, int b) { return a + b; }, 3, 4));
   int (*const function)(int) = [](int number) { return number + 1; };
   log(co_await to_thread(abandon, function, 1));
-  const auto calls = [](int (*its_function)(int)) { return its_function(4); };  // a function does not go
+  const auto calls = [](int (*its_function)(int)) { return its_function(4); };  // a function is never destroyed
   log(co_await to_thread(abandon, calls, function));
   const auto fails = [] { throw runtime_error("thrown"); };
   try {

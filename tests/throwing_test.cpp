@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What is thrown by what the library calls, copies and moves: where it comes out, and what is left as it was.
+// Tests of code of the user's that throws when the library calls, copies or moves it: which call or await the error
+// comes out of, and what stays as it was.
 #include <atomic>
 #include <iostream>
 
@@ -7,7 +8,7 @@
 
 namespace {
 
-/// Throws when it is copied, or moved, as often as it is told to.
+/// Can be copied and moved. If `times` is n, the n-th copy or move throws.
 class Throws {
  public:
   explicit Throws(int& times) : times_(&times) {}
@@ -24,7 +25,7 @@ class Throws {
   int* times_;
 };
 
-/// A clock that throws while it is told to.
+/// A clock that throws while `is_broken` is true.
 class BrokenClock : public errand::ClockSource {
  public:
   errand::Clock::time_point now() override {
@@ -34,7 +35,7 @@ class BrokenClock : public errand::ClockSource {
   bool is_broken = false;
 };
 
-/// A clock that does something at a reading.
+/// A clock that calls `at_reading` at its next reading.
 class BusyClock : public errand::ClockSource {
  public:
   errand::Clock::time_point now() override {
@@ -56,7 +57,7 @@ class BrokenReactor : public errand::Reactor {
   int waits_ = 0;
 };
 
-/// What is written to std::cerr meanwhile.
+/// Captures the text that is written to std::cerr while this exists.
 class Captured {
  public:
   Captured() : old_(std::cerr.rdbuf(text_.rdbuf())) {}
@@ -68,7 +69,7 @@ class Captured {
   std::streambuf* old_;
 };
 
-/// An awaitable that is not the library's and throws where it is told to.
+/// An awaitable that is not the library's. It throws in the function that `where` names.
 struct Foreign {
   enum Where { ready, suspend, resume } where;
   bool await_ready() const {
@@ -257,7 +258,7 @@ TEST_CASE("a clock that throws at an await throws there, and in the loop it ends
   config.clock = &clock;
   config.on_failure = [](const errand::TaskFailure& failure) {
     CHECK(failure.what() == "clock");
-  };  // those after the first
+  };  // called for the failures after the first one
   App app("app", config);
   app.run([](BrokenClock& its_clock, support::Log& its_log) -> Coro<> {
     its_clock.is_broken = true;
@@ -277,7 +278,7 @@ TEST_CASE("a clock that throws at an await throws there, and in the loop it ends
   errand::Event never;
   app.add_task([&clock, &never](App& its_app) -> Coro<> {
     co_await errand::sleep(1ms);
-    its_app.call_soon([] {});  // so that there is a next turn at once
+    its_app.call_soon([] {});  // makes the loop begin another turn at once
     const auto branch = [&clock, &never]() -> Coro<> {
       clock.is_broken = true;
       co_await never.wait();

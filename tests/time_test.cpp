@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// sleep, sleep_until, yield and wait_for.
+// Tests of sleep, sleep_until, yield and wait_for.
 #include <cstdint>
 #include <limits>
 #include <memory>
@@ -13,7 +13,7 @@ using errand::yield;
 
 namespace {
 
-/// Waits for a time-out, then goes on: returns or fails.
+/// Goes on for 2 s after a time-out. Then it returns 7, or throws if `failure` is not empty.
 Coro<int> late(std::string failure = {}) {
   try {
     co_await sleep(1h);
@@ -24,7 +24,7 @@ Coro<int> late(std::string failure = {}) {
   co_return 7;
 }
 
-/// Time-outs of these lengths, the first is the outermost, each of which logs what it throws.
+/// Puts a time-out of each of these lengths around the next one, the first is the outermost. Each logs what it throws.
 Coro<> nested(support::Log& log, std::vector<std::chrono::nanoseconds> timeouts, std::size_t level = 0) {
   if (level == timeouts.size()) co_return co_await sleep(1h);
   const std::string name = std::to_string(level);
@@ -87,7 +87,8 @@ APP_TEST("durations and time points of every period are taken, and rounded up") 
   log(now());
   co_await sleep(Ticks(1));
   log(now());
-  co_await sleep(std::chrono::duration<double>(0.1));  // as precise as its type: no nanosecond more
+  // No double is exactly 0.1. The result must not be rounded up to one nanosecond more because of that.
+  co_await sleep(std::chrono::duration<double>(0.1));
   log(now());
   co_await sleep_until(clock.now() + std::chrono::duration<double>(0.5));
   log(now());

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Programs that were written against the design compile without a warning, and print what they say.
+# Checks that each program of a directory compiles without a warning, and prints the text of its .expected file.
 #
 #   tests/usage.sh DIRECTORY [TIMES [NAME...]]
 #
-# CXX is the compiler, CXXFLAGS are further flags; ERRAND_INCLUDE is where errand is found, if not in include/.
+# CXX is the compiler, CXXFLAGS are further flags. ERRAND_INCLUDE is the directory of the headers, if it is not
+# include/.
 set -euo pipefail
 directory=$(cd "$1" && pwd)
 times=${2:-1}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// wait_any, wait_all and as_completed.
+// Tests of wait_any, wait_all and as_completed.
 #include <memory>
 #include <type_traits>
 
@@ -13,7 +13,7 @@ using errand::Waited;
 
 namespace {
 
-/// Both lists, by the names of the tasks.
+/// Returns the names of the tasks in both lists.
 template <class T>
 std::string names(const Waited<T>& waited) {
   std::string text = "done";
@@ -23,7 +23,7 @@ std::string names(const Waited<T>& waited) {
   return text;
 }
 
-/// Named tasks that sleep.
+/// Adds tasks with names that sleep for the given times.
 std::vector<Task<int>> sleepers(support::Fixture& test,
                                 std::vector<std::pair<const char*, std::chrono::nanoseconds>> all) {
   std::vector<Task<int>> tasks;
@@ -31,7 +31,7 @@ std::vector<Task<int>> sleepers(support::Fixture& test,
   return tasks;
 }
 
-/// The ways to wait for the first of these tasks.
+/// The ways to wait for the first of the given tasks.
 using Wait = Coro<> (*)(std::vector<Task<int>>);
 constexpr Wait waits[] = {
     [](std::vector<Task<int>> tasks) -> Coro<> { co_await wait_any(std::move(tasks)); },
@@ -177,7 +177,8 @@ APP_TEST("a request in the turn in which a task ends leaves the result, and one 
       co_await errand::sleep(1s);
       if (request_first) waiter.cancel("why");
       go.set();
-      while (!task.done()) co_await errand::yield();  // the waiter is woken in this turn, before it
+      // When the task is done, it has woken the waiter, but the waiter has not resumed yet.
+      while (!task.done()) co_await errand::yield();
       if (!request_first) waiter.cancel("why");
       co_await end_of(waiter, log);
     }

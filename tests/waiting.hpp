@@ -1,17 +1,23 @@
 // SPDX-License-Identifier: MIT
-// What every primitive owes to those who wait for it. A subject, written once for each primitive, tells how to wait for
-// it and how to serve who waits:
+// Tests that every primitive must pass, about the tasks that wait for it. Each primitive has a subject: a class that
+// says how a task waits for the primitive, and how the waiters are served. A subject has these members:
 //
-//     static constexpr const char* name;                       // what the library calls it
-//     explicit Subject(std::size_t waiters);                   // all of them have to wait
-//     decltype(auto) wait();                                   // something to await
-//     void keep(auto&& result);                                // what that gave
-//     Coro<> serve();                                          // serves the first waiter, or all
-//     static std::size_t serves(std::size_t began, std::size_t left);  // how often, until all that are left are served
-//     static bool next_is_served(bool first_had_left, bool first_was_aborted);  // by one serve, before or after which
-//                                                              // the first waiter went
-//     static constexpr bool is_shared;                         // waiters keep it alive, a serve wakes in the next turn
-//     bool settled(std::size_t serves);                        // nothing is lost, nothing is there twice
+//     static constexpr const char* name;      // the name of the primitive in the library's messages
+//     explicit Subject(std::size_t waiters);  // the next `waiters` tasks that await it have to wait
+//     decltype(auto) wait();                  // returns an awaitable
+//     void keep(auto&& result);               // takes the result of that await
+//     Coro<> serve();                         // serves the first waiter, or all waiters
+//     bool settled(std::size_t serves);       // whether nothing is lost or doubled after so many serves
+//
+//     // How often to call serve until all are served, if `began` waiters came and `left` of them still wait.
+//     static std::size_t serves(std::size_t began, std::size_t left);
+//
+//     // Whether one serve reaches the second waiter, if the first one has left before the serve, or is aborted in the
+//     // turn of the serve.
+//     static bool next_is_served(bool first_had_left, bool first_was_aborted);
+//
+//     // True for shared futures: their waiters keep them alive, and a serve wakes the waiters one turn later.
+//     static constexpr bool is_shared;
 #pragma once
 
 #include <algorithm>
@@ -35,7 +41,7 @@ struct Subject {
   bool settled(std::size_t) { return true; }
 };
 
-/// One serve is for one waiter. What was handed to a task that is then aborted goes to the next.
+/// One serve serves one waiter. If that task is then aborted, what it was handed goes to the next waiter.
 struct OneByOne : Subject {
   static std::size_t serves(std::size_t, std::size_t left) { return left; }
   static bool next_is_served(bool first_had_left, bool first_was_aborted) {
@@ -43,16 +49,17 @@ struct OneByOne : Subject {
   }
 };
 
-/// One serve is for all who wait.
+/// One serve serves all waiters.
 struct AllAtOnce : Subject {
   static std::size_t serves(std::size_t, std::size_t) { return 1; }
   static bool next_is_served(bool, bool) { return true; }
 };
 
-/// Where a task waits: in the await itself, or inside a combinator; `both` is a race for two subjects.
+/// How a task waits: by an await of the subject itself, or inside a combinator. `both` is a race for two subjects.
 enum class Way { plain, timed, raced, gathered, both };
 
-/// Lets time pass, and what is due run. A sleep alone would not do: the clock stands while a shared Future is awaited.
+/// Lets time pass, and then lets everything run that has become due. A sleep alone is not enough, because a ManualClock
+/// does not jump while a shared Future is awaited.
 inline Coro<> pass(support::Fixture& fixture, std::chrono::nanoseconds time) {
   const auto until = fixture.clock.now() + time;
   fixture.clock.advance(time);
@@ -60,7 +67,7 @@ inline Coro<> pass(support::Fixture& fixture, std::chrono::nanoseconds time) {
   for (int i = 0; i < 10; ++i) co_await errand::yield();
 }
 
-/// Gives what ended the wait, unless that throws.
+/// Waits, and returns a word for what ended the wait. An exception that ends the wait comes out.
 template <class S>
 Coro<std::string> attempt(S& subject, S& other, Way way, std::chrono::nanoseconds limit) {
   constexpr bool gives_nothing = std::is_same_v<decltype(errand::wait_for(subject.wait(), limit)), Coro<>>;
@@ -94,7 +101,7 @@ Coro<std::string> attempt(S& subject, S& other, Way way, std::chrono::nanosecond
   co_return "served";
 }
 
-/// Notes how a wait ended, then waits to be cancelled, and notes that.
+/// Writes to `text` how a wait ended. Then waits to be cancelled, and adds the reason of the cancellation.
 template <class S>
 Coro<> note(S& subject, S& other, Way way, std::chrono::nanoseconds limit, std::string& text) {
   try {
@@ -114,11 +121,11 @@ Coro<> note(S& subject, S& other, Way way, std::chrono::nanoseconds limit, std::
   }
 }
 
-// What can happen to a waiter in one turn: it is served, or served by the other subject that it races for; it is
-// cancelled, aborted or timed out; or the subject is destroyed.
+// The events that can happen to a waiter in one turn. The waiter is served, or it is served by the other subject, if it
+// races for both. It is cancelled, aborted or timed out. Or the subject is destroyed.
 constexpr char served = 's', served_by_other = 'o', cancelled = 'c', aborted = 'a', timed_out = 't', destroyed = 'd';
 
-/// All subsets of these, in all orders.
+/// Returns all subsets of these events, each of them in all orders.
 inline std::vector<std::string> orders(const std::string& of) {
   std::vector<std::string> all;
   for (unsigned set = 1; set < 1u << of.size(); ++set) {
@@ -139,12 +146,13 @@ inline std::string label(const std::string& order, Way way) {
   return names[static_cast<int>(way)] + order + ": ";
 }
 
-/// What must become of the first waiter, of the one behind it, and of the one behind it at the other subject.
+/// Returns the text that `happen` has to return: how the first waiter ends, how the second waiter at its subject ends,
+/// and how the waiter at the other subject ends.
 template <class S>
 std::string expected(const std::string& order, Way way) {
   const auto before = [&](char a, char b) { return order.find(a) < order.find(b); };
   const bool is_asked = has(order, cancelled);
-  // A sleep that is due has ended before anything in its turn runs, and what is posted comes in the next.
+  // A sleep that is due ends before anything else in its turn runs. What is posted has its effect one turn later.
   const bool has_slept = way == Way::raced && has(order, timed_out);
   std::string by_effect;
   for (const bool in_next_turn : {false, true}) {
@@ -156,7 +164,8 @@ std::string expected(const std::string& order, Way way) {
   const char decides = has_slept ? timed_out : by_effect.front();
 
   const auto first = [&]() -> std::string {
-    const std::string rest = is_asked ? " then asked" : " then late";  // what has ended stays, and the request too
+    // A wait that has ended keeps its result, and a request stays until the next await throws it.
+    const std::string rest = is_asked ? " then asked" : " then late";
     if (has_slept && before(timed_out, aborted)) {
       return has(order, aborted) && !before(cancelled, timed_out) ? "slept then gone" : "slept" + rest;
     }
@@ -178,7 +187,7 @@ std::string expected(const std::string& order, Way way) {
   return label(order, way) + first() + ", " + behind + ", " + next(served_by_other);
 }
 
-/// Lets all that happen in this order in one turn, and tells what became of the three.
+/// Makes the events happen in this order in one turn, and returns how the three waiters ended.
 template <class S>
 Coro<std::string> happen(support::Fixture& fixture, std::string order, Way way) {
   auto subject = std::make_unique<S>(2);
@@ -194,7 +203,7 @@ Coro<std::string> happen(support::Fixture& fixture, std::string order, Way way) 
     if (what == aborted) task.abort();
     if (what == destroyed) subject.reset();
   };
-  // Equal deadlines are due in the order in which they were set.
+  // Equal deadlines are due in the order in which they were set. So the tasks are started in the order of the events.
   const bool is_timed = has(order, timed_out);
   const auto start = [&] { task = fixture.add(note(*subject, *other, way, is_timed ? 1s : 1h, first)); };
   if (!is_timed) start();
@@ -239,7 +248,7 @@ Coro<> all_orders(support::Fixture& fixture) {
   }
 }
 
-/// Of many waiters every second one leaves; the others are served in the order in which they came.
+/// Many tasks wait, and every second one leaves. The others must then be served in the order in which they came.
 template <class S>
 Coro<> crowd(support::Fixture& fixture, char leaves) {
   constexpr std::size_t count = 10'000;
@@ -282,7 +291,8 @@ Coro<> crowd(support::Fixture& fixture, char leaves) {
   co_await errand::wait_all(tasks);
 }
 
-/// Of many waiters all but the last are aborted after one of them, or all, were served.
+/// Many tasks wait, and one serve is made, for the first waiter or for all. Then all tasks but the last are aborted, so
+/// that what they were handed goes to the last one.
 template <class S>
 Coro<> handed_on(support::Fixture& fixture) {
   constexpr std::size_t count = 1'000;
@@ -300,7 +310,7 @@ Coro<> handed_on(support::Fixture& fixture) {
   co_await errand::wait_all(tasks);
 }
 
-/// The App ends while tasks wait, or when one or all have just been served and have not resumed yet.
+/// Destroys the App while tasks wait, or when one or all of them have just been served and have not resumed yet.
 template <class S>
 void teardown(bool is_served, bool subject_first) {
   constexpr std::array ways{Way::plain, Way::timed, Way::raced, Way::gathered, Way::both};

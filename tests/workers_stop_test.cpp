@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// How several workers are stopped: by stop, by an error, by the end of main.
+// Tests of how several workers are stopped: by stop, by an error, by the end of main.
 #include <atomic>
 #include <thread>
 
@@ -10,7 +10,7 @@ using Numbers = std::vector<unsigned>;
 
 namespace {
 
-/// A task for every worker that the end of the run is to cut short.
+/// Adds a task to every worker. The run must end before this task has slept, so that it never notes its worker.
 void add_sleepers(App& app, Notes<unsigned>& slept) {
   app.add_task([&slept](App& own) -> Coro<> {
     co_await errand::sleep(2s);

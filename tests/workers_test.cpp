@@ -10,7 +10,7 @@ using Numbers = std::vector<unsigned>;
 
 namespace {
 
-/// Notes where it is copied, and whether it is destroyed in the thread in which it was called.
+/// Notes the thread on which it is copied, and whether it is destroyed on the thread on which it was called.
 class Tracked {
  public:
   Tracked(Notes<std::thread::id>& copied, Notes<bool>& destroyed) : copied_(copied), destroyed_(destroyed) {}

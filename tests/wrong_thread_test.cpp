@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What belongs to the App's thread, member by member: called on another thread while the App runs, each throws
-// WrongThread and changes nothing.
+// Tests of all members that only the App's thread may call. If another thread calls one of them while the App runs, the
+// member throws WrongThread and changes nothing.
 #include <functional>
 #include <thread>
 
@@ -10,7 +10,8 @@ using errand::WrongThread;
 
 namespace {
 
-/// Calls that another thread makes; `failed` lists those that did not throw WrongThread.
+/// A list of calls. `failed` makes them on another thread, and returns the names of the calls that did not throw
+/// WrongThread.
 class Table {
  public:
   void add(std::string name, std::function<void()> call) { rows_.push_back({std::move(name), std::move(call)}); }
@@ -44,7 +45,7 @@ class Table {
 
 Coro<int> five() { co_return 5; }
 
-/// A primitive of each kind, with a task that waits for it.
+/// A primitive of each kind, and for each primitive a task that waits for it.
 struct Waited {
   explicit Waited(App& app) {
     full.try_put(1);

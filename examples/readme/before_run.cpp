@@ -32,7 +32,7 @@ void warm_up() { ++listened; }
 void each_worker() {
   // [each_worker]
   errand::App app("MyApp");
-  app.add_task(slow_work);  // the callable: made once on each worker
+  app.add_task(slow_work);  // a callable: each worker calls it once
   app.main_process_start(migrate);
   app.run({.workers = 4});
   // [each_worker]
@@ -46,12 +46,12 @@ void one_worker() {
 
   // [place]
   app.before_server_start(connect);
-  app.add_task(slow_work);           // is queued here, on every worker
-  app.before_server_start(warm_up);  // does not wait for it
+  app.add_task(slow_work);           // is added to the loop here, on every worker
+  app.before_server_start(warm_up);  // does not wait for slow_work
   // [place]
 
   // [main_process]
-  app.main_process_start(migrate);  // once; no worker starts until it is done
+  app.main_process_start(migrate);  // runs once; no worker starts until it has ended
   // [main_process]
   app.run();
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Where errand differs from Sanic on purpose.
+// The differences between errand and Sanic that are intended.
 #include <errand/errand.hpp>
 #include <iostream>
 #include <stdexcept>
@@ -35,16 +35,16 @@ errand::Coro<> name_taken(errand::App& app) {
     std::cout << error.what() << '\n';
   }
   using errand::NameTaken;
-  app.add_task(slow_work, "slow_task", NameTaken::keep);     // gives the task that runs
-  app.add_task(slow_work, "slow_task", NameTaken::cancel);   // cancels it, and takes its name
-  app.add_task(slow_work, "slow_task", NameTaken::replace);  // it runs on without the name, as in Sanic
+  app.add_task(slow_work, "slow_task", NameTaken::keep);     // returns the task that has the name
+  app.add_task(slow_work, "slow_task", NameTaken::cancel);   // cancels the old task, and takes its name
+  app.add_task(slow_work, "slow_task", NameTaken::replace);  // the old task runs on without the name, as in Sanic
   // [name_taken]
   co_await app.cancel_task("slow_task");
 }
 
 errand::Coro<> all_tasks(errand::App& app) {
   // [all_tasks]
-  app.add_task(slow_work);  // no name, no handle: it is the App's, and ends with it at the latest
+  app.add_task(slow_work);  // no name and no handle: the App owns the task, which ends with the App at the latest
   for (const errand::Task<>& task : app.all_tasks()) std::cout << task.name() << '\n';
   // [all_tasks]
   co_return;
@@ -57,7 +57,7 @@ errand::Coro<> own_cancellation(errand::App& app) {
     const bool cancelled = co_await app.cancel_task("worker");
     std::cout << (cancelled ? "the worker ended cancelled\n" : "the worker was done before\n");
   } catch (const errand::Cancelled&) {
-    throw;  // it is this task that is asked to end, and never the worker's end that looks so
+    throw;  // this task itself is asked to end; a cancelled worker is no reason for Cancelled here
   }
   // [own_cancellation]
 }
@@ -84,7 +84,7 @@ void failures() {
     std::cout << "alert: " << signal.get<errand::TaskFailure>().name() << '\n';
   });
   app.add_task(broken(), "writer");
-  app.run();  // reported in the moment in which it fails
+  app.run();  // the failure is reported at once
   // [failures]
 }
 

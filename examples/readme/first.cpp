@@ -17,6 +17,6 @@ int main() {
     const int sum = co_await running.get_task<int>("sum");
     std::cout << "the sum is " << sum << '\n';
   });
-  app.run();  // until no work is left
+  app.run();  // returns when no work is left
 }
 // [program]

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a program can say of itself while it runs.
+// Ways to look inside a program while it runs.
 #include <errand/errand.hpp>
 #include <iostream>
 #include <string>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a task may use, and what ends with what. The program is also run under AddressSanitizer.
+// How long tasks live, and which objects they may use. The program is also run under AddressSanitizer.
 #include <errand/errand.hpp>
 #include <iostream>
 #include <memory>
@@ -33,7 +33,7 @@ errand::Coro<> right(errand::App& app) {
   const auto session = std::make_shared<Session>(Session{"Ada"});
   // [right]
   app.add_task(save(std::move(report)));                                          // the coroutine owns its parameter
-  app.add_task([session]() -> errand::Coro<> { co_await save(session->user); });  // and the App keeps the lambda
+  app.add_task([session]() -> errand::Coro<> { co_await save(session->user); });  // the App keeps the lambda
 
   std::size_t lines = 0;
   co_await errand::gather(count_lines("a.txt", lines), count_lines("b.txt", lines));
@@ -51,7 +51,7 @@ class Sensor {
   errand::Coro<> measure();  // uses readings_
 
   std::vector<int> readings_;
-  errand::TaskScope tasks_;  // last: it ends before what its tasks use
+  errand::TaskScope tasks_;  // the last member: its tasks end before readings_ is destroyed
 };
 // [sensor]
 
@@ -95,7 +95,7 @@ errand::Coro<> local(errand::App& app) {
   // [local]
   Progress progress;
   errand::ScopedTask drawing{app.add_task(draw(progress))};  // not: app.add_task(draw(progress));
-  co_await download(progress);                               // if this throws, drawing ends before progress goes
+  co_await download(progress);                               // if it throws, drawing ends before progress is destroyed
   // [local]
 }
 
@@ -114,9 +114,9 @@ errand::Coro<> threads(errand::App&) {
   const std::vector<int> numbers(1000, 1);
   // [thread]
   int sum = co_await errand::to_thread([&] { return add_up(numbers); });  // right: this waits for the call
-  sum += co_await errand::to_thread(errand::abandon, add_up, numbers);    // copies; not (abandon, [&] { … })
+  sum += co_await errand::to_thread(errand::abandon, add_up, numbers);    // gets copies; not (abandon, [&] { … })
   auto answer = errand::Future<int>::shared();
-  std::thread([answer, numbers] { answer.set_result(add_up(numbers)); }).detach();  // copies; not [&]
+  std::thread([answer, numbers] { answer.set_result(add_up(numbers)); }).detach();  // has copies; not [&]
   sum += co_await answer;
   // [thread]
   std::cout << "sum " << sum << '\n';
@@ -130,9 +130,9 @@ errand::Coro<> produce(errand::Queue<int>& readings) {
 // [main]
 errand::Coro<int> first_reading(errand::App& app) {
   errand::Queue<int> readings;
-  errand::TaskScope tasks(app);                             // below the queue that they use
+  errand::TaskScope tasks(app);                             // declared after the queue that its tasks use
   tasks.add(produce(readings));                             // not app.add_task(…)
-  co_return co_await errand::wait_for(readings.get(), 5s);  // TimeoutError: first the tasks end, then the queue
+  co_return co_await errand::wait_for(readings.get(), 5s);  // on TimeoutError the tasks end first, then the queue
 }
 // [main]
 

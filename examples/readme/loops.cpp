@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The App as a guest of somebody else's loop: of a game's, and of a GUI's.
+// The App as a guest of another loop: of the loop of a game, and of the loop of a GUI.
 #include <condition_variable>
 #include <deque>
 #include <errand/errand.hpp>
@@ -34,7 +34,7 @@ void game() {
   for (bool runs = true; runs;) {
     const auto next_frame = app.now() + 16ms;
     draw();
-    runs = app.poll(next_frame);  // turns until then, or until nothing is ready
+    runs = app.poll(next_frame);  // makes turns until then, or until nothing is ready
     std::this_thread::sleep_until(next_frame);
   }
   // [frames]
@@ -42,7 +42,7 @@ void game() {
 
 // A GUI
 
-/// What a toolkit has to offer: events, which any thread may post, and a timer.
+/// A stand-in for a GUI toolkit. It has events, which any thread may post, and a timer.
 class Toolkit {
  public:
   using Function = std::function<void()>;
@@ -91,8 +91,8 @@ class Guest : public errand::Reactor {
 
   errand::App app{"gui", {.reactor = this}};
 
-  /// One turn of the App, the first of which starts it. The next one comes when it is due, when another thread has
-  /// posted, or when a callback of the toolkit calls this because it has used the App.
+  /// Makes one turn of the App; the first turn starts the App. It is called when the next deadline is due, when another
+  /// thread has posted, and by each callback of the toolkit that has used the App.
   void turn() {
     if (app.poll()) {
       toolkit_.set_timer(app.next_deadline(), [this] { turn(); });
@@ -104,7 +104,7 @@ class Guest : public errand::Reactor {
   void wake() noexcept override {
     toolkit_.post([this] { turn(); });
   }
-  void wait(std::optional<errand::Clock::time_point>) override {}  // for run(); here the toolkit does the waiting
+  void wait(std::optional<errand::Clock::time_point>) override {}  // only run() calls it; here the toolkit waits
 
  private:
   Toolkit& toolkit_;
@@ -128,7 +128,7 @@ void gui() {
   // [click]
   const auto on_click = [&] {
     clicked.set();
-    guest.turn();  // a callback of the toolkit that has used the App
+    guest.turn();  // because this callback has used the App
   };
   // [click]
   toolkit.post(on_click);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Background tasks and the registry, statement by statement.
+// Background tasks and the registry: the statements of Sanic's page, in C++.
 #include <errand/errand.hpp>
 #include <iostream>
 #include <string>
@@ -48,8 +48,8 @@ errand::Coro<> create(errand::App& app) {
 errand::Coro<> result(errand::App& app) {
   // [result]
   errand::Task<int> task = app.add_task(some_coroutine());
-  const int awaited = co_await task;    // any number of times, by any number of tasks
-  const int looked_at = task.result();  // now that it is done
+  const int awaited = co_await task;    // can be awaited any number of times, by any number of tasks
+  const int looked_at = task.result();  // possible, because the task is done by now
   // [result]
   std::cout << awaited << ' ' << looked_at << '\n';
 }
@@ -62,7 +62,7 @@ errand::Coro<> registry(errand::App& app) {
 
   // [get]
   errand::Task<> task = app.get_task("slow_task");
-  errand::Task<int> answer = app.get_task<int>("answer");  // with its result
+  errand::Task<int> answer = app.get_task<int>("answer");  // with the type of its result
   // [get]
   std::cout << task.name() << ' ' << co_await answer << '\n';
 
@@ -142,16 +142,16 @@ errand::Coro<> beyond(errand::App& app) {
   app.add_task(clean_up_slowly(), "worker");
   co_await errand::yield();
   // [cancel_reason]
-  co_await app.cancel_task("worker", "no longer needed");  // Cancelled::reason() in the task
+  co_await app.cancel_task("worker", "no longer needed");  // the task reads it as Cancelled::reason()
   // [cancel_reason]
 
   // [find]
-  if (errand::Task<> task = app.find_task("no_such_task")) task.cancel();  // an empty handle where there is none
+  if (errand::Task<> task = app.find_task("no_such_task")) task.cancel();  // empty if there is no such task
   // [find]
 
   // [unregistered]
-  errand::Task<int> task = errand::create_task(some_coroutine());  // not in the registry; the App owns it all the same
-  app.add_task(task, "answer");                                    // an existing task, under a name from now on
+  errand::Task<int> task = errand::create_task(some_coroutine());  // not in the registry, but the App owns the task
+  app.add_task(task, "answer");                                    // registers the existing task under a name
   // [unregistered]
   std::cout << co_await app.get_task<int>("answer") << '\n';
 
@@ -178,7 +178,7 @@ errand::Coro<> signals(errand::App& app) {
   co_await errand::yield();
   // [events]
   app.add_signal("shop.order.<action>", [](const errand::Signal& signal) { std::cout << signal.event << '\n'; });
-  app.dispatch("shop.order.paid", 17);  // wakes who waits, then runs the handlers
+  app.dispatch("shop.order.paid", 17);  // wakes the waiting tasks, then runs the handlers
   // [events]
   co_await errand::sleep(1s);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Threads, workers, and somebody else's loop.
+// Threads, workers, and an App that another loop polls.
 #include <array>
 #include <atomic>
 #include <errand/errand.hpp>
@@ -29,7 +29,7 @@ errand::Coro<int> square(int n) {
 void other_threads() {
   // [other_threads]
   errand::App app("MyApp");
-  std::thread other([&app, keep_alive = app.keep_alive()] {  // run() waits while a KeepAlive lives
+  std::thread other([&app, keep_alive = app.keep_alive()] {  // run() does not return while a KeepAlive lives
     std::future<int> squared = app.submit(square(12));
     std::cout << squared.get() << '\n';
     app.post([] { std::cout << "on the App's thread\n"; });
@@ -44,10 +44,10 @@ void workers() {
   std::atomic<int> leaders = 0;
   // [workers]
   errand::App app("MyApp");
-  app.before_server_start([](errand::App& worker) { worker.ctx().emplace<int>(0); });  // nothing is shared
+  app.before_server_start([](errand::App& worker) { worker.ctx().emplace<int>(0); });  // workers share nothing
   app.add_task([&](errand::App& worker) { pinged[worker.worker()] = ++worker.ctx().get<int>(); });
-  app.add_task(errand::once([&] { ++leaders; }));  // on worker 0 alone
-  app.run({.workers = 3});                         // three threads with an App each
+  app.add_task(errand::once([&] { ++leaders; }));  // runs on worker 0 only
+  app.run({.workers = 3});                         // three threads, each with its own App
   // [workers]
   for (const int count : pinged) std::cout << count << ' ';
   std::cout << leaders << '\n';
@@ -57,7 +57,7 @@ void interrupts() {
   errand::App app("MyApp");
   app.add_task([] { return 1; });
   // [interrupts]
-  app.run({.handle_signals = true});  // SIGINT and SIGTERM stop it; a second one ends the waiting at once
+  app.run({.handle_signals = true});  // SIGINT and SIGTERM stop the App; after a second signal it waits no longer
   // [interrupts]
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What tasks wait for, and many at once.
+// Things that tasks can wait for, and ways to wait for several of them at once.
 #include <errand/errand.hpp>
 #include <functional>
 #include <iostream>
@@ -37,14 +37,14 @@ errand::Coro<> owned(errand::App& app) {
 
 errand::Coro<> many(errand::App& app) {
   // [many]
-  auto [user, orders] = co_await errand::gather(fetch("user"), fetch("orders"));  // all, or the first failure
+  auto [user, orders] = co_await errand::gather(fetch("user"), fetch("orders"));  // all results, or the first failure
   auto first = co_await errand::race(fetch("primary"), fetch("mirror"));          // the first; the other is cancelled
 
   std::vector<errand::Task<std::string>> tasks;
   for (const char* name : {"ccc", "a", "bb"}) tasks.push_back(app.add_task(fetch(name)));
-  auto [done, pending] = co_await errand::wait_any(tasks);  // only looks at them
+  auto [done, pending] = co_await errand::wait_any(tasks);  // observes the tasks, which run on
   auto completed = errand::as_completed(tasks);
-  while (auto task = co_await completed.next()) std::cout << task->result() << '\n';  // a, bb, ccc
+  while (auto task = co_await completed.next()) std::cout << task->result() << '\n';  // prints a, bb, ccc
   // [many]
   std::cout << user << ' ' << orders << ' ' << first.index() << ' ' << done.size() << ' ' << pending.size() << '\n';
 }
@@ -56,7 +56,7 @@ errand::Coro<> group(errand::App&) {
     for (const std::string& name : names) members.add(fetch(name), name);
     co_return;
   });
-  std::cout << "all members have ended\n";  // had one failed: the others cancelled, and its error thrown here
+  std::cout << "all members have ended\n";  // if one fails, the others are cancelled, and run throws its error
   // [group]
 }
 
@@ -75,8 +75,8 @@ errand::Coro<> consume(errand::Queue<int>& jobs) {
 
 errand::Coro<> queue(errand::App& app) {
   // [queue]
-  errand::Queue<int> jobs(2);                                // a put waits while there are two
-  errand::ScopedTask consumer{app.add_task(consume(jobs))};  // below the queue, and so ends before it
+  errand::Queue<int> jobs(2);                                // put waits while the queue holds two jobs
+  errand::ScopedTask consumer{app.add_task(consume(jobs))};  // declared after the queue, so it ends first
   for (int job = 1; job <= 3; ++job) co_await jobs.put(job);
   jobs.close();
   co_await consumer.get();
@@ -126,7 +126,7 @@ void ask(int question, std::function<void(int)> callback) {
 
 errand::Coro<> future(errand::App&) {
   // [future]
-  const auto answer = std::make_shared<errand::Future<int>>();  // shared: you may be cancelled before the callback
+  const auto answer = std::make_shared<errand::Future<int>>();  // shared, because this task may end before the callback
   ask(21, [answer](int value) { answer->set_result(value); });
   std::cout << co_await *answer << '\n';
   // [future]
@@ -137,7 +137,7 @@ errand::Coro<> scoped(errand::App& app) {
   {
     errand::ScopedTask heartbeat{app.add_task([]() -> errand::Coro<> { co_await errand::sleep(24h); }, "heartbeat")};
     co_await errand::sleep(1s);
-  }  // it is aborted here; co_await heartbeat.close() would ask it to end, and wait
+  }  // heartbeat is aborted here; co_await heartbeat.close() would ask it to end, and wait
   // [scoped]
   std::cout << "heartbeat: " << app.get_task("heartbeat").cancelled() << '\n';
 }
@@ -146,8 +146,8 @@ errand::Coro<> abort_it(errand::App& app) {
   errand::Task<std::string> task = app.add_task(fetch("a long download"));
   co_await errand::yield();
   // [abort]
-  task.cancel("please");  // asks: Cancelled is thrown in the task, which may clean up, await meanwhile, or go on
-  task.abort("now");      // ends it where it stands: destructors run, nothing else does
+  task.cancel("please");  // a request: Cancelled is thrown in the task, which may clean up, await meanwhile, or go on
+  task.abort("now");      // ends the task at its await: destructors run, nothing else does
   // [abort]
   std::cout << "aborted: " << task.cancelled() << '\n';
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What compilers and the language make easy to get wrong, done right.
+// Code that compilers and the language make easy to get wrong, written correctly.
 #include <errand/errand.hpp>
 #include <iostream>
 #include <stdexcept>
@@ -23,7 +23,7 @@ errand::Coro<> save(std::string what) {
 errand::Coro<> named_lambda(errand::App& app) {
   const std::string text = "a document";
   // [named_lambda]
-  const auto work = [text]() -> errand::Coro<> { co_await save(text); };  // captures by value: name it first,
+  const auto work = [text]() -> errand::Coro<> { co_await save(text); };  // a lambda with captures gets a name first,
   co_await errand::finally(work, [] { std::cout << "closed\n"; });        // not inside the awaited expression
 
   auto task = app.add_task([text]() -> errand::Coro<> { co_await save(text); });
@@ -68,8 +68,8 @@ errand::Coro<> catch_all(errand::App& app) {
   auto task = app.add_task([]() -> errand::Coro<> {
     try {
       co_await errand::sleep(24h);
-    } catch (const std::exception&) {  // does not catch Cancelled, which is none
-    } catch (...) {                    // does: let it go on
+    } catch (const std::exception&) {  // does not catch Cancelled, which is no std::exception
+    } catch (...) {                    // catches Cancelled, so throw it again
       std::cout << "cleaned up\n";
       throw;
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The workloads on standalone Asio. It can't destroy a coroutine from outside: no W6a.
+// The workloads on standalone Asio. It can't destroy a coroutine from outside, so there is no W6a.
 #include <asio/awaitable.hpp>
 #include <asio/bind_cancellation_slot.hpp>
 #include <asio/cancellation_signal.hpp>
@@ -30,7 +30,7 @@ using Channel = asio::experimental::channel<void(asio::error_code, long)>;
 
 namespace {
 
-/// Counts tasks down; who waits for the last goes on at once.
+/// Counts tasks down. The coroutine that waits goes on as soon as the last task has been counted.
 class Countdown {
  public:
   Countdown(Loop& loop, long n) : left_(n), zero_(loop, 1) {}
@@ -57,8 +57,8 @@ Coro<long> spawn_await(Loop& loop, long n) {
   co_return sum;
 }
 
-/// There are no handles: each adds its result where it ends. A coroutine runs as soon as it is spawned, so that the
-/// memory of tasks that have yet to run can't be measured.
+/// Asio has no handles: each coroutine adds its result when it ends. It runs as soon as it is spawned, so the memory of
+/// tasks that have not started yet can't be measured.
 Coro<long> spawn_many(Loop& loop, long n) {
   long sum = 0;
   Countdown left(loop, n);
@@ -108,7 +108,7 @@ Coro<long> sleepers(Loop& loop, long n) {
   co_return n;
 }
 
-/// A cancelled wait still calls its handler, from the loop.
+/// The loop still calls the handler of a wait that was cancelled.
 long timers(Loop& loop, long n) {
   long sum = 0;
   asio::steady_timer timer(loop);
@@ -180,7 +180,7 @@ long posts(Loop& loop, long n) {
   return sum;
 }
 
-/// Each could be cancelled, as in the others: a signal of its own.
+/// Each sleeper has a signal of its own, so that it can be cancelled like the sleepers of the other contestants.
 Coro<long> memory_of_sleepers(Loop& loop, long n, bench::Memory& memory) {
   std::vector<std::unique_ptr<asio::cancellation_signal>> signals;
   signals.reserve(static_cast<std::size_t>(n));

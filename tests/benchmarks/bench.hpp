@@ -10,7 +10,7 @@
 
 namespace bench {
 
-/// What the heap grew by between two points.
+/// Measures how many bytes the heap grows between `begin` and `end`.
 class Memory {
  public:
   void begin() { at_begin_ = used(); }
@@ -26,7 +26,7 @@ class Memory {
   std::size_t grown_ = 0;
 };
 
-/// The same numbers everywhere.
+/// Gives the same numbers to all contestants.
 class Random {
  public:
   long operator()(long below) {
@@ -40,7 +40,8 @@ class Random {
 
 inline constexpr long unknown = std::numeric_limits<long>::min();
 
-/// Does n operations of a workload: a checksum, or `unknown`. Written once for each contestant.
+/// Does `n` operations of a workload. Returns a checksum, or `unknown` if this contestant does not have the workload.
+/// Each contestant defines this function.
 long run(std::string_view workload, long n, Memory& memory);
 
 }  // namespace bench

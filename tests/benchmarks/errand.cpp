@@ -18,7 +18,7 @@ Coro<long> give(long i) { co_return i; }
 Coro<> hang() { co_await errand::sleep(1h); }
 Coro<> nap(std::chrono::nanoseconds delay) { co_await errand::sleep(delay); }
 
-/// W1: one task after the other, each awaited.
+/// W1: adds one task after the other, and awaits each.
 Coro<long> spawn_await(App& app, long n) {
   long sum = 0;
   for (long i = 0; i < n; ++i) {
@@ -28,7 +28,7 @@ Coro<long> spawn_await(App& app, long n) {
   co_return sum;
 }
 
-/// W2: n tasks at once, then every handle awaited.
+/// W2: adds n tasks at once, then awaits every handle.
 Coro<long> spawn_many(App& app, long n, bench::Memory& memory) {
   std::vector<Task<long>> tasks;
   tasks.reserve(static_cast<std::size_t>(n));
@@ -45,7 +45,7 @@ Coro<long> yielding(long n) {
   co_return n;
 }
 
-/// W3: n yields, shared out among 1,000 tasks.
+/// W3: does n yields, which 1,000 tasks share out among them.
 Coro<long> yields(App& app, long n) {
   std::vector<Task<long>> tasks;
   for (int i = 0; i < 1000; ++i) tasks.push_back(app.add_task(yielding(n / 1000)));
@@ -54,20 +54,20 @@ Coro<long> yields(App& app, long n) {
   co_return sum;
 }
 
-/// W4: n awaits of a Coro that does not suspend.
+/// W4: awaits n times a Coro that does not suspend.
 Coro<long> await_coro(long n) {
   long sum = 0;
   for (long i = 0; i < n; ++i) sum += co_await give(i);
   co_return sum;
 }
 
-/// W4d: n Coros, each awaited by the one before.
+/// W4d: n Coros, each of which awaits the next one.
 Coro<long> chain(long n) {
   if (n == 0) co_return 0;
   co_return 1 + co_await chain(n - 1);
 }
 
-/// W5: n tasks sleep from 0 to 100 ms.
+/// W5: n tasks, each of which sleeps between 0 and 100 ms.
 Coro<long> sleepers(App& app, long n) {
   std::vector<Task<>> tasks;
   tasks.reserve(static_cast<std::size_t>(n));
@@ -77,7 +77,7 @@ Coro<long> sleepers(App& app, long n) {
   co_return n;
 }
 
-/// W5b: a timer is armed and cancelled.
+/// W5b: starts a timer and cancels it.
 Coro<long> timers(App& app, long n) {
   long sum = 0;
   for (long i = 0; i < n; ++i) {
@@ -87,7 +87,7 @@ Coro<long> timers(App& app, long n) {
   co_return sum;
 }
 
-/// W6: a sleeper is cancelled, its end awaited.
+/// W6: cancels a sleeper, and awaits its end.
 Coro<long> cancel_sleeper(App& app, long n) {
   long sum = 0;
   for (long i = 0; i < n; ++i) {
@@ -100,7 +100,7 @@ Coro<long> cancel_sleeper(App& app, long n) {
   co_return sum;
 }
 
-/// W6a: a sleeper is aborted.
+/// W6a: aborts a sleeper.
 Coro<long> abort_sleeper(App& app, long n) {
   long sum = 0;
   for (long i = 0; i < n; ++i) {
@@ -112,7 +112,7 @@ Coro<long> abort_sleeper(App& app, long n) {
   co_return sum;
 }
 
-/// W7: round trips over two queues of one.
+/// W7: round trips over two queues of capacity one.
 Coro<long> ping(App& app, long n) {
   errand::Queue<long> there(1), back(1);
   const auto echo = [&]() -> Coro<> {
@@ -131,7 +131,7 @@ Coro<long> ping(App& app, long n) {
   co_return sum;
 }
 
-/// W7b: items through a queue of 64.
+/// W7b: sends items through a queue of capacity 64.
 Coro<long> stream(App& app, long n) {
   errand::Queue<long> queue(64);
   const auto produce = [&]() -> Coro<> {
@@ -144,13 +144,13 @@ Coro<long> stream(App& app, long n) {
   co_return sum;
 }
 
-/// Wt: the same while one timer is pending.
+/// W1t, W3t, W7t: the workload without the `t`, while one timer is pending.
 long with_timer(App& app, Coro<long> work) {
   app.call_later(1h, [] {});
   return app.run(std::move(work));
 }
 
-/// W8: calls posted from another thread.
+/// W8: another thread posts calls.
 long posts(App& app, long n) {
   long sum = 0;
   auto alive = app.keep_alive();
@@ -163,7 +163,7 @@ long posts(App& app, long n) {
   return sum;
 }
 
-/// W9: n sleepers, which could be named, awaited and cancelled.
+/// W9: n sleepers, each of which could be named, awaited and cancelled.
 Coro<long> memory_of_sleepers(App& app, long n, bench::Memory& memory) {
   std::vector<Task<>> tasks;
   tasks.reserve(static_cast<std::size_t>(n));

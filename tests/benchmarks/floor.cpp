@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The workloads by hand: the least code that does the work on plain coroutines. No errors, no names, no shared
-// ownership, no clean-up of what was not awaited, one waiter an object; so errand can't reach it, only come near.
+// The workloads written by hand: the least code that does the work on plain coroutines. It has no errors, no names, no
+// shared ownership, no clean-up of tasks that were not awaited, and one waiter per object. So errand can come near to
+// its times, but can't reach them.
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
@@ -16,7 +17,7 @@
 
 namespace {
 
-/// Frames, cut from chunks and kept for reuse by their size.
+/// Memory for frames. It is cut from chunks, and freed frames are kept in lists by size, to be used again.
 class Frames {
  public:
   static void* allocate(std::size_t size) {
@@ -50,7 +51,8 @@ class Frames {
   static inline std::size_t left_ = 0;
 };
 
-/// A coroutine that starts when it is awaited, or when the loop comes to it; the owner of its frame.
+/// A coroutine that starts when it is awaited or when the loop takes it from its queue. A Job owns the frame of the
+/// coroutine.
 class Job {
  public:
   struct promise_type;
@@ -66,9 +68,9 @@ class Job {
   Handle handle() const { return handle_; }
   long result() const;
 
-  /// Starts it, and waits for its end.
+  /// Starts the job, and waits for its end.
   auto operator co_await() const;
-  /// Waits for the end of one that the loop has.
+  /// Waits for the end of a job that the loop has.
   auto joined() const;
 
  private:
@@ -76,7 +78,7 @@ class Job {
 };
 
 struct Job::promise_type {
-  promise_type* next = nullptr;  // in the loop's queue
+  promise_type* next = nullptr;  // used while it stands in the loop's queue
   std::coroutine_handle<> awaiter = std::noop_coroutine();
   long result = 0;
 
@@ -124,7 +126,7 @@ auto Job::joined() const {
   return Join(handle_);
 }
 
-/// What is ready to go on, first come first served: a list through the promises.
+/// The coroutines that are ready to go on, first come first served. The list goes through their promises.
 class Ready {
  public:
   void push(Waiting& waiting) {
@@ -152,7 +154,7 @@ struct Yield {
   void await_resume() const {}
 };
 
-/// A place in one of the wheel's lists.
+/// A node of one of the wheel's lists.
 struct Timer {
   Timer* next = this;
   Timer* previous = this;
@@ -171,14 +173,15 @@ struct Timer {
   }
 };
 
-/// A list for each tick of a millisecond; what is due later than a turn of the wheel stays in its list.
+/// A timing wheel: a list for each tick of about a millisecond. A timer that is due more than one turn of the wheel
+/// later stays in its list until then.
 class Wheel {
  public:
   void arm(Timer& timer, std::int64_t delay) {
     timer.deadline = now_ + delay;
     timer.insert_before(list_of(timer.deadline / tick));
   }
-  /// Sleeps until the current tick is over; makes ready what was due in it.
+  /// Sleeps until the current tick is over, and makes the coroutines ready whose timers were due in it.
   void turn() {
     std::this_thread::sleep_until(Clock::time_point(std::chrono::nanoseconds((current_ + 1) * tick)));
     now_ = read();
@@ -209,7 +212,7 @@ Wheel wheel;
 
 constexpr std::int64_t hour = 3'600'000'000'000;
 
-/// Leaves the wheel when the frame that it is in is destroyed.
+/// Leaves the wheel when the frame that contains it is destroyed.
 class Sleep {
  public:
   explicit Sleep(std::int64_t delay) : delay_(delay) {}
@@ -229,7 +232,7 @@ class Sleep {
 
 struct Cancelled {};
 
-/// A sleep that throws once it is told to.
+/// A sleep that ends early and throws if `cancel` is called.
 class CancellableSleep : public Sleep {
  public:
   explicit CancellableSleep(CancellableSleep*& self) : Sleep(hour) { self = this; }
@@ -246,7 +249,7 @@ class CancellableSleep : public Sleep {
   bool cancelled_ = false;
 };
 
-/// A ring with one putter and one getter.
+/// A queue in a ring, for one coroutine that puts and one that gets.
 template <std::size_t Capacity>
 class Queue {
  public:
@@ -288,7 +291,7 @@ class Queue {
   Waiting* getter_ = nullptr;
 };
 
-/// Runs until the job has ended.
+/// Runs the loop until the job has ended.
 long run(const Job& job) {
   ready.push(job.handle().promise());
   for (;;) {
@@ -311,7 +314,7 @@ std::vector<Job> room_for(long n) {
   return jobs;
 }
 
-/// W1: a frame and a turn of the queue; the end goes straight on with who waits.
+/// W1: one frame and one pass through the queue. A job that ends resumes its waiter directly.
 Job spawn_await(long n) {
   long sum = 0;
   for (long i = 0; i < n; ++i) {
@@ -321,7 +324,7 @@ Job spawn_await(long n) {
   co_return sum;
 }
 
-/// W2: the frame is the task.
+/// W2: the frame is the whole task.
 Job spawn_many(long n, bench::Memory& memory) {
   auto tasks = room_for(n);
   memory.begin();
@@ -337,7 +340,7 @@ Job yielding(long n) {
   co_return n;
 }
 
-/// W3: to the end of the queue and back.
+/// W3: a yield goes to the end of the queue.
 Job yields(long n) {
   auto tasks = room_for(1000);
   for (int i = 0; i < 1000; ++i) tasks.push_back(spawn(yielding(n / 1000)));
@@ -346,20 +349,20 @@ Job yields(long n) {
   co_return sum;
 }
 
-/// W4: a frame, there and back by symmetric transfer.
+/// W4: one frame; the call and the return are symmetric transfers.
 Job await_coro(long n) {
   long sum = 0;
   for (long i = 0; i < n; ++i) sum += co_await give(i);
   co_return sum;
 }
 
-/// W4d: the same, n levels deep.
+/// W4d: calls as in W4, n levels deep.
 Job chain(long n) {
   if (n == 0) co_return 0;
   co_return 1 + co_await chain(n - 1);
 }
 
-/// W5: a frame with the timer in it; sleeps to the tick, not to the nanosecond.
+/// W5: one frame with the timer in it. A sleep is exact to the tick, not to the nanosecond.
 Job sleepers(long n) {
   auto tasks = room_for(n);
   bench::Random random;
@@ -368,7 +371,7 @@ Job sleepers(long n) {
   co_return n;
 }
 
-/// W5b: into a list and out of it.
+/// W5b: puts a timer into a list and takes it out.
 Job timers(long n) {
   long sum = 0;
   for (long i = 0; i < n; ++i) {
@@ -389,7 +392,7 @@ Job cancellable(CancellableSleep*& sleep) {
   co_return 0;
 }
 
-/// W6: one exception, thrown and caught in the same frame.
+/// W6: one exception, which is thrown and caught in the same frame.
 Job cancel_sleeper(long n) {
   long sum = 0;
   for (long i = 0; i < n; ++i) {
@@ -402,7 +405,7 @@ Job cancel_sleeper(long n) {
   co_return sum;
 }
 
-/// W6a: the frame is destroyed, with the timer in it.
+/// W6a: destroys the frame, with the timer in it.
 Job abort_sleeper(long n) {
   long sum = 0;
   for (long i = 0; i < n; ++i) {
@@ -418,7 +421,7 @@ Job echo(Queue<1>& there, Queue<1>& back, long n) {
   co_return 0;
 }
 
-/// W7: two turns of the ready queue.
+/// W7: a round trip takes two passes through the ready queue.
 Job ping(long n) {
   Queue<1> there, back;
   const Job echoing = spawn(echo(there, back, n));
@@ -436,7 +439,7 @@ Job produce(Queue<64>& queue, long n) {
   co_return 0;
 }
 
-/// W7b: a place in a ring; a switch every 64 items.
+/// W7b: an item takes a place in a ring; the coroutines switch every 64 items.
 Job stream(long n) {
   Queue<64> queue;
   const Job producing = spawn(produce(queue, n));
@@ -446,7 +449,7 @@ Job stream(long n) {
   co_return sum;
 }
 
-/// W8: a function and its argument in a vector under a mutex, which the loop swaps out.
+/// W8: a function and its argument are put into a vector under a mutex. The loop swaps the vector for an empty one.
 long posts(long n) {
   struct Call {
     void (*function)(long& sum, long i);
@@ -482,7 +485,7 @@ long posts(long n) {
   return sum;
 }
 
-/// W9: a frame with the timer in it.
+/// W9: one frame with the timer in it.
 Job memory_of_sleepers(long n, bench::Memory& memory) {
   auto tasks = room_for(n);
   memory.begin();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// n tasks are added under names, looked up, and forgotten once they are done. A program of its own: what stands beside
-// them changes what the compiler makes of the other workloads.
+// Adds n tasks under names, looks them up, and forgets them when they are done. This is a program of its own, because
+// code beside the other workloads would change how the compiler optimizes them.
 #include <errand/errand.hpp>
 #include <string>
 #include <string_view>

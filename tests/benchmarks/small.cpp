@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// W10: adds tasks and awaits them; the program whose size is taken.
+// W10: a small program that adds tasks and awaits them. Its size and the time to compile it are measured.
 #include <cstdio>
 #include <errand/errand.hpp>
 

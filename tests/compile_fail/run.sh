@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Each program here must not compile, and say why: the text of its `// expect:` line. With ERRAND_TEST_OK defined it must
-# compile. A `// compiler: gcc 12` line restricts it to that compiler, in that version and older; the flags of a
-# `// flags:` line are what it must not compile with.
+# Each program here must not compile: the compiler must print the text of the program's `// expect:` line. If
+# ERRAND_TEST_OK is defined, the program must compile. A `// compiler: gcc 12` line restricts a program to this
+# compiler, in this version and older ones. The flags of a `// flags:` line are added when the program must not compile.
 #
 #   tests/compile_fail/run.sh
 #
-# CXX is the compiler, CXXFLAGS are further flags.
+# CXX is the compiler. CXXFLAGS are more flags.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 

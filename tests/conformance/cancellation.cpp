@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Cancellation: section 2.
+// Conformance cases about cancellation. Test names begin with the ids of the cases.
 #include "support.hpp"
 
 APP_TEST("B01 K02 R02 a task cancelled before its first step runs no line of its body") {
@@ -187,7 +187,7 @@ APP_TEST("B10' cancelling a task that awaits a Coro cancels the Coro, which is a
 
 namespace {
 
-/// Swallows a cancellation.
+/// Sleeps, and swallows a cancellation.
 Coro<std::string> swallow() {
   bool is_cancelled = false;
   try {
@@ -497,7 +497,7 @@ APP_TEST("B30 a cancelled task that nobody awaits is no failure") {
 
 namespace {
 
-/// Counts itself while it lives.
+/// Counts how many of its objects exist.
 class Counted {
  public:
   explicit Counted(int& alive) : alive_(alive) { ++alive_; }

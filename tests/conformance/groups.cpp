@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// TaskGroup: section 6.
+// Conformance cases about TaskGroup. Test names begin with the ids of the cases.
 #include "support.hpp"
 
 using errand::TaskGroup;
@@ -93,7 +93,7 @@ APP_TEST(
 
 namespace {
 
-/// Sleeps, and tries to add a member when it is cancelled.
+/// Sleeps, and tries to add a member to its group when it is cancelled.
 Coro<> late(support::Fixture& test, TaskGroup& g) {
   try {
     co_await errand::sleep(5s);
@@ -137,7 +137,7 @@ APP_TEST("F14, R10 a group that ends because its body failed takes no more membe
 
 namespace {
 
-/// A group in the body of another one, each with a member that fails.
+/// Runs a group in the body of another group. Each of them has a member that fails.
 Coro<> nested(std::chrono::seconds outer_delay, std::chrono::seconds inner_delay) {
   co_await TaskGroup::run([=](TaskGroup& g1) -> Coro<> {
     g1.add(support::Fixture::bad(outer_delay, "outer"));

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Every case of a page of conformance cases has its test: one whose name begins with the case's id, or a program that must
-# not compile with the id in a `// case:` line.
+# Checks that every case of a page of conformance cases has its test. This is a test whose name begins with the id of
+# the case, or a program that must not compile and has the id in a `// case:` line.
 #
 #   tests/conformance/ids.sh PAGE
 set -euo pipefail

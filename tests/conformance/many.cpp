@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// gather and wait: section 5.
+// Conformance cases about gather and wait. Test names begin with the ids of the cases.
 #include "support.hpp"
 
 using errand::gather;

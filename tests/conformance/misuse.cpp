@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Errors at once: section 13. What must not compile stands in tests/compile_fail.
+// Conformance cases about misuse that is an error at once. Test names begin with the ids of the cases. Misuse that must
+// not compile is tested in tests/compile_fail.
 #include <memory>
 #include <type_traits>
 

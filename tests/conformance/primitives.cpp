@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Primitives: section 7.
+// Conformance cases about the primitives. Test names begin with the ids of the cases.
 #include <algorithm>
 
 #include "support.hpp"

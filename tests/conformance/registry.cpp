@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The registry and add_task: section 8.
+// Conformance cases about the registry and add_task. Test names begin with the ids of the cases.
 #include "support.hpp"
 
 using errand::NameTaken;
@@ -8,7 +8,7 @@ using errand::TaskNotFound;
 
 namespace {
 
-/// Sleeps, and logs by whom and why it was woken.
+/// Sleeps until it is cancelled. Logs the name of its task, the reason, and the number of requests.
 Coro<> sleepy(support::Log& log) {
   try {
     co_await errand::sleep(1h);
@@ -18,7 +18,7 @@ Coro<> sleepy(support::Log& log) {
   }
 }
 
-// What add_task can be given: none of these could capture a log.
+// Three kinds of callable that add_task takes. None of them can capture a log, so the log comes from `App::ctx`.
 using SharedLog = std::reference_wrapper<support::Log>;
 Coro<> bare() {
   App::current().ctx().get<SharedLog>()("bare");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Results, callbacks and failures: section 3.
+// Conformance cases about results, callbacks and failures. Test names begin with the ids of the cases.
 #include <set>
 
 #include "support.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// run, stop and the listeners: section 9.
+// Conformance cases about run, stop and the listeners. Test names begin with the ids of the cases.
 #include <thread>
 
 #include "support.hpp"
@@ -47,7 +47,7 @@ Coro<> sleepy(support::Log& log) {
   }
 }
 
-/// The same; its clean-up takes a while.
+/// Sleeps until it is cancelled. Its clean-up sleeps for `delay`, and then calls `cleaned`.
 template <class Clean>
 Coro<> cleaning(std::chrono::nanoseconds delay, Clean cleaned) {
   std::optional<Cancelled> caught;
@@ -335,7 +335,7 @@ PLAIN_TEST("H30 a slow step is reported with the task and the time, a quick one 
       },
       "quick");
   own.run();
-  if (quick_took >= 5ms) return;  // the machine is too busy to tell
+  if (quick_took >= 5ms) return;  // the machine is too busy to measure steps
   REQUIRE(steps.size() == 1);
   CHECK(steps[0].name() == "slow");
   CHECK((steps[0].duration() >= 30ms));

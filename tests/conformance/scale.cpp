@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Scale: section 12.
+// Conformance cases about many tasks and deep nesting. Test names begin with the ids of the cases.
 #include <algorithm>
 #include <random>
 #include <utility>

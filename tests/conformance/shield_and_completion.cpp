@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// as_completed, shield and ScopedTask: sections 4 to 6.
+// Conformance cases about as_completed, shield and ScopedTask. Test names begin with the ids of the cases.
 #include "support.hpp"
 
 using errand::as_completed;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Signals and the websocket pattern: section 10.
+// Conformance cases about signals and the websocket pattern. Test names begin with the ids of the cases.
 #include "support.hpp"
 
 namespace {
@@ -126,7 +126,7 @@ Coro<> receiver(support::Log& log) {
   }
 }
 
-/// The handler of a websocket whose peer is gone.
+/// The handler of a websocket whose peer is gone, so that each send throws.
 Coro<> feed(support::Fixture& test, Coro<> its_receiver) {
   test.add(std::move(its_receiver), "receiver:1");
   const auto send = [](const char*) { throw runtime_error("closed"); };

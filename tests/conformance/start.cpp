@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Start, order and names: section 1.
+// Conformance cases about the start of tasks, their order and their names. Test names begin with the ids of the cases.
 #include "support.hpp"
 
 APP_TEST("A01 K01 tasks start first in, first out, never inside add_task") {

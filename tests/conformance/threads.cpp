@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Threads: section 11.
+// Conformance cases about threads. Test names begin with the ids of the cases.
 #include <array>
 #include <atomic>
 #include <numeric>
@@ -11,7 +11,7 @@ namespace {
 
 constexpr auto time_now = &errand::Clock::now;
 
-/// What `f` throws in another thread.
+/// Calls `f` on another thread. Returns "WrongThread" if the call throws that error, else "nothing".
 template <class F>
 std::string thrown_elsewhere(F f) {
   std::string noted = "nothing";

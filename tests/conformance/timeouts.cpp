@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Time-outs: section 4.
+// Conformance cases about time-outs. Test names begin with the ids of the cases.
 #include "support.hpp"
 
 using errand::wait_for;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// run with signals and workers: the rest of sections 8 and 9.
+// Conformance cases about run with signals and with workers. Test names begin with the ids of the cases.
 #include <algorithm>
 #include <csignal>
 #include <mutex>

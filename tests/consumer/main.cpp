@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A program of a user, which is built in every way in which errand can be had.
+// A user's program. It is built in each way in which a project can use errand.
 #include <errand/errand.hpp>
 #include <iostream>
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# A program of a user builds and runs with errand had in every way: installed, as a directory, fetched, by pkg-config,
-# as one file. Nothing is taken from the network.
+# Builds and runs a user's program in each way in which a project can use errand: installed, as a directory, fetched, by
+# pkg-config, and as one file. Nothing is taken from the network.
 #
 #   tests/consumer/run.sh
 #
-# CXX and CXXFLAGS are CMake's.
+# CMake uses CXX and CXXFLAGS.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -16,10 +16,10 @@ cp -r tests/consumer "$consumer"
 
 fail() { echo "FAILED $*"; exit 1; }
 
-# Runs quietly what has to go well, and shows what it printed where it did not.
+# Runs a command that must succeed, and shows its output only if it fails.
 quietly() { "$@" >"$work/log" 2>&1 || { cat "$work/log"; fail "$*"; }; }
 
-# runs WHAT PROGRAM
+# runs WHAT PROGRAM: fails unless the program prints the expected text
 runs() {
   local printed
   printed=$("$2")
@@ -27,7 +27,7 @@ runs() {
   echo "$1: $printed"
 }
 
-# builds WHAT PROJECT [CMAKE_OPTION...]: in a directory of its own
+# builds WHAT PROJECT [CMAKE_OPTION...]: builds the project in a directory of its own, and runs its program
 builds() {
   local what=$1 project=$2 build
   build=$(mktemp -d "$work/build.XXXXXX")
@@ -50,7 +50,7 @@ builds_with_pkg_config() {
   runs "$1" "$consumer/my_program"
 }
 
-# What a user has of errand: no tests, no examples.
+# The files of errand that a user gets: no tests, no examples.
 sources=$work/errand
 mkdir "$sources"
 cp -r include .cmake CMakeLists.txt LICENSE "$sources"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// An entry for libFuzzer: bytes become a program, which errand and the model must run alike. See run.sh.
+// The entry point for libFuzzer. It makes a program of the bytes and runs it on errand and on the model, which must log
+// the same events. See run.sh.
 
 #include <cstddef>
 #include <cstdint>

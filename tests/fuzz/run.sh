@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Fuzzing, guided by coverage: programs for the check against the model (tests/model) grow from those in corpus/. Fails
-# on a finding, and shows the program, shrunk.
+# Fuzzing, guided by coverage: programs for the check against the model (tests/model) grow from the inputs in corpus/.
+# If errand and the model differ, the script fails and shows the program, shrunk.
 #
-#   tests/fuzz/run.sh SECONDS [CORPUS]   what is found is kept in CORPUS, else thrown away
-#   tests/fuzz/run.sh merge CORPUS       puts the fewest of CORPUS that reach as much into corpus/
-#   tests/fuzz/run.sh FILE               runs this one input, say a finding
+#   tests/fuzz/run.sh SECONDS [CORPUS]   keeps new inputs in CORPUS; without CORPUS they are thrown away
+#   tests/fuzz/run.sh merge CORPUS       puts the fewest inputs that reach as much into build/fuzz/merged/
+#   tests/fuzz/run.sh FILE               runs this one input, for example a finding
 #
-# CXX is a clang++ with libFuzzer, CXXFLAGS are further flags.
+# CXX is a clang++ with libFuzzer. CXXFLAGS are more flags.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -16,7 +16,7 @@ build=build/fuzz
 mkdir -p "$build"
 "${CXX:-clang++-19}" -std=c++20 -O1 -g1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -I include \
   ${more[@]+"${more[@]}"} tests/fuzz/fuzz.cpp -o "$build/fuzz"
-# 1,024 bytes make the longest program: two for each choice, 40 operations.
+# The longest program needs 1,024 bytes: it has 40 operations, and two bytes for each choice.
 options=(-max_len=1024 -timeout=20 -artifact_prefix="$build/")
 
 case ${1:?how many seconds?} in
@@ -29,7 +29,7 @@ case ${1:?how many seconds?} in
     found=${2:-$(mktemp -d)}
     [ $# -gt 1 ] || trap 'rm -rf "$found"' EXIT
     mkdir -p "$found"
-    # What is not told: every new input. The last lines say how much was run and reached.
+    # The log has a line for every new input, which is not shown. Its last lines say how much was run and reached.
     "$build/fuzz" "${options[@]}" -max_total_time="$1" -print_final_stats=1 "$found" tests/fuzz/corpus 2>"$build/log" ||
       { tail -n 100 "$build/log" && exit 1; }
     grep -E 'INITED|DONE|number_of_executed_units|peak_rss' "$build/log"

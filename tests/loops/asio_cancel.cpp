@@ -27,7 +27,7 @@ errand::Coro<std::string> read(Socket& socket, std::size_t size) {
   co_return text.substr(0, count);
 }
 
-/// A read that another task cancels in the turn in which it begins.
+/// Begins a read, which another task cancels in the turn in which it begins.
 errand::Coro<> cancel_read(errand::App& app, Socket& socket, std::string_view what) {
   auto reading = app.add_task(read(socket, 2), "read");
   app.add_task([&] { reading.cancel("enough"); });
@@ -48,7 +48,7 @@ errand::Coro<> run(errand::App& app, asio::io_context& io) {
   asio::write(there, asio::buffer("1", 1));
   co_await cancel_read(app, here, "a read that has the first half is cancelled");
 
-  // The post stops the io_context when the read's first step has ended, and its second one has not begun.
+  // The post stops the io_context after the first step of the read has ended, and before the second one has begun.
   asio::write(there, asio::buffer("1", 1));
   app.add_task([&] { asio::post(io, [&app] { app.post([] {}); }); });
   co_await cancel_read(app, here, "a read between two steps is cancelled");

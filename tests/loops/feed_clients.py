@@ -84,7 +84,7 @@ async def scenario(server, count):
     clients = await asyncio.gather(*(connect(server) for _ in range(count)))
     table = await asyncio.to_thread(server.tasks)
     assert sum(name.startswith("receiver:") for name in table) == count, table
-    assert len(table) == 2 * count + 2, table  # and their connections
+    assert len(table) == 2 * count + 2, table  # the receivers and their connections, accept and tick
     assert server.descriptors() >= server.descriptors_at_rest + count
     await asyncio.to_thread(server.dispatch, "for all")
     await asyncio.gather(*(hear(ws, "for all") for ws in clients))

@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Boost.Asio under an App: its operations are cancelled with their tasks; and the websocket example has real clients,
-# websockets that come and go, 200 of them, or 500 with CI_FULL=1, and its page in headless Chromium. Installs what is
-# missing where that is possible, and says what it leaves out where it is not.
+# Tests of Boost.Asio under an App. Its operations must be cancelled with their tasks. The websocket example gets real
+# clients: 200 websockets that come and go (500 with CI_FULL=1), and its page in headless Chromium. The script installs
+# missing packages if it can. If it cannot, it says which tests it skips.
 #
 #   tests/loops/run.sh BUILD_DIRECTORY
 #
-# The build directory has been configured, with the flags to build with.
+# The build directory must be configured already, with the flags to build with.
 set -euo pipefail
 build=$(cd "$1" && pwd)
 cd "$(dirname "$0")/../.."
 
 has_boost() { compgen -G "/usr/lib/*/cmake/Boost-*" >/dev/null || compgen -G "/usr/local/lib/cmake/Boost-*" >/dev/null; }
 has_browser() { command -v chromedriver >/dev/null; }
-find_python() {  # one that has the module; the system's may not be the first
+find_python() {  # sets a Python that has the module; the first one may not be the system's
   for python in python3 /usr/bin/python3; do
     "$python" -c "import websockets" 2>/dev/null && return
   done

@@ -66,7 +66,7 @@ class FeedServer(Server):
         super().__init__(program)
         self.url = f"http://127.0.0.1:{self.port}"
         settles(self.tasks, ["accept", "tick"])
-        time.sleep(0.3)  # the last of these connections is closed
+        time.sleep(0.3)  # until the server has closed the last connection of these requests
         self.descriptors_at_rest = self.descriptors()
 
     def get(self, path, body=None):
@@ -76,7 +76,7 @@ class FeedServer(Server):
     def tasks(self):
         """Their names, without that of the connection which asks."""
         rows = self.get("/tasks").splitlines()[1:]
-        # What begins with a blank is about the task above.
+        # A line that begins with a blank belongs to the task above it.
         return [row.split()[1] for row in rows if row[:1].isdigit() and "  running" not in row]
 
     def dispatch(self, message):

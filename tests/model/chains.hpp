@@ -5,7 +5,7 @@
 
 namespace model {
 
-// Threads of control
+// Chains: threads of control
 
 inline void Model::step(Chain& chain) {
   current_ = &chain;
@@ -15,7 +15,7 @@ inline void Model::step(Chain& chain) {
   }
   if (chain.state == Chain::created && chain.owner && !may_begin(chain)) {
     const bool was_decided = chain.owner->decided;
-    if (is_race(*chain.owner)) decided(*chain.owner, *chain.owner->live.front());  // that has suspended
+    if (is_race(*chain.owner)) decided(*chain.owner, *chain.owner->live.front());  // the first one, which has suspended
     const Thrown thrown = was_decided ? request_of(chain) : take_request(chain);
     destroy(chain);
     return ended(chain, {thrown});
@@ -44,7 +44,7 @@ inline void Model::step(Chain& chain) {
   while (chain.state == Chain::running) begin_op(chain);
 }
 
-/// The operation that is under way gives this, or throws it.
+/// Ends the operation that is under way with this value or exception.
 inline void Model::complete(Chain& chain, Outcome outcome) {
   Frame& frame = chain.frames.back();
   const bool threw = outcome.thrown.kind;
@@ -83,7 +83,7 @@ inline void Model::ended(Chain& chain, Outcome outcome) {
 
 inline bool Model::may_suspend(Chain& chain) { return chain.asked.empty() || chain.held; }
 
-/// False where a request is thrown instead.
+/// Returns false if a pending request is thrown instead.
 inline bool Model::suspend(Chain& chain, std::deque<Chain*>* list) {
   if (!may_suspend(chain)) {
     drop_wait(chain);
@@ -96,7 +96,7 @@ inline bool Model::suspend(Chain& chain, std::deque<Chain*>* list) {
   return true;
 }
 
-/// The wait has ended.
+/// Called when the wait of the chain has ended: makes the chain ready.
 inline void Model::woken(Chain& chain) {
   leave(chain);
   chain.state = Chain::ready;
@@ -104,7 +104,7 @@ inline void Model::woken(Chain& chain) {
   if (chain.decides_on_wake) decided(*chain.owner, chain);
 }
 
-/// Leaves what it waits in.
+/// Takes the chain out of each list and queue in which it waits.
 inline void Model::leave(Chain& chain) {
   if (chain.list) std::erase(*std::exchange(chain.list, nullptr), &chain);
   disarm(chain.timer, {Item::signal_limit, &chain});
@@ -113,7 +113,7 @@ inline void Model::leave(Chain& chain) {
   }
 }
 
-/// Drops what the awaiter holds.
+/// Gives back all that the wait holds: references to tasks, and a lock or an item that was handed to it.
 inline void Model::drop_wait(Chain& chain) {
   chain.needed = 0;
   for (std::vector<Task*> awaited = std::exchange(chain.awaited, {}); !awaited.empty(); awaited.pop_back()) {
@@ -133,7 +133,8 @@ inline void Model::put_back(Queue& queue, Value item) {
   }
 }
 
-/// Destroys all frames where they stand: branches before the frame that holds them, the last first.
+/// Destroys all frames of the chain at its current await. Branches are destroyed before the frame that holds them, and
+/// the last branch first.
 inline void Model::destroy(Chain& chain) {
   const bool has_started = chain.state != Chain::created;
   if (chain.spent.order) timers_.erase(std::exchange(chain.spent, {}));
@@ -165,7 +166,7 @@ inline void Model::destroy(Chain& chain) {
     drop_wait(chain);
     if (frame.has_lock) unlock();
     if (frame.saved.thrown.kind && frame.saved.thrown.kind != Thrown::cancelled) {
-      report(chain.task, frame.saved.thrown);  // of the body of a finally
+      report(chain.task, frame.saved.thrown);  // the error of the body of a finally
     }
     if (has_started && !frame.quiet) log(chain.task->id, frame.of, Entry::gone);
   }
@@ -196,7 +197,8 @@ inline void Model::ask(Chain& chain, Request request) {
   push({Item::chain, &chain});
 }
 
-/// Takes back what has not been thrown. A wait that was left cannot be taken up again: it throws, but for no request.
+/// Takes back the requests to the task that have not been thrown yet. If a request has ended a wait already, the wait
+/// cannot be taken up again: it still throws Cancelled.
 inline void Model::withdraw(Chain& chain) {
   if (chain.state == Chain::waiting && chain.parallel) {
     chain.parallel->asked.drop(by_task);
@@ -209,7 +211,7 @@ inline void Model::withdraw(Chain& chain) {
   if (chain.state == Chain::yielding && chain.asked.empty()) chain.interrupted = false;
 }
 
-/// Whether a request to the task is still to be thrown somewhere.
+/// Returns true if a request to the task is still to be thrown, in this chain or in a branch.
 inline bool Model::is_asked(const Chain& chain) const {
   if (chain.asked.has(by_task)) return true;
   if (chain.state != Chain::waiting || !chain.parallel) return false;
@@ -219,7 +221,8 @@ inline bool Model::is_asked(const Chain& chain) const {
   return std::any_of(live.begin(), live.end(), [this](const Chain* branch) { return is_asked(*branch); });
 }
 
-/// It is thrown once in each branch that it has reached.
+/// Takes all pending requests of the chain and returns the exception for them. Each request is thrown once in each
+/// branch that it has reached, so the branches and combinators around note which requests were thrown.
 inline Thrown Model::take_request(Chain& chain) {
   const Thrown thrown = request_of(chain);
   Requests taken = std::exchange(chain.asked, {});

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// check [COUNT [FIRST_SEED]]: runs so many random programs on errand and on the model, and compares what is observed.
-// With a COUNT of 1 the program is shown as well. (tests/fuzz has programs that a fuzzer looks for.)
+// check [COUNT [FIRST_SEED]]: runs COUNT random programs on errand and on the model, and compares their logs. If COUNT
+// is 1, it also shows the program. (tests/fuzz has programs that a fuzzer looks for.)
 
 #include <csignal>
 #include <cstdio>
@@ -19,7 +19,7 @@ using namespace model;
 
 unsigned long long seed;
 
-/// Of a program that does not come to its end.
+/// Called if a program crashes or aborts.
 void tell_seed() { std::fprintf(stderr, "seed %llu: `check 1 %llu` shows the program\n", seed, seed); }
 
 void tell_seed_and_die(int signal) {

@@ -22,14 +22,14 @@ inline Model::Chain& Model::branch(Parallel& parallel, const Block& block, int o
   return made;
 }
 
-/// A branch that only observes a task.
+/// Adds a branch that only observes a task.
 inline void Model::observe(Parallel& parallel, Task& task) {
   static const Block await{{Kind::await, 0, {}, {}}};
   branch(parallel, await, 0, true).observed = &task;
   retain(&task);
 }
 
-/// Starts the branches at once. What is asked already is thrown where the first of them suspends.
+/// Starts the branches at once. If a request is pending already, it is thrown when the first of them suspends.
 inline void Model::start(Parallel& parallel) {
   Chain& chain = *parallel.chain;
   if (!chain.held) parallel.asked = std::exchange(chain.asked, {});
@@ -47,7 +47,7 @@ inline void Model::start(Parallel& parallel) {
   }
 }
 
-/// Not if it is decided, or is asked to end and a branch before this one has suspended.
+/// Returns false if the combinator is decided, or if a request is pending and a branch before this one has suspended.
 inline bool Model::may_begin(const Chain& branch) {
   const Parallel& parallel = *branch.owner;
   if (parallel.decided) return false;
@@ -58,7 +58,7 @@ inline void Model::branch_ended(Parallel& parallel, Chain& branch) {
   const Thrown thrown = branch.outcome.thrown;
   const bool is_cancelled = thrown.kind == Thrown::cancelled;
   const bool is_first = parallel.failed.empty() && !parallel.cancelled;
-  const Requests requests = parallel.asked.not_in(branch.asked);  // that it was thrown
+  const Requests requests = parallel.asked.not_in(branch.asked);  // requests from outside that the branch was thrown
   if (is_cancelled && !parallel.cancelled && parallel.kind != Kind::settled) parallel.cancelled = &branch;
   if (thrown.kind && !is_cancelled) parallel.failed.push_back(&branch);
   switch (parallel.kind) {
@@ -82,7 +82,7 @@ inline void Model::branch_ended(Parallel& parallel, Chain& branch) {
       decided(parallel, branch);
       if (&branch == parallel.first) parallel.used.add(requests);
       if (&branch == parallel.first || !thrown.kind || is_cancelled) return;
-      // The first error of a loser is kept: it comes out where the winner was cancelled.
+      // The first error of a loser is kept, because the race throws it if the winner was cancelled.
       if (std::exchange(parallel.has_lost, true)) report_lost(branch);
       return;
     case Kind::group:
@@ -91,7 +91,7 @@ inline void Model::branch_ended(Parallel& parallel, Chain& branch) {
       if (thrown.kind) {
         group_failed(parallel, is_cancelled ? Thrown{} : thrown);
       } else if (!unused(parallel).empty() && !std::exchange(parallel.ending, true)) {
-        ask_members(parallel);  // one that was pending from the beginning on: here it waits for the first time
+        ask_members(parallel);  // a request was pending from the beginning, and the group waits for the first time here
       }
       return;
     default:
@@ -108,7 +108,8 @@ inline void Model::ask_members(Parallel& group) {
   }
 }
 
-/// One that was asked with the group has ended by that, or swallowed it, or was not thrown it.
+/// Called when a member has ended. If the member was asked to end together with the group, it has ended because of the
+/// request, or has swallowed it, or was not thrown it.
 inline void Model::member_ended(Parallel& group, Task& member) {
   std::erase(group.members, &member);
   if (member.status == failed) {
@@ -123,15 +124,15 @@ inline void Model::member_ended(Parallel& group, Task& member) {
   check_over(group);
 }
 
-/// The first that has ended, or was woken, decides a race.
+/// The first branch that has ended, or that was woken, decides a race.
 inline void Model::decided(Parallel& race, Chain& branch) {
   if (race.first) return;
   race.first = &branch;
   end_others(race, branch);
 }
 
-/// Asks the other branches to end. Not those that a request from outside has reached: it does not interrupt their
-/// clean-up.
+/// Asks the other branches to end, unless a request from outside has reached them: a second request would interrupt
+/// their clean-up.
 inline void Model::end_others(Parallel& parallel, Chain& branch) {
   parallel.decided = true;
   if (!parallel.asked.empty()) return;
@@ -158,7 +159,7 @@ inline void Model::check_over(Parallel& parallel) {
   if (chain.state != Chain::waiting || chain.parallel != &parallel) return;
   parallel.throws_request = parallel.waits_for_members && parallel.member_cancelled && !unused(parallel).empty();
   const Thrown::Kind kind = end_of(parallel);
-  // still to be thrown:
+  // the requests that are still to be thrown
   if (kind && kind != Thrown::cancelled) {
     chain.asked.add(parallel.asked);
   } else {
@@ -168,19 +169,20 @@ inline void Model::check_over(Parallel& parallel) {
   run_next({Item::chain, &chain});
 }
 
-/// Whether it was the time that ended it, and no request from outside.
+/// Returns true if the time limit has ended the branch, and no request from outside has.
 inline bool Model::timed_out(const Parallel& limit) {
   const Chain& branch = limit.branches.front();
   return limit.over && branch.outcome.thrown.kind == Thrown::cancelled && branch.thrown.empty();
 }
 
-/// Whether a race of waits was won by an item, which it takes only when it goes on.
+/// Returns true if an item has won a race of waits. The race takes the item only when it goes on.
 inline bool Model::has_won_item(const Parallel& race) {
   return race.kind == Kind::race_raw && race.first == &race.branches[0] && race.first->state == Chain::ended &&
          !race.first->outcome.thrown.kind;
 }
 
-/// The kind of what comes out of a combinator whose branches have ended; none of a value.
+/// Returns the kind of exception that a combinator throws after its branches have ended, or `nothing` if it gives a
+/// value.
 inline Thrown::Kind Model::end_of(const Parallel& parallel) {
   const Thrown::Kind failure = parallel.failed.empty() ? Thrown::Kind{} : parallel.failed[0]->outcome.thrown.kind;
   switch (parallel.kind) {
@@ -198,7 +200,7 @@ inline Thrown::Kind Model::end_of(const Parallel& parallel) {
   }
 }
 
-/// What a combinator gives whose branches have ended.
+/// Returns the value or the exception that a combinator gives after its branches have ended.
 inline Model::Outcome Model::outcome_of(Parallel& parallel) {
   const Outcome& first = parallel.branches.front().outcome;
   const auto code = [](const Outcome& outcome) { return encode(outcome.thrown, outcome.value); };

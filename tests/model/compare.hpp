@@ -10,7 +10,7 @@
 
 namespace model {
 
-// A program, run on both
+// Running a program on errand and on the model
 
 struct Run {
   Log expected, seen;
@@ -27,8 +27,8 @@ inline Run run(const Program& program) {
   return made;
 }
 
-/// The operation that comes at this place when all are counted is left out, or replaced by what is in its blocks.
-/// False where there are not so many.
+/// Leaves out the operation with the number `place`, if all operations are counted in order. With `keeps_inner`, the
+/// operations of its blocks take its place. Returns false if there are not so many operations.
 inline bool simplify(Block& block, std::size_t& place, bool keeps_inner) {
   for (auto op = block.begin(); op != block.end(); ++op) {
     if (place-- == 0) {
@@ -52,7 +52,7 @@ inline bool simplify(Program& program, std::size_t place, bool keeps_inner) {
   return false;
 }
 
-/// A program that fails, and in which no operation can be left out.
+/// Returns a program that still fails, and from which no operation can be left out.
 inline Program shrunk(Program program) {
   const auto adopt = [&program](const Program& smaller) {
     if (run(smaller).ok()) return false;

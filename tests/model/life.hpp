@@ -9,7 +9,7 @@ namespace model {
 
 inline Log Model::run() {
   main_ = &make_task(body(main_body), main_body, nullptr);
-  if (program_.polls == 0) retain(main_);  // by `run`
+  if (program_.polls == 0) retain(main_);  // the reference that `run` has
   add_name(main_body, *main_, 0);
   set_slot(main_body, main_);
   push({Item::chain, &main_->chain});
@@ -110,10 +110,10 @@ inline bool Model::can_wake() const {
   return now_ < target_ || (!program_.held && timers_.size() > own);
 }
 
-/// By a held clock, which somebody has advanced.
+/// Returns true if a timer is due because somebody has advanced a held clock.
 inline bool Model::is_due() const { return program_.held && !timers_.empty() && timers_.begin()->first.when <= now_; }
 
-/// Time stands still while anything is ready.
+/// Moves the clock to the next deadline. Called only when nothing is ready, because time stands still otherwise.
 inline void Model::jump() {
   if (now_ < target_) {
     go_on();
@@ -122,13 +122,13 @@ inline void Model::jump() {
   }
 }
 
-/// An `advance` goes through every deadline on the way.
+/// Continues an `advance`: moves the clock to the next deadline, or to the target if the target comes first.
 inline void Model::go_on() {
   const long first = timers_.empty() ? target_ : timers_.begin()->first.when;
   if (first > now_) now_ = std::max(now_, std::min(first, target_));
 }
 
-/// What is added while the run is behind its last phase is destroyed unrun.
+/// Starts a task. If the last phase of the run is over, the task is destroyed and never runs.
 inline void Model::start(Task& task) {
   if (closing_) {
     end_standing(task, -1);
@@ -141,7 +141,7 @@ inline bool Model::refuses(Call& call) {
   return closing_;
 }
 
-// The end: all tasks are cancelled and awaited, those too that are added meanwhile
+// The end: all tasks are cancelled and awaited, also those that are added meanwhile
 
 inline void Model::drain(bool asks) {
   for (Task* task : std::vector(pending_)) {
@@ -190,7 +190,7 @@ inline void Model::drained() {
   drain(true);
 }
 
-/// The last added first.
+/// Aborts all tasks, the last added first.
 inline void Model::abort_all(bool reports) {
   std::vector<Task*> standing = std::exchange(pending_, {});
   for (; !standing.empty(); standing.pop_back()) {
@@ -203,7 +203,7 @@ inline void Model::abort_all(bool reports) {
   }
 }
 
-/// What still stands is destroyed, the last added first; failures that nobody has looked at are reported.
+/// Destroys all tasks that are left, the last added first, and reports the failures that nobody has looked at.
 inline void Model::destroy_app() {
   closing_ = true;
   while (!pending_.empty()) end_standing(*pending_.back(), -1);

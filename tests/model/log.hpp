@@ -9,7 +9,7 @@
 
 namespace model {
 
-// What is observed
+// The log of a run
 
 using Value = std::int64_t;
 
@@ -28,13 +28,13 @@ struct Thrown {
     other
   };
   Kind kind = nothing;
-  int code = -1;  // of an error, a Cancelled or a TaskCancelled: the operation that it stems from
+  int code = -1;  // the operation that caused the error, the Cancelled or the TaskCancelled
 };
 
 struct Entry {
   enum What : std::uint8_t { started, gave, threw, caught, step, skipped, gone, unrun, called, reported, ended };
   long time;
-  int who;  // the id of the task; 0 for a callback
+  int who;  // the id of the task, or 0 for a callback
   int op;
   What what;
   Value value;
@@ -47,12 +47,12 @@ struct Entry {
 };
 using Log = std::vector<Entry>;
 
-/// An Outcome as one number.
+/// Returns an Outcome as one number.
 inline Value encode(const Thrown& thrown, Value value) {
   return thrown.kind ? 10'000 + thrown.kind * 1'000 + thrown.code + 1 : value + 1;
 }
 
-// How it is printed
+// Printing programs and logs
 
 inline std::string text_of(const Block& block, const std::string& indent) {
   std::string text;

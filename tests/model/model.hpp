@@ -17,8 +17,8 @@
 
 namespace model {
 
-/// What DESIGN.md, section 3, says of tasks, as an interpreter of programs: a queue, timers, wait lists, and for each
-/// thread of control a stack of frames. Simple, and without anything of errand.
+/// The rules that errand's tasks follow, as an interpreter of programs. It has a queue, timers, wait lists, and a stack
+/// of frames for each thread of control. It is simple, and uses no code of errand.
 class Model {
  public:
   explicit Model(const Program& program) : program_(program) {
@@ -44,7 +44,7 @@ class Model {
   struct Parallel;
   struct Call;
 
-  /// What stands in the ready queue, or in the queue of timers.
+  /// An entry of the ready queue or of the timer queue.
   struct Item {
     enum Type : std::uint8_t { chain, call, limit, signal_limit, stop, drained, stop_limit } type;
     void* what = nullptr;
@@ -52,26 +52,26 @@ class Model {
   };
   struct Time {
     long when = 0;
-    int order = 0;  // of arming; 0: it is not armed
+    int order = 0;  // numbers the timers as they are armed; 0 if it is not armed
     auto operator<=>(const Time&) const = default;
   };
 
-  /// A coroutine: where it is in a block.
+  /// A coroutine: a block of operations, and how far it has come.
   struct Frame {
     const Block* ops;
-    int of;           // the operation that the block belongs to, or less than 0: the body
-    Parallel* group;  // the innermost
+    int of;           // the operation that the block belongs to; less than 0 if the block is a body
+    Parallel* group;  // the innermost group around the block
     bool quiet = false;
     std::size_t at = 0;
     Value last = -1;
-    // of the operation that is under way
+    // state of the operation that is under way
     int stage = 0;
     Outcome saved{};
     bool has_lock = false;
     bool was_held = false;
   };
 
-  /// A request to end: by the task's `cancel`, or by a combinator. Each is told from all others.
+  /// A request to end, by the task's `cancel` or by a combinator. Each has a number of its own.
   enum From : std::uint8_t { by_task, by_owner };
   struct Request {
     auto operator<=>(const Request&) const = default;
@@ -98,24 +98,24 @@ class Model {
     }
   };
 
-  /// A thread of control: a task's, or that of a branch of a combinator.
+  /// The thread of control of a task, or of a branch of a combinator.
   struct Chain {
     enum State : std::uint8_t { created, ready, yielding, running, waiting, ended } state = created;
     Task* task = nullptr;
     Parallel* owner = nullptr;
     std::vector<Frame> frames;
-    Task* observed = nullptr;  // the task that is all that this branch awaits, or that this signal tells of
-    Requests asked;            // that are still to be thrown
-    Requests thrown{};         // those thrown in this branch that came from outside of its combinator
-    bool interrupted = false;  // the wait was left, and the request is thrown at the resume
-    bool by_the_task = false;  // that is one to the task, also if it was taken back meanwhile
+    Task* observed = nullptr;  // the only task that this branch awaits, or the task whose failure this signal reports
+    Requests asked;            // requests that are still to be thrown
+    Requests thrown{};         // requests from outside its combinator that were thrown in this branch
+    bool interrupted = false;  // the wait was left, and a request is thrown when the chain resumes
+    bool by_the_task = false;  // the request was made to the task, and may have been taken back meanwhile
     bool held = false;
-    bool decides_on_wake = false;  // the end of its wait decides its race
+    bool decides_on_wake = false;  // the race is decided when this wait has ended
     Outcome outcome;
-    // the wait
+    // state of the wait
     std::deque<Chain*>* list = nullptr;
     Time timer{};
-    Time spent{};  // the time-out of a wait for a signal that a request has ended: it goes when the chain resumes
+    Time spent{};  // the time-out of a wait for a signal that a request has ended: removed when the chain resumes
     Parallel* parallel = nullptr;
     std::vector<Task*> awaited;
     std::size_t needed = 0;
@@ -125,26 +125,26 @@ class Model {
     Outcome result{{}, 0};
   };
 
-  /// A combinator that waits for its branches; of a TaskGroup also for the members.
+  /// A combinator that waits for its branches. A TaskGroup also waits for its members.
   struct Parallel {
     Kind kind;
     Chain* chain;
     std::deque<Chain> branches{};
     std::vector<Chain*> live{};
-    Requests asked{};      // from outside
-    Requests thrown{};     // those that any branch was thrown
-    Requests used{};       // those that a branch or a member that counts was thrown
-    bool decided = false;  // it starts nothing more
-    bool over = false;     // the time is
+    Requests asked{};      // requests from outside
+    Requests thrown{};     // requests that were thrown in any branch
+    Requests used{};       // requests that were thrown in a branch or a member whose end counts
+    bool decided = false;  // no more branches are started
+    bool over = false;     // the time limit is over
     Time timer{};
-    Chain* first = nullptr;  // that decided
+    Chain* first = nullptr;  // the branch that decided
     std::vector<Chain*> failed{};
-    bool has_lost = false;  // a loser of a race has failed
+    bool has_lost = false;  // a loser of the race has failed
     Chain* cancelled = nullptr;
     std::vector<Task*> members{};
     bool ending = false;
     bool waits_for_members = false;  // the body has ended
-    bool member_cancelled = false;   // by a request to the group
+    bool member_cancelled = false;   // a request to the group has cancelled a member
     bool throws_request = false;
     Thrown error{};
   };
@@ -162,17 +162,17 @@ class Model {
     Status status = pending;
     Outcome outcome;
     unsigned requests = 0;
-    int reason = -1;  // of the first request that is still to be thrown
+    int reason = -1;  // the operation of the first request that is still to be thrown
     int handles = 0;
     bool seen = false;
-    bool tells = false;  // of a failure
+    bool tells = false;  // it is the task of a signal that reports a failure
     std::vector<Awaiter> awaiters;
   };
   struct Call {
     const Op* op;
     enum State : std::uint8_t { waits, called, taken_back } state = waits;
     Time timer{};
-    Task* task = nullptr;  // whose end it waits for
+    Task* task = nullptr;  // the task whose end it waits for
     bool has_handle = false;
   };
   struct Queue {
@@ -199,7 +199,7 @@ class Model {
     timers_[when] = item;
     return when;
   }
-  /// Also where it is due and stands in the queue.
+  /// Removes the timer. If the timer is due already, removes its item from the ready queue.
   void disarm(Time& timer, Item item) {
     if (timer.order) timers_.erase(std::exchange(timer, {}));
     remove(item);
@@ -285,7 +285,7 @@ class Model {
     release(std::exchange(slots_[slot], task));
   }
 
-  // What tasks share
+  // Names, queues, locks, signals and calls
   Task* registered(int name) const;
   void add_name(int name, Task& task, int policy);
   void unlock();
@@ -318,7 +318,7 @@ class Model {
   std::deque<Task> tasks_;
   std::deque<Parallel> parallels_;
   std::deque<Call> calls_;
-  std::deque<Block> blocks_;  // made here
+  std::deque<Block> blocks_;  // blocks that the model itself has made
   std::vector<Task*> pending_, unseen_;
   std::vector<std::pair<int, Task*>> names_;
   std::array<Task*, slots> slots_{};
@@ -328,13 +328,13 @@ class Model {
   bool lock_free_ = true, event_ = false;
   std::deque<Chain*> lockers_, event_waiters_, signal_waiters_;
   std::array<Queue, 2> queues_;
-  std::array<Block, 3> handlers_;  // of each signal
+  std::array<Block, 3> handlers_;  // the handlers of each signal
   bool stop_ = false, stopping_ = false, ended_ = false, deadlock_ = false, closing_ = false;
   // the wait for the end of all tasks
-  bool draining_ = false;      // it waits
-  bool drain_late_ = false;    // its time is over
-  bool drain_broken_ = false;  // that ended it
-  bool aborted_ = false;       // only those that were added by reports are left
+  bool draining_ = false;      // the wait is under way
+  bool drain_late_ = false;    // the time limit of the wait is over
+  bool drain_broken_ = false;  // the time limit has ended the wait
+  bool aborted_ = false;       // only tasks that were added by reports are left
   int drain_up_to_ = 0;
   int drains_left_ = 3;
   Time stop_timer_;

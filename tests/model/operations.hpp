@@ -5,7 +5,7 @@
 
 namespace model {
 
-// What operations do
+// How operations are performed
 
 inline void Model::begin_op(Chain& chain) {
   Frame& frame = chain.frames.back();
@@ -146,7 +146,7 @@ inline void Model::await_op(Chain& chain, const Op& op) {
   }
 }
 
-/// What an await gives whose wait has ended.
+/// Returns the value or the exception of an operation after its wait has ended.
 inline Model::Outcome Model::woken_with(Chain& chain, const Op& op) {
   switch (op.kind) {
     case Kind::wait_signal:
@@ -203,7 +203,7 @@ inline void Model::enter(Chain& chain, const Block& block) {
   chain.frames.push_back(inner);
 }
 
-/// The block that the operation awaits has come to its end.
+/// Called when the block that the operation awaits has ended.
 inline void Model::inner_ended(Chain& chain, Outcome outcome) {
   Frame& frame = chain.frames.back();
   const Op& op = op_of(frame);

@@ -14,7 +14,7 @@ inline void Model::run_plain(const Op& op, int who, Parallel* group) {
   log(who, op.id, threw ? Entry::threw : Entry::gave, threw ? 0 : outcome->value, outcome->thrown);
 }
 
-/// Nothing where there is nothing to do it with.
+/// Returns nullopt if there is nothing that the operation can work on.
 inline std::optional<Model::Outcome> Model::plain(const Op& op, Parallel* group) {
   const std::uint8_t a = op.arguments[0], b = op.arguments[1], c = op.arguments[2];
   const auto value = [](Value number) { return Outcome{{}, number}; };
@@ -151,7 +151,7 @@ inline std::optional<Model::Outcome> Model::plain(const Op& op, Parallel* group)
 
 inline Model::Call& Model::add_call(const Op& op) { return *(last_call_ = &calls_.emplace_back(Call{&op})); }
 
-/// NameTaken: 0 fail, 1 replace, 2 keep, 3 cancel.
+/// The policies are those of NameTaken: 0 fail, 1 replace, 2 keep, 3 cancel.
 inline Model::Outcome Model::spawn(const Op& op) {
   const std::size_t index = op.arguments[0] % task_bodies;
   const int name = op.arguments[1], policy = op.arguments[2];

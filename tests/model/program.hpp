@@ -11,10 +11,10 @@
 /// Programs of a small language of tasks, which `real.hpp` runs on errand and `model.hpp` on a model of it.
 namespace model {
 
-// What a program is
+// The language
 
 enum class Kind : std::uint8_t {
-  // plain: they don't await
+  // plain operations, which don't await
   set_event,
   clear_event,
   try_put,
@@ -45,7 +45,7 @@ enum class Kind : std::uint8_t {
   throw_error,
   throw_cancelled,
   leave,
-  // they await
+  // operations that await
   yield,
   sleep,
   put,
@@ -63,7 +63,7 @@ enum class Kind : std::uint8_t {
   race_raw,
   get_for,
   cancel_task,
-  // they await blocks
+  // operations that await blocks
   coro,
   repeat,
   lock,
@@ -78,8 +78,8 @@ enum class Kind : std::uint8_t {
   group,
 };
 
-/// Arguments: t a task, m a name or 0 for none, p a NameTaken, n a time, l a time limit, q a queue, s a signal,
-/// r what becomes of a Cancelled: 0 thrown on, 1 swallowed, 2 swallowed and taken back.
+/// The letters of `arguments`: t a task, m a name or 0 for no name, p a NameTaken, n a time, l a time limit, q a queue,
+/// s a signal, r how a Cancelled is handled (0 thrown on, 1 swallowed, 2 swallowed and taken back).
 struct Shape {
   const char* name;
   const char* arguments;
@@ -149,12 +149,12 @@ inline constexpr Shape shapes[] = {
 };
 constexpr const Shape& shape_of(Kind kind) { return shapes[static_cast<std::size_t>(kind)]; }
 constexpr bool is_plain(Kind kind) { return kind < Kind::yield; }
-/// The bodies in which an error of an operation only ends this one; that of main is among them.
+/// Returns true for the bodies in which an error ends only the operation that throws it. Main's body is one of them.
 constexpr bool goes_on_after_errors(int body) { return body % 2 == 0; }
 
 struct Op {
   Kind kind;
-  int id;  // names it in the log, its errors and its reasons
+  int id;  // names the operation in the log, in its errors and in its reasons
   std::array<std::uint8_t, 3> arguments{};
   std::vector<std::vector<Op>> blocks;
 };
@@ -162,31 +162,31 @@ using Block = std::vector<Op>;
 
 inline constexpr int task_bodies = 6;
 inline constexpr int main_body = 6;      // runs first; the others are spawned
-inline constexpr int first_handler = 7;  // of the signal 0; the next one is of all signals
+inline constexpr int first_handler = 7;  // the handler of signal 0; the next body is the handler of all signals
 inline constexpr int bodies = 9;
-inline constexpr int slots = 7;         // where handles stand: one for each body of a task, and main's
-inline constexpr int unlimited = 4;     // as a time limit; 0 is 0
-inline constexpr int most_ops = 40;     // of a program
-inline constexpr int most_steps = 200;  // of a run: the operations after them do nothing
+inline constexpr int slots = 7;         // variables for handles: one for each body of a task, and one for main
+inline constexpr int unlimited = 4;     // the time limit that means no limit; 0 is a limit of 0
+inline constexpr int most_ops = 40;     // in a program
+inline constexpr int most_steps = 200;  // in a run: the operations after them do nothing
 inline constexpr int graceful_timeout = 15;
 
 struct Program {
   std::array<std::size_t, 2> capacities{1, 1};
-  bool held = false;  // the clock moves by `advance` alone
+  bool held = false;  // only `advance` moves the clock
   bool purge_when_done = false;
-  int polls = 0;  // > 0: so many turns, and then the App is destroyed
+  int polls = 0;  // if > 0: the App is destroyed after so many turns
   std::array<Block, bodies> body;
 };
 
-// Where programs come from
+// Random programs
 
-/// Bytes that decide what a program is: those given, or a seed's; 0 when they have run out.
+/// The bytes that decide how a program looks. They are either given, and followed by zeros, or made from a seed.
 class Bytes {
  public:
   explicit Bytes(std::uint64_t seed) : random_(seed), endless_(true) {}
   Bytes(const std::uint8_t* data, std::size_t size) : data_(data), left_(size) {}
 
-  /// 0 … n-1.
+  /// Returns a number from 0 to n-1.
   unsigned below(unsigned n) { return next() % n; }
   bool one_in(unsigned n) { return next() % n == n - 1; }
 
@@ -286,7 +286,7 @@ class Generator {
   int last_ = 0;  // the number of the last operation
   unsigned tasks_ = 0;
   unsigned own_ = 0;  // the body that is being made
-  int groups_ = 0;    // around it
+  int groups_ = 0;    // the number of groups around the operation that is being made
 };
 
 inline Program program_of(Bytes bytes) { return Generator(bytes).program(); }

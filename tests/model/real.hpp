@@ -19,12 +19,12 @@
 
 namespace model {
 
-/// A program on errand.
+/// Runs a program on errand.
 class Real {
  public:
   explicit Real(const Program& program);
   Log run();
-  /// Objects that were not destroyed exactly once.
+  /// Returns the number of objects that were not destroyed exactly once.
   int wrongly_destroyed() const {
     int count = 0;
     for (const int times : destroyed_) count += times != 1;
@@ -41,12 +41,12 @@ class Real {
     explicit Error(int its_op) : runtime_error("failed"), op(its_op) {}
     int op;
   };
-  /// Where operations are performed.
+  /// The task in which operations are performed, and the innermost group.
   struct Place {
     errand::TaskGroup* group;
     int task;
   };
-  /// Stands in a frame, and logs that it was destroyed where it stands.
+  /// Stands in a frame or in an argument, and logs its destruction unless it was disarmed before.
   class Guard {
    public:
     Guard(Real& real, int task, int op, Entry::What what, Value value = 0)
@@ -99,7 +99,7 @@ class Real {
   static std::string reason(int op) { return std::to_string(op); }
   static int op_of(const std::string& reason) { return reason.empty() ? -1 : std::stoi(reason); }
   static std::string name_of(int name) { return std::string(1, static_cast<char>('n' + name)); }
-  static constexpr int skipped = -1000;  // what an operation gives that has nothing to do it with
+  static constexpr int skipped = -1000;  // the value of an operation that has nothing to work on
   static const char* dispatched_event(int signal) {
     constexpr const char* events[] = {"a.b.c", "a.b.d", "a.b.e"};
     return events[signal % 3];

@@ -149,7 +149,7 @@ inline void Real::run_plain(Place place, const Op& op) {
   log(place.task, op.id, value ? Entry::gave : Entry::skipped, value.value_or(0));
 }
 
-/// Empty where there is nothing to do it with.
+/// Returns nullopt if there is nothing that the operation can work on.
 inline std::optional<Value> Real::plain(Place place, const Op& op) {
   const std::uint8_t a = op.arguments[0], b = op.arguments[1], c = op.arguments[2];
   const auto policy = static_cast<errand::NameTaken>(c);
@@ -218,7 +218,7 @@ inline std::optional<Value> Real::plain(Place place, const Op& op) {
   }
 }
 
-/// What a callback does.
+/// Performs the operations of a callback.
 inline void Real::call(const Op& op) {
   log(0, op.id, Entry::called);
   for (const Op& each : op.blocks[0]) {

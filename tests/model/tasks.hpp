@@ -39,7 +39,7 @@ inline void Model::end_standing(Task& task, int reason) {
   finish(task, cancelled, {{Thrown::cancelled, reason}});
 }
 
-/// The frames are gone.
+/// Called after the frames of the task have been destroyed.
 inline void Model::finish(Task& task, Status status, Outcome outcome) {
   task.status = status;
   task.outcome = outcome;
@@ -73,24 +73,24 @@ inline void Model::finish(Task& task, Status status, Outcome outcome) {
   report_unwatched(task);
 }
 
-/// An error that comes out nowhere. That an observed task was cancelled is none.
+/// Reports an error that is thrown nowhere. A TaskCancelled is no error if an observed task was cancelled.
 inline void Model::report_lost(const Chain& branch) {
   const Thrown thrown = branch.outcome.thrown;
   if (branch.observed && branch.observed->status == cancelled && thrown.kind == Thrown::task_cancelled) return;
   report(branch.task, thrown);
 }
 
-/// What a combinator that is destroyed was to throw.
+/// Called when a combinator is destroyed: reports the errors that it can no longer throw.
 inline void Model::report_kept(const Parallel& parallel) {
   if (parallel.error.kind) report(parallel.chain->task, parallel.error);
   if (parallel.kind == Kind::settled || parallel.kind == Kind::group || parallel.failed.empty()) return;
   const bool is_winner = parallel.failed[0] == parallel.first;
-  // What the wait that decided ends with is looked at only when the race goes on.
+  // In a race of waits, the result of the deciding wait is looked at only when the race goes on.
   if (!is_winner || parallel.kind != Kind::race_raw) report_lost(*parallel.failed[0]);
   if (is_winner && parallel.failed.size() > 1) report_lost(*parallel.failed[1]);
 }
 
-/// A failure at which nobody can look any more.
+/// Reports the failure of a task if nobody can look at it any more.
 inline void Model::report_unwatched(Task& task) {
   if (task.status == failed && !task.seen && task.handles == 0 && task.awaiters.empty())
     report(&task, look(task).thrown);
@@ -104,7 +104,7 @@ inline void Model::report(Task* task, Thrown thrown) {
   dispatch(3, 0, task).tells = true;
 }
 
-/// How an ended task looks to who awaits it.
+/// Returns the outcome of an ended task, as a coroutine that awaits the task gets it.
 inline Model::Outcome Model::look(Task& task) {
   task.seen = true;
   if (task.status == failed) std::erase(unseen_, &task);
@@ -112,7 +112,7 @@ inline Model::Outcome Model::look(Task& task) {
   return task.outcome;
 }
 
-/// Whether this is the running task, or one that holds it in a group.
+/// Returns true for the running task, and for each task that holds the running task in a group.
 inline bool Model::is_around(const Task& task) const {
   for (const Task* inner = current_task(); inner;) {
     if (inner == &task) return true;
@@ -135,7 +135,7 @@ inline void Model::add_name(int name, Task& task, int policy) {
   if (old && policy == 3) cancel(*old, -1);
 }
 
-// What they share
+// Locks, queues, signals and calls
 
 inline void Model::unlock() {
   lock_free_ = lockers_.empty();
@@ -165,7 +165,8 @@ inline std::optional<Value> Model::take(Queue& queue) {
   return item;
 }
 
-/// Signals 0 and 1 have their waiters, those for 2 wait for any of 0, 1 and 2; 3 is the report of a failure.
+/// A waiter for signal 0 or 1 waits for this signal only. A waiter for signal 2 waits for any of 0, 1 and 2. Signal 3
+/// is the report of a failure.
 inline Model::Task& Model::dispatch(int signal, Value payload, Task* failed_task) {
   static const Block nothing;
   Task& task = make_task(signal < 3 ? handlers_[static_cast<std::size_t>(signal)] : nothing, -1, nullptr);

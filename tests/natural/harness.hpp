@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Programs as users write them, and what is checked of each: see natural_test.cpp.
+// Programs as users write them, and the checks that each of them must pass: see natural_test.cpp.
 #pragma once
 
 #include <atomic>
@@ -28,7 +28,7 @@ class Counted {
     state_ = dead;
     --alive;
   }
-  /// Programs call this where they use the object. Any thread.
+  /// Programs call this when they use the object. May be called on any thread.
   void use() const noexcept {
     if (state_ != live) ++misused;
   }
@@ -41,20 +41,20 @@ class Counted {
   std::atomic<std::uint32_t> state_ = live;
 };
 
-/// A program, and what it does if it is left alone.
+/// A program, and the effects that it has if nothing interrupts it.
 struct Program {
   Coro<> (*main)(App&, Log&);
-  std::string log;                                  // all that it logs
+  std::string log;                                  // its whole log
   std::string error = {};                           // what() of the exception that main throws
   std::vector<std::string> reports = {};            // the failures that it leaves to on_failure
-  std::vector<std::string> lost = {};               // the failures that it leaves there if it is interrupted
+  std::vector<std::string> lost = {};               // failures that may also go to on_failure if it is interrupted
   void (*prepare)(App&, Log&) = nullptr;            // called before the App runs
   bool has_threads = false;                         // it makes thread calls
   bool is_timed_by_system = false;                  // the App has no ManualClock
-  TaskStatus if_cancelled = TaskStatus::cancelled;  // how main may end, too, when it is cancelled
+  TaskStatus if_cancelled = TaskStatus::cancelled;  // how main may also end if it is cancelled
 };
 
-/// Runs the program in every way of natural_test.cpp.
+/// Runs the program in each of the ways of natural_test.cpp.
 void check(const Program& program);
 
 }  // namespace natural

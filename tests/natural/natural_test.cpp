@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Runs each program to its end, and then again and again, to interrupt it after every turn of its loop in every way:
-// it is stopped, cancelled, aborted, or its App is destroyed. Whatever happens, all its objects must be gone at the
-// end, none may have been used after its end, and nothing may be reported but the program's own failures. Most of
-// what goes wrong is seen by AddressSanitizer.
+// Runs each program to its end. Then runs it many times more, and interrupts it after each turn of its loop, in each
+// way: it is stopped, cancelled or aborted, or its App is destroyed. In all cases all objects of the program must be
+// gone at the end, none may have been used after its end, and only the program's own failures may be reported.
+// AddressSanitizer finds most of the errors.
 #include <algorithm>
 #include <memory>
 #include <thread>
@@ -13,7 +13,7 @@ namespace natural {
 namespace {
 
 constexpr const char* reason = "the user left";
-constexpr int too_many = 2000;  // turns
+constexpr int too_many = 2000;  // more turns than any run needs
 
 /// A program that runs on an App of its own.
 class Run {
@@ -21,7 +21,7 @@ class Run {
   explicit Run(const Program& program) : program_(program) {
     errand::AppConfig config;
     if (!program.is_timed_by_system) config.clock = &clock_;
-    config.max_threads = 4;  // of each of some thousand Apps
+    config.max_threads = 4;  // small, because some thousand Apps run
     config.on_failure = [this](const errand::TaskFailure& failure) { reports.emplace_back(failure.what()); };
     app = std::make_unique<App>("app", config);
     if (program.prepare) program.prepare(*app, log);
@@ -48,7 +48,7 @@ class Run {
     is_over_ = is_over_ || !app->poll();
     return !is_over_;
   }
-  /// Makes so many turns. Returns false if the run is over before.
+  /// Makes so many turns. Returns false if the run is over earlier.
   bool steps(int count) {
     for (int i = 0; i < count; ++i) {
       if (!step()) return false;
@@ -59,10 +59,10 @@ class Run {
   void run_again() {
     try {
       app->run(program_.main(*app, log));
-    } catch (const std::exception&) {  // what the first run has left may be in the way
+    } catch (const std::exception&) {  // objects that the first run has left may be in the way
     }
   }
-  /// What main ended with: an empty text after success.
+  /// Returns what() of the exception that main has thrown, or an empty text if main has succeeded.
   std::string error() const {
     if (!main) return {};
     try {
@@ -84,7 +84,7 @@ class Run {
   std::unique_ptr<App> app;
   Task<> main;  // empty until the start listeners have ended
   bool stops_with_main = true;
-  std::string log_of_main;  // what was logged when main returned or threw
+  std::string log_of_main;  // the log at the moment when main returned or threw
 
  private:
   Coro<> run_main() {
@@ -97,7 +97,7 @@ class Run {
     log_of_main = log.text();
   }
   /// Waits for the threads, and for the time if the clock is the system's. A ManualClock moves inside `poll`, unless a
-  /// thread call is under way. A program that nothing can wake is seen by the number of its turns.
+  /// thread call is under way. If nothing can wake a program any more, the number of its turns shows it.
   void wait_until_ready() const {
     if (!program_.has_threads && !program_.is_timed_by_system) return;
     for (int i = 0; i < 10000; ++i) {
@@ -132,7 +132,7 @@ void run_to_its_end(const Program& program) {
   check_objects();
 }
 
-/// A program that was left alone.
+/// The measurements of a program that nothing has interrupted.
 struct Whole {
   int turns = 0;
   std::string log_of_main;
@@ -157,7 +157,7 @@ Whole poll_to_its_end(const Program& program) {
   return whole;
 }
 
-/// Does something to all tasks but main, which may wait for ever then.
+/// Calls `end` with each task except main. Main may wait for ever then, so the App is stopped afterwards.
 template <class F>
 void end_others(Run& run, F end) {
   for (Task<> task : run.app->all_tasks()) {
@@ -167,7 +167,7 @@ void end_others(Run& run, F end) {
   run.app->stop();
 }
 
-/// One way to interrupt a program. Main has begun, and may have ended.
+/// One way to interrupt a program. When `interrupt` is called, main has begun, and may have ended.
 struct Way {
   const char* name;
   void (*interrupt)(Run&);
@@ -232,7 +232,8 @@ const Way ways[] = {
      false},
 };
 
-/// An interrupted main is cancelled, unless it had nothing to wait for any more and so ended as if left alone.
+/// Checks that an interrupted main was cancelled. If main had nothing left to wait for, it may also have ended as if
+/// nothing had interrupted it.
 void check_end_of_main(const Program& program, const Whole& whole, const Run& run, bool was_asked) {
   if (!run.main) return;
   REQUIRE(run.main.done());
@@ -252,7 +253,7 @@ bool contains(const std::vector<std::string>& all, const std::string& one) {
   return std::find(all.begin(), all.end(), one) != all.end();
 }
 
-/// Returns false if the program has ended before so many turns.
+/// Interrupts the program after so many turns. Returns false if the program has ended earlier.
 bool interrupt(const Program& program, const Whole& whole, const Way& way, int turns) {
   INFO(way.name << " after " << turns << " turns");
   bool goes_on = false;
@@ -274,7 +275,7 @@ bool interrupt(const Program& program, const Whole& whole, const Way& way, int t
     INFO("log: " << run.log.text());
     if (way.is_for_main) check_end_of_main(program, whole, run, was_asked);
     run.app.reset();
-    if (!way.is_for_main) run.reports.clear();  // main may fail over the end of the others
+    if (!way.is_for_main) run.reports.clear();  // main may fail because the other tasks have ended
     for (const std::string& report : run.reports) {
       INFO("reported: " << report);
       CHECK((contains(program.reports, report) || contains(program.lost, report) || report == program.error));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Objects whose tasks use them.
+// Objects with tasks that use them.
 #include <deque>
 #include <map>
 #include <memory>
@@ -165,11 +165,11 @@ class Session : public std::enable_shared_from_this<Session>, Counted {
 
   Session(Sessions& sessions, int id, Log& log) : sessions_(sessions), id_(id), log_(log) {}
   ~Session() { log_("session", id_, "ends"); }
-  /// The task holds the session.
+  /// Starts a task that owns the session.
   void start_shared(App& app) {
     app.add_task([self = shared_from_this()] { return self->serve(); });
   }
-  /// The session holds the task.
+  /// Starts a task that the session owns.
   void start_owned() {
     tasks_.add([this] { return serve(); });
   }
@@ -209,7 +209,7 @@ Coro<> session(App&, Log& log) {
 }
 
 Coro<> shared_session(App& app, Log& log) {
-  auto& sessions = app.ctx().emplace<Session::Sessions>();  // it outlives the tasks
+  auto& sessions = app.ctx().emplace<Session::Sessions>();  // the context outlives the tasks
   for (int id = 1; id <= 3; ++id) {
     sessions[id] = std::make_shared<Session>(sessions, id, log);
     sessions[id]->start_shared(app);

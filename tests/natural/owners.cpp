@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Objects that go at an awkward moment: by their own task, by a callback, or with what owns them.
+// Objects that are destroyed at an awkward moment: by their own task, by a callback, or together with their owner.
 #include <functional>
 #include <memory>
 #include <optional>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Objects that an App calls: by signals, listeners and callbacks.
+// Objects whose functions an App calls: by signals, listeners and callbacks.
 #include <functional>
 #include <map>
 #include <memory>
@@ -69,7 +69,7 @@ Coro<> plugin(App& app, Log& log) {
   log(loaded->backups());
   app.dispatch("file.saved.b");
   co_await errand::sleep(500ms);
-  loaded.reset();  // its handler holds it until it has saved
+  loaded.reset();  // the handler of the signal holds the plugin until it has saved
   log("unloads");
   co_await errand::sleep(1s);
   app.dispatch("file.opened.c");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Functions whose tasks use their locals.
+// Functions with tasks that use their local variables.
 #include <algorithm>
 #include <memory>
 #include <optional>

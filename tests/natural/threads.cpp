@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Programs with thread calls that use what the caller holds.
+// Programs with thread calls that use objects of the caller.
 #include <algorithm>
 #include <functional>
 #include <memory>
@@ -9,7 +9,7 @@
 
 #include "harness.hpp"
 
-#ifdef __cpp_lib_jthread  // libc++ has it from version 20 on
+#ifdef __cpp_lib_jthread  // libc++ has std::jthread from version 20 on
 
 using errand::Queue;
 using errand::TaskScope;
@@ -20,7 +20,7 @@ using natural::Log;
 
 namespace {
 
-/// Works until it is asked to stop, but not for ever.
+/// Works until it is asked to stop, or until the duration is over.
 bool work(const std::stop_token& stop, std::chrono::milliseconds duration) {
   const auto end = std::chrono::steady_clock::now() + duration;
   while (!stop.stop_requested()) {
@@ -64,8 +64,8 @@ Coro<> timed_out(App&, Log& log) {
     return steps;
   };
   try {
-    co_await wait_for(to_thread(search), 5ms);  // gives what the call has found when it is asked to stop
-  } catch (const TimeoutError&) {               // it had not begun
+    co_await wait_for(to_thread(search), 5ms);  // returns the steps that the call has made when it is asked to stop
+  } catch (const TimeoutError&) {               // the call had not begun
   }
   log("searched");
   const auto stubborn = [&] {
@@ -207,7 +207,7 @@ class Thumbnails : Counted {
 
 Coro<> thumbnails(App&, Log& log) {
   {
-    Thumbnails many(8);  // more than there are threads
+    Thumbnails many(8);  // more tasks than the App has threads
     co_await errand::yield();
     co_await errand::yield();
   }

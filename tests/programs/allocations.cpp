@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// How often the library allocates, exactly. Built with ERRAND_KEEP_BLOCKS=0, so that each block is an allocation.
+// Counts exactly how often the library allocates. Built with ERRAND_KEEP_BLOCKS=0, so that each block is an allocation.
 #include <cstdio>
 #include <cstdlib>
 #include <errand/errand.hpp>
@@ -78,7 +78,7 @@ Coro<> scenario(errand::App& app) {
 
 }  // namespace
 
-// Out of line: GCC takes what it inlines of them for a mismatch.
+// These operators are not inlined, because GCC warns of a mismatch of new and delete if it inlines parts of them.
 [[gnu::noinline]] void* operator new(std::size_t size) {
   ++allocations;
   if (void* block = std::malloc(size > 0 ? size : 1)) return block;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Thread calls that use what their caller's frame holds, and that are cancelled, aborted, timed out and torn down at
-// random moments: calls [CALLS [SEED]]. For ThreadSanitizer, which sees a frame that goes while a thread uses it; each
-// round also counts what was made, used and destroyed.
+// Thread calls that use objects in their caller's frame, and that are cancelled, aborted, timed out and torn down at
+// random moments. Usage: calls [CALLS [SEED]]. The program is made for ThreadSanitizer, which reports if a frame is
+// destroyed while a thread uses it. Each round also counts the objects that were made, used and destroyed.
 #include <atomic>
 #include <chrono>
 #include <csignal>
@@ -46,7 +46,7 @@ class Random {
   std::mt19937_64 random_;
 };
 
-/// What a frame holds, and a thread uses without a lock.
+/// An object in a frame, which a thread uses without a lock.
 class Data {
  public:
   explicit Data(int& alive) : alive_(alive) { ++alive_; }
@@ -71,7 +71,7 @@ class Data {
 class Round {
  public:
   explicit Round(Random& random) : random_(random) {}
-  /// How many calls were made.
+  /// Runs the round. Returns the number of calls that were made.
   int run();
 
  private:
@@ -164,7 +164,7 @@ Coro<> Round::calls(unsigned depth) {
       while (co_await generator.next()) data.use();
       break;
     }
-    case 9: {  // one that somebody else may drop
+    case 9: {  // a generator that somebody else may drop
       const auto at = generators_.size();
       generators_.push_back(std::make_unique<AsyncGenerator<int>>(generate(deeper)));
       try {
@@ -222,7 +222,7 @@ int Round::run() {
         app.add_task(std::move(main));
         app.run();
         break;
-      case 2:  // and then it is destroyed in the middle
+      case 2:  // and then the App is destroyed in the middle of its run
         app.add_task(std::move(main));
         for (unsigned n = random_.below(100); n > 0 && app.poll(); --n) std::this_thread::sleep_for(random_.time(50));
         break;
@@ -254,7 +254,7 @@ int main(int argc, char** argv) {
   const unsigned long long first = seed;
   long made = 0;
   for (; made < wanted; ++seed) {
-    alarm(60);  // what does not end by then hangs
+    alarm(60);  // ends the process if the round hangs
     Random random(seed);
     made += Round(random).run();
   }

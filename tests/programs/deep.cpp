@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Depth costs no stack: nested awaits, their cancellation, abort and destruction, and awaits that do not suspend.
+// Checks that deep nesting takes no stack: nested awaits, their cancellation, abort and destruction, and awaits that do
+// not suspend.
 #include <cstdio>
 #include <cstdlib>
 #include <errand/errand.hpp>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Waits at random around what threads share. ThreadSanitizer makes every atomic operation of the program, the inlined
-// headers' too, a call, as locking a mutex is one; the linker's --wrap puts these functions before those calls, so that
-// nothing has to be built into the headers. Compiled without the sanitizer; run.sh names what is wrapped.
+// Waits at random before operations on memory that threads share. ThreadSanitizer turns every atomic operation of the
+// program into a call, also in the inlined headers, and to lock a mutex is a call anyway. The linker's --wrap replaces
+// these calls by the functions below, so nothing has to be built into the headers. This file is compiled without the
+// sanitizer. run.sh lists the functions that are wrapped.
 #include <pthread.h>
 #include <sched.h>
 
@@ -15,7 +16,8 @@ std::uint64_t threads = 0;
 unsigned long waits = 0;
 thread_local std::uint64_t random_state = 0;
 
-/// Mostly none, else a few turns of a loop, and now and then so long that others get through all that they have to do.
+/// Mostly does not wait. Sometimes waits for a few turns of a loop, and now and then so long that other threads finish
+/// all their work.
 void wait_maybe() noexcept {
   std::uint64_t& random = random_state;
   if (random == 0) {

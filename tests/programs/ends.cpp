@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Programs that have to end at once, with a message where the library has one to give: ends CASE.
+// Programs that must end at once, with a message if the library can print one. Usage: ends CASE.
 #include <cstdio>
 #include <cstring>
 #include <errand/errand.hpp>
@@ -29,7 +29,7 @@ void destroyed_by_a_callback_in_poll() {
   }
 }
 
-/// Owns the App, as a local of one of its tasks.
+/// The App is owned by a local variable of one of its tasks.
 void destroyed_by_an_abort() {
   auto app = std::make_unique<App>("mine");
   const auto keeps = [](std::unique_ptr<App>& its_app) -> Coro<> {

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Programs that have to end at once, by std::terminate, and what they say before.
+# Runs programs that must end at once by std::terminate, and checks the messages that they print before.
 #
 #   tests/programs/ends.sh
 #
-# CXX is the compiler, CXXFLAGS are further flags.
+# CXX is the compiler. CXXFLAGS are more flags.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -15,7 +15,7 @@ trap 'rm -rf "$out"' EXIT
   -o "$out/ends" -pthread
 ulimit -c 0
 
-# try CASE MESSAGE
+# try CASE MESSAGE: the case must end with SIGABRT and print the message
 try() {
   local code
   code=$({ timeout 20 "$out/ends" "$1" >"$out/log" 2>&1; echo $?; } 2>/dev/null)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Waits for SIGINT or SIGTERM, and says what happens: interrupted [SECONDS of clean-up | stuck]. For interrupts.sh.
+// Waits for SIGINT or SIGTERM, and prints what happens. Usage: interrupted [SECONDS of clean-up | stuck]. interrupts.sh
+// runs it.
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>

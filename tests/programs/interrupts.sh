@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# SIGINT and SIGTERM, really sent to a program: once, it cleans up; twice, it ends at once; a third one ends the process,
-# whatever the loop does.
+# Sends SIGINT and SIGTERM to a program. After one signal the program cleans up. After two it ends at once. A third one
+# ends the process, whatever the loop is doing.
 #
 #   tests/programs/interrupts.sh
 #
-# CXX is the compiler, CXXFLAGS are further flags.
+# CXX is the compiler. CXXFLAGS are more flags.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -21,9 +21,9 @@ saw() {
   done
   echo "FAILED never saw '$1'" && cat "$out/log" && exit 1
 }
-# try SIGNAL SECONDS SIGNALS EXPECTED
+# try SIGNAL SECONDS SIGNALS EXPECTED: SECONDS is how long the clean-up takes, SIGNALS is 1 or 2
 try() {
-  : >"$out/log"  # or what the run before has said would be taken for this one's
+  : >"$out/log"  # empty the log, because it may still have the output of the run before
   "$out/interrupted" "$2" >"$out/log" &
   local pid=$! started=$SECONDS
   saw ready
@@ -38,7 +38,7 @@ try() {
   echo "ok $1 x $3"
 }
 
-# try_third SIGNAL EXIT_CODE
+# try_third SIGNAL EXIT_CODE: sends the signal three times to a program that is stuck
 try_third() {
   : >"$out/log"
   "$out/interrupted" stuck >"$out/log" &

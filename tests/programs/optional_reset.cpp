@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-// A fault of compilers, without errand: seen with Clang 16 and 19 from -O2 on, not with Clang 14 nor GCC 12. An
-// optional that a coroutine has reset between two suspensions is destroyed again, and so is what stands beside it. The
-// optimiser finds that the optional's flag equals the result of an earlier suspension (0 where that was resumed, 1
-// where it was destroyed), takes that in its place, and does not keep it across the next one.
+// A compiler bug, shown without errand: Clang 16 and 19 have it from -O2 on, Clang 14 and GCC 12 do not. An optional
+// that a coroutine has reset between two suspensions is destroyed again, and so is the object beside it. The optimizer
+// finds that the flag of the optional equals the result of an earlier suspension (0 if the coroutine was resumed, 1 if
+// it was destroyed). So it reads this result in place of the flag, and does not keep the flag across the next
+// suspension.
 #include <coroutine>
 #include <cstdio>
 #include <cstdlib>

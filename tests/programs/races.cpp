@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What other threads may do to an App, at the same time and at random, while the accesses to what they share are
-// delayed (delays.cpp): races [SECONDS [SEED]]. Each round keeps count of what must neither be lost nor come twice; one
-// that does not end within two minutes is a lost wake-up. For ThreadSanitizer.
+// Other threads do to an App all that they are allowed to do, at the same time and at random, while accesses to shared
+// memory are delayed (delays.cpp). Usage: races [SECONDS [SEED]]. Each round counts the events that must neither be
+// lost nor happen twice. If a round does not end within two minutes, a wake-up was lost. For ThreadSanitizer.
 #include <unistd.h>
 
 #include <atomic>
@@ -47,7 +47,7 @@ class Random {
   std::mt19937_64 random_;
 };
 
-/// Threads that all begin at once, each with numbers of its own.
+/// Threads that all begin at once. Each has random numbers of its own.
 class Threads {
  public:
   template <class F>
@@ -77,7 +77,7 @@ errand::AppConfig quiet() {
   return config;
 }
 
-/// A call that is posted: made, and destroyed, once; it runs once at most.
+/// Counts calls that are posted: each must be destroyed exactly once, and run at most once.
 struct Counts {
   std::atomic<int> taken = 0, run = 0, alive = 0;
 };
@@ -94,7 +94,7 @@ class Call {
   Counts* counts_;
 };
 
-/// A thread that posts so many calls, and keeps the App alive meanwhile.
+/// Adds a thread that posts so many calls, and keeps the App alive meanwhile.
 void add_poster(Threads& threads, App& app, Counts& counts, unsigned each) {
   threads.add([&app, &counts, each, alive = app.keep_alive()](Random& own) mutable {
     for (unsigned n = 0; n < each; ++n) {
@@ -105,7 +105,7 @@ void add_poster(Threads& threads, App& app, Counts& counts, unsigned each) {
   });
 }
 
-/// Nobody stops the App: with the last KeepAlive the loop ends, and everything posted before has run.
+/// Nobody stops the App: the loop ends with the last KeepAlive, and everything that was posted before has run.
 void posts(Random& random) {
   Counts counts;
   App app("posts", quiet());
@@ -119,7 +119,8 @@ void posts(Random& random) {
   expect(counts.alive == 0, "a call was not destroyed");
 }
 
-/// The same with work that is submitted, one by one: what came before the last KeepAlive went is no work of the stop's.
+/// A thread submits work and then releases the last KeepAlive. The work must run to its end, because it was submitted
+/// before the App began to stop.
 void submits(Random&) {
   App app("submits", quiet());
   std::future<int> last;
@@ -141,7 +142,7 @@ void submits(Random&) {
   }
 }
 
-/// Threads post and submit while another one stops the App, runs after runs: what was taken runs, every future is set.
+/// Threads post and submit while another thread stops the App. Each call that was taken runs, and every future is set.
 void stops(Random& random) {
   Counts counts;
   std::atomic<int> values = 0, cancelled = 0, refused = 0, asked = 0;
@@ -196,7 +197,8 @@ void stops(Random& random) {
   expect(values + cancelled + refused == asked, "a future was not set");
 }
 
-/// Several setters, many who await, some of whom are cancelled or aborted, or give up at the same moment.
+/// Several threads set or cancel one future. Many tasks await it, and some of them are cancelled or aborted, or time
+/// out, at the same moment.
 void futures(Random& random) {
   std::atomic<int> set = 0;
   int saw_value = 0, saw_end = 0, gave_up = 0, others = 0;
@@ -242,7 +244,7 @@ void futures(Random& random) {
   expect(seen <= 12 && seen + others >= 12, "one that awaits was forgotten");
 }
 
-/// Calls on threads, of which some are cancelled; the App ends while they are under way.
+/// Tasks call functions on threads. Some of the calls are cancelled, and the App ends while calls are under way.
 void calls(Random& random) {
   std::atomic<int> under_way = 0, begun = 0;
   int came_back = 0;
@@ -277,7 +279,7 @@ void calls(Random& random) {
   expect(under_way == 0, "the App did not wait for a call");
 }
 
-/// Workers that are stopped from outside at any moment, also while they start.
+/// Workers are stopped from outside at any moment, also while they start.
 void workers(Random& random) {
   std::atomic<int> starts = 0, stops = 0;
   Counts counts;
@@ -285,7 +287,7 @@ void workers(Random& random) {
   app.before_server_start([&] { ++starts; });
   app.after_server_stop([&] { ++stops; });
   app.add_task([&](App& own) -> Coro<> {
-    // post and submit from one worker's thread to worker 0
+    // Each worker's thread posts to worker 0.
     if (&own != &app) counts.taken += app.post(Call(counts));
     co_await errand::to_thread([] {});
     co_await errand::sleep(1h);
@@ -301,7 +303,7 @@ void workers(Random& random) {
   expect(counts.run == counts.taken, "a call was lost");
 }
 
-/// A host that polls, and sleeps until it is woken.
+/// A host polls the App, and sleeps until the App wakes it.
 void polls(Random& random) {
   struct Bell final : errand::Reactor {
     void wait(std::optional<errand::Clock::time_point>) override { fail("poll waits"); }

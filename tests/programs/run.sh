@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Programs that need a build of their own: depth and scale at every optimisation level, exact allocation counts, and with "threads"
-# those with threads; "races" are for so many seconds, "calls" for so many thread calls.
+# Programs that need a build of their own: depth and scale at every optimization level, and exact allocation counts.
+# With "threads", the programs that use threads. "races" runs for so many seconds, "calls" makes so many thread calls.
 #
 #   tests/programs/run.sh [threads | races [SECONDS [SEED]] | calls [CALLS [SEED]]]
 #
-# CXX is the compiler, CXXFLAGS are further flags.
+# CXX is the compiler. CXXFLAGS are more flags.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -25,7 +25,8 @@ try() {
 arguments=()
 stack=1024
 
-# Delays stand around all that threads share: see delays.cpp. GCC's alone, whose ThreadSanitizer is a shared library.
+# Puts delays before all accesses to memory that threads share: see delays.cpp. Uses only GCC, because its
+# ThreadSanitizer is a shared library.
 races() {
   local wrapped=(pthread_mutex_{lock,unlock} __tsan_atomic{8,32,64}_{load,store,exchange,fetch_add,fetch_sub})
   g++ -std=c++20 -O1 "${warnings[@]}" -c tests/programs/delays.cpp -o "$out/delays.o"
@@ -53,7 +54,7 @@ if [ "${1:-}" = threads ]; then
   exit
 fi
 
-# A fault of Clang's, which README tells of. GCC must not have it.
+# A bug of Clang's, which the README describes. GCC must not have it.
 try optional_reset -O2 || { [[ $? != 127 && $cxx == clang* ]] && echo "optional_reset: $cxx has the fault"; }
 try allocations -O1 -DERRAND_KEEP_BLOCKS=0
 for level in -O0 -O1 -O2 "-O1 -fsanitize=address"; do

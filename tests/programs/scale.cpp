@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Combinators of many works, however they end, in constant stack and linear time: scale [N [WORKLOAD]]. A workload is
-// named like "gather-cancel"; without one all are run.
+// Combinators of many works take constant stack and linear time, however they end. Usage: scale [N [WORKLOAD]]. A
+// workload has a name like "gather-cancel". Without a name all workloads are run.
 #include <cstdio>
 #include <cstdlib>
 #include <errand/errand.hpp>
@@ -38,7 +38,7 @@ struct Alive {
   long& count;
 };
 
-/// One of the works. Where there is to be a failure, it is the first one's.
+/// One of the works. If one of them has to fail, the first one does.
 Coro<long> work(Scene& scene, int i) {
   const Alive alive(scene.alive);
   co_await errand::yield();
@@ -57,14 +57,14 @@ std::vector<Task<long>> tasks(Scene& scene) {
   return all;
 }
 
-// Each gives the sum of the results that it has got.
+// Each of these functions returns the sum of the results that it has got.
 
 Coro<long> gather(Scene& scene) {
   long sum = 0;
   for (const long result : co_await errand::gather(works(scene))) sum += result;
   co_return sum;
 }
-/// Each inside the one before.
+/// Each gather is inside the one before.
 Coro<long> nest(Scene& scene, int i) {
   if (i == scene.count) co_return 0;
   const auto [mine, inner] = co_await errand::gather(work(scene, i), nest(scene, i + 1));
@@ -127,7 +127,7 @@ Coro<long> scope(Scene& scene) {
   co_await scope.join();
   co_return co_await sum_of(std::move(all));
 }
-/// Closed by who waits, when that is asked to end.
+/// If the coroutine is asked to end while it waits, it closes the scope.
 Coro<long> closed_scope(Scene& scene) {
   errand::TaskScope scope;
   std::vector<Task<long>> all;
@@ -146,9 +146,9 @@ Coro<long> closed_scope(Scene& scene) {
 struct Combinator {
   const char* name;
   Coro<long> (*run)(Scene&);
-  bool owns;       // ends the works when it ends
-  bool waits_all;  // gives the results of all
-  bool fails;      // when a work does
+  bool owns;       // ends the works when it ends itself
+  bool waits_all;  // gives the results of all works
+  bool fails;      // fails if a work fails
 };
 constexpr Combinator combinators[] = {
     {"gather", gather, true, true, true},       {"gather_settled", gather_settled, true, true, false},

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Workers, posts, cancels, dispatches and thread calls at random, for a while: soak [SECONDS]. Between two runs all
-// memory must have come back.
+// Workers, posts, cancels, dispatches and thread calls at random, for a while. Usage: soak [SECONDS]. Each run must
+// give its memory back: at the end, no more blocks may be in use than after the first runs.
 #include <atomic>
 #include <chrono>
 #include <cstdio>
@@ -17,8 +17,8 @@ using errand::Coro;
 
 namespace {
 
-std::atomic<long> live = 0;  // blocks
-std::atomic<long> done = 0;  // what happened, so that it can be seen that something did
+std::atomic<long> live = 0;  // blocks of memory
+std::atomic<long> done = 0;  // events, which show that the program did something
 
 unsigned random_number() {
   static thread_local std::mt19937 random(static_cast<unsigned>(done.load()));
@@ -94,7 +94,7 @@ void run_once(bool several) {
 
 }  // namespace
 
-// Out of line: GCC takes what it inlines of them for a mismatch.
+// These operators are not inlined, because GCC warns of a mismatch of new and delete if it inlines parts of them.
 [[gnu::noinline]] void* operator new(std::size_t size) {
   ++live;
   if (void* block = std::malloc(size > 0 ? size : 1)) return block;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Eight workers that start, stop and fail, again and again: workers_loop [ROUNDS]. For ThreadSanitizer.
+// Eight workers that start, stop and fail, again and again. Usage: workers_loop [ROUNDS]. For ThreadSanitizer.
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
@@ -16,7 +16,7 @@ struct Counts {
   std::atomic<int> started = 0, stopped = 0, ended = 0;
 };
 
-/// One run; the round decides how it ends.
+/// Makes one run. The number of the round decides how the run ends.
 void run_once(unsigned round, Counts& counts) {
   errand::App app("loop", {.on_failure = [](const errand::TaskFailure&) {}});
   const unsigned failing = round % 8;

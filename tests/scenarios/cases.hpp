@@ -8,15 +8,15 @@
 
 namespace scenarios {
 
-// What was wrong once, by name. Where a case says "without memory", it refuses all that is asked for from a certain
-// point on.
+// Bugs that errand once had, by name. In a case that says "without memory", all allocations fail from a certain point
+// on.
 
 struct Case {
   const char* name;
   void (*check)(App& app, World& world);
 };
 
-/// From here to the end of the scope there is no memory.
+/// While an object of this class lives, all allocations fail.
 class NoMemory {
  public:
   NoMemory() { memory::refuse(1, 1L << 60); }
@@ -24,7 +24,7 @@ class NoMemory {
   NoMemory(const NoMemory&) = delete;
 };
 
-/// Calls a function at its end.
+/// Calls a function when it is destroyed.
 template <class F>
 class AtEnd {
  public:
@@ -51,13 +51,13 @@ inline void demand(bool as_expected, const char* what) {
   if (!as_expected) complain(what);
 }
 
-/// Its copy throws.
+/// Its copy constructor throws.
 struct Uncopied {
   Uncopied() = default;
   Uncopied(const Uncopied&) { throw std::runtime_error("an error of a copy"); }
 };
 
-/// The copies of a worker take a while to end; counts those that end in another thread.
+/// The copies in another worker take a while to be destroyed. Counts those that are destroyed on another thread.
 class SlowToEnd {
  public:
   explicit SlowToEnd(std::atomic<int>& ended) : ended_(ended) {}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Small programs that together use all of the library, each ended after every turn, and starved of memory at every
-// allocation. Nothing may leak, be destroyed twice or in another thread, and no App may be left unfit for work.
+// Small programs that together use the whole library. Each is ended after every turn, and run with every allocation
+// refused in turn. Nothing may leak, be destroyed twice, or be destroyed on another thread, and every App must stay
+// able to work.
 //
 //   check [short | CASE | SCENARIO [ALLOCATION [HOW_MANY]]]
 //
@@ -23,10 +24,10 @@ namespace {
 
 constexpr long to_the_end = std::numeric_limits<long>::max();
 
-/// What stands on std::cerr when there is nowhere else to tell of an error.
+/// Counts the lines on std::cerr. The App writes there if it can report an error nowhere else.
 class CountedLines : public std::streambuf {
  public:
-  std::atomic<int> lines = 0;  // several workers may write
+  std::atomic<int> lines = 0;  // atomic, because several workers may write
 
  protected:
   int_type overflow(int_type c) override {
@@ -40,7 +41,7 @@ class CountedLines : public std::streambuf {
 };
 CountedLines told;
 
-// What a pass is about, for the last words of a program that must not end here.
+// Describes the current pass. It is printed if the program ends inside this pass.
 const char* scenario = "";
 const char* kind = "";
 long where = 0, until = 0;
@@ -54,10 +55,10 @@ struct Figures {
   bool failed = false;
 } figures;
 
-/// Who goes first at the end.
+/// The object that is destroyed first at the end of a pass: the App, or the objects that its tasks share.
 enum class Order { app, kept };
 
-/// One pass over a scenario: nothing of it may be left afterwards.
+/// Makes one pass over a scenario, and checks that nothing of it is left afterwards.
 template <class Pass>
 void pass(const char* what, const Scenario& of, long from, long to, Order order, Pass its_pass) {
   kind = what;
@@ -82,14 +83,14 @@ void pass(const char* what, const Scenario& of, long from, long to, Order order,
   say_where();
 }
 
-/// Whether the scenario may, and the App may, end in this order.
+/// Returns the orders in which the App and the shared objects may be destroyed.
 std::vector<Order> orders(const Scenario& of) {
   if (of.options.ends == Ends::app) return {Order::app};
   if (of.options.ends == Ends::kept) return {Order::kept};
   return {Order::app, Order::kept};
 }
 
-/// Turns of a host, until the run is over or throws, no more than so many; how many.
+/// Polls the App until the run is over or throws, but at most `most` times. Returns the number of turns.
 long turns(const Scenario& of, World& world, long most) {
   for (long n = 0; n < most; ++n) {
     try {
@@ -108,7 +109,7 @@ long turns(const Scenario& of, World& world, long most) {
   return most;
 }
 
-/// Ends the App after every number of turns; with memory, and without any.
+/// Ends the App after every number of turns, both with memory and without.
 void tear_down(const Scenario& of) {
   for (const Order order : orders(of)) {
     for (const bool starved : {false, true}) {
@@ -133,7 +134,7 @@ Coro<int> probe(App& app) {
   co_return co_await task;
 }
 
-/// After a lack of memory: names that were given are those of tasks, and the App works.
+/// Called after a lack of memory. Checks that every name still belongs to a task, and that the App works.
 void check_fit(const Scenario& of, World& world) {
   App& app = world.app();
   for (const char* name : names) {
@@ -157,7 +158,7 @@ void check_fit(const Scenario& of, World& world) {
   if (!app.all_tasks().empty()) complain("tasks are left after a run");
 }
 
-/// Refuses allocations, from one to another. False where none was asked for.
+/// Refuses the allocations from number `from` to number `to`. Returns false if none was refused.
 bool starve(const Scenario& of, long from, long to, bool by_host, Order order) {
   bool refused = false;
   pass(by_host ? "polled, without allocations" : "without allocations", of, from, to, order, [&](World& world) {
@@ -187,12 +188,12 @@ bool starve(const Scenario& of, long from, long to, bool by_host, Order order) {
     refused = memory::refused > 0;
     figures.refused += memory::refused;
     if (world.began && !world.app().all_tasks().empty()) complain("tasks are left after the run");
-    if (to == to_the_end) return;  // the App ends without memory
+    if (to == to_the_end) return;  // the App is destroyed without memory, too
     memory::refuse_none();
     if (!world.has_app()) return;
     check_fit(of, world);
     if (order == Order::kept) world.end_kept();
-    world.end_app();  // reports what nobody has looked at
+    world.end_app();  // reports the failures that nobody has looked at
     if (refused && to == from && world.out_of_memory == 0 && told.lines == 0) {
       if (!of.options.may_be_quiet) complain("nobody was told of the lack of memory");
     }
@@ -265,7 +266,7 @@ const Scenario all[] = {
     {"workers", &workers, {.has_threads = true, .run = &run_workers}},
 };
 
-/// The cases, each with an App of its own; where a name is given, those that it begins.
+/// Checks the cases, each with an App of its own. If `only` is given, checks the cases whose names begin with it.
 void check_cases(const char* only) {
   static const Scenario none = {"", nullptr};
   for (const Case& one : cases) {

@@ -7,7 +7,7 @@
 
 namespace scenarios {
 
-/// Listeners of every phase, plain ones and coroutines, and tasks that were added before the run.
+/// Listeners of every phase, functions and coroutines, and tasks that were added before the run.
 inline void listeners(World& world) {
   using errand::Phase;
   App& app = world.app();
@@ -41,7 +41,7 @@ inline void listeners(World& world) {
       names[1]);
 }
 
-/// A start that fails, with a listener under way.
+/// A start listener that fails after an await.
 inline void failing_start(World& world) {
   App& app = world.app();
   app.before_server_start([held = Tracked()] { held.use(); });
@@ -111,7 +111,7 @@ inline void standing_start(World& world) {
   app.call_later(5ms, [&app, held = Tracked()] { app.stop(); });
 }
 
-/// Nothing can wake what is left.
+/// Nothing can wake the tasks that are left.
 inline void deadlocked(World& world) {
   App& app = world.app();
   auto& event = world.keep<errand::Event>();
@@ -123,7 +123,7 @@ inline void deadlocked(World& world) {
         const auto twice = co_await lock.acquire();
       },
       names[1]);
-  // For a host that polls: nobody tells it.
+  // A host that polls is not told of a deadlock, so this callback stops the App.
   app.call_later(1h, [&app] { app.stop(); });
 }
 inline void run_to_deadlock(World& world) {
@@ -134,7 +134,7 @@ inline void run_to_deadlock(World& world) {
   }
 }
 
-/// A main that ends while others are at work.
+/// The main task ends while other tasks are at work.
 inline void has_main(World& world) {
   App& app = world.app();
   app.add_task(tidy({}, 1h), names[0]);
@@ -150,7 +150,7 @@ inline void run_main(World& world) {
   world.app().run(main(world.app(), Tracked()));
 }
 
-/// Handlers and waiters, exact ones and patterns, and payloads that are copied.
+/// Handlers and waiters, for exact events and for patterns, and payloads that are copied.
 inline void signals(World& world) {
   App& app = world.app();
   app.add_signal("a.long.event_with_a_name_that_needs_memory",
@@ -186,7 +186,7 @@ inline void signals(World& world) {
   });
 }
 
-/// A handler that fails its dispatch.
+/// A handler that fails, and so its dispatch fails.
 inline void failing_handler(World& world) {
   App& app = world.app();
   app.add_signal("a.b.c", [held = Tracked()]() -> Coro<> {

@@ -5,7 +5,7 @@
 
 namespace scenarios {
 
-/// Coros, tasks and awaitables beside each other; one fails.
+/// Gathers coroutines, tasks and awaitables. One of them fails.
 inline void gathers(World& world) {
   App& app = world.app();
   app.add_task([&world, held = Tracked()](App& its_app) -> Coro<> {
@@ -30,7 +30,7 @@ inline void gathers(World& world) {
   world.keep<Task<>>(before_it_starts);
 }
 
-/// However they end.
+/// gather_settled, with results and errors, and asked to end.
 inline void settled(World& world) {
   App& app = world.app();
   auto work = app.add_task([&world, held = Tracked()]() -> Coro<> {
@@ -48,7 +48,7 @@ inline void settled(World& world) {
   app.call_later(10ms, [work]() mutable { work.cancel(why); });
 }
 
-/// The first decides; what the others give or throw after that.
+/// Races: the first branch decides. The others may still give a value or throw.
 inline void races(World& world) {
   App& app = world.app();
   auto& queue = world.keep<errand::Queue<Heavy>>();
@@ -75,7 +75,7 @@ inline void races(World& world) {
   });
 }
 
-/// Those that only look.
+/// Combinators that only observe tasks.
 inline void observers(World& world) {
   App& app = world.app();
   auto a = app.add_task(give({}, 1, 2ms));
@@ -97,7 +97,7 @@ inline void observers(World& world) {
   });
 }
 
-/// A group with groups in it, of which one fails.
+/// A group with groups inside. One of them fails.
 inline void groups(World& world) {
   App& app = world.app();
   app.add_task([&world, held = Tracked()]() -> Coro<> {
@@ -129,7 +129,7 @@ inline void groups(World& world) {
   });
 }
 
-/// A group in a group in a gather, ended from outside.
+/// Groups inside a group and inside a gather, which are ended from outside.
 inline void cancelled_groups(World& world) {
   App& app = world.app();
   const auto group_of = [held = Tracked()](int depth, const auto& self) -> Coro<> {
@@ -148,7 +148,7 @@ inline void cancelled_groups(World& world) {
   app.call_later(3ms, [aborted]() mutable { aborted.abort(why); });
 }
 
-/// An object with tasks, as its users write it.
+/// An object with tasks, written as users write it.
 class Connection {
  public:
   explicit Connection(App& app) : tasks_(app) {
@@ -174,8 +174,8 @@ class Connection {
   errand::TaskScope tasks_;
 };
 
-/// Objects with tasks that are closed, waited for and destroyed; of which one keeps itself, and one ends in its own
-/// task.
+/// Objects with tasks, which are closed, joined and destroyed. One of them is kept alive by its own task, and one is
+/// destroyed by its own task.
 inline void scopes(World& world) {
   App& app = world.app();
   app.add_task([&world, held = Tracked()](App& on) -> Coro<> {
@@ -210,7 +210,7 @@ inline void scopes(World& world) {
   });
 }
 
-/// Clean-ups that await, work that is shielded, tasks that end with a scope.
+/// Clean-ups that await, work that is shielded, and tasks that end with a scope.
 inline void cleanups(World& world) {
   App& app = world.app();
   auto& cleaned = world.keep<int>(0);
@@ -245,7 +245,7 @@ inline void cleanups(World& world) {
   app.call_later(1ms, [asked]() mutable { asked.cancel(why); });
 }
 
-/// Time-outs in time-outs.
+/// Time-outs inside time-outs.
 inline void timeouts(World& world) {
   App& app = world.app();
   auto& queue = world.keep<errand::Queue<Heavy>>(1u);
@@ -271,7 +271,7 @@ inline errand::AsyncGenerator<Heavy> numbers(Tracked argument, int n) {
   }
   throw std::runtime_error("a generator that fails");
 }
-/// Generators that fail, that are dropped, and in which their task is asked to end.
+/// Generators that fail, that are dropped, and whose task is asked to end inside them.
 inline void generators(World& world) {
   App& app = world.app();
   app.add_task([&world, held = Tracked()]() -> Coro<> {

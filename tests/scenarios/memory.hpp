@@ -8,19 +8,19 @@
 #include <cstdlib>
 #include <new>
 
-// The memory of this program: every block is counted, knows its size, and can be refused. Only one source may include
-// this, since it replaces the global operators.
+// The memory of this program: every block is counted, knows its size, and can be refused. Only one source file may
+// include this header, because it replaces the global operators.
 
 namespace memory {
 
-inline std::atomic<long> live = 0;     // blocks
-inline std::atomic<long> asked = 0;    // since `refuse`, by those who are not spared
-inline std::atomic<long> first = 0;    // the first that is refused; 0: none is
-inline std::atomic<long> last = 0;     // the last one
-inline std::atomic<long> refused = 0;  // since `refuse`
+inline std::atomic<long> live = 0;     // the number of blocks
+inline std::atomic<long> asked = 0;    // allocations since `refuse`, except those that are spared
+inline std::atomic<long> first = 0;    // the number of the first allocation to refuse; 0 if none is refused
+inline std::atomic<long> last = 0;     // the number of the last allocation to refuse
+inline std::atomic<long> refused = 0;  // allocations refused since `refuse`
 inline thread_local int spared = 0;
 
-/// From now on these allocations fail, counted from 1.
+/// From now on the allocations from number `from` to number `to` fail. The next allocation has number 1.
 inline void refuse(long from, long to) noexcept {
   asked = refused = 0;
   first = from;
@@ -28,7 +28,8 @@ inline void refuse(long from, long to) noexcept {
 }
 inline void refuse_none() noexcept { first = 0; }
 
-/// While one lives, what this thread asks for is given: the check's own needs.
+/// While an object of this class lives, all allocations of its thread succeed. For the memory that the check itself
+/// needs.
 class Spare {
  public:
   Spare() noexcept { ++spared; }
@@ -43,7 +44,7 @@ struct Head {
 static_assert(sizeof(Head) == __STDCPP_DEFAULT_NEW_ALIGNMENT__);
 constexpr std::uint64_t in_use = 0x6572'7261'6e64'2b31;
 
-/// For a breakpoint: who asks for it sees the failure from where it happens.
+/// A place for a breakpoint: the stack shows which allocation fails.
 [[gnu::noinline]] inline void refuse_this() {
   ++refused;
   throw std::bad_alloc();
@@ -75,7 +76,7 @@ inline void give_back(void* block, const std::size_t* size) noexcept {
 
 }  // namespace memory
 
-// Out of line: GCC takes what it inlines of them for a mismatch.
+// These operators are not inlined, because GCC warns of a mismatch of new and delete if it inlines parts of them.
 [[gnu::noinline]] void* operator new(std::size_t size) { return memory::get(size); }
 [[gnu::noinline]] void operator delete(void* block) noexcept { memory::give_back(block, nullptr); }
 [[gnu::noinline]] void operator delete(void* block, std::size_t size) noexcept { memory::give_back(block, &size); }

@@ -35,7 +35,7 @@ inline void meetings(World& world) {
   });
 }
 
-/// Guards and permits, held, handed on, and left.
+/// Guards and permits, which are held, handed on, and dropped early.
 inline void permits(World& world) {
   App& app = world.app();
   auto& lock = world.keep<errand::Lock>();
@@ -59,7 +59,7 @@ inline void permits(World& world) {
   app.call_later(4ms, [cancelled = tasks[3]]() mutable { cancelled.cancel(why); });
 }
 
-/// A queue with room for two, of items whose move can fail, closed in the end.
+/// A bounded queue of items whose move can fail. It is closed in the end.
 inline void bounded_queue(World& world) {
   App& app = world.app();
   auto& queue = world.keep<errand::Queue<Heavy>>(2u);
@@ -96,7 +96,7 @@ inline void bounded_queue(World& world) {
   });
 }
 
-/// A queue without a bound, whose getters are aborted while an item is on its way to them.
+/// An unbounded queue. Its getters are aborted while an item is on its way to them.
 inline void unbounded_queue(World& world) {
   App& app = world.app();
   auto& queue = world.keep<errand::Queue<Tracked>>();
@@ -124,7 +124,7 @@ inline void unbounded_queue(World& world) {
   });
 }
 
-/// Futures that are set, fail, are cancelled, and end while they are awaited.
+/// Futures that are set, that fail, that are cancelled, and that are destroyed while they are awaited.
 inline void futures(World& world) {
   App& app = world.app();
   auto& value = world.keep<errand::Future<Heavy>>();
@@ -164,7 +164,7 @@ inline void futures(World& world) {
   });
 }
 
-/// Time, in all its forms.
+/// All ways to wait for a time.
 inline void times(World& world) {
   App& app = world.app();
   app.add_task([held = Tracked()]() -> Coro<> {
@@ -184,7 +184,7 @@ inline void times(World& world) {
   });
 }
 
-/// Who needs the 33rd timer: room for 32 is there from the start.
+/// The wait that needs the 33rd timer. There is room for 32 timers from the start, so the 33rd one allocates.
 enum class Crowd { sleep, callback, wait_for, event, wait_any, interval };
 template <Crowd last>
 void crowded(World& world) {
@@ -220,7 +220,7 @@ void crowded(World& world) {
   });
 }
 
-/// An awaitable that is not the library's: who calls `resume` ends its await.
+/// An awaitable that does not belong to the library. A call of `resume` ends all waits for it.
 class Foreign {
  public:
   Foreign() = default;

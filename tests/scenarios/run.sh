@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Scenarios torn down after every step and starved of memory at every allocation, and programs that have to end.
+# Runs scenarios that are torn down after every step and starved of memory at every allocation.
 #
 #   tests/scenarios/run.sh [short]
 #
-# CXX is the compiler, CXXFLAGS are further flags, instead of a quick build with AddressSanitizer and
+# CXX is the compiler. CXXFLAGS are flags. They replace those of a quick build with AddressSanitizer and
 # UndefinedBehaviorSanitizer.
 set -euo pipefail
 cd "$(dirname "$0")/../.."

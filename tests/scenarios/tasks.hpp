@@ -31,7 +31,7 @@ inline void kinds_of_work(World& world) {
   });
 }
 
-/// What add_task does with a name that is taken.
+/// add_task with a name that is taken, with each NameTaken.
 inline void taken_names(World& world) {
   App& app = world.app();
   const auto work = [&world, held = Tracked()](App& its_app) -> Coro<> {
@@ -61,7 +61,7 @@ inline void taken_names(World& world) {
   app.add_task(work);
 }
 
-/// Tasks that are asked to end, before and after they started, once and twice, with a reason.
+/// Tasks that are asked to end: before and after their start, once and twice, with a reason.
 inline void cancelled_tasks(World& world) {
   App& app = world.app();
   app.add_task(tidy({}, 1h), names[0]);
@@ -89,7 +89,7 @@ inline void cancelled_tasks(World& world) {
   });
 }
 
-/// Tasks that are ended where they stand.
+/// Tasks that are aborted.
 inline void aborted_tasks(World& world) {
   App& app = world.app();
   auto task = app.add_task(hold({}, 1h), names[0]);
@@ -108,7 +108,7 @@ inline void aborted_tasks(World& world) {
   });
 }
 
-/// Errors that somebody sees, and those that nobody can see.
+/// Errors that somebody sees, and errors that nobody can see.
 inline void failures(World& world) {
   App& app = world.app();
   app.add_signal("server.exception.report", [&world, held = Tracked()](const errand::Signal& signal) {
@@ -126,7 +126,7 @@ inline void failures(World& world) {
   world.keep<Task<>>(app.add_task(fail({}, 7ms)));
 }
 
-/// Callbacks of all kinds, of which some throw and some are cancelled.
+/// Callbacks of all kinds. Some of them throw, and some are cancelled.
 inline void callbacks(World& world) {
   App& app = world.app();
   auto& handles = world.keep<std::vector<errand::CallHandle>>();
@@ -156,7 +156,7 @@ inline void callbacks(World& world) {
   });
 }
 
-/// Results of all kinds, taken and copied.
+/// Results of all kinds, which are moved out and copied.
 inline void results(World& world) {
   App& app = world.app();
   app.add_task([&world, held = Tracked()](App& its_app) -> Coro<> {
@@ -192,7 +192,7 @@ inline Coro<int> nest(Tracked argument, int depth) {
   }
   co_return 0;
 }
-/// A coroutine in a coroutine in a coroutine, ended from outside.
+/// Coroutines that await each other, many levels deep, and are ended from outside.
 inline void nested(World& world) {
   App& app = world.app();
   auto task = app.add_task(nest({}, 8), names[0]);
@@ -211,7 +211,7 @@ inline Coro<> adds_more(App& app, Tracked argument) {
   }
   if (asked) app.add_task(hold(argument, 1ms), names[1]);
 }
-/// shutdown_tasks, with tasks that clean up and add more.
+/// shutdown_tasks, while tasks clean up and add more tasks.
 inline void shut_down(World& world) {
   App& app = world.app();
   app.add_task(adds_more(app, Tracked()));
@@ -225,7 +225,7 @@ inline void shut_down(World& world) {
   });
 }
 
-/// What people look at.
+/// Things that people look at: the context, the table of the tasks, and the lists of tasks.
 inline void looked_at(World& world) {
   App& app = world.app();
   app.ctx().emplace<Tracked>();

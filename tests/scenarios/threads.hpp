@@ -9,7 +9,7 @@
 
 namespace scenarios {
 
-/// A thread that is waited for.
+/// A thread that is joined by its destructor.
 class Joined {
  public:
   template <class F>
@@ -20,7 +20,7 @@ class Joined {
   std::thread thread_;
 };
 
-/// Thread calls of tasks that end with an object, which they use.
+/// Tasks make thread calls that use an object, and the tasks end together with the object.
 inline void scoped_calls(World& world) {
   App& app = world.app();
   app.add_task([held = Tracked()](App& on) -> Coro<> {
@@ -43,7 +43,7 @@ inline void scoped_calls(World& world) {
   });
 }
 
-/// Calls on threads: with results, with errors, asked to end, timed out, aborted, abandoned.
+/// Calls on threads: with results, with errors, asked to end, timed out, aborted, and abandoned.
 inline void thread_calls(World& world) {
   App& app = world.app();
   app.add_task([&world, held = Tracked()]() -> Coro<> {
@@ -141,7 +141,7 @@ inline void shared_future(World& world) {
   });
 }
 
-/// Two workers, with a listener, a handler and a task that are copied for each.
+/// Two workers. A listener, a handler and a task are copied for each of them.
 inline void workers(World& world) {
   App& app = world.app();
   app.before_server_start([held = Tracked(Tracked::anywhere)] { held.use(); });

@@ -28,20 +28,21 @@ using errand::Coro;
 using errand::Task;
 using std::chrono::nanoseconds;
 
-/// What is wrong with the pass that is under way, as many as there are.
+/// The number of errors in the current pass.
 inline std::atomic<int> complaints = 0;
 inline void complain(const char* what) {
   ++complaints;
   std::printf("  %s\n", what);
 }
 
-/// The same of what only a lack of memory may bring about.
+/// Complains if something is not as expected, unless an allocation was refused: the lack of memory may be the reason
+/// then.
 inline void expect(bool as_expected, const char* what) {
   if (!as_expected && memory::refused == 0) complain(what);
 }
 
-/// An object that has to be destroyed exactly once, in the thread that made it unless it may travel. It holds memory,
-/// so that a copy can fail, and a lost one is a leak.
+/// An object that must be destroyed exactly once, on the thread that made it unless it may travel. It allocates memory,
+/// so that a copy can fail, and so that an object that is lost is a leak.
 class Tracked {
  public:
   enum Home { here, anywhere };
@@ -63,7 +64,7 @@ class Tracked {
     --count;
   }
 
-  /// Looks at it, so that a sanitizer sees whether it is there.
+  /// Reads the object, so that a sanitizer sees if it has been destroyed.
   void use() const {
     if (state_ != alive) complain("an object is used after its end");
     (void)value();
@@ -82,7 +83,7 @@ class Tracked {
   std::uint32_t state_ = alive;
 };
 
-/// The same, but its move is a copy, and can fail.
+/// A Tracked object whose move is a copy, and so can fail.
 class Heavy {
  public:
   Heavy() = default;
@@ -95,13 +96,13 @@ class Heavy {
   Tracked tracked_{Tracked::anywhere};
 };
 
-/// The names that scenarios give, too long to stand in a string without memory.
+/// The names that scenarios give. They are too long for a string that does not allocate.
 inline const char* const names[] = {"the first of the tasks that have a name",
                                     "the second of the tasks that have a name",
                                     "the third of the tasks that have a name"};
 inline const char* const why = "a reason that is too long to stand in a string without memory";
 
-/// What a scenario is built in: an App, not there at first, and what the work shares.
+/// The surroundings of a scenario: an App, which is made later, and the objects that its tasks share.
 class World {
  public:
   explicit World(bool on_real_clock) : on_real_clock_(on_real_clock) {}
@@ -124,7 +125,7 @@ class World {
   bool has_app() const { return app_.has_value(); }
   App& app() { return *app_; }
 
-  /// Something that the work shares: it outlives the App, or ends before it, as the pass has it.
+  /// Makes an object that the tasks share. The pass decides if it is destroyed before the App or after it.
   template <class T, class... Args>
   T& keep(Args&&... args) {
     auto made = std::make_unique<Kept<T>>(std::forward<Args>(args)...);
@@ -136,7 +137,7 @@ class World {
     while (!kept_.empty()) kept_.pop_back();
   }
 
-  /// An error came out where it should: a lack of memory counts.
+  /// Called when an error has come out as it should. Counts the lack of memory.
   void saw(const std::exception_ptr& error) {
     try {
       std::rethrow_exception(error);
@@ -148,7 +149,7 @@ class World {
   void saw() { saw(std::current_exception()); }
 
   errand::ManualClock clock;
-  bool began = false;       // the run
+  bool began = false;       // the run has begun
   bool is_watched = false;  // every step is reported as slow, and done tasks are forgotten at once
   std::atomic<int> out_of_memory = 0;
 
@@ -168,16 +169,16 @@ class World {
   std::vector<std::unique_ptr<Base>> kept_;
 };
 
-/// What goes first at the end: the App, what its tasks share, or either.
+/// The object that is destroyed first at the end: the App, the objects that its tasks share, or either of them.
 enum class Ends { app, kept, either };
 
 struct Scenario {
   struct Options {
     bool has_threads = false;
-    bool fails = false;             // run throws something of the scenario's own
-    void (*run)(World&) = nullptr;  // instead of App::run
+    bool fails = false;             // run throws an error of the scenario's own
+    void (*run)(World&) = nullptr;  // called instead of App::run
     Ends ends = Ends::app;
-    /// A lack of memory may stay untold: the reason of a request goes missing, or what failed is then aborted.
+    /// A lack of memory may stay unreported: a request loses its reason, or the task that fails is aborted afterwards.
     bool may_be_quiet = false;
   };
 
@@ -186,7 +187,7 @@ struct Scenario {
   Options options = {};
 };
 
-// What scenarios are made of
+// Coroutines of which scenarios are made
 
 inline Coro<> hold(Tracked argument, nanoseconds delay) {
   const Tracked local;
@@ -212,7 +213,7 @@ inline Coro<> fail(Tracked argument, nanoseconds delay) {
   argument.use();
   throw std::runtime_error("an error that says at some length what went wrong");
 }
-/// Cleans up at some length when it is asked to end.
+/// Takes a while to clean up if it is asked to end.
 inline Coro<> tidy(Tracked argument, nanoseconds delay) {
   const Tracked local;
   bool asked = false;
@@ -229,7 +230,7 @@ inline Coro<> tidy(Tracked argument, nanoseconds delay) {
   argument.use();
   throw Cancelled(reason);
 }
-/// Awaits it, whatever it ends with.
+/// Awaits the awaitable and swallows its error, but not a Cancelled.
 template <class A>
 Coro<> settle(World& world, A awaitable) {
   const Tracked local;

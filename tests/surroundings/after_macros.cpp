@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Errand compiles after the macros of others, and leaves them as they were.
+// errand compiles after the macros of others have been defined, and leaves them as they were.
 #include "macros.hpp"
-// behind them
+// must come after the macros
 #include <errand/errand.hpp>
 
 using namespace std::chrono_literals;

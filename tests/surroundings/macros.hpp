@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// Macros that programs define, or headers in wide use, before they include errand. Most of them break what they touch.
+// Macros that programs or widely used headers define before they include errand. Most of them break the code in which
+// their name stands.
 
 #if defined(__clang__)
 #pragma clang diagnostic ignored "-Wkeyword-macro"

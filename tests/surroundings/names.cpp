@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What a program names and how its types are made does not matter: its functions have names of the library's, which are
-// found by its types; those are copied explicitly alone, and have an operator& and an operator, of their own.
+// errand works whatever a program's functions are called and however its types are made. The functions here have the
+// same names as errand's, and are found through the program's types. The types can be copied only explicitly, and have
+// an operator& and an operator, of their own.
 #include <errand/errand.hpp>
 
 #include <any>
@@ -29,7 +30,7 @@ struct Value {
   int n = 7;
 };
 
-// As good a match as the library's own. What is called without its namespace finds these.
+// They match as well as the library's own functions. A call without a namespace finds them.
 #define ERRAND_TEST_NAME(name)         \
   template <class A>                   \
   void name(A&&) = delete;             \

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// One errand in a program and its plug-in, or in two files that were compiled with other settings.
+// errand in a program and its plug-in, or in two files of a program that were compiled with different settings.
 #include <iostream>
 
 #include "shared.hpp"

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Errand among what users have: macros, names, types, shared libraries, files with other settings.
+# errand beside the code that users have: macros, names, types, shared libraries, and files with other settings.
 #
 #   tests/surroundings/run.sh
 #
-# CXX is the compiler, CXXFLAGS are further flags.
+# CXX is the compiler. CXXFLAGS are more flags.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -17,7 +17,7 @@ trap 'rm -rf "$out"' EXIT
 
 # compile SOURCE OBJECT [FLAG...]
 compile() { "$cxx" "${flags[@]}" "${@:3}" -c "tests/surroundings/$1.cpp" -o "$out/$2.o"; }
-# runs WHAT [LINKED...]
+# runs WHAT [LINKED...]: links a program and runs it
 runs() {
   "$cxx" "${flags[@]}" "${@:2}" -o "$out/program"
   "$out/program" || { echo "FAILED $1"; exit 1; }

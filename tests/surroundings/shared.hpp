@@ -4,7 +4,7 @@
 #include <errand/errand.hpp>
 #include <string>
 
-// What plugin.cpp, or another file of the same program, gives.
+// The functions of plugin.cpp, which is a shared library or another file of the same program.
 
 #define ERRAND_TEST_API __attribute__((visibility("default")))
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
-// The workloads on Go's goroutines, all on one processor. Functions are called, not awaited, and a goroutine can't
-// be destroyed from outside: no W4, W4d, W6a. There is no loop to post to: no W8.
+// The workloads on Go's goroutines, all on one processor. Functions are called, not awaited, and a goroutine can't be
+// destroyed from outside, so there is no W4, W4d and W6a. There is no loop to post to, so there is no W8.
 package main
 
 import (
@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// What the heap and the stacks grew by between two points.
+// Measures how many bytes the heap and the stacks grow between begin and end.
 type memory struct{ grown int64 }
 
 func used() int64 {
@@ -29,7 +29,7 @@ func (m *memory) begin() {
 
 func (m *memory) end() { m.grown += used() }
 
-// The numbers of bench.hpp's Random.
+// Gives the numbers of bench.hpp's Random.
 type random struct{ state uint64 }
 
 func (r *random) next(below int64) int64 {
@@ -37,7 +37,7 @@ func (r *random) next(below int64) int64 {
 	return int64((r.state >> 33) % uint64(below))
 }
 
-// Starts f in a goroutine; its result comes over the channel.
+// Starts f in a goroutine, and returns the channel that will have its result.
 func spawn(f func() int64) chan int64 {
 	result := make(chan int64, 1)
 	go func() { result <- f() }()

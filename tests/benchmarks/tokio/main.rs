@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
-//! The workloads on tokio's single-threaded runtime. Cancelling does not unwind a task, it drops it: W6a, and no W6.
+//! The workloads on tokio's single-threaded runtime. A cancelled task is dropped and not unwound, so
+//! there is W6a, and no W6.
 
 use std::future::{poll_fn, Future};
 use std::pin::Pin;
@@ -16,7 +17,7 @@ use tokio::time::sleep;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// glibc's account of the heap.
+/// The account that glibc keeps of the heap.
 #[repr(C)]
 struct Mallinfo2 {
     arena: usize,
@@ -35,7 +36,7 @@ extern "C" {
     fn mallinfo2() -> Mallinfo2;
 }
 
-/// What the heap grew by between two points.
+/// Measures how many bytes the heap grows between `begin` and `end`.
 #[derive(Default)]
 struct Memory {
     at_begin: usize,
@@ -56,7 +57,7 @@ impl Memory {
     }
 }
 
-/// The numbers of bench.hpp's Random.
+/// Gives the numbers of bench.hpp's Random.
 struct Random(u64);
 
 impl Random {
@@ -109,7 +110,8 @@ async fn yields(n: i64) -> i64 {
     sum_of((0..1000).map(|_| spawn(yielding(n / 1000))).collect()).await
 }
 
-/// In a box: a coroutine that can be stored and handed on, as elsewhere; else it is a function call.
+/// The coroutine is in a box, so that it can be stored and handed on, as those of the other contestants. Otherwise the
+/// await would be a function call.
 async fn await_coro(n: i64) -> i64 {
     let mut sum = 0;
     for i in 0..n {
@@ -265,7 +267,7 @@ fn main() {
         std::process::exit(2);
     };
     let (workload, n) = (workload.clone(), n.parse().unwrap());
-    // Each level of W4d's chain is polled by the one above: it takes as much stack as it is deep.
+    // Each level of W4d's chain is polled by the level above it, so the stack must grow with the depth of the chain.
     let stack = if workload == "W4d" { 512 * n as usize + (8 << 20) } else { 8 << 20 };
     let thread = std::thread::Builder::new().stack_size(stack).spawn(move || bench(&workload, n));
     std::process::exit(thread.unwrap().join().unwrap());
