@@ -7,16 +7,12 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <exception>
 #include <future>
 #include <memory>
 #include <optional>
 #include <ostream>
 #include <string>
 #include <string_view>
-#include <thread>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -29,8 +25,6 @@
 #include <errand/detail/app/listeners.hpp>
 #include <errand/detail/app/registry.hpp>
 #include <errand/detail/app/reports.hpp>
-#include <errand/detail/app/table.hpp>
-#include <errand/detail/app/worker_group.hpp>
 #include <errand/detail/base/owner.hpp>
 #include <errand/detail/loop/loop_ref.hpp>
 #include <errand/detail/task/submission.hpp>
@@ -73,7 +67,7 @@ class App : private detail::Host {
   /// The App whose loop runs on this thread. Throws `InvalidState` where there is none.
   static App& current();
   /// Whether it is inside `run` or `poll`.
-  bool running() const noexcept { return loop_->owner() != nullptr; }
+  bool running() const noexcept { return loop_->thread_inside() != nullptr; }
   /// The time by its clock, from which `sleep`, `call_later` and `call_at` count. Throws `WrongThread`, and what a
   /// clock of the configuration throws.
   Clock::time_point now() const {
@@ -310,7 +304,9 @@ class App : private detail::Host {
   void report_stall(std::exception_ptr error) noexcept override {
     reports_.failure(nullptr, std::move(error), name_.c_str());
   }
-  void registered_ended(detail::TaskBase& task) noexcept override { registry_.ended(task, config_.purge_when_done); }
+  void registered_ended(detail::TaskBase& task) noexcept override {
+    registry_.task_ended(task, config_.purge_when_done);
+  }
   void slow_step(detail::TaskBase* task, std::chrono::nanoseconds took, const char* file,
                  unsigned line) noexcept override {
     reports_.slow_step(task, took, file, line);
@@ -320,7 +316,7 @@ class App : private detail::Host {
   detail::TaskBase* check_name(std::string_view name, NameTaken taken, const detail::TaskBase* wanted) const;
   void register_task(detail::TaskBase& task, std::string_view name, NameTaken taken);
   template <class Work>
-  TaskOf<Work&&> add_specially(Work&& work, std::string_view name, NameTaken taken);
+  TaskOf<Work&&> add_any(Work&& work, std::string_view name, NameTaken taken);
   template <class Work>
   detail::TaskHandle add_new(Work&& work, std::string_view name, NameTaken taken);
   void introduce(detail::TaskBase& task, std::string_view name, NameTaken taken, bool check_again);
@@ -364,463 +360,13 @@ class App : private detail::Host {
 ///     CHECK(task.done());
 bool run_ready(App& app);
 
-// Implementation
-
-/// This thread is inside the App.
-class App::Inside {
- public:
-  explicit Inside(App& app) noexcept : loop_(*app.loop_), thread_(detail::this_thread()), outer_(thread_.loop) {
-    thread_.loop = &loop_;
-    loop_.set_owner(&thread_);
-  }
-  ~Inside() {
-    loop_.set_owner(nullptr);
-    thread_.loop = outer_;
-    if (std::exchange(loop_.polled_inside, false)) loop_.inbox->wake_host();
-  }
-  Inside(const Inside&) = delete;
-  Inside& operator=(const Inside&) = delete;
-
-  /// Throws where this thread, or another one, may not go inside.
-  ERRAND_COLD static void check(const App& app) {
-    app.loop_->check_thread();
-    if (detail::this_thread().loop || app.loop_->destruction) {
-      detail::raise<InvalidState>(
-          {"App '", app.name_, "' cannot run inside the run, poll or destructor of an App, nor inside an abort"});
-    }
-  }
-
- private:
-  detail::Loop& loop_;
-  detail::ThreadState& thread_;
-  detail::Loop* outer_;
-};
-
-ERRAND_COLD inline App::App(std::string name, AppConfig config)
-    : name_(std::move(name)),
-      config_(std::move(config)),
-      loop_(new detail::Loop(this, this, config_.clock, config_.reactor, config_.slow_step)),
-      ctx_(*loop_),
-      life_(*this, *loop_, signals_, config_.graceful_timeout),
-      driver_(*loop_, life_, name_, config_.reactor),
-      reports_(*loop_, config_, signals_, driver_.group) {
-  loop_->max_threads = config_.max_threads;
-}
-
-ERRAND_COLD inline App::~App() {
-  if (running() || loop_->destruction) {
-    std::fprintf(stderr, "errand: App '%s' is destroyed inside its own run or poll, or an abort\n",
-                 detail::printable(name_).c_str());
-    std::terminate();
-  }
-  {
-    const Inside inside(*this);
-    is_ending_ = true;
-    detail::Loop& loop = *loop_;
-    loop.closing = true;
-    loop.open = false;
-    detail::Queue left;
-    loop.inbox->refuse(left);
-    drop_all(left);
-    loop.thread_pool = nullptr;  // waits for its calls
-    loop.inbox->refuse(left);
-    drop_all(left);  // what was put off because of them goes first
-    for (;;) {
-      detail::List& tasks = loop.pending.empty() ? loop.hidden : loop.pending;
-      if (tasks.empty()) break;
-      detail::task_of(tasks.back()).end_standing();
-    }
-    do {
-      loop.take_queued(left);
-      loop.inbox->close(left);
-      while (!loop.timers.empty()) left.push_back(static_cast<detail::Call&>(loop.timers.pop()));
-      drop_all(left);
-      loop.take_queued(left);
-    } while (!left.empty());
-    life_.clear();
-    if (signals_) signals_->clear();
-    registry_.clear();
-    ctx_.clear();
-    while (!loop.failed.empty()) {
-      auto& task = detail::task_of(loop.failed.pop_front());
-      if (task.seen) continue;
-      task.look();
-      report(&task, task.error());
-    }
-    if (loop.failed_tasks) loop.failed_tasks->close();
-    loop.app = nullptr;
-    loop.host = nullptr;
-    loop.leave_clock();
-  }
-  loop_->release();
-}
-
-ERRAND_COLD inline App& App::current() {
-  if (detail::Loop* loop = detail::this_thread().loop) return *loop->app;
-  throw InvalidState("no App runs on this thread");
-}
-
-template <class Work>
-ERRAND_INLINE TaskOf<Work&&> App::add_task(Work&& work) {
-  detail::Loop& loop = *loop_;
-  loop.check_thread();
-  if constexpr (!detail::is_task_handle<std::remove_cvref_t<Work>>) {
-    if (loop.open) [[likely]]
-      return TaskOf<Work&&>{detail::TaskHandle(detail::start_work(loop, std::forward<Work>(work)))};
-  }
-  return add_specially(std::forward<Work>(work), {}, NameTaken::fail);
-}
-
-template <class Work>
-TaskOf<Work&&> App::add_task(Work&& work, std::string name, NameTaken taken) {
-  loop_->check_thread();
-  return add_specially(std::forward<Work>(work), name, taken);
-}
-
-/// What has a name, comes before the start, or is a task already.
-template <class Work>
-ERRAND_NOINLINE TaskOf<Work&&> App::add_specially(Work&& work, std::string_view name, NameTaken taken) {
-  using T = typename detail::WorkTraits<Work&&>::Value;
-  using Handle = TaskOf<Work&&>;
-  if constexpr (detail::is_task_handle<std::remove_cvref_t<Work>>) {
-    detail::TaskBase& task = work.handle().get();
-    if (task.loop != loop_) detail::raise<InvalidState>({"task '", task.name(), "' belongs to another App"});
-    if (name.empty()) return Handle(work.handle());
-    if (detail::TaskBase* kept = check_name(name, taken, &task)) return Handle(detail::typed_handle<T>(*kept, name));
-    register_task(task, name, taken);
-    return Handle(work.handle());
-  } else {
-    if (detail::TaskBase* kept = check_name(name, taken, nullptr)) return Handle(detail::typed_handle<T>(*kept, name));
-    return Handle(add_new(std::forward<Work>(work), name, taken));
-  }
-}
-
-/// What is no task yet, and has a name that `check_name` has allowed.
-template <class Work>
-detail::TaskHandle App::add_new(Work&& work, std::string_view name, NameTaken taken) {
-  const std::uint64_t before = registry_.added();
-  detail::TaskBase& task = detail::make_task(*loop_, std::forward<Work>(work));
-  const detail::TaskHandle handle(task);
-  introduce(task, name, taken, registry_.added() != before);
-  return handle;
-}
-
-/// Registers a new task, and starts it or keeps it for the start. The name has to be checked again if the copy or the
-/// move of the callable has added tasks: it is too late to keep one of these.
-ERRAND_NOINLINE inline void App::introduce(detail::TaskBase& task, std::string_view name, NameTaken taken,
-                                           bool check_again) {
-  const bool before_start = !loop_->open && !loop_->closing;
-  try {
-    if (before_start) {
-      life_.listeners.add(Phase::before_server_start, *new detail::StartTask(detail::TaskHandle(task)));
-    }
-    if (!name.empty()) {  // last: if it throws, nobody has lost the name
-      if (check_again) check_name(name, taken == NameTaken::keep ? NameTaken::fail : taken, nullptr);
-      register_task(task, name, taken);
-    }
-  } catch (...) {
-    task.end_standing();
-    throw;
-  }
-  if (!before_start) detail::start_task(task);
-}
-
-ERRAND_NOINLINE inline detail::TaskBase* App::check_name(std::string_view name, NameTaken taken,
-                                                         const detail::TaskBase* wanted) const {
-  detail::TaskBase* old = name.empty() ? nullptr : registry_.find(name);
-  if (!old || old->done()) return nullptr;
-  if (taken == NameTaken::keep || old == wanted) return old;
-  if (taken == NameTaken::fail) detail::throw_name_in_use(name);
-  return nullptr;
-}
-
-ERRAND_NOINLINE inline void App::register_task(detail::TaskBase& task, std::string_view name, NameTaken taken) {
-  std::string own(name);
-  const detail::TaskHandle old = registry_.add(name, task);
-  if (!task.has_name() && task.details().registrations == 1) task.details().name = std::move(own);
-  if (old.state() && taken == NameTaken::cancel) old.state()->cancel({});
-}
-
-template <class T>
-Task<T> App::get_task(std::string_view name) const {
-  loop_->check_thread();
-  detail::TaskBase* task = registry_.find(name);
-  if (!task) throw TaskNotFound(std::string(name));
-  return Task<T>(detail::typed_handle<T>(*task, name));
-}
-
-template <class T>
-Task<T> App::find_task(std::string_view name) const {
-  loop_->check_thread();
-  detail::TaskBase* task = registry_.find(name);
-  return task ? Task<T>(detail::typed_handle<T>(*task, name)) : Task<T>();
-}
-
-inline CancelTask App::cancel_task(std::string_view name, std::string_view reason) {
-  loop_->check_thread();
-  detail::TaskBase* task = registry_.find(name);
-  if (!task) throw TaskNotFound(std::string(name));
-  return CancelTask::ask(*task, reason);
-}
-
-ERRAND_COLD inline std::size_t App::purge_tasks() {
-  loop_->check_thread();
-  return registry_.purge();
-}
-
-ERRAND_COLD inline std::vector<Task<>> App::tasks() const {
-  loop_->check_thread();
-  return registry_.tasks();
-}
-
-ERRAND_COLD inline std::vector<Task<>> App::all_tasks() const {
-  loop_->check_thread();
-  std::vector<Task<>> all;
-  for (detail::Link* link = loop_->pending.begin(); link != loop_->pending.end(); link = link->next) {
-    all.push_back(Task<>(detail::TaskHandle(detail::task_of(*link))));
-  }
-  return all;
-}
-
-ERRAND_COLD inline Coro<std::size_t> App::shutdown_all(detail::LoopRef of, std::chrono::nanoseconds timeout) {
-  detail::Loop& loop = of.get();
-  loop.check();
-  if (detail::this_thread().loop != &loop) throw InvalidState("shutdown_tasks is for a task of the App itself");
-  auto* caller = &static_cast<detail::TaskBase&>(loop.current->root());
-  constexpr std::chrono::nanoseconds least(1);
-  detail::Limit limit(loop, loop.deadline(timeout < least ? least : timeout));
-  bool in_time = true;
-  while (in_time && detail::ask_all(loop, caller)) {
-    in_time = co_await detail::Limited<detail::Drained>(limit, loop, caller);
-  }
-  std::size_t left = 0;
-  for (detail::Link* link = loop.pending.begin(); link != loop.pending.end(); link = link->next) {
-    left += &detail::task_of(*link) != caller;
-  }
-  co_return left;
-}
-
-ERRAND_COLD inline void App::run_with(RunOptions options, detail::OtherWorkers* others) {
-  Inside::check(*this);
-  const Inside inside(*this);
-  driver_.run(options, others);
-}
-
-template <class T>
-ERRAND_COLD T App::run_main(Coro<T> main, RunOptions options, detail::OtherWorkers* others) {
-  Inside::check(*this);
-  const Inside inside(*this);
-  Task<T> task{detail::TaskHandle(detail::make_task(*loop_, std::move(main)))};
-  driver_.run_until(task.handle(), options, others);
-  return std::move(task).result();
-}
-
-/// The Apps that run on threads of their own, beside the first one.
-template <class Thread>
-class App::OtherWorkers final : public detail::OtherWorkers {
-  using Group = detail::WorkerGroup<Thread>;
-
- public:
-  explicit OtherWorkers(App& first) noexcept : first_(first) {}
-
-  void start() override {
-    RunOptions each = first_.driver_.options;
-    const unsigned count = std::exchange(each.workers, 1);
-    group_ = std::make_shared<Group>();
-    first_.driver_.group = group_;
-    group_->add(first_.loop_->inbox);
-    std::vector<detail::Owner<App>> workers;
-    for (unsigned i = 1; i < count; ++i) {
-      const auto& worker = workers.emplace_back(detail::Owner(new App(first_.name_, first_.config_)));
-      worker->driver_.worker = i;
-      worker->driver_.group = group_;
-      copy_to(*worker);
-    }
-    for (const auto& worker : workers) group_->add(worker->loop_->inbox);
-    while (!workers.empty()) {
-      group_->start([worker = std::move(workers.back()), each, group = group_.get()] { run(*worker, each, *group); });
-      workers.pop_back();
-    }
-  }
-
-  Coro<> ended() override {
-    if (!group_) co_return;
-    const auto ended = group_->all_ended();
-    co_await ended;
-  }
-
- private:
-  void copy_to(App& worker) {
-    if (first_.signals_) worker.signals_ = first_.signals_->copy_for(*worker.loop_);
-    first_.life_.listeners.copy_to(worker.life_.listeners, [&worker](const detail::TaskBase& task) {
-      detail::TaskBase* const copy = task.done() ? nullptr : task.copy_for(*worker.loop_);
-      if (!copy) return static_cast<detail::StartTask*>(nullptr);
-      copy->identity.take_id(worker.loop_->ids);
-      copy->join(worker.loop_->pending);
-      if (task.is_registered()) {
-        worker.register_task(*copy, task.name(), NameTaken::fail);
-      } else if (task.has_name()) {
-        copy->details().name = task.name();
-      }
-      return new detail::StartTask(detail::TaskHandle(copy));
-    });
-  }
-
-  /// On the worker's own thread.
-  static void run(App& worker, RunOptions options, Group& group) {
-    try {
-      worker.run_with(options, nullptr);
-    } catch (...) {
-      const std::exception_ptr error = std::current_exception();
-      if (!group.fail(error)) worker.report(nullptr, error);
-    }
-  }
-
-  App& first_;
-  std::shared_ptr<Group> group_;
-};
-
-template <class>
-ERRAND_COLD void App::run(RunOptions options) {
-  OtherWorkers<std::thread> others(*this);
-  run_with(options, &others);
-}
-
-template <class T>
-T App::run(Coro<T> main, RunOptions options) {
-  OtherWorkers<std::thread> others(*this);
-  return run_main(std::move(main), options, &others);
-}
-
-ERRAND_COLD inline bool App::is_polled_inside() noexcept {
-  if (is_ending_ || loop_->owner() != &detail::this_thread()) return false;
-  loop_->polled_inside = true;
-  return true;
-}
-
-inline bool App::poll() {
-  if (is_polled_inside()) return true;
-  Inside::check(*this);
-  const Inside inside(*this);
-  return driver_.poll();
-}
-
-inline bool App::poll(Clock::time_point until) { return poll_ready(until, until); }
-
-inline bool App::poll_ready(Clock::time_point until, Clock::time_point last_jump) {
-  if (is_polled_inside()) return true;
-  Inside::check(*this);
-  const Inside inside(*this);
-  return driver_.poll_ready(until, last_jump);
-}
-
-inline bool run_ready(App& app) { return app.poll_ready(detail::never, Clock::time_point::min()); }
-
-inline std::optional<Clock::time_point> App::next_deadline() const {
-  loop_->check_thread();
-  return driver_.next_deadline();
-}
-
-template <class F>
-bool App::post(F&& f) {
-  detail::check_callback<std::decay_t<F>>();
-  auto* callback = new detail::PlainCallback<std::decay_t<F>>(*loop_, std::forward<F>(f));
-  if (loop_->inbox->post(*callback)) return true;
-  callback->drop();
-  return false;
-}
-
-template <class F>
-CallHandle App::call_soon(F&& f) {
-  detail::check_callback<std::decay_t<F>>();
-  loop_->check_thread();
-  auto* callback = new detail::PlainCallback<std::decay_t<F>>(*loop_, std::forward<F>(f));
-  const CallHandle handle(*callback);
-  callback->count();
-  if (loop_->closing) {
-    callback->drop();
-  } else {
-    loop_->make_ready(*callback);
-  }
-  return handle;
-}
-
-template <class F>
-CallHandle App::call(Clock::time_point when, F&& f) {
-  detail::check_callback<std::decay_t<F>>();
-  loop_->check_thread();
-  auto* callback = new detail::PlainCallback<std::decay_t<F>>(*loop_, std::forward<F>(f));
-  const CallHandle handle(*callback);
-  callback->count();
-  if (loop_->closing) {
-    callback->drop();
-    return handle;
-  }
-  if (when == detail::never) {
-    loop_->never_called.push_back(*callback);
-    return handle;
-  }
-  try {
-    loop_->timers.arm_finite(*callback, when);
-  } catch (...) {
-    callback->drop();
-    throw;
-  }
-  return handle;
-}
-
-template <class F>
-void App::add_listener(Phase phase, F&& f, int priority) {
-  loop_->check_thread();
-  life_.listeners.add(phase, *new detail::ListenerOf<std::decay_t<F>>(std::forward<F>(f), priority));
-}
-
-template <class Work>
-std::future<typename detail::WorkTraits<Work&&>::Value> App::submit(Work&& work, std::string name) {
-  static_assert(!detail::is_task_handle<std::remove_cvref_t<Work>>, "submit takes a Coro or a callable");
-  using T = typename detail::WorkTraits<Work&&>::Value;
-  detail::Submission<T> submission(name);
-  std::future<T> future = submission.future();
-  auto begin = [this, work = std::decay_t<Work>(std::forward<Work>(work)), name, submission]() mutable {
-    if (life_.stage() >= detail::Lifecycle::Stage::stopping) return;
-    Task<T> task;
-    try {
-      task = add_task(std::move(work), name);
-      task.add_done_callback([submission](Task<T> done) mutable { submission.set(std::move(done)); });
-    } catch (...) {
-      if (task) task.abort();
-      submission.fail(std::current_exception());
-    }
-  };
-  if (!post(std::move(begin))) {
-    const std::string message = detail::text({"App '", name_, "' has ended and takes no more work"});
-    submission.fail(std::make_exception_ptr(InvalidState(message)));
-  }
-  return future;
-}
-
-template <class F>
-void App::add_signal(std::string_view event, F&& handler) {
-  loop_->check_thread();
-  signals().add(event,
-                detail::Owner<detail::Handler>(new detail::HandlerOf<std::decay_t<F>>(std::forward<F>(handler))));
-}
-
-inline detail::Signals& App::signals() {
-  if (!signals_) signals_ = detail::Owner<detail::SignalHub>(new detail::Signals(*loop_));
-  return static_cast<detail::Signals&>(*signals_);
-}
-
-inline Task<> App::dispatch(std::string_view event, std::any payload) {
-  loop_->check_thread();
-  return signals().dispatch(event, std::move(payload));
-}
-
-ERRAND_COLD inline void App::dump_tasks(std::ostream& out) const {
-  loop_->check_thread();
-  out << detail::table_of_tasks(*loop_, static_cast<std::size_t>(-1));
-}
-
 }  // namespace errand
+
+// The implementation, which needs the class that stands here
+// NOLINTBEGIN(misc-header-include-cycle)
+#include <errand/detail/app/app_calls.hpp>
+#include <errand/detail/app/app_run.hpp>
+#include <errand/detail/app/app_tasks.hpp>
+// NOLINTEND(misc-header-include-cycle)
 
 #include <errand/detail/epilogue.hpp>

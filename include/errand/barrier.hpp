@@ -50,7 +50,7 @@ class Barrier::Wait : public detail::CountedWaiter {
       : CountedWaiter(detail::Kind::barrier, chain, barrier.waiting_), barrier_(barrier) {}
 
   bool await_ready() {
-    chain_->throw_failed();
+    chain_->check_earlier_awaits();
     if (barrier_.waiting_ + 1 < barrier_.parties_) return false;
     barrier_.open();
     index_ = barrier_.parties_ - 1;

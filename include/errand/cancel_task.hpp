@@ -41,7 +41,7 @@ class CancelTask::Wait : public detail::TaskWait {
   /// It may have ended since it was asked.
   bool await_ready() {
     if (!task().has_ended()) return false;
-    chain_->throw_failed();
+    chain_->check_earlier_awaits();
     if (task().status == TaskStatus::failed && !was_done_) task().throw_failure();
     return true;
   }

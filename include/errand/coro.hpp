@@ -90,7 +90,7 @@ class Coro<T>::Awaiter : public detail::OwnAwaitable {
 
   bool await_ready() const noexcept { return false; }
   void await_suspend(std::coroutine_handle<>) {
-    chain_.throw_failed();
+    chain_.check_earlier_awaits();
     promise_type* const promise = coro_.get();
     if (!promise) [[unlikely]]
       detail::throw_empty_coro();

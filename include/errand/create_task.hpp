@@ -45,7 +45,7 @@ TaskOf<Work&&> create_task(Work&& work, std::string name) {
     try {
       task.details().name = std::move(name);
     } catch (...) {
-      task.end_standing();
+      task.abort_if_pending();
       throw;
     }
   }

@@ -10,7 +10,7 @@
 #include <string>
 #include <utility>
 
-#include <errand/detail/base/owner.hpp>
+#include <errand/detail/base/list.hpp>
 #include <errand/task.hpp>
 
 namespace errand {
@@ -23,9 +23,9 @@ class FailedTasks : public std::enable_shared_from_this<FailedTasks> {
  public:
   /// A task of which there is a failure. The copies of that share it.
   struct Entry : Link {
-    Entry(std::shared_ptr<FailedTasks> its_owner, Task<> its_task) noexcept
-        : owner(std::move(its_owner)), task(std::move(its_task)) {}
-    const std::shared_ptr<FailedTasks> owner;
+    Entry(std::shared_ptr<FailedTasks> its_list, Task<> its_task) noexcept
+        : list(std::move(its_list)), task(std::move(its_task)) {}
+    const std::shared_ptr<FailedTasks> list;
     const ThreadState* const thread = &this_thread();  // on which it failed
     Task<> task;                                       // empty from the App's end on
   };
@@ -66,16 +66,16 @@ class FailedTasks : public std::enable_shared_from_this<FailedTasks> {
 
  private:
   static const ThreadState* thread_inside(const Entry& entry) noexcept {
-    return entry.task.handle().state()->loop->owner();
+    return entry.task.handle().state()->loop->thread_inside();
   }
   /// The last copy of the failure has gone.
   ERRAND_COLD static void leave(Entry* entry) noexcept {
-    const std::shared_ptr<FailedTasks> owner = entry->owner;
+    const std::shared_ptr<FailedTasks> list = entry->list;
     {
-      std::lock_guard lock(owner->mutex_);
+      std::lock_guard lock(list->mutex_);
       if (entry->linked()) entry->unlink();
       if (entry->task && thread_inside(*entry) != &this_thread()) {
-        owner->left_.push_back(*entry);
+        list->left_.push_back(*entry);
         return;
       }
     }
@@ -122,13 +122,13 @@ class TaskFailure {
   /// The task that failed. Empty for a callback, on another thread than the App's, and once the App has ended.
   const Task<>& task() const noexcept {
     static const Task<> none;
-    const Task<>* const found = task_ ? task_->owner->find(*task_) : nullptr;
+    const Task<>* const found = task_ ? task_->list->find(*task_) : nullptr;
     return found ? *found : none;
   }
 
   /// For the library, on the App's thread: the report is over. What nobody has copied need not keep the task.
   void let_go() const noexcept {
-    if (task_ && task_.use_count() == 1) task_->owner->let_go(*task_);
+    if (task_ && task_.use_count() == 1) task_->list->let_go(*task_);
   }
 
  private:

@@ -53,11 +53,11 @@ namespace detail {
 /// Holds requests to the chain back.
 class Hold {
  public:
-  explicit Hold(Chain& chain) noexcept : chain_(chain), outer_(chain.flags & Chain::held) {
-    chain.flags |= Chain::held;
+  explicit Hold(Chain& chain) noexcept : chain_(chain), outer_(chain.flags & Chain::defers_requests) {
+    chain.flags |= Chain::defers_requests;
   }
   ~Hold() {
-    if (!outer_) chain_.flags &= static_cast<std::uint8_t>(~Chain::held);
+    if (!outer_) chain_.flags &= static_cast<std::uint8_t>(~Chain::defers_requests);
   }
   Hold(const Hold&) = delete;
   Hold& operator=(const Hold&) = delete;

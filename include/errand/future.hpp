@@ -246,7 +246,7 @@ class Future<T>::Wait final : public detail::FailingWaiter {
 
   bool await_ready() {
     if (!future_.done()) return false;
-    chain_->throw_failed();
+    chain_->check_earlier_awaits();
     if (future_.state_.has_failed()) throw_failure();
     future_.waiters_.keep(*this);
     return true;
@@ -358,7 +358,7 @@ class SharedWait final : public OutsideWait {
 
   bool await_ready() const {
     if (!state_->done()) return false;
-    chain_->throw_failed();
+    chain_->check_earlier_awaits();
     if (state_->has_failed()) state_->throw_failure();
     return true;
   }

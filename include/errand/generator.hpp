@@ -61,10 +61,10 @@ class [[nodiscard("a generator does nothing until next() is awaited")]] AsyncGen
 
  private:
   friend promise_type;
-  explicit AsyncGenerator(promise_type& promise) noexcept : promise_(&promise) { promise.owner = &promise_; }
+  explicit AsyncGenerator(promise_type& promise) noexcept : promise_(&promise) { promise.object = &promise_; }
   void take(AsyncGenerator& other) noexcept {
     promise_ = std::exchange(other.promise_, nullptr);
-    if (promise_) promise_->owner = &promise_;
+    if (promise_) promise_->object = &promise_;
   }
   promise_type& promise() const noexcept { return static_cast<promise_type&>(*promise_); }
 
@@ -110,7 +110,7 @@ class GeneratorPromise final : public AwaitingPromise<GeneratorBase> {
     bool await_ready() const noexcept { return false; }
     void await_suspend(std::coroutine_handle<>) const noexcept {
       promise.asker = nullptr;
-      promise.leave();
+      promise.return_to_parent();
     }
     void await_resume() const noexcept {}
     GeneratorPromise& promise;
@@ -132,13 +132,13 @@ class AsyncGenerator<T>::Next : public detail::OwnAwaitable, public detail::Gene
   bool await_ready() const {
     if (!generator_.promise_) return true;
     const promise_type& promise = generator_.promise();
-    if (promise.asker || promise.was_cancelled) chain_.throw_failed();
+    if (promise.asker || promise.was_cancelled) chain_.check_earlier_awaits();
     if (promise.asker) throw InvalidState("the next value of this generator is being waited for already");
     if (promise.was_cancelled) throw InvalidState("this generator was cancelled, and has no next value");
     return promise.is_over;
   }
   void await_suspend(std::coroutine_handle<>) {
-    chain_.throw_failed();
+    chain_.check_earlier_awaits();
     promise_type& promise = generator_.promise();
     promise.asker = this;
     promise.asked_for = &value_;

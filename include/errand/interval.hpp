@@ -70,7 +70,7 @@ class Interval::Tick : public detail::TimedWait {
 
   bool await_ready() const noexcept { return false; }
   void await_suspend(std::coroutine_handle<>) {
-    chain_->throw_failed();
+    chain_->check_earlier_awaits();
     const Clock::time_point now = chain_->loop->now();
     // The last tick of the same task has ended. GCC calls its `await_resume` only after this one.
     if (Tick* const last = interval_.last_.tick; last && last->chain_ == chain_) last->come(now);

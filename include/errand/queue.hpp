@@ -13,6 +13,7 @@
 #include <utility>
 
 #include <errand/coro.hpp>
+#include <errand/detail/base/item_carrier.hpp>
 #include <errand/detail/base/ring.hpp>
 #include <errand/detail/base/storage.hpp>
 
@@ -43,9 +44,10 @@ class Queue {
   /// The destructor of an item that is left may still use the queue, which is closed.
   ~Queue() {
     check_thread_in_destructor();
-    capacity_ = put_limit_ = 0;
-    while (returned_) delete remove_returned();
-    if constexpr (!is_silent) {
+    put_limit_ = 0;
+    is_closed_ = true;
+    while (!returned_.empty()) delete returned_.remove_first();
+    if constexpr (!Carrier::is_silent) {
       while (!items_.empty()) delete items_.take_front([](Node* node) { return node; });
     }
   }
@@ -78,7 +80,7 @@ class Queue {
   /// Whether `close` was called.
   bool closed() const {
     check_thread();
-    return is_closed();
+    return is_closed_;
   }
   /// Takes no more items: later puts and those that wait get `QueueClosed`, as do the getters once it is empty.
   void close();
@@ -94,76 +96,34 @@ class Queue {
   }
 
  private:
-  struct Unpooled {};
-  /// An item, and its number if a getter gave it back.
-  struct Node : std::conditional_t<(alignof(T) > __STDCPP_DEFAULT_NEW_ALIGNMENT__), Unpooled, detail::Pooled> {
-    explicit Node(T&& its_item) : item(std::move(its_item)) {}
-    T item;
-    std::size_t number = 0;
-    Node* next = nullptr;
-  };
-  static constexpr bool is_silent = detail::is_moved_silently<T>;
-  /// What the queue handles. If to move or destroy an item is code of the user's, the item stands in a node from the
-  /// put on until the getter takes it: so none of that code runs in the middle of what the queue does.
-  using Carried = std::conditional_t<is_silent, T, Node*>;
-
-  static Carried carry(T&& item) {
-    if constexpr (is_silent) {
-      return std::move(item);
-    } else {
-      return new Node(std::move(item));
-    }
-  }
-  /// What was there belongs to the caller now.
-  static Carried take_over(Carried& carried) noexcept {
-    if constexpr (is_silent) {
-      return std::move(carried);
-    } else {
-      return std::exchange(carried, nullptr);
-    }
-  }
-  static T& item_of(Carried& carried) noexcept {
-    if constexpr (is_silent) {
-      return carried;
-    } else {
-      return carried->item;
-    }
-  }
-  static void discard(Carried& carried) noexcept {
-    if constexpr (!is_silent) delete std::exchange(carried, nullptr);
-  }
+  using Carrier = detail::ItemCarrier<T>;
+  using Node = typename Carrier::Node;
+  using Carried = typename Carrier::Carried;
 
   void check_thread() const;
   void check_thread_in_destructor() const noexcept;
-  bool is_closed() const noexcept { return capacity_ == 0; }
-  bool is_empty() const noexcept { return items_.empty() && !returned_; }
-  std::size_t count() const noexcept { return items_.size() + returned_size_; }
-  bool put_now(Carried& item);
-  bool put_beyond_limit(Carried& item);
+  bool is_empty() const noexcept { return items_.empty() && returned_.empty(); }
+  std::size_t count() const noexcept { return items_.size() + returned_.size(); }
+  bool put_if_room(Carried& item);
   bool put_without_getter(Carried& item);
   void give_to_first(Carried&& item, std::size_t number) noexcept;
   void take(Carried* item, Get* getter);
   void take_returned(Carried* item, Get* getter);
   void give_back(std::size_t number, Carried&& item);
   void let_in();
-  void insert_returned(Node& item) noexcept;
-  Node* remove_returned() noexcept {
-    --returned_size_;
-    return std::exchange(returned_, returned_->next);
-  }
   ERRAND_NOINLINE void give_back_room() noexcept {
     items_.give_back();
     put_limit_ = 0;  // the next put finds out how much room there is now
   }
   [[noreturn]] ERRAND_COLD static void throw_closed() { throw QueueClosed(); }
 
-  std::size_t capacity_;       // 0 once it is closed
+  const std::size_t capacity_;
   std::size_t put_limit_ = 0;  // below so many items a put only adds its own; 0 if a getter may be waiting
   bool get_looks_ = false;     // a putter may be waiting, an item was returned, or there is room to give back
+  bool is_closed_ = false;
   std::size_t unfinished_ = 0;
   detail::Ring<Carried> items_;
-  Node* returned_ = nullptr;  // the first of those that stand before `items_`, by number
-  std::size_t returned_size_ = 0;
+  detail::ReturnedItems<T> returned_;  // they stand before `items_`
   detail::WaitList getters_;
   detail::WaitList putters_;
   detail::WaitList joiners_;
@@ -207,15 +167,15 @@ template <class T>
 class Queue<T>::Put::Wait : public detail::Waiter {
  public:
   Wait(Queue& queue, T&& item, detail::Chain& chain)
-      : Waiter(detail::Kind::queue, chain), queue_(queue), item_(carry(std::move(item))) {}
+      : Waiter(detail::Kind::queue, chain), queue_(queue), item_(Carrier::carry(std::move(item))) {}
   ~Wait() {
     leave();  // before the item goes, whose destructor may use the queue
-    discard(item_);
+    Carrier::discard(item_);
   }
 
   ERRAND_INLINE bool await_ready() {
-    chain_->throw_failed();
-    return queue_.put_now(item_);
+    chain_->check_earlier_awaits();
+    return queue_.put_if_room(item_);
   }
   void await_suspend(std::coroutine_handle<>) {
     queue_.get_looks_ = true;
@@ -234,23 +194,23 @@ template <class T>
 class Queue<T>::Get : public detail::Waiter {
  public:
   Get(Queue& queue, detail::Chain& chain) noexcept : Waiter(detail::Kind::queue, chain), queue_(queue) {
-    if constexpr (!is_silent) item_ = nullptr;
+    if constexpr (!Carrier::is_silent) item_ = nullptr;
   }
   /// An item that was handed over or kept, and not picked up because the task was aborted, goes back.
   ~Get() {
     if (linked()) [[unlikely]]
       give_back();
-    discard(item_);
+    Carrier::discard(item_);
   }
 
   ERRAND_INLINE bool await_ready() {
-    chain_->throw_failed();
+    chain_->check_earlier_awaits();
     if (!queue_.is_empty()) {
       queue_.take(std::addressof(item_), this);
       if constexpr (!std::is_nothrow_move_constructible_v<T>) keep();
       return true;
     }
-    if (queue_.is_closed()) throw_closed();
+    if (queue_.is_closed_) throw_closed();
     return false;
   }
   void await_suspend(std::coroutine_handle<>) {
@@ -260,9 +220,9 @@ class Queue<T>::Get : public detail::Waiter {
   }
   T await_resume() {
     Suspension::resumed();
-    T item(std::move(item_of(item_)));  // if this throws, the item is given back
+    T item(std::move(Carrier::item_of(item_)));  // if this throws, the item is given back
     leave();
-    discard(item_);
+    Carrier::discard(item_);
     return item;
   }
   /// Called by a race after `await_ready` has taken an item: it goes back if it is not picked up.
@@ -279,7 +239,7 @@ class Queue<T>::Get : public detail::Waiter {
     leave();
     if (!has_item_) return;
     try {
-      queue_.give_back(number_, take_over(item_));
+      queue_.give_back(number_, Carrier::take_over(item_));
     } catch (...) {  // there is no memory to keep it
     }
   }
@@ -308,20 +268,14 @@ class Queue<T>::Join : public detail::Waiter {
 
 /// Returns false if there is no room. Throws `QueueClosed`.
 template <class T>
-inline bool Queue<T>::put_now(Carried& item) {
-  if (items_.size() >= put_limit_) [[unlikely]]
-    return put_beyond_limit(item);
-  items_.push_back_within_room(take_over(item));
-  ++unfinished_;
-  return true;
-}
-
-/// Called if a getter may be waiting, the queue may be full or closed, or more memory is needed.
-template <class T>
-ERRAND_NOINLINE bool Queue<T>::put_beyond_limit(Carried& item) {
-  if (getters_.empty() || !getters_.waits_on_this_thread()) [[unlikely]]
+inline bool Queue<T>::put_if_room(Carried& item) {
+  if (items_.size() < put_limit_) {
+    items_.push_back_within_room(Carrier::take_over(item));
+  } else if (!getters_.empty() && getters_.waits_on_this_thread()) {
+    give_to_first(Carrier::take_over(item), items_.skip());
+  } else {
     return put_without_getter(item);
-  give_to_first(take_over(item), items_.skip());
+  }
   ++unfinished_;
   return true;
 }
@@ -330,15 +284,15 @@ template <class T>
 ERRAND_NOINLINE bool Queue<T>::put_without_getter(Carried& item) {
   check_thread();
   if (!getters_.empty()) {  // of an App that no thread is inside of
-    give_to_first(take_over(item), items_.skip());
+    give_to_first(Carrier::take_over(item), items_.skip());
+  } else if (is_closed_) {
+    throw_closed();
   } else if (count() < capacity_) {
     items_.make_room();
-    items_.push_back_within_room(take_over(item));
+    items_.push_back_within_room(Carrier::take_over(item));
     const std::size_t room = items_.room();
-    put_limit_ = returned_ ? 0 : capacity_ < room ? capacity_ : room;
+    put_limit_ = !returned_.empty() ? 0 : capacity_ < room ? capacity_ : room;
     get_looks_ |= items_.may_get_spare_room();
-  } else if (is_closed()) {
-    throw_closed();
   } else {
     return false;
   }
@@ -361,7 +315,7 @@ ERRAND_INLINE void Queue<T>::give_to_first(Carried&& item, std::size_t number) n
 template <class T>
 inline void Queue<T>::take(Carried* item, Get* getter) {
   if (get_looks_) [[unlikely]] {
-    if (returned_) return take_returned(item, getter);
+    if (!returned_.empty()) return take_returned(item, getter);
     let_in();
     if (items_.has_spare_room()) give_back_room();
   }
@@ -371,9 +325,9 @@ inline void Queue<T>::take(Carried* item, Get* getter) {
 template <class T>
 ERRAND_NOINLINE void Queue<T>::take_returned(Carried* item, Get* getter) {
   let_in();
-  Node* const first = remove_returned();
+  Node* const first = returned_.remove_first();
   const std::size_t number = first->number;
-  if constexpr (is_silent) {
+  if constexpr (Carrier::is_silent) {
     std::construct_at(item, std::move(first->item));
     delete first;
   } else {
@@ -391,21 +345,13 @@ template <class T>
 ERRAND_NOINLINE void Queue<T>::give_back(std::size_t number, Carried&& item) {
   if (!getters_.empty()) return give_to_first(std::move(item), number);
   Node* node = nullptr;
-  if constexpr (is_silent) {
+  if constexpr (Carrier::is_silent) {
     node = new Node(std::move(item));
   } else {
     node = item;
   }
   node->number = number;
-  insert_returned(*node);
-}
-
-template <class T>
-void Queue<T>::insert_returned(Node& item) noexcept {
-  Node** place = &returned_;
-  while (*place && (*place)->number < item.number) place = &(*place)->next;
-  item.next = std::exchange(*place, &item);
-  ++returned_size_;
+  returned_.insert(*node);
   get_looks_ = true;
   put_limit_ = 0;
 }
@@ -413,12 +359,12 @@ void Queue<T>::insert_returned(Node& item) noexcept {
 /// The item of the putter that has waited longest takes the room that there will be.
 template <class T>
 ERRAND_NOINLINE void Queue<T>::let_in() {
-  get_looks_ = !putters_.empty() || returned_ || items_.may_get_spare_room();
+  get_looks_ = !putters_.empty() || !returned_.empty() || items_.may_get_spare_room();
   if (putters_.empty() || count() > capacity_) return;
   putters_.check_thread();
   auto& first = putters_.template first<typename Put::Wait>();
   items_.make_room();
-  items_.push_back_within_room(take_over(first.item_));
+  items_.push_back_within_room(Carrier::take_over(first.item_));
   ++unfinished_;
   first.wake();
 }
@@ -426,12 +372,12 @@ ERRAND_NOINLINE void Queue<T>::let_in() {
 template <class T>
 bool Queue<T>::try_put(T item) {
   check_thread();
-  if (is_closed()) return false;
+  if (is_closed_) return false;
   struct Offer {
     Carried item;
-    ~Offer() { discard(item); }
-  } offer{carry(std::move(item))};
-  return !is_closed() && put_now(offer.item);  // the move of the item may have closed the queue
+    ~Offer() { Carrier::discard(item); }
+  } offer{Carrier::carry(std::move(item))};
+  return !is_closed_ && put_if_room(offer.item);  // the move of the item may have closed the queue
 }
 
 template <class T>
@@ -439,18 +385,18 @@ std::optional<T> Queue<T>::try_get() {
   check_thread();
   std::optional<T> item;  // the only one returned, so that it is not moved on the way out
   if (is_empty()) return item;
-  const std::size_t number = returned_ ? returned_->number : items_.front_number();
+  const std::size_t number = returned_.empty() ? items_.front_number() : returned_.first_number();
   union {
     Carried taken;
   };
   take(std::addressof(taken), nullptr);
   try {
-    item.emplace(std::move(item_of(taken)));
+    item.emplace(std::move(Carrier::item_of(taken)));
   } catch (...) {
-    give_back(number, take_over(taken));
+    give_back(number, Carrier::take_over(taken));
     throw;
   }
-  discard(taken);
+  Carrier::discard(taken);
   return item;
 }
 
@@ -471,7 +417,8 @@ void Queue<T>::check_thread_in_destructor() const noexcept {
 template <class T>
 void Queue<T>::close() {
   check_thread();
-  capacity_ = put_limit_ = 0;
+  put_limit_ = 0;
+  is_closed_ = true;
   while (!putters_.empty()) putters_.template first<typename Put::Wait>().wake_failed();
   while (!getters_.empty()) getters_.template first<Get>().wake_failed();
 }

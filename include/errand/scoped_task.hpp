@@ -36,7 +36,7 @@ class ScopedTask {
     return *this;
   }
   ~ScopedTask() {
-    if (task_) task_.handle().get().end_with_scope();
+    if (task_) task_.handle().get().abort_with_scope();
   }
 
   /// The task, an empty handle where there is none.

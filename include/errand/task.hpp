@@ -213,11 +213,8 @@ class TaskToName : public Task<T> {
   auto awaited_by(detail::Chain& chain) const& { return Task<T>::awaited_by(chain); }
   template <class U = T>
   auto awaited_by(detail::Chain& chain) && {
-    static_assert(!std::is_same_v<U, T>,
-                  "this compiler destroys a callable twice that is created inside an "
-                  "awaited expression (GCC 98401): "
-                  "name the task first, auto task = app.add_task(...); co_await task;");
-    return Task<T>::awaited_by(chain);
+    check_named<TaskToName<U>>();
+    return Task<U>::awaited_by(chain);
   }
 };
 
@@ -230,8 +227,14 @@ Task<> current_task();
 
 namespace detail {
 
+/// The handle of a task that is awaited. It is a base of the wait, and the first one: so the wait leaves the list of
+/// the task before the handle goes, which may free the task.
+struct AwaitedTask {
+  TaskHandle task_;
+};
+
 /// A wait for the end of a task.
-class TaskWait : public Waiter {
+class TaskWait : protected AwaitedTask, public Waiter {
  public:
   ERRAND_INLINE ~TaskWait() = default;
 
@@ -247,13 +250,11 @@ class TaskWait : public Waiter {
   TaskBase& task() const noexcept { return *task_.state(); }
 
  protected:
-  TaskWait(Kind of, TaskHandle task, Chain* chain) noexcept : Waiter(of, chain), task_(std::move(task)) {}
-
-  TaskHandle task_;
+  TaskWait(Kind of, TaskHandle task, Chain* chain) noexcept : AwaitedTask{std::move(task)}, Waiter(of, chain) {}
 
  private:
   ERRAND_COLD void suspend_or_refuse() {
-    chain_->throw_failed();
+    chain_->check_earlier_awaits();
     if (task().loop != chain_->loop) raise<InvalidState>({"task '", task().name(), "' belongs to another App"});
     if (&task() == &chain_->root()) raise<InvalidState>({"task '", task().name(), "' awaits itself"});
     suspend(task().awaiters);
@@ -283,12 +284,12 @@ class TaskAwaiter final : public TaskWait {
 
   bool await_ready() {
     if constexpr (take) {
-      chain_->throw_failed();
+      chain_->check_earlier_awaits();
       from_->get();
       task_ = std::move(*from_);
     }
     if (!task().has_ended()) return false;
-    if (task().status != TaskStatus::succeeded) throw_now();
+    if (task().status != TaskStatus::succeeded) throw_failure_of_task();
     return true;
   }
   decltype(auto) await_resume() {
@@ -306,8 +307,8 @@ class TaskAwaiter final : public TaskWait {
   }
 
  private:
-  ERRAND_COLD void throw_now() {
-    chain_->throw_failed();
+  ERRAND_COLD void throw_failure_of_task() {
+    chain_->check_earlier_awaits();
     task().throw_failure();
   }
 

@@ -143,7 +143,7 @@ typename detail::WorkTraits<Work&&>::Handle TaskGroup::add(Work&& work, std::str
     members_.push_back(member->entry_);
     task.awaiters.push_front(*member);
   } catch (...) {
-    task.end_standing();
+    task.abort_if_pending();
     throw;
   }
   detail::start_task(task);

@@ -207,7 +207,7 @@ inline TaskScope::~TaskScope() {
   while (!members_.empty()) {
     Member& last = Member::of(members_.back());
     last.move_to(left);
-    if (!last.is_around_end) last.task().end_standing();
+    if (!last.is_around_end) last.task().abort_if_pending();
   }
   while (!left.empty()) {
     Member& last = Member::of(left.back());
@@ -215,7 +215,7 @@ inline TaskScope::~TaskScope() {
     const bool is_around_end = last.is_around_end;
     delete &last;
     if (!is_around_end) {
-      task.end_now();
+      task.abort_blocking();
     } else if (!task.done()) {
       task.ask_to_end({});
     }
@@ -246,7 +246,7 @@ detail::TaskHandle TaskScope::add_here(Work&& work, std::string_view name, NameT
   detail::TaskHandle task = app.add_new(std::forward<Work>(work), name, taken);
   if (task.get().done()) return task;  // the App is ending: the work is gone, and with it the scope, if it owned that
   if (is_closed_) {                    // by the move of the callable
-    task.get().end_standing();
+    task.get().abort_if_pending();
     throw_closed();
   }
   member.release()->join(task.get());

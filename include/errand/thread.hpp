@@ -175,7 +175,7 @@ class ToThread<may_abandon, F, Args...>::Wait final : public ThreadWait {
   Wait(Call*& to_begin, Chain& chain) noexcept : ThreadWait(may_abandon, chain), to_begin_(to_begin) {}
 
   bool await_ready() const {
-    chain_->throw_failed();
+    chain_->check_earlier_awaits();
     if (!to_begin_) throw InvalidState("this thread call has been awaited already");
     return false;
   }

@@ -169,7 +169,7 @@ class TimeLimit final : public Branches {
       deadline_.arm(loop, loop.deadline(timeout_));
     } else {  // it runs to its first suspension
       over_ = true;
-      branch_.flags |= Chain::asked_by_owner;
+      branch_.flags |= Chain::asked_by_combinator;
     }
     Branches::await_suspend(awaiting);
   }
@@ -187,7 +187,7 @@ class TimeLimit final : public Branches {
   static void ask(void* self) noexcept {
     TimeLimit& limit = *static_cast<TimeLimit*>(self);
     limit.over_ = true;
-    limit.branch_.request(Chain::asked_by_owner);
+    limit.branch_.request(Chain::asked_by_combinator);
   }
 
   BranchBase& branch_;

@@ -252,7 +252,7 @@ class [[nodiscard("co_await it")]] Completions<T>::Next {
     }
 
     bool await_ready() {
-      chain_->throw_failed();
+      chain_->check_earlier_awaits();
       state_.begin();
       if (!state_.is_ready()) return false;
       task_ = state_.take();

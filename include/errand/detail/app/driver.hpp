@@ -113,7 +113,7 @@ ERRAND_COLD inline void Driver::run_until(const TaskHandle& main, RunOptions its
     finish();
   } catch (...) {
     error = std::current_exception();
-    task.end_standing();
+    task.abort_if_pending();
   }
   if (!error) return;
   if (task.status == TaskStatus::succeeded || task.status == TaskStatus::cancelled) std::rethrow_exception(error);
@@ -288,7 +288,7 @@ ERRAND_COLD inline void Driver::finish() {
   loop_.jump(Clock::time_point::min());  // an `advance` that was under way goes on, as far as it may
   std::exception_ptr error = life_.take_error();
   if (group && worker == 0) {
-    group->end();
+    group->join();
     if (!error) {
       error = group->error();
     } else if (group->error() && group->error() != error) {

@@ -114,7 +114,8 @@ class Lifecycle {
     listener_ = {};
     limit_.lift();
     do {
-      while (!loop_.hidden.empty()) task_of(loop_.hidden.back()).end_standing();  // where the run ended in its middle
+      while (!loop_.hidden.empty())
+        task_of(loop_.hidden.back()).abort_if_pending();  // where the run ended in its middle
       while (!loop_.pending.empty()) abort_tasks(false);
       loop_.put_off.finish();
     } while (!loop_.hidden.empty() || !loop_.pending.empty());
@@ -191,7 +192,7 @@ ERRAND_COLD inline Coro<> Lifecycle::live() {
       }
       stage_ = Stage::stopping;
     }
-    if (phase == Phase::main_process_stop && others_) co_await others_->ended();
+    if (phase == Phase::main_process_stop && others_) co_await others_->wait_for_end();
     co_await pass(phase);
     if (phase == Phase::before_server_start) listeners.drop_spent_tasks();
   }
@@ -303,7 +304,7 @@ ERRAND_COLD inline void Lifecycle::abort_tasks(bool report) noexcept {
     if (report) {
       end_and_report(task);
     } else {
-      task.end_standing();
+      task.abort_if_pending();
     }
   }
 }
@@ -316,7 +317,7 @@ ERRAND_COLD inline void Lifecycle::end_and_report(TaskBase& task) noexcept {
   } catch (...) {  // that, or no memory
     error = std::current_exception();
   }
-  task.end_standing();
+  task.abort_if_pending();
   loop_.host->report(&task, std::move(error));
 }
 

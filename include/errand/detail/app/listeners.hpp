@@ -51,11 +51,11 @@ ERRAND_COLD TaskHandle start_hidden(Loop& loop, Coro<T> coro, const char* name) 
   try {
     task->details().name = std::string(name);
   } catch (...) {
-    task->end_standing();
+    task->abort_if_pending();
     throw;
   }
   if (loop.closing) {
-    task->end_standing();
+    task->abort_if_pending();
   } else {
     loop.run_next(*task);
   }

@@ -54,12 +54,12 @@ class Registry {
   }
 
   /// A registered task has ended: its names are to go with the next `purge`, or at once.
-  ERRAND_NOINLINE void ended(TaskBase& task, bool purge_now) noexcept {
+  ERRAND_NOINLINE void task_ended(TaskBase& task, bool purges) noexcept {
     List& names = task.details().names;
     for (Link* link = names.begin(); link != names.end();) {
       Entry& entry = static_cast<Entry&>(static_cast<NameLink&>(*link));
       link = link->next;
-      if (purge_now) {
+      if (purges) {
         erase(entry);
       } else if (!entry.DoneLink::linked()) {  // where it was not given this name on its way to its end
         done_.push_back(static_cast<DoneLink&>(entry));

@@ -114,7 +114,7 @@ class Signals final : public SignalHub {
  private:
   friend class errand::detail::SignalWait;
 
-  struct Event : Names::Entry, Link {
+  struct NamedEvent : Names::Entry, Link {
     using Names::Entry::Entry;
     Handlers handlers;
     WaitList waiters;
@@ -122,27 +122,27 @@ class Signals final : public SignalHub {
   };
 
   /// Owns them. (GCC 12 would emit the class everywhere for a destructor of its own.)
-  struct Events : List {
-    ~Events() {
+  struct EventList : List {
+    ~EventList() {
       while (!empty()) delete &at(pop_front());
     }
   };
 
-  static Event& at(Link& link) noexcept { return static_cast<Event&>(link); }
-  Event* find(std::string_view key) const noexcept { return static_cast<Event*>(names_.find(key)); }
-  Event& make(const std::string& key);
-  void drop(Event& event) noexcept {
+  static NamedEvent& at(Link& link) noexcept { return static_cast<NamedEvent&>(link); }
+  NamedEvent* find(std::string_view key) const noexcept { return static_cast<NamedEvent*>(names_.find(key)); }
+  NamedEvent& make(const std::string& key);
+  void drop(NamedEvent& event) noexcept {
     names_.remove(event);
     event.unlink();
     delete &event;
   }
   void wake(const EventName& name, const std::shared_ptr<const Signal>& signal);
   List& waiters(const std::string& key);
-  static Handlers handlers_of(const Event* one, const Event* other);
+  static Handlers handlers_of(const NamedEvent* one, const NamedEvent* other);
 
   Loop& loop_;
   Names names_;  // a pattern with `*` for the parameter
-  Events events_;
+  EventList events_;
   std::uint64_t last_ = 0;  // numbers handlers and waiters in the order in which they came
   std::size_t sweep_at_ = 64;
 };
@@ -212,9 +212,9 @@ inline void Signals::add(std::string_view event, Owner<Handler> handler) {
 }
 
 /// The event of this name, made where there is none.
-inline Signals::Event& Signals::make(const std::string& key) {
-  if (Event* const found = find(key)) return *found;
-  Owner<Event> made(new Event(key));
+inline Signals::NamedEvent& Signals::make(const std::string& key) {
+  if (NamedEvent* const found = find(key)) return *found;
+  Owner<NamedEvent> made(new NamedEvent(key));
   names_.add(*made);
   events_.push_back(*made);
   return *made.release();
@@ -224,7 +224,7 @@ inline Owner<SignalHub> Signals::copy_for(Loop& loop) const {
   Owner<SignalHub> made(new Signals(loop));
   Signals& copies = static_cast<Signals&>(*made);
   for (const Link* link = events_.begin(); link != events_.end(); link = link->next) {
-    const Event& event = static_cast<const Event&>(*link);
+    const NamedEvent& event = static_cast<const NamedEvent&>(*link);
     for (std::size_t i = 0; i < event.handlers.size(); ++i) {
       const Handling each = event.handlers[i];  // a copy: that of a callable may add handlers
       auto [copy, is_for_all] = each.handler->copy();
@@ -243,8 +243,8 @@ inline Owner<SignalHub> Signals::copy_for(Loop& loop) const {
 
 inline bool Signals::is_heard(std::string_view event) const {
   const EventName name(event, EventName::Pattern::none);
-  const Event* const exact = find(event);
-  const Event* const any = find(name.any());
+  const NamedEvent* const exact = find(event);
+  const NamedEvent* const any = find(name.any());
   return (exact && exact->is_heard()) || (any && any->is_heard());
 }
 
@@ -270,7 +270,7 @@ inline void Signals::clear() noexcept {
 inline List& Signals::waiters(const std::string& key) {
   if (names_.size() >= sweep_at_ && !find(key)) {
     for (Link* link = events_.begin(); link != events_.end();) {
-      Event& event = at(*link);
+      NamedEvent& event = at(*link);
       link = link->next;
       if (!event.is_heard()) drop(event);
     }
@@ -281,9 +281,9 @@ inline List& Signals::waiters(const std::string& key) {
 
 /// Wakes all that wait at this moment, for the event or for `*`, in the order in which they began to.
 inline void Signals::wake(const EventName& name, const std::shared_ptr<const Signal>& signal) {
-  Event* const exact = find(name.text());
-  Event* const any = find(name.any());
-  const auto first = [](Event* event) {
+  NamedEvent* const exact = find(name.text());
+  NamedEvent* const any = find(name.any());
+  const auto first = [](NamedEvent* event) {
     return event && !event->waiters.empty() ? &event->waiters.first<SignalWait>() : nullptr;
   };
   std::shared_ptr<const Signal> with_parameter;
@@ -310,7 +310,7 @@ inline Coro<> handle_signal(std::shared_ptr<const Signal> signal, std::shared_pt
 }
 
 /// Those of both events, in the order in which they were added.
-inline Handlers Signals::handlers_of(const Event* one, const Event* other) {
+inline Handlers Signals::handlers_of(const NamedEvent* one, const NamedEvent* other) {
   Handlers all;
   const std::size_t size = one ? one->handlers.size() : 0;
   std::size_t i = 0;
@@ -327,7 +327,7 @@ inline Task<> Signals::dispatch(std::string_view event, std::any payload) {
   const EventName name(event, EventName::Pattern::none);
   const auto signal = std::make_shared<const Signal>(Signal{std::string(event), {}, std::move(payload)});
   std::shared_ptr<const Signal> with_parameter;
-  const Event* const any = find(name.any());
+  const NamedEvent* const any = find(name.any());
   if (any && !any->handlers.empty()) {
     with_parameter = std::make_shared<const Signal>(Signal{signal->event, name.action(), signal->payload});
   }
@@ -337,7 +337,7 @@ inline Task<> Signals::dispatch(std::string_view event, std::any payload) {
   try {
     wake(name, signal);
   } catch (...) {
-    task.end_standing();
+    task.abort_if_pending();
     throw;
   }
   start_task(task);

@@ -88,7 +88,7 @@ class WorkerGroup final : public Workers, public std::enable_shared_from_this<Wo
   void begin_report() override { report_mutex_.lock(); }
   void end_report() noexcept override { report_mutex_.unlock(); }
 
-  void end() noexcept override {
+  void join() noexcept override {
     stop();
     for (Thread& thread : threads_) thread.join();
     threads_.clear();

@@ -14,7 +14,7 @@ namespace errand::detail {
 struct OtherWorkers {
   /// Throws where that cannot be done.
   virtual void start() = 0;
-  virtual Coro<> ended() = 0;
+  virtual Coro<> wait_for_end() = 0;
 
  protected:
   ~OtherWorkers() = default;
@@ -26,7 +26,7 @@ struct Workers : StopGroup {
   /// The first error of any of them.
   virtual std::exception_ptr error() noexcept = 0;
   /// The run is over, for worker 0: waits for the others, and nobody stops together any more.
-  virtual void end() noexcept = 0;
+  virtual void join() noexcept = 0;
   /// Only one of them reports at a time.
   virtual void begin_report() = 0;
   virtual void end_report() noexcept = 0;

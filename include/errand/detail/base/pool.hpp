@@ -20,7 +20,7 @@ namespace errand::detail {
 void* allocate(std::size_t size);
 /// One that was kept; null where there is none. What needs no other can do without the slow way, and a frame for that.
 void* allocate_kept(std::size_t size) noexcept;
-void* allocate_anew(std::size_t size);
+void* allocate_from_slab(std::size_t size);
 void deallocate(void* block, std::size_t size) noexcept;
 
 /// Gives a class the pool's `operator new` and `operator delete`.
@@ -257,7 +257,7 @@ ERRAND_NOINLINE inline void open_thread_pool() {
 }
 
 /// The list is empty, or there is none for this size.
-ERRAND_NOINLINE inline void* allocate_anew(std::size_t size) {
+ERRAND_NOINLINE inline void* allocate_from_slab(std::size_t size) {
   const std::size_t i = Pool::index(size);
   if (i >= Slabs::classes || !keeps_blocks()) return ::operator new(size);
   if (!thread_pool.is_open) open_thread_pool();
@@ -287,7 +287,7 @@ ERRAND_READS_THREAD_LOCAL inline void* allocate_kept(std::size_t size) noexcept 
 
 ERRAND_READS_THREAD_LOCAL inline void* allocate(std::size_t size) {
   void* const block = allocate_kept(size);
-  return block ? block : allocate_anew(size);
+  return block ? block : allocate_from_slab(size);
 }
 
 /// The list is full, and half of it goes; or there is none.

@@ -148,7 +148,7 @@ template <class A>
 constexpr void check_named() noexcept {
   static_assert(is_task<std::remove_cvref_t<A>> || std::is_lvalue_reference_v<A>,
                 "this compiler destroys a callable twice that is created inside an awaited expression (GCC 98401): "
-                "name the task first, auto task = app.add_task(...); and pass that");
+                "name the task first, auto task = app.add_task(...); and await or pass that");
 }
 
 }  // namespace errand::detail

@@ -113,7 +113,7 @@ class Branches : public Suspension {
   virtual bool has_pending() const noexcept { return false; }
 
   /// A branch says that it has come to its end.
-  void ended(BranchBase& branch) noexcept;
+  void finished(BranchBase& branch) noexcept;
   /// Goes on with the combinator if there is nothing left to wait for.
   void check_over() noexcept;
 
@@ -261,14 +261,14 @@ inline void Chain::request(Flag origin) noexcept {
   Chain& task = root();
   visit<true>([&task, origin](Chain& chain) {
     if (&chain.root() == &task) return chain.ask(origin);
-    if (!(chain.flags & is_branch)) chain.requested_by_group();
+    if (!(chain.flags & is_branch)) chain.requested_with_group();
     return chain.ask(asked_by_task);
   });
 }
 
 /// Returns true if the request goes to the branches instead.
 inline bool Chain::ask(Flag origin) noexcept {
-  if (state == State::branching && !(flags & held)) {
+  if (state == State::branching && !(flags & defers_requests)) {
     Branches& branches = static_cast<Branches&>(*waiting);
     branches.asked(origin);
     branches.asked_to_end();
@@ -276,7 +276,7 @@ inline bool Chain::ask(Flag origin) noexcept {
   }
   flags |= origin;
   if (state == State::created) step = Step::first;
-  if (state == State::waiting && !(flags & held) && waiting->leave()) {
+  if (state == State::waiting && !(flags & defers_requests) && waiting->leave()) {
     waiting->interrupt();
     state = State::ready;
     loop->make_ready(*this);
@@ -309,7 +309,7 @@ inline Chain& BranchBase::above() const noexcept { return *combinator->chain(); 
 
 inline void Branches::start(Chain& chain) {
   chain_ = &chain;
-  chain.throw_failed();
+  chain.check_earlier_awaits();
   const std::uint8_t pending = chain.is_asked() ? chain.flags & Chain::asked : 0;
   chain.flags &= static_cast<std::uint8_t>(~pending);
   asked(pending);
@@ -332,11 +332,11 @@ inline void Branches::decide(const BranchBase* except) noexcept {
   decided_ = true;
   for (Link* link = live.begin(); link != live.end(); link = link->next) {
     BranchBase& each = branch(*link);
-    if (&each != except && (!asked_ || each.state == Chain::State::created)) each.request(Chain::asked_by_owner);
+    if (&each != except && (!asked_ || each.state == Chain::State::created)) each.request(Chain::asked_by_combinator);
   }
 }
 
-inline void Branches::ended(BranchBase& branch) noexcept {
+inline void Branches::finished(BranchBase& branch) noexcept {
   branch.sibling.unlink();
   branch.loop->current = nullptr;  // what reports it may destroy it
   branch_ended(branch);

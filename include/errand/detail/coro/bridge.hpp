@@ -169,7 +169,7 @@ class Bridged final : public OutsideWait {
 
   bool await_ready() const noexcept { return false; }
   bool await_suspend(std::coroutine_handle<>) {
-    chain_->throw_failed();
+    chain_->check_earlier_awaits();
     started_ = true;
     Loop& loop = *chain_->loop;
     if (state_->start(loop)) {

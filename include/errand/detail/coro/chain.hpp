@@ -57,7 +57,7 @@ struct PromiseBase {
   /// Destroys the coroutine, which nobody awaits. Others may stand in its frame, as arguments, and in theirs others
   /// still: from some depth on these follow it, so that the stack stays flat.
   void drop() noexcept;
-  void leave() noexcept;  // it has come to its end; its frame goes at once
+  void return_to_parent() noexcept;  // it has come to its end; its frame goes at once
 
   /// Whether `correct_frame` is to be called before its first step.
   bool has_skewed_frame() const noexcept { return may_skew_frames && SkewedFrame::skew_of(this) != 0 && !is_skewed; }
@@ -87,7 +87,7 @@ struct GeneratorBase : PromiseBase, Link {
     std::exception_ptr error;  // what the generator threw, or that it was destroyed
   };
 
-  GeneratorBase** owner = nullptr;
+  GeneratorBase** object = nullptr;
   Asker* asker = nullptr;  // who waits for the next value
 
   GeneratorBase() noexcept { is_generator = true; }
@@ -97,8 +97,8 @@ struct GeneratorBase : PromiseBase, Link {
 
   /// The object goes: so does the frame, as soon as nothing inside it runs.
   void drop() noexcept;
-  void leave_owner() noexcept {
-    if (owner) *owner = nullptr;
+  void forget_object() noexcept {
+    if (object) *object = nullptr;
   }
 };
 
@@ -109,7 +109,7 @@ struct GeneratorBase : PromiseBase, Link {
 /// next. So the stack stays flat at any depth, with every compiler and every option.
 class Chain : public Node {
  public:
-  /// In this order: behind `ended` it has suspended; up to `branching` there may be a step under way inside it.
+  /// The order matters to `has_suspended` and `may_have_step_inside`, and to nobody else.
   enum class State : std::uint8_t {
     running,
     ended,      // the outermost coroutine has come to its end, or the frames are gone
@@ -121,17 +121,17 @@ class Chain : public Node {
     halted,     // at the `OutsideWait` `waiting`, which is in use: it is destroyed after that, and runs no further
   };
   enum Flag : std::uint8_t {
-    asked_by_task = 1,   // a request to the task that has not been thrown here
-    asked_by_owner = 2,  // the same, from the combinator that this is a branch of
-    asked = asked_by_task | asked_by_owner,
-    held = 4,  // requests are held back, while a clean-up is under way
+    asked_by_task = 1,        // a request to the task that has not been thrown here
+    asked_by_combinator = 2,  // the same, from the combinator that this is a branch of
+    asked = asked_by_task | asked_by_combinator,
+    defers_requests = 4,  // requests are held back, while a clean-up is under way
     is_branch = 8,
     decides_on_wake = 16,  // the end of its wait decides a race
     has_work = 32,      // `begin` makes the coroutine from a callable, or there is none, as in a branch that only waits
     failed_wait = 64,   // an await has failed and has not thrown yet: `waiting`
     failed_coro = 128,  // the same, of a Coro or a generator: `error`
     failed = failed_wait | failed_coro,
-    special = asked | held | failed,  // an await has to look before it begins
+    special = asked | defers_requests | failed,  // an await has to look before it begins
   };
 
   State state = State::created;
@@ -153,7 +153,7 @@ class Chain : public Node {
   /// The outermost coroutine has come to its end by an exception, which is where its result was to be.
   virtual void threw(TaskStatus) noexcept {}
   /// The outermost coroutine has come to its end, and is gone.
-  virtual void ended() noexcept = 0;
+  virtual void coroutine_ended() noexcept = 0;
   /// The chain of the task that this is, or is a branch of.
   virtual Chain& root() noexcept = 0;
   /// Of a task: why it was asked to end.
@@ -163,22 +163,27 @@ class Chain : public Node {
   virtual Branches* group() const noexcept { return nullptr; }
   virtual Chain* next_member() const noexcept { return nullptr; }
   /// The request that the group was made is this one's too.
-  virtual void requested_by_group() noexcept {}
+  virtual void requested_with_group() noexcept {}
   /// Its frames go with those of the group, but not yet: they `must_stay`.
-  virtual void halted_by_group() noexcept {}
+  virtual void halted_with_group() noexcept {}
   /// Its frames have been destroyed with those of the group: it has ended.
-  virtual void ended_by_group() noexcept {}
+  virtual void destroyed_with_group() noexcept {}
 
   /// The coroutine that is running awaits that one.
   void enter(PromiseBase& child) noexcept;
   void woken() noexcept;
+  /// Returns true if the chain has suspended. The loop asks after each `resume` of the leaf: one comparison tells it
+  /// from `running`, in which the chain goes on with another coroutine, and from `ended`.
+  bool has_suspended() const noexcept { return state > State::ended; }
+  /// Returns true if a step of this chain may be under way: its own one, or one of a branch or a member of a group.
+  bool may_have_step_inside() const noexcept { return state <= State::branching; }
   /// Whether a request is pending, which an await that would suspend throws instead.
-  bool is_asked() const noexcept { return (flags & asked) && !(flags & held); }
+  bool is_asked() const noexcept { return (flags & asked) && !(flags & defers_requests); }
   /// Called by an await before it begins. GCC begins the second await of an expression although the first one has
   /// failed, and lets that throw only later: the error of the first is thrown here, and the second one never begins.
-  void throw_failed() {
+  void check_earlier_awaits() {
     if (flags & failed) [[unlikely]]
-      throw_failed_now();
+      throw_earlier_failure();
   }
   /// An await of this chain throws its error.
   void forget_failed() noexcept { flags &= static_cast<std::uint8_t>(~failed); }
@@ -200,7 +205,7 @@ class Chain : public Node {
   }
   /// Called when a `yield` resumes: throws the request that is pending.
   void check_yielded() {
-    if (flags & (asked | held)) [[unlikely]]
+    if (flags & (asked | defers_requests)) [[unlikely]]
       throw_if_asked();
   }
   /// Throws the request that is pending, if there is one.
@@ -251,7 +256,7 @@ class Chain : public Node {
   template <bool with_members, class Visit>
   void visit(Visit visit) noexcept;
   bool ask(Flag origin) noexcept;
-  void throw_failed_now();
+  void throw_earlier_failure();
   void yield_unless_asked();
   void destroy_above(PromiseBase* last) noexcept;
   void destroy_frames(PromiseBase* last) noexcept;
@@ -284,7 +289,7 @@ inline void Chain::enter(PromiseBase& child) noexcept {
   leaf = child.handle();
 }
 
-inline void PromiseBase::leave() noexcept {
+inline void PromiseBase::return_to_parent() noexcept {
   if (parent) {
     chain->leaf = parent;
   } else {

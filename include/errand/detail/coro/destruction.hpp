@@ -126,7 +126,7 @@ ERRAND_COLD inline void Chain::destroy_above(PromiseBase* last) noexcept {
       branch.destroyed();
     } else {
       chain = chain->group()->chain();
-      destroyed->ended_by_group();
+      destroyed->destroyed_with_group();
     }
   }
 }
@@ -136,7 +136,7 @@ inline void Chain::destroy_frames(PromiseBase* last) noexcept {
   while (leaf && &leaf.promise() != last) {
     PromiseBase& inner = leaf.promise();
     leaf = inner.parent;
-    if (inner.is_generator) static_cast<GeneratorBase&>(inner).leave_owner();
+    if (inner.is_generator) static_cast<GeneratorBase&>(inner).forget_object();
     inner.handle().destroy();
   }
   if (linked()) loop->take_out(*this);  // it was ready, or a destructor has woken it
@@ -149,7 +149,7 @@ inline bool Chain::must_stay() noexcept {
 ERRAND_COLD inline bool Chain::halt() noexcept {
   bool any_in_use = false;
   visit<true>([this, &any_in_use](Chain& chain) {
-    if (&chain != this && !(chain.flags & is_branch)) chain.halted_by_group();
+    if (&chain != this && !(chain.flags & is_branch)) chain.halted_with_group();
     if (chain.state == State::branching) {
       static_cast<Branches&>(*chain.waiting).destroying();
       return true;
@@ -183,7 +183,7 @@ inline void Chain::cut(PromiseBase& frame, std::exception_ptr& thrown) noexcept 
 }
 
 inline void GeneratorBase::drop() noexcept {
-  owner = nullptr;
+  object = nullptr;
   if (!asker) {
     PromiseBase::drop();
     return;
@@ -233,7 +233,7 @@ ERRAND_COLD inline void PutOff::settle_all() noexcept {
 
 ERRAND_COLD inline bool PutOff::settle_one() noexcept {
   for (Link* link = tasks_.begin(); link != tasks_.end(); link = link->next) {
-    if (end_task(*link)) return true;
+    if (abort_task(*link)) return true;
   }
   for (Link* link = generators_.begin(); link != generators_.end(); link = link->next) {
     GeneratorBase& generator = static_cast<GeneratorBase&>(*link);

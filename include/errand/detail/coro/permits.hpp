@@ -81,7 +81,7 @@ class AcquireBase : public Waiter {
   }
 
   bool await_ready() {
-    chain_->throw_failed();
+    chain_->check_earlier_awaits();
     return granted_ = permits_.try_take();
   }
   void await_suspend(std::coroutine_handle<>) { suspend(permits_.waiters.list()); }

@@ -84,7 +84,7 @@ struct CoroPromise : AwaitingPromise<> {
   }
 
   std::suspend_never final_suspend() noexcept {
-    leave();
+    return_to_parent();
     if constexpr (has_to_take_back) {
       if (parent && status == TaskStatus::succeeded) {
         static_cast<AwaitedResult<T>*>(result)->has = AwaitedResult<T>::Has::value;

@@ -17,12 +17,12 @@ struct OwnAwaitable {};
 /// How a wait has ended. The wait keeps it until its `await_resume`, because GCC calls that only after the other awaits
 /// of the same expression have begun and ended: `co_await a.wait() + co_await b.wait()`.
 enum class Ending : std::uint8_t {
-  reached,             // what it waited for has come, or it has not ended yet
-  yielded,             // it waits for nothing, and lets others run: a request that comes before it resumes is thrown
-  cancelled_by_task,   // a request to the task ended it
-  cancelled_by_owner,  // a request of the combinator did
-  broken,              // what it waited for is gone
-  failed,              // what it waited for has come, and is an error
+  reached,            // what it waited for has come, or it has not ended yet
+  yielded,            // it waits for nothing, and lets others run: a request that comes before it resumes is thrown
+  cancelled_by_task,  // a request to the task ended it
+  cancelled_by_combinator,  // a request of the combinator did
+  broken,                   // what it waited for is gone
+  failed,                   // what it waited for has come, and is an error
 };
 
 /// The one piece on which every wait is built. It knows how to leave what it stands in: its destructor leaves, a
@@ -30,8 +30,8 @@ enum class Ending : std::uint8_t {
 ///
 /// An awaiter derives from one of the classes below. It is made with the chain that awaits it. That has no effect,
 /// because the expression that it stands in may never await it: the wait begins in `await_ready`, which calls
-/// `Chain::throw_failed` if it takes something, or in `await_suspend`. `await_resume` calls `resumed`. It is awaited
-/// once, in the frame that it stands in.
+/// `Chain::check_earlier_awaits` if it takes something, or in `await_suspend`. `await_resume` calls `resumed`. It is
+/// awaited once, in the frame that it stands in.
 class Suspension : public TimerNode, public OwnAwaitable {
  public:
   Suspension(const Suspension&) = delete;
@@ -51,10 +51,10 @@ class Suspension : public TimerNode, public OwnAwaitable {
   /// A request that is pending ends this wait, which is the last one of its chain.
   void interrupt() noexcept {
     chain_->waiting = this;
-    end_with(chain_->flags & Chain::asked_by_task ? Ending::cancelled_by_task : Ending::cancelled_by_owner);
+    end_with(chain_->flags & Chain::asked_by_task ? Ending::cancelled_by_task : Ending::cancelled_by_combinator);
   }
   bool is_interrupted() const noexcept {
-    return ending == Ending::cancelled_by_task || ending == Ending::cancelled_by_owner;
+    return ending == Ending::cancelled_by_task || ending == Ending::cancelled_by_combinator;
   }
   /// Called when its chain goes on: from here on `ending` does not change.
   void settle() noexcept {
@@ -101,7 +101,7 @@ class Suspension : public TimerNode, public OwnAwaitable {
     return true;
   }
   /// The check alone.
-  ERRAND_INLINE bool may_suspend() { return !(chain_->flags & Chain::special) || may_suspend_now(); }
+  ERRAND_INLINE bool may_suspend() { return !(chain_->flags & Chain::special) || may_suspend_special(); }
   /// Does not wait, but lets others run first.
   void yield() {
     ending = Ending::yielded;
@@ -116,8 +116,8 @@ class Suspension : public TimerNode, public OwnAwaitable {
   ERRAND_COLD void forget_ending() noexcept {
     if ((chain_->flags & Chain::failed_wait) && chain_->waiting == this) chain_->forget_failed();
   }
-  ERRAND_NOINLINE bool may_suspend_now() {
-    chain_->throw_failed();
+  ERRAND_NOINLINE bool may_suspend_special() {
+    chain_->check_earlier_awaits();
     if (!chain_->is_asked()) return true;
     interrupt();
     return false;
@@ -218,8 +218,8 @@ class Waiter : public Suspension, public Link {
     list.push_back(*this);
   }
   void resumed() {
+    leave();  // it may stand in the list of those that a `WaitList` has handed something to
     Suspension::resumed();
-    leave();  // the list in which a `WaitList` keeps those that something was handed over to
   }
 
  private:
@@ -294,13 +294,13 @@ ERRAND_NOINLINE inline void Suspension::throw_ending() {
 }
 
 ERRAND_NOINLINE inline void Chain::yield_unless_asked() {
-  throw_failed();
+  check_earlier_awaits();
   if (is_asked()) return;
   state = State::yielding;
   loop->make_ready(*this);
 }
 
-ERRAND_COLD inline void Chain::throw_failed_now() {
+ERRAND_COLD inline void Chain::throw_earlier_failure() {
   if (flags & failed_wait) {
     waiting->throw_ending();
   } else {

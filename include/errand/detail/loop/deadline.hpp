@@ -12,7 +12,7 @@ namespace errand::detail {
 /// A call at a certain time, for the library's own use: it lives where it is needed and calls a function of its owner.
 class Deadline final : public Call {
  public:
-  Deadline(void (*due)(void*) noexcept, void* owner) noexcept : due_(due), owner_(owner) {}
+  Deadline(void (*due)(void*) noexcept, void* object) noexcept : due_(due), object_(object) {}
   ~Deadline() { disarm(); }
 
   /// Throws `std::bad_alloc`.
@@ -25,12 +25,12 @@ class Deadline final : public Call {
     if (linked()) loop_->take_out(*this);
     if (armed()) loop_->timers.disarm(*this);
   }
-  void run() noexcept override { due_(owner_); }
+  void run() noexcept override { due_(object_); }
   void drop() noexcept override {}
 
  private:
   void (*due_)(void*) noexcept;
-  void* owner_;
+  void* object_;
   Loop* loop_ = nullptr;
 };
 

@@ -73,15 +73,17 @@ class Loop {
   }
   void check_thread() const {
     if (this_thread().loop != this) [[unlikely]]
-      check_owner();
+      check_thread_inside();
   }
   /// For a destructor, which cannot throw: ends the program with this message on another thread.
   void check_thread_in_destructor(const char* message) const noexcept {
     if (is_on_other_thread()) [[unlikely]]
       end_program(message);
   }
-  void set_owner(const ThreadState* owner) noexcept { owner_.store(owner, std::memory_order_relaxed); }
-  const ThreadState* owner() const noexcept { return owner_.load(std::memory_order_relaxed); }
+  void set_thread_inside(const ThreadState* thread) noexcept {
+    thread_inside_.store(thread, std::memory_order_relaxed);
+  }
+  const ThreadState* thread_inside() const noexcept { return thread_inside_.load(std::memory_order_relaxed); }
 
   Clock::time_point now() {
     if (clock_) [[unlikely]]
@@ -160,7 +162,7 @@ class Loop {
 
   /// Reports at the end of the step: while something is being ended, no code of the user's may run.
   void report_later(TaskBase& task, std::exception_ptr error) noexcept;
-  void report_now() noexcept;
+  void report_late_failures() noexcept;
 
   /// Takes out what is queued, and the callbacks that nothing would ever call.
   void take_queued(Queue& nodes) noexcept {
@@ -225,11 +227,11 @@ class Loop {
   void run(Node& node) noexcept;
   void run_timed(Node& node) noexcept;
   ERRAND_COLD void destroy() noexcept { delete this; }
-  ERRAND_COLD void check_owner() const {
+  ERRAND_COLD void check_thread_inside() const {
     if (is_on_other_thread()) throw WrongThread("this belongs to the thread that is inside the App's run or poll");
   }
   bool is_on_other_thread() const noexcept {
-    const ThreadState* const inside = owner();
+    const ThreadState* const inside = thread_inside();
     return inside && inside != &this_thread();
   }
   [[noreturn]] ERRAND_COLD static void app_is_gone() { throw InvalidState("the App that this belongs to has ended"); }
@@ -258,7 +260,7 @@ class Loop {
   ManualClock* const manual_;
   const Nanoseconds slow_step_;
   const bool timed_;
-  std::atomic<const ThreadState*> owner_ = nullptr;
+  std::atomic<const ThreadState*> thread_inside_ = nullptr;
   std::size_t references_ = 1;
 
  public:

@@ -12,7 +12,7 @@ class Loop;
 class TaskBase;
 struct GeneratorBase;
 
-// What PutOff does with generators stands in coro/destruction.hpp, and with tasks in task/task_base.hpp: those are
+// What PutOff does with generators stands in coro/destruction.hpp, and with tasks in task/steps.hpp: those are
 // floors above this one, which know the two.
 
 /// What was to be destroyed while something inside it ran, was being destroyed, or was in use by another thread: it
@@ -50,7 +50,7 @@ class PutOff final : public Call {
   void settle_behind_step() noexcept;
   void add_to(List& list, TaskBase& task) noexcept;
   /// Unless it has to wait for the end of another destruction.
-  bool end_task(Link& place) noexcept;
+  bool abort_task(Link& place) noexcept;
   static void block(Link& place) noexcept;
 
   Loop& loop_;

@@ -57,9 +57,9 @@ class ResultBranch : public BranchBase {
     storage_.set_error(std::make_exception_ptr(Cancelled(std::move(reason))));
     status = TaskStatus::cancelled;
   }
-  void end() noexcept {
+  void tell_combinator() noexcept {
     state = State::ended;
-    combinator->ended(*this);
+    combinator->finished(*this);
   }
 
   Storage<T> storage_;
@@ -85,10 +85,10 @@ class Branch final : public ResultBranch<T> {
     std::string reason = this->combinator->not_begun(*this);
     std::exchange(this->leaf, nullptr).promise().drop();
     this->cancel(std::move(reason));
-    this->end();
+    this->tell_combinator();
     return false;
   }
-  void ended() noexcept override { this->combinator->ended(*this); }
+  void coroutine_ended() noexcept override { this->combinator->finished(*this); }
 };
 
 /// Reports an error of a branch that comes out nowhere, under the name of its task: at the end of the step if a branch

@@ -107,7 +107,7 @@ class CallableTask final : public TaskState<T> {
       this->fail(std::current_exception(), handling<Cancelled>());
     }
     this->state = Chain::State::ended;
-    this->ended();
+    this->coroutine_ended();
     return false;
   }
 

@@ -75,8 +75,8 @@ ERRAND_INLINE TaskBase& start_coroutine_at(void* place, Loop& loop, Promise<T>& 
   return task;
 }
 template <class T>
-ERRAND_NOINLINE TaskBase& start_coroutine_anew(Loop& loop, Promise<T>& promise) {
-  return detail::start_coroutine_at(allocate_anew(sizeof(TaskState<T>)), loop, promise);
+ERRAND_NOINLINE TaskBase& start_coroutine_in_new_block(Loop& loop, Promise<T>& promise) {
+  return detail::start_coroutine_at(allocate_from_slab(sizeof(TaskState<T>)), loop, promise);
 }
 template <class T>
 TaskBase& start_coroutine(Loop& loop, Promise<T>& promise);
@@ -90,7 +90,7 @@ ERRAND_NOINLINE TaskBase& start_coroutine(Loop& loop, Promise<T>& promise) {
   if (promise.has_skewed_frame()) [[unlikely]]
     return start_skewed_coroutine(loop, promise);
   void* const kept = allocate_kept(sizeof(TaskState<T>));
-  return kept ? detail::start_coroutine_at(kept, loop, promise) : detail::start_coroutine_anew(loop, promise);
+  return kept ? detail::start_coroutine_at(kept, loop, promise) : detail::start_coroutine_in_new_block(loop, promise);
 }
 template <class Work>
 inline TaskBase& start_work(Loop& loop, Work&& work) {
@@ -109,7 +109,7 @@ inline TaskBase& start_work(Loop& loop, Coro<T>&& coro) {
 /// Queues it, but for an App that is being destroyed: there it ends unrun.
 inline void start_task(TaskBase& task) noexcept {
   if (task.loop->closing) {
-    task.end_standing();
+    task.abort_if_pending();
   } else if (!task.done()) {  // code of the user's that ran meanwhile may have aborted it
     task.loop->make_ready(static_cast<Chain&>(task));
   }

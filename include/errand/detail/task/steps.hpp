@@ -68,7 +68,7 @@ ERRAND_COLD inline void Loop::report_later(TaskBase& task, std::exception_ptr er
   }
 }
 
-ERRAND_COLD inline void Loop::report_now() noexcept {
+ERRAND_COLD inline void Loop::report_late_failures() noexcept {
   while (late_reports_) {
     const Owner late(late_reports_);
     late_reports_ = late->next;
@@ -92,7 +92,7 @@ ERRAND_NOINLINE inline void Loop::run(Node& node) noexcept {
 /// Behind the end of a chain, and the callbacks that it may have made.
 ERRAND_COLD inline void Loop::look_around() noexcept {
   if (notices & drains_wait) check_drains();
-  if (notices & reports_wait) report_now();
+  if (notices & reports_wait) report_late_failures();
 }
 
 inline void Loop::resume(Chain& chain) noexcept {
@@ -100,14 +100,14 @@ inline void Loop::resume(Chain& chain) noexcept {
   chain.state = Chain::State::running;
   for (;;) {
     chain.leaf.resume();
-    if (chain.state > Chain::State::ended) [[likely]]
+    if (chain.has_suspended()) [[likely]]
       return;
     if (chain.state == Chain::State::ended) break;
   }
   if (chain.flags & (Chain::is_branch | Chain::has_work)) {
-    chain.ended();
+    chain.coroutine_ended();
   } else {
-    static_cast<TaskBase&>(chain).end_step(*this);  // as most do
+    static_cast<TaskBase&>(chain).finish_step(*this);  // as most do
   }
   if (notices & (drains_wait | reports_wait)) [[unlikely]]
     look_around();
@@ -117,7 +117,7 @@ inline void Loop::run_chain(Chain& chain) noexcept {
   current = &chain;
   const bool is_first = std::exchange(chain.step, Step::chain) == Step::first;
   if (is_first && (chain.flags & (Chain::asked | Chain::has_work)) && !chain.begin()) {
-    report_now();
+    report_late_failures();
   } else {
     resume(chain);
   }
@@ -144,6 +144,37 @@ ERRAND_COLD inline void Loop::run_timed(Node& node) noexcept {
   if (took > slow_step_) host->slow_step(task, took, file, line);
   if (task) task->release();
 }
+
+ERRAND_COLD inline void PutOff::add(TaskBase& task) noexcept {
+  any_ = true;
+  add_to(tasks_, task);
+}
+
+ERRAND_COLD inline void PutOff::add_in_use(TaskBase& task) noexcept { add_to(in_use_, task); }
+
+inline void PutOff::add_to(List& list, TaskBase& task) noexcept {
+  task.TaskLink::unlink();
+  list.push_back(static_cast<TaskLink&>(task));
+  if (loop_.notices & Loop::drains_wait) loop_.check_drains();
+}
+
+ERRAND_COLD inline void PutOff::add_member(TaskBase& task) noexcept {
+  task.TaskLink::unlink();
+  members_.push_back(static_cast<TaskLink&>(task));
+}
+
+ERRAND_COLD inline bool PutOff::abort_task(Link& place) noexcept {
+  TaskBase& task = task_of(place);
+  if (Destruction::has_to_wait(task)) return false;
+  if (loop_.thread_calls > 0 && task.halt()) {
+    add_in_use(task);
+  } else {
+    task.destroy_and_finish();
+  }
+  return true;
+}
+
+ERRAND_COLD inline void PutOff::block(Link& place) noexcept { task_of(place).block(); }
 
 }  // namespace errand::detail
 

@@ -12,50 +12,12 @@
 #include <errand/coro.hpp>
 #include <errand/detail/coro/callback.hpp>
 #include <errand/detail/loop/identity.hpp>
+#include <errand/detail/task/observer.hpp>
 
 namespace errand::detail {
 
-/// Is told on the spot that a task has ended, in its place among the task's awaiters.
-struct Observer : Waiter {
-  Observer() noexcept : Waiter(Kind::observer) {}
-  virtual void task_ended(TaskBase& task) noexcept = 0;
-  /// It is to be destroyed where it stands, and says already that it is cancelled; `task_ended` follows. For the first
-  /// of the task's observers.
-  virtual void task_cancelled() noexcept {}
-  /// Of the observer that makes the task a member of a group: that, and the member after it.
-  virtual Branches* group() const noexcept { return nullptr; }
-  virtual Chain* next_member() const noexcept { return nullptr; }
-  /// Of the observer that makes the task one of a `TaskScope`: that.
-  virtual const void* scope() const noexcept { return nullptr; }
-
- protected:
-  ~Observer() = default;
-};
-
 /// The place of a task in one of its loop's lists of tasks.
 struct TaskLink : Link {};
-
-/// A task is being freed, and its result or its error runs code of the user's, which may give up the last handle to
-/// another task, and so on. From some depth on the inner ones are freed behind the outer ones, so that the stack stays
-/// flat.
-class Disposal {
- public:
-  explicit Disposal(TaskBase& task) noexcept;
-  ~Disposal();
-  Disposal(const Disposal&) = delete;
-  Disposal& operator=(const Disposal&) = delete;
-
-  /// It is too deep now: the task will be freed later, and must not be touched until then.
-  bool is_put_off() const noexcept { return is_put_off_; }
-
- private:
-  static constexpr unsigned deepest = 32;
-
-  ERRAND_COLD static void put_off(ThreadState& thread, TaskBase& task) noexcept;
-  ERRAND_COLD static void free_all(ThreadState& thread) noexcept;
-
-  bool is_put_off_;
-};
 
 /// What handles refer to. Counted: each handle has a reference, and the loop one until the task ends. The registry
 /// keeps it as well, but that does not count: without a reference nobody can be waiting for the task.
@@ -132,16 +94,16 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
     is_special = true;
     if (Observer* const observer = first_observer()) observer->task_cancelled();
   }
-  /// Nobody refers to it any more: frees it, with its result, unless it `stays`.
+  /// Nobody refers to it any more: frees it, with its result, unless it `is_still_needed`.
   virtual void dispose() noexcept = 0;
   /// Ends it as cancelled where it stands, which is not inside a step.
-  void end_standing() noexcept;
-  void end_cancelled() noexcept;
+  void abort_if_pending() noexcept;
+  void destroy_and_finish() noexcept;
   /// The same, but it is never put off, because what the task uses goes next: blocks until no thread call uses its
   /// frames. If what is running now is inside it, it is asked to end.
-  void end_with_scope() noexcept;
+  void abort_with_scope() noexcept;
   /// The same if nothing that runs now is inside it.
-  void end_now() noexcept;
+  void abort_blocking() noexcept;
 
   /// What observes it and stands before all who wait for it: a group or a scope.
   Observer* first_observer() const noexcept {
@@ -154,19 +116,19 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
     return member ? member->group() : nullptr;
   }
   Chain* next_member() const noexcept override { return membership()->next_member(); }
-  inline void requested_by_group() noexcept override;
-  inline void halted_by_group() noexcept override;
-  inline void ended_by_group() noexcept override;
+  inline void requested_with_group() noexcept override;
+  inline void halted_with_group() noexcept override;
+  inline void destroyed_with_group() noexcept override;
 
   inline bool begin() noexcept override;
   void threw(TaskStatus) noexcept final { has_error = is_special = true; }
-  ERRAND_NOINLINE void ended() noexcept final {
+  ERRAND_NOINLINE void coroutine_ended() noexcept final {
     if (flags & has_work) destroy_work();
     loop->current = nullptr;
-    end();
+    finish();
   }
   /// The same of a task whose coroutine was all that it had, but for those who wait for the end of all tasks.
-  ERRAND_INLINE void end_step(Loop& its_loop) noexcept;
+  ERRAND_INLINE void finish_step(Loop& its_loop) noexcept;
   /// A task of the same work for another worker; null where there can be none.
   virtual TaskBase* copy_for(Loop&) const { return nullptr; }
 
@@ -186,9 +148,9 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   ~TaskBase() = default;
   ERRAND_NOINLINE void release_last() noexcept { dispose(); }
   /// Of what is special: whether somebody has to do with it still.
-  bool stays() noexcept;
+  bool is_still_needed() noexcept;
   /// Of what is not: parts from all but its result.
-  void part() noexcept {
+  void leave_loop() noexcept {
     identity.clear();
     if (TaskLink::linked()) TaskLink::unlink();
     loop->release();
@@ -196,19 +158,19 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   /// Destroys the callable that it was made from, if there is one.
   virtual void destroy_work() noexcept {}
   /// The frames are gone and the status is set: tells everyone.
-  ERRAND_INLINE void end() noexcept;
+  ERRAND_INLINE void finish() noexcept;
 
   /// Whether this is the only reference, so that the result may be moved out.
   bool is_last_reference() const noexcept { return references_ == 1 && !is_registered(); }
 
  private:
   const Observer* membership() const noexcept;
-  void end_pending() noexcept;
+  void abort_pending() noexcept;
   void note_reason(std::string_view reason);
   /// Those who wait for this task.
-  ERRAND_INLINE void tell_end() noexcept;
+  ERRAND_INLINE void wake_awaiters() noexcept;
   /// Of them, those who are seldom there.
-  void tell() noexcept;
+  void finish_special() noexcept;
   /// Reports its failure, at which nobody can look any more.
   void report() noexcept;
 };
@@ -252,7 +214,7 @@ inline const Observer* TaskBase::membership() const noexcept {
   return observer && observer->group() ? observer : nullptr;
 }
 
-ERRAND_COLD inline void TaskBase::requested_by_group() noexcept {
+ERRAND_COLD inline void TaskBase::requested_with_group() noexcept {
   ++requests;
   try {
     const Branches& of = *group();
@@ -261,15 +223,15 @@ ERRAND_COLD inline void TaskBase::requested_by_group() noexcept {
   }
 }
 
-ERRAND_COLD inline void TaskBase::halted_by_group() noexcept {
+ERRAND_COLD inline void TaskBase::halted_with_group() noexcept {
   if (done()) return;
   set_cancelled();
   loop->put_off.add_member(*this);
 }
 
-inline void TaskBase::ended_by_group() noexcept {
+inline void TaskBase::destroyed_with_group() noexcept {
   destroy_work();
-  end();
+  finish();
 }
 
 /// That of the request which is to be thrown, and so of the first.
@@ -291,56 +253,56 @@ inline bool TaskBase::is_around_step() const noexcept {
 inline bool TaskBase::abort(std::string_view reason) {
   loop->check_thread();
   if (done()) return false;
-  if (state <= State::branching && is_around_step()) [[unlikely]]
+  if (may_have_step_inside() && is_around_step()) [[unlikely]]
     raise<InvalidState>({"task '", name(), "' cannot be aborted from inside"});
   if (is_special || !reason.empty()) details().end_reason = reason;
-  end_pending();
+  abort_pending();
   return true;
 }
 
-inline void TaskBase::end_standing() noexcept {
-  if (!done()) end_pending();
+inline void TaskBase::abort_if_pending() noexcept {
+  if (!done()) abort_pending();
 }
 
-inline void TaskBase::end_pending() noexcept {
+inline void TaskBase::abort_pending() noexcept {
   set_cancelled();
   if (Destruction::has_to_wait(*this)) [[unlikely]] {
     loop->put_off.add(*this);
   } else if (loop->thread_calls > 0 && halt()) {
     loop->put_off.add_in_use(*this);
   } else {
-    end_cancelled();
+    destroy_and_finish();
   }
 }
 
-inline void TaskBase::end_cancelled() noexcept {
+inline void TaskBase::destroy_and_finish() noexcept {
   const Destruction destruction(*this);
   destroy();
   if (flags & has_work) destroy_work();
   if (loop->current == this) loop->current = nullptr;
-  end();
+  finish();
 }
 
-inline void TaskBase::end_with_scope() noexcept {
+inline void TaskBase::abort_with_scope() noexcept {
   if (has_ended()) return;
   loop->check_thread_in_destructor("a ScopedTask is destroyed on another thread than that of its task");
   if (is_around_caller()) {
     if (!done()) ask_to_end({});
     return;
   }
-  end_now();
+  abort_blocking();
 }
 
-inline void TaskBase::end_now() noexcept {
+inline void TaskBase::abort_blocking() noexcept {
   if (!done()) set_cancelled();
   if (loop->thread_calls > 0 && halt()) block();
-  end_cancelled();
+  destroy_and_finish();
 }
 
 /// Cancelled before it started.
 ERRAND_COLD inline bool TaskBase::begin() noexcept {
   if (TaskDetails* has = identity.details()) has->end_reason = std::move(has->request_reason);
-  end_standing();
+  abort_if_pending();
   return false;
 }
 
@@ -385,7 +347,7 @@ ERRAND_COLD inline void TaskBase::report() noexcept {
   loop->host->report(this, error());
 }
 
-ERRAND_NOINLINE inline bool TaskBase::stays() noexcept {
+ERRAND_NOINLINE inline bool TaskBase::is_still_needed() noexcept {
   if (status == TaskStatus::failed && !seen && loop->app) {
     ++references_;
     report();
@@ -394,7 +356,7 @@ ERRAND_NOINLINE inline bool TaskBase::stays() noexcept {
   return is_registered();
 }
 
-ERRAND_NOINLINE inline void TaskBase::tell() noexcept {
+ERRAND_NOINLINE inline void TaskBase::finish_special() noexcept {
   if (is_registered()) loop->host->registered_ended(*this);
   if (status != TaskStatus::succeeded) {
     for (Link* link = awaiters.begin(); link != awaiters.end(); link = link->next) {
@@ -409,22 +371,22 @@ ERRAND_NOINLINE inline void TaskBase::tell() noexcept {
   }
 }
 
-ERRAND_INLINE void TaskBase::end_step(Loop& its_loop) noexcept {
+ERRAND_INLINE void TaskBase::finish_step(Loop& its_loop) noexcept {
   its_loop.current = nullptr;
-  tell_end();
+  wake_awaiters();
 }
 
-ERRAND_INLINE void TaskBase::end() noexcept {
+ERRAND_INLINE void TaskBase::finish() noexcept {
   Loop& its_loop = *loop;
-  tell_end();
+  wake_awaiters();
   if (its_loop.notices & Loop::drains_wait) [[unlikely]]
     its_loop.check_drains();
 }
 
-ERRAND_INLINE void TaskBase::tell_end() noexcept {
+ERRAND_INLINE void TaskBase::wake_awaiters() noexcept {
   TaskLink::unlink();
   if (is_special) [[unlikely]]
-    tell();
+    finish_special();
   while (!awaiters.empty()) {
     Waiter& waiter = static_cast<Waiter&>(awaiters.front());
     if (waiter.kind != Kind::observer) [[likely]] {
@@ -436,73 +398,6 @@ ERRAND_INLINE void TaskBase::tell_end() noexcept {
   }
   release();
 }
-
-inline Disposal::Disposal(TaskBase& task) noexcept {
-  ThreadState& thread = this_thread();
-  is_put_off_ = thread.disposals == deepest;
-  if (is_put_off_) [[unlikely]] {
-    put_off(thread, task);
-  } else {
-    ++thread.disposals;
-  }
-}
-
-inline Disposal::~Disposal() {
-  if (is_put_off_) return;
-  ThreadState& thread = this_thread();
-  --thread.disposals;
-  if (thread.to_free && !thread.is_freeing && thread.disposals == deepest - 1) [[unlikely]]
-    free_all(thread);
-}
-
-/// A task that is freed stands in no list. The first may be freed last.
-ERRAND_COLD inline void Disposal::put_off(ThreadState& thread, TaskBase& task) noexcept {
-  TaskLink& link = task;
-  if (link.linked()) link.unlink();
-  link.prev = thread.to_free ? &static_cast<TaskLink&>(*thread.to_free) : nullptr;
-  thread.to_free = &task;
-}
-
-ERRAND_COLD inline void Disposal::free_all(ThreadState& thread) noexcept {
-  thread.is_freeing = true;
-  while (TaskBase* const task = thread.to_free) {
-    Link* const next = static_cast<TaskLink&>(*task).prev;
-    thread.to_free = next ? &task_of(*next) : nullptr;
-    task->dispose();
-  }
-  thread.is_freeing = false;
-}
-
-ERRAND_COLD inline void PutOff::add(TaskBase& task) noexcept {
-  any_ = true;
-  add_to(tasks_, task);
-}
-
-ERRAND_COLD inline void PutOff::add_in_use(TaskBase& task) noexcept { add_to(in_use_, task); }
-
-inline void PutOff::add_to(List& list, TaskBase& task) noexcept {
-  task.TaskLink::unlink();
-  list.push_back(static_cast<TaskLink&>(task));
-  if (loop_.notices & Loop::drains_wait) loop_.check_drains();
-}
-
-ERRAND_COLD inline void PutOff::add_member(TaskBase& task) noexcept {
-  task.TaskLink::unlink();
-  members_.push_back(static_cast<TaskLink&>(task));
-}
-
-ERRAND_COLD inline bool PutOff::end_task(Link& place) noexcept {
-  TaskBase& task = task_of(place);
-  if (Destruction::has_to_wait(task)) return false;
-  if (loop_.thread_calls > 0 && task.halt()) {
-    add_in_use(task);
-  } else {
-    task.end_cancelled();
-  }
-  return true;
-}
-
-ERRAND_COLD inline void PutOff::block(Link& place) noexcept { task_of(place).block(); }
 
 }  // namespace errand::detail
 

@@ -8,6 +8,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <errand/detail/task/disposal.hpp>
 #include <errand/detail/task/turn.hpp>
 
 namespace errand::detail {
@@ -84,7 +85,7 @@ class TaskState : public TaskBase {
   template <std::size_t size>
   ERRAND_INLINE void free_of() noexcept {
     if (is_special || !loop->release_one_of_many()) [[unlikely]]
-      return dispose_specially<size>();
+      return dispose_special<size>();
     if (status == TaskStatus::succeeded) storage_.destroy_value();
     operator delete(this, size);
   }
@@ -95,8 +96,8 @@ class TaskState : public TaskBase {
     }
   }
   template <std::size_t size>
-  ERRAND_NOINLINE void dispose_specially() noexcept {
-    if (is_special && stays()) return;
+  ERRAND_NOINLINE void dispose_special() noexcept {
+    if (is_special && is_still_needed()) return;
     if (has_error) {
       if constexpr (!value_runs_code) {  // else that is looked after already
         const Disposal disposal(*this);
@@ -107,7 +108,7 @@ class TaskState : public TaskBase {
       }
     }
     if (status == TaskStatus::succeeded) storage_.destroy_value();
-    part();
+    leave_loop();
     operator delete(this, size);
   }
 

@@ -51,7 +51,7 @@ inline void Loop::turns() {
   } while (!others.pending());
   current = nullptr;
   if (notices & reports_wait) [[unlikely]]
-    report_now();
+    report_late_failures();
 }
 
 /// What the last step of a turn has put before everything else.
@@ -72,7 +72,7 @@ ERRAND_COLD inline void Loop::run_out() noexcept {
   run_rest();
   turns_left = 1;
   current = nullptr;
-  if (notices & reports_wait) report_now();
+  if (notices & reports_wait) report_late_failures();
 }
 
 ERRAND_NOINLINE inline void Loop::take_due() {

@@ -86,7 +86,7 @@ class WaitBranch final : public ResultBranch<BranchResult<A>> {
     }
     return false;
   }
-  void ended() noexcept override {}  // it has no coroutine
+  void coroutine_ended() noexcept override {}  // it has no coroutine
   void destroyed() noexcept override {
     if (std::exchange(has_wait_, false)) std::destroy_at(std::addressof(wait_));
   }
@@ -98,7 +98,7 @@ class WaitBranch final : public ResultBranch<BranchResult<A>> {
     this->state = State::running;
     if (!may_begin) {
       this->cancel(this->combinator->not_begun(*this));
-      return this->end();
+      return this->tell_combinator();
     }
     try {
       ::new (static_cast<void*>(std::addressof(wait_))) Wait(detail::awaiter_of(static_cast<A&&>(awaitable_), *this));
@@ -139,14 +139,14 @@ class WaitBranch final : public ResultBranch<BranchResult<A>> {
       this->cancel(wait_.take_request());
     } else if (!is_raced || wait_.ending != Ending::reached) {
       try {
-        take_now();
+        take_without_waiting();
       } catch (...) {
         return end_failed();
       }
     }
-    this->end();
+    this->tell_combinator();
   }
-  void take_now() {
+  void take_without_waiting() {
     if constexpr (std::is_void_v<T>) {
       wait_.await_resume();
       this->storage_.set_value();
@@ -165,7 +165,7 @@ class WaitBranch final : public ResultBranch<BranchResult<A>> {
     } else {
       this->fail(std::current_exception());
     }
-    this->end();
+    this->tell_combinator();
   }
 
   A awaitable_;

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <errand/detail/prologue.hpp>
+
+#include <any>
+#include <cstddef>
+#include <exception>
+#include <future>
+#include <ostream>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include <errand/app.hpp>
+#include <errand/detail/app/table.hpp>
+#include <errand/detail/base/owner.hpp>
+#include <errand/detail/task/submission.hpp>
+
+namespace errand {
+
+// Callbacks, listeners and signals of an App, and work from other threads.
+
+template <class F>
+bool App::post(F&& f) {
+  detail::check_callback<std::decay_t<F>>();
+  auto* callback = new detail::PlainCallback<std::decay_t<F>>(*loop_, std::forward<F>(f));
+  if (loop_->inbox->post(*callback)) return true;
+  callback->drop();
+  return false;
+}
+
+template <class F>
+CallHandle App::call_soon(F&& f) {
+  detail::check_callback<std::decay_t<F>>();
+  loop_->check_thread();
+  auto* callback = new detail::PlainCallback<std::decay_t<F>>(*loop_, std::forward<F>(f));
+  const CallHandle handle(*callback);
+  callback->count();
+  if (loop_->closing) {
+    callback->drop();
+  } else {
+    loop_->make_ready(*callback);
+  }
+  return handle;
+}
+
+template <class F>
+CallHandle App::call(Clock::time_point when, F&& f) {
+  detail::check_callback<std::decay_t<F>>();
+  loop_->check_thread();
+  auto* callback = new detail::PlainCallback<std::decay_t<F>>(*loop_, std::forward<F>(f));
+  const CallHandle handle(*callback);
+  callback->count();
+  if (loop_->closing) {
+    callback->drop();
+    return handle;
+  }
+  if (when == detail::never) {
+    loop_->never_called.push_back(*callback);
+    return handle;
+  }
+  try {
+    loop_->timers.arm_finite(*callback, when);
+  } catch (...) {
+    callback->drop();
+    throw;
+  }
+  return handle;
+}
+
+template <class F>
+void App::add_listener(Phase phase, F&& f, int priority) {
+  loop_->check_thread();
+  life_.listeners.add(phase, *new detail::ListenerOf<std::decay_t<F>>(std::forward<F>(f), priority));
+}
+
+template <class Work>
+std::future<typename detail::WorkTraits<Work&&>::Value> App::submit(Work&& work, std::string name) {
+  static_assert(!detail::is_task_handle<std::remove_cvref_t<Work>>, "submit takes a Coro or a callable");
+  using T = typename detail::WorkTraits<Work&&>::Value;
+  detail::Submission<T> submission(name);
+  std::future<T> future = submission.future();
+  auto begin = [this, work = std::decay_t<Work>(std::forward<Work>(work)), name, submission]() mutable {
+    if (life_.stage() >= detail::Lifecycle::Stage::stopping) return;
+    Task<T> task;
+    try {
+      task = add_task(std::move(work), name);
+      task.add_done_callback([submission](Task<T> done) mutable { submission.set(std::move(done)); });
+    } catch (...) {
+      if (task) task.abort();
+      submission.fail(std::current_exception());
+    }
+  };
+  if (!post(std::move(begin))) {
+    const std::string message = detail::text({"App '", name_, "' has ended and takes no more work"});
+    submission.fail(std::make_exception_ptr(InvalidState(message)));
+  }
+  return future;
+}
+
+template <class F>
+void App::add_signal(std::string_view event, F&& handler) {
+  loop_->check_thread();
+  signals().add(event,
+                detail::Owner<detail::Handler>(new detail::HandlerOf<std::decay_t<F>>(std::forward<F>(handler))));
+}
+
+inline detail::Signals& App::signals() {
+  if (!signals_) signals_ = detail::Owner<detail::SignalHub>(new detail::Signals(*loop_));
+  return static_cast<detail::Signals&>(*signals_);
+}
+
+inline Task<> App::dispatch(std::string_view event, std::any payload) {
+  loop_->check_thread();
+  return signals().dispatch(event, std::move(payload));
+}
+
+ERRAND_COLD inline void App::dump_tasks(std::ostream& out) const {
+  loop_->check_thread();
+  out << detail::table_of_tasks(*loop_, static_cast<std::size_t>(-1));
+}
+
+}  // namespace errand
+
+#include <errand/detail/epilogue.hpp>

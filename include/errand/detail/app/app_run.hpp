@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <errand/detail/prologue.hpp>
+
+#include <chrono>
+#include <cstdio>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <errand/app.hpp>
+#include <errand/detail/app/worker_group.hpp>
+#include <errand/detail/base/owner.hpp>
+
+namespace errand {
+
+// How an App begins, runs and ends.
+
+/// This thread is inside the App.
+class App::Inside {
+ public:
+  explicit Inside(App& app) noexcept : loop_(*app.loop_), thread_(detail::this_thread()), outer_(thread_.loop) {
+    thread_.loop = &loop_;
+    loop_.set_thread_inside(&thread_);
+  }
+  ~Inside() {
+    loop_.set_thread_inside(nullptr);
+    thread_.loop = outer_;
+    if (std::exchange(loop_.polled_inside, false)) loop_.inbox->wake_host();
+  }
+  Inside(const Inside&) = delete;
+  Inside& operator=(const Inside&) = delete;
+
+  /// Throws where this thread, or another one, may not go inside.
+  ERRAND_COLD static void check(const App& app) {
+    app.loop_->check_thread();
+    if (detail::this_thread().loop || app.loop_->destruction) {
+      detail::raise<InvalidState>(
+          {"App '", app.name_, "' cannot run inside the run, poll or destructor of an App, nor inside an abort"});
+    }
+  }
+
+ private:
+  detail::Loop& loop_;
+  detail::ThreadState& thread_;
+  detail::Loop* outer_;
+};
+
+ERRAND_COLD inline App::App(std::string name, AppConfig config)
+    : name_(std::move(name)),
+      config_(std::move(config)),
+      loop_(new detail::Loop(this, this, config_.clock, config_.reactor, config_.slow_step)),
+      ctx_(*loop_),
+      life_(*this, *loop_, signals_, config_.graceful_timeout),
+      driver_(*loop_, life_, name_, config_.reactor),
+      reports_(*loop_, config_, signals_, driver_.group) {
+  loop_->max_threads = config_.max_threads;
+}
+
+ERRAND_COLD inline App::~App() {
+  if (running() || loop_->destruction) {
+    std::fprintf(stderr, "errand: App '%s' is destroyed inside its own run or poll, or an abort\n",
+                 detail::printable(name_).c_str());
+    std::terminate();
+  }
+  {
+    const Inside inside(*this);
+    is_ending_ = true;
+    detail::Loop& loop = *loop_;
+    loop.closing = true;
+    loop.open = false;
+    detail::Queue left;
+    loop.inbox->refuse(left);
+    drop_all(left);
+    loop.thread_pool = nullptr;  // waits for its calls
+    loop.inbox->refuse(left);
+    drop_all(left);  // what was put off because of them goes first
+    for (;;) {
+      detail::List& tasks = loop.pending.empty() ? loop.hidden : loop.pending;
+      if (tasks.empty()) break;
+      detail::task_of(tasks.back()).abort_if_pending();
+    }
+    do {
+      loop.take_queued(left);
+      loop.inbox->close(left);
+      while (!loop.timers.empty()) left.push_back(static_cast<detail::Call&>(loop.timers.pop()));
+      drop_all(left);
+      loop.take_queued(left);
+    } while (!left.empty());
+    life_.clear();
+    if (signals_) signals_->clear();
+    registry_.clear();
+    ctx_.clear();
+    while (!loop.failed.empty()) {
+      auto& task = detail::task_of(loop.failed.pop_front());
+      if (task.seen) continue;
+      task.look();
+      report(&task, task.error());
+    }
+    if (loop.failed_tasks) loop.failed_tasks->close();
+    loop.app = nullptr;
+    loop.host = nullptr;
+    loop.leave_clock();
+  }
+  loop_->release();
+}
+
+ERRAND_COLD inline App& App::current() {
+  if (detail::Loop* loop = detail::this_thread().loop) return *loop->app;
+  throw InvalidState("no App runs on this thread");
+}
+
+ERRAND_COLD inline void App::run_with(RunOptions options, detail::OtherWorkers* others) {
+  Inside::check(*this);
+  const Inside inside(*this);
+  driver_.run(options, others);
+}
+
+template <class T>
+ERRAND_COLD T App::run_main(Coro<T> main, RunOptions options, detail::OtherWorkers* others) {
+  Inside::check(*this);
+  const Inside inside(*this);
+  Task<T> task{detail::TaskHandle(detail::make_task(*loop_, std::move(main)))};
+  driver_.run_until(task.handle(), options, others);
+  return std::move(task).result();
+}
+
+/// The Apps that run on threads of their own, beside the first one.
+template <class Thread>
+class App::OtherWorkers final : public detail::OtherWorkers {
+  using Group = detail::WorkerGroup<Thread>;
+
+ public:
+  explicit OtherWorkers(App& first) noexcept : first_(first) {}
+
+  void start() override {
+    RunOptions each = first_.driver_.options;
+    const unsigned count = std::exchange(each.workers, 1);
+    group_ = std::make_shared<Group>();
+    first_.driver_.group = group_;
+    group_->add(first_.loop_->inbox);
+    std::vector<detail::Owner<App>> workers;
+    for (unsigned i = 1; i < count; ++i) {
+      const auto& worker = workers.emplace_back(detail::Owner(new App(first_.name_, first_.config_)));
+      worker->driver_.worker = i;
+      worker->driver_.group = group_;
+      copy_to(*worker);
+    }
+    for (const auto& worker : workers) group_->add(worker->loop_->inbox);
+    while (!workers.empty()) {
+      group_->start([worker = std::move(workers.back()), each, group = group_.get()] { run(*worker, each, *group); });
+      workers.pop_back();
+    }
+  }
+
+  Coro<> wait_for_end() override {
+    if (!group_) co_return;
+    const auto ended = group_->all_ended();
+    co_await ended;
+  }
+
+ private:
+  void copy_to(App& worker) {
+    if (first_.signals_) worker.signals_ = first_.signals_->copy_for(*worker.loop_);
+    first_.life_.listeners.copy_to(worker.life_.listeners, [&worker](const detail::TaskBase& task) {
+      detail::TaskBase* const copy = task.done() ? nullptr : task.copy_for(*worker.loop_);
+      if (!copy) return static_cast<detail::StartTask*>(nullptr);
+      copy->identity.take_id(worker.loop_->ids);
+      copy->join(worker.loop_->pending);
+      if (task.is_registered()) {
+        worker.register_task(*copy, task.name(), NameTaken::fail);
+      } else if (task.has_name()) {
+        copy->details().name = task.name();
+      }
+      return new detail::StartTask(detail::TaskHandle(copy));
+    });
+  }
+
+  /// On the worker's own thread.
+  static void run(App& worker, RunOptions options, Group& group) {
+    try {
+      worker.run_with(options, nullptr);
+    } catch (...) {
+      const std::exception_ptr error = std::current_exception();
+      if (!group.fail(error)) worker.report(nullptr, error);
+    }
+  }
+
+  App& first_;
+  std::shared_ptr<Group> group_;
+};
+
+template <class>
+ERRAND_COLD void App::run(RunOptions options) {
+  OtherWorkers<std::thread> others(*this);
+  run_with(options, &others);
+}
+
+template <class T>
+T App::run(Coro<T> main, RunOptions options) {
+  OtherWorkers<std::thread> others(*this);
+  return run_main(std::move(main), options, &others);
+}
+
+ERRAND_COLD inline bool App::is_polled_inside() noexcept {
+  if (is_ending_ || loop_->thread_inside() != &detail::this_thread()) return false;
+  loop_->polled_inside = true;
+  return true;
+}
+
+inline bool App::poll() {
+  if (is_polled_inside()) return true;
+  Inside::check(*this);
+  const Inside inside(*this);
+  return driver_.poll();
+}
+
+inline bool App::poll(Clock::time_point until) { return poll_ready(until, until); }
+
+inline bool App::poll_ready(Clock::time_point until, Clock::time_point last_jump) {
+  if (is_polled_inside()) return true;
+  Inside::check(*this);
+  const Inside inside(*this);
+  return driver_.poll_ready(until, last_jump);
+}
+
+inline bool run_ready(App& app) { return app.poll_ready(detail::never, Clock::time_point::min()); }
+
+inline std::optional<Clock::time_point> App::next_deadline() const {
+  loop_->check_thread();
+  return driver_.next_deadline();
+}
+
+}  // namespace errand
+
+#include <errand/detail/epilogue.hpp>

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <errand/detail/prologue.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <errand/app.hpp>
+
+namespace errand {
+
+// How an App adds its tasks, and finds them again.
+
+template <class Work>
+ERRAND_INLINE TaskOf<Work&&> App::add_task(Work&& work) {
+  detail::Loop& loop = *loop_;
+  loop.check_thread();
+  if constexpr (!detail::is_task_handle<std::remove_cvref_t<Work>>) {
+    if (loop.open) [[likely]]
+      return TaskOf<Work&&>{detail::TaskHandle(detail::start_work(loop, std::forward<Work>(work)))};
+  }
+  return add_any(std::forward<Work>(work), {}, NameTaken::fail);
+}
+
+template <class Work>
+TaskOf<Work&&> App::add_task(Work&& work, std::string name, NameTaken taken) {
+  loop_->check_thread();
+  return add_any(std::forward<Work>(work), name, taken);
+}
+
+/// What has a name, comes before the start, or is a task already.
+template <class Work>
+ERRAND_NOINLINE TaskOf<Work&&> App::add_any(Work&& work, std::string_view name, NameTaken taken) {
+  using T = typename detail::WorkTraits<Work&&>::Value;
+  using Handle = TaskOf<Work&&>;
+  if constexpr (detail::is_task_handle<std::remove_cvref_t<Work>>) {
+    detail::TaskBase& task = work.handle().get();
+    if (task.loop != loop_) detail::raise<InvalidState>({"task '", task.name(), "' belongs to another App"});
+    if (name.empty()) return Handle(work.handle());
+    if (detail::TaskBase* kept = check_name(name, taken, &task)) return Handle(detail::typed_handle<T>(*kept, name));
+    register_task(task, name, taken);
+    return Handle(work.handle());
+  } else {
+    if (detail::TaskBase* kept = check_name(name, taken, nullptr)) return Handle(detail::typed_handle<T>(*kept, name));
+    return Handle(add_new(std::forward<Work>(work), name, taken));
+  }
+}
+
+/// What is no task yet, and has a name that `check_name` has allowed.
+template <class Work>
+detail::TaskHandle App::add_new(Work&& work, std::string_view name, NameTaken taken) {
+  const std::uint64_t before = registry_.added();
+  detail::TaskBase& task = detail::make_task(*loop_, std::forward<Work>(work));
+  const detail::TaskHandle handle(task);
+  introduce(task, name, taken, registry_.added() != before);
+  return handle;
+}
+
+/// Registers a new task, and starts it or keeps it for the start. The name has to be checked again if the copy or the
+/// move of the callable has added tasks: it is too late to keep one of these.
+ERRAND_NOINLINE inline void App::introduce(detail::TaskBase& task, std::string_view name, NameTaken taken,
+                                           bool check_again) {
+  const bool before_start = !loop_->open && !loop_->closing;
+  try {
+    if (before_start) {
+      life_.listeners.add(Phase::before_server_start, *new detail::StartTask(detail::TaskHandle(task)));
+    }
+    if (!name.empty()) {  // last: if it throws, nobody has lost the name
+      if (check_again) check_name(name, taken == NameTaken::keep ? NameTaken::fail : taken, nullptr);
+      register_task(task, name, taken);
+    }
+  } catch (...) {
+    task.abort_if_pending();
+    throw;
+  }
+  if (!before_start) detail::start_task(task);
+}
+
+ERRAND_NOINLINE inline detail::TaskBase* App::check_name(std::string_view name, NameTaken taken,
+                                                         const detail::TaskBase* wanted) const {
+  detail::TaskBase* old = name.empty() ? nullptr : registry_.find(name);
+  if (!old || old->done()) return nullptr;
+  if (taken == NameTaken::keep || old == wanted) return old;
+  if (taken == NameTaken::fail) detail::throw_name_in_use(name);
+  return nullptr;
+}
+
+ERRAND_NOINLINE inline void App::register_task(detail::TaskBase& task, std::string_view name, NameTaken taken) {
+  std::string own(name);
+  const detail::TaskHandle old = registry_.add(name, task);
+  if (!task.has_name() && task.details().registrations == 1) task.details().name = std::move(own);
+  if (old.state() && taken == NameTaken::cancel) old.state()->cancel({});
+}
+
+template <class T>
+Task<T> App::get_task(std::string_view name) const {
+  loop_->check_thread();
+  detail::TaskBase* task = registry_.find(name);
+  if (!task) throw TaskNotFound(std::string(name));
+  return Task<T>(detail::typed_handle<T>(*task, name));
+}
+
+template <class T>
+Task<T> App::find_task(std::string_view name) const {
+  loop_->check_thread();
+  detail::TaskBase* task = registry_.find(name);
+  return task ? Task<T>(detail::typed_handle<T>(*task, name)) : Task<T>();
+}
+
+inline CancelTask App::cancel_task(std::string_view name, std::string_view reason) {
+  loop_->check_thread();
+  detail::TaskBase* task = registry_.find(name);
+  if (!task) throw TaskNotFound(std::string(name));
+  return CancelTask::ask(*task, reason);
+}
+
+ERRAND_COLD inline std::size_t App::purge_tasks() {
+  loop_->check_thread();
+  return registry_.purge();
+}
+
+ERRAND_COLD inline std::vector<Task<>> App::tasks() const {
+  loop_->check_thread();
+  return registry_.tasks();
+}
+
+ERRAND_COLD inline std::vector<Task<>> App::all_tasks() const {
+  loop_->check_thread();
+  std::vector<Task<>> all;
+  for (detail::Link* link = loop_->pending.begin(); link != loop_->pending.end(); link = link->next) {
+    all.push_back(Task<>(detail::TaskHandle(detail::task_of(*link))));
+  }
+  return all;
+}
+
+ERRAND_COLD inline Coro<std::size_t> App::shutdown_all(detail::LoopRef of, std::chrono::nanoseconds timeout) {
+  detail::Loop& loop = of.get();
+  loop.check();
+  if (detail::this_thread().loop != &loop) throw InvalidState("shutdown_tasks is for a task of the App itself");
+  auto* caller = &static_cast<detail::TaskBase&>(loop.current->root());
+  constexpr std::chrono::nanoseconds least(1);
+  detail::Limit limit(loop, loop.deadline(timeout < least ? least : timeout));
+  bool in_time = true;
+  while (in_time && detail::ask_all(loop, caller)) {
+    in_time = co_await detail::Limited<detail::Drained>(limit, loop, caller);
+  }
+  std::size_t left = 0;
+  for (detail::Link* link = loop.pending.begin(); link != loop.pending.end(); link = link->next) {
+    left += &detail::task_of(*link) != caller;
+  }
+  co_return left;
+}
+
+}  // namespace errand
+
+#include <errand/detail/epilogue.hpp>
