@@ -363,10 +363,8 @@ bool run_ready(App& app);
 }  // namespace errand
 
 // The implementation, which needs the class that stands here
-// NOLINTBEGIN(misc-header-include-cycle)
 #include <errand/detail/app/app_calls.hpp>
 #include <errand/detail/app/app_run.hpp>
 #include <errand/detail/app/app_tasks.hpp>
-// NOLINTEND(misc-header-include-cycle)
 
 #include <errand/detail/epilogue.hpp>

@@ -13,7 +13,7 @@
 #include <type_traits>
 #include <utility>
 
-#include <errand/app.hpp>
+#include <errand/app.hpp>  // NOLINT(misc-header-include-cycle): it includes this header at its end
 #include <errand/detail/app/table.hpp>
 #include <errand/detail/base/owner.hpp>
 #include <errand/detail/task/submission.hpp>

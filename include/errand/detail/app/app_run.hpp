@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include <errand/app.hpp>
+#include <errand/app.hpp>  // NOLINT(misc-header-include-cycle): it includes this header at its end
 #include <errand/detail/app/worker_group.hpp>
 #include <errand/detail/base/owner.hpp>
 

@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include <errand/app.hpp>
+#include <errand/app.hpp>  // NOLINT(misc-header-include-cycle): it includes this header at its end
 
 namespace errand {
 
