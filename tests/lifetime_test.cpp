@@ -25,6 +25,8 @@ errand::AppConfig graceful(std::chrono::nanoseconds timeout) {
   return config;
 }
 
+constexpr int line_of_sleep = __LINE__ + 6;
+
 /// Sleeps for ever, and swallows every request to end.
 Coro<> stubborn() {
   for (;;) {
@@ -108,7 +110,8 @@ class FailingReactor : public errand::Reactor {
 };
 
 const std::string standing =
-    "task 'stuck' was still standing at the end of the graceful timeout: sleep at lifetime_test.cpp:31";
+    "task 'stuck' was still standing at the end of the graceful timeout: sleep at lifetime_test.cpp:" +
+    std::to_string(line_of_sleep);
 
 }  // namespace
 

@@ -36,40 +36,42 @@
 
 namespace errand {
 
-/// A single-threaded event loop, and the tasks that it runs: start work in the background, name it, find it again,
-/// await it, cancel it, never lose an error, shut down cleanly.
+/// A single-threaded event loop and the tasks that it runs: start work in the background, name it, find it again, await
+/// it, cancel it, never lose an error, shut down cleanly.
 ///
 ///     errand::App app("MyApp");
 ///     app.add_task(poll_sensor, "sensor");
 ///     app.run();   // until stop(), or until no work is left
 ///
 /// Everything but `stop`, `post` and `submit` belongs to the App's thread: the one inside `run` or `poll`, and at other
-/// times whichever single thread uses it; called elsewhere it throws `WrongThread` where that can be seen.
+/// times whichever single thread uses the App. A call from another thread throws `WrongThread` if that can be seen.
 ///
-/// Callables and arguments are copied or moved in. What that throws, and `std::bad_alloc`, comes out of the call, and
-/// nothing has been added then. Where the App itself lacks memory for a step of a run, `run` ends where it stands and
-/// throws that; the next one works. A destructor of what the App was given, or of a local of its tasks, must not throw.
+/// Callables and arguments are copied or moved into the App. If that throws, or there is no memory (`std::bad_alloc`),
+/// the error comes out of the call, and nothing has been added. If the App itself lacks memory for a step of a run,
+/// `run` ends at once and throws that; the next `run` works. The destructors of what the App was given, and of the
+/// locals of its tasks, must not throw.
 ///
-/// The destructor ends what still runs: whatever is suspended is destroyed where it stands, without running further. It
-/// must not run inside the App's own `run` or `poll`, nor while one of its tasks is being destroyed (by `abort`, or
-/// with a generator that is dropped while it is waited for), and terminates the program there. What was got from an App
-/// may outlive it; what would need the App then throws `InvalidState`.
+/// The destructor ends what still runs: suspended tasks are destroyed without running further. It ends the program if
+/// it is called inside the App's own `run` or `poll`, or while one of its tasks is being destroyed (by `abort`, or with
+/// a generator that is dropped while its next value is awaited). Handles and other objects of an App may outlive it; if
+/// they then need the App, they throw `InvalidState`.
 class App : private detail::Host {
  public:
-  /// Nothing runs before `run` or `poll`. The clock and the Reactor of the configuration must outlive the App.
+  /// Makes an App, which runs nothing before `run` or `poll`. The clock and the Reactor of the configuration must
+  /// outlive it.
   explicit App(std::string name = "app", AppConfig config = {});
   inline virtual ~App();
   App(const App&) = delete;
   App& operator=(const App&) = delete;
 
-  /// As given; its workers have the same.
+  /// Returns the name of the App, which its other workers have, too.
   const std::string& name() const noexcept { return name_; }
-  /// The App whose loop runs on this thread. Throws `InvalidState` where there is none.
+  /// Returns the App whose loop runs on this thread. Throws `InvalidState` if there is none.
   static App& current();
-  /// Whether it is inside `run` or `poll`.
+  /// Returns true if a thread is inside `run` or `poll`.
   bool running() const noexcept { return loop_->thread_inside() != nullptr; }
-  /// The time by its clock, from which `sleep`, `call_later` and `call_at` count. Throws `WrongThread`, and what a
-  /// clock of the configuration throws.
+  /// Returns the time by the clock of the App, from which `sleep`, `call_later` and `call_at` count. Throws
+  /// `WrongThread`, and what a clock of the configuration throws.
   Clock::time_point now() const {
     loop_->check_thread();
     return loop_->now();
@@ -77,51 +79,55 @@ class App : private detail::Host {
 
   // Background tasks
 
-  /// Starts work in the background: it is queued, and begins on a later turn. `work` is a `Coro<T>`; a callable
-  /// `f(App&)` or `f()`, which is called in the task's first step and gives a `Coro<T>` or a plain `T`; or an existing
-  /// task, which gets a further name. A callable lives as long as its coroutine, so that a lambda may capture and be a
-  /// coroutine.
+  /// Starts work in the background, and returns its task, which is queued and begins on a later turn.
   ///
-  /// With a name the task is registered: `get_task` finds it. Before `run`, the task starts in its place among the
-  /// `before_server_start` listeners, a callable on every worker. The handle is valid at once, and need not be kept.
+  /// `work` is a `Coro<T>`; a callable `f(App&)` or `f()`, which is called in the first step of the task and returns a
+  /// `Coro<T>` or a plain `T`; or an existing task, which gets a further name. A callable lives as long as its
+  /// coroutine, so that a lambda with captures may be a coroutine.
+  ///
+  /// If the task has a name, it is registered: `get_task` finds it. If it is added before `run`, it starts in its place
+  /// among the `before_server_start` listeners, and a callable runs on every worker. The handle is valid at once, and
+  /// need not be kept.
   ///
   /// The task runs on when the scope that added it is left. If it uses something by reference, or the `this` of an
-  /// object, add it to a `TaskScope` that stands below what it uses.
+  /// object, add it to a `TaskScope` that stands below what the task uses.
   ///
-  /// Throws `TaskNameInUse` where the name belongs to a task that is pending, unless `taken` says otherwise;
-  /// `TaskTypeMismatch` where the task to keep is of another type; `WrongThread`; `std::bad_alloc`. The work is
-  /// destroyed unrun then, and a name stays whose it was.
+  /// Throws `TaskNameInUse` if the name belongs to a pending task, unless `taken` says otherwise; `TaskTypeMismatch` if
+  /// the task to keep has another type; `InvalidState` for an empty Coro or a task of another App; `WrongThread`;
+  /// `std::bad_alloc`. Then the work is destroyed unrun, and the name stays with its task.
   ///
   ///     errand::Task<int> task = app.add_task(count("a.txt"), "count:a.txt");
   template <class Work>
   TaskOf<Work&&> add_task(Work&& work);
-  /// The same with a name; an empty one is none.
+  /// Starts work like `add_task(work)`, and registers its task under a name; an empty name is no name.
   template <class Work>
   TaskOf<Work&&> add_task(Work&& work, std::string name, NameTaken taken = NameTaken::fail);
 
-  /// The task that was registered under this name, `Task<>` where no type is asked for. Throws `TaskNotFound`, and
-  /// `TaskTypeMismatch` where its result is of another type.
+  /// Returns the task that is registered under this name: a `Task<T>`, or a `Task<>` if no type is given. Throws
+  /// `TaskNotFound` if there is none, and `TaskTypeMismatch` if its result has another type.
   template <class T = void>
   Task<T> get_task(std::string_view name) const;
-  /// The same; an empty handle where there is none.
+  /// Like `get_task`, but returns an empty handle if there is no such task.
   template <class T = void>
   Task<T> find_task(std::string_view name) const;
 
-  /// Asks the task of this name to end, whether or not the result is awaited; `co_await` it to see the end. A task that
-  /// has been asked already is not asked again. Throws `TaskNotFound`, and `InvalidState` in the task itself.
+  /// Asks the task of this name to end. The call itself asks, even if you forget the `co_await`, which waits for the
+  /// end and returns true if the task ended cancelled. A task that has been asked before is not asked again. Throws
+  /// `TaskNotFound`, and `InvalidState` in the task itself.
   ///
   ///     bool cancelled = co_await app.cancel_task("slow_task", "no longer needed");
   CancelTask cancel_task(std::string_view name, std::string_view reason = {});
 
-  /// Forgets the registered tasks that are done; how many.
+  /// Forgets the registered tasks that are done, and returns how many names that were.
   std::size_t purge_tasks();
-  /// The registered tasks, in the order added. A copy: adding, purging and cancelling meanwhile is safe.
+  /// Returns the registered tasks, one for each name, in the order added: a copy, so that tasks may be added, purged
+  /// and cancelled meanwhile.
   std::vector<Task<>> tasks() const;
-  /// Every pending task, named or not, in the order added.
+  /// Returns every pending task, named or not, in the order added.
   std::vector<Task<>> all_tasks() const;
-  /// `co_await app.shutdown_tasks(5s)` asks all tasks but the caller's to end, those that were added meanwhile too, and
-  /// waits for them, no longer than `timeout`; gives how many are left. Throws `Cancelled` where the caller is asked to
-  /// end meanwhile, and `InvalidState` where that is no task of this App.
+  /// `co_await app.shutdown_tasks(5s)` asks all tasks but the caller to end, including those that are added meanwhile,
+  /// waits for them no longer than `timeout`, and returns how many are left. Throws `Cancelled` if the caller is asked
+  /// to end meanwhile, and `InvalidState` if the caller is no task of this App.
   template <class Rep, class Period>
   Coro<std::size_t> shutdown_tasks(std::chrono::duration<Rep, Period> timeout) {
     loop_->check_thread();
@@ -130,51 +136,54 @@ class App : private detail::Host {
 
   // Running
 
-  /// Runs the listeners and the tasks, until `stop`, or until no task, callback, posted call or `KeepAlive` is left.
-  /// Then all tasks are cancelled and awaited. Afterwards it may be called again.
+  /// Runs the listeners and the tasks until `stop`, or until no task, callback, posted call or `KeepAlive` is left.
+  /// Then all tasks are cancelled and awaited. A further `run` is possible afterwards.
   ///
-  /// Throws what a listener threw; `Deadlock` where tasks are left and nothing can ever wake them; `InvalidState`
-  /// inside any `run` or `poll` of this thread, and while one of the App's tasks is being destroyed.
+  /// Throws what a listener threw; `Deadlock` if tasks are left and nothing can ever wake them; `InvalidState` inside
+  /// any `run` or `poll` of this thread, while `poll` has a run that is not over, and while a task of the App is being
+  /// destroyed.
   void run() { run_with({}, nullptr); }
-  /// The same with options: several workers, SIGINT and SIGTERM, or until `stop` alone. Throws `InvalidState` for no
-  /// worker; for several with a Reactor or a ManualClock, or with a listener or a signal handler that cannot be copied
-  /// and is not marked by `errand::once`; and where another App handles signals already. Throws `std::system_error`
-  /// where a worker can have no thread. (A template, so that only who calls it compiles what starts threads.)
+  /// Runs with options: several workers, SIGINT and SIGTERM, or until `stop` alone. Throws `InvalidState` if there are
+  /// no workers; if there are several, and the App has a Reactor or a ManualClock, or a listener or a signal handler
+  /// that can be neither copied nor is marked by `errand::once`; and if another App handles signals already. Throws
+  /// `std::system_error` if there can be no thread for a worker. (It is a template so that only a program that calls it
+  /// compiles the code that starts threads.)
   template <class = void>
   void run(RunOptions options);
-  /// Runs until `main` ends; then cancels the rest, waits for it, and returns the result of `main`. Throws what `main`
-  /// throws, and `TaskCancelled` where it ended cancelled because of `stop` or a signal.
+  /// Runs until `main` ends; then cancels the other tasks, waits for them, and returns the result of `main`. Throws
+  /// what `main` throws, and `TaskCancelled` if `main` ended cancelled because of `stop` or a signal.
   template <class T>
   T run(Coro<T> main) {
     return run_main(std::move(main), {}, nullptr);
   }
-  /// The same with options; `main` runs on worker 0, and its end stops all.
+  /// Runs `main` with options: `main` runs on worker 0, and its end stops all workers.
   template <class T>
   T run(Coro<T> main, RunOptions options);
-  /// For a host loop, such as a game's or a GUI's: makes one turn without blocking. The first call starts what `run`
-  /// would start; once no work is left, or after `stop`, the next calls make the stop sequence. False once that is
-  /// over. Throws what a listener threw, and `InvalidState` inside the `run` or `poll` of another App; never
+  /// Makes one turn without blocking, for a host loop such as that of a game or a GUI. Returns false when the run is
+  /// over. The first call starts what `run` would start. When no work is left, or after `stop`, the next calls make the
+  /// stop sequence. Throws what a listener threw, and `InvalidState` inside the `run` or `poll` of another App; never
   /// `Deadlock`.
   ///
-  /// Inside this App's own `run` or `poll`, as when a task opens a dialog whose loop polls, it does nothing and gives
-  /// true; `Reactor::wake` is called when the outer one is over.
+  /// If it is called inside this App's own `run` or `poll`, for example when a task opens a dialog whose loop polls, it
+  /// does nothing and returns true. `Reactor::wake` is called when the outer `run` or `poll` is over.
   bool poll();
-  /// When `poll` should be called again: now where something is ready, empty where only something from outside can
-  /// help. It is to be asked again after each `poll`, and when the host has used the App between two of them. What
-  /// other threads do meanwhile is told by `Reactor::wake`.
+  /// Returns when `poll` should be called again: now if something is ready, empty if only something from outside can
+  /// help. Ask again after each `poll`, and if the host has used the App between two of them. `Reactor::wake` tells the
+  /// host of what other threads do meanwhile.
   std::optional<Clock::time_point> next_deadline() const;
-  /// The same for a frame of a game: makes turns until `until`, a time of the App's clock, or until nothing is ready;
-  /// one at least. A ManualClock jumps to no later time meanwhile.
+  /// Makes turns until `until`, a time of the App's clock, or until nothing is ready; at least one turn: this is `poll`
+  /// for one frame of a game. Returns false when the run is over. A ManualClock does not jump beyond `until` meanwhile.
   bool poll(Clock::time_point until);
-  /// Ends `run`. Any thread, any time until the destructor begins, more than once. Before the first `run` it lets that
-  /// make one turn. A start listener that is under way is cancelled, and has `graceful_timeout` to end; the later ones
-  /// are skipped.
+  /// Asks `run` to end. May be called on any thread, more than once, and at any time until the destructor begins. If it
+  /// is called before the first `run`, that one makes one turn. A start listener that is under way is cancelled, and
+  /// has `graceful_timeout` to end; the later ones are skipped.
   void stop() noexcept {
-    const std::shared_ptr<detail::Inbox> inbox = loop_->inbox;  // the App may go as soon as its loop sees the request
+    const std::shared_ptr<detail::Inbox> inbox =
+        loop_->inbox;  // the App may be destroyed when its loop sees the request
     inbox->request_stop();
   }
-  /// Keeps `run` waiting for more work while it lives. Who posts from other threads holds one, which the App's thread
-  /// makes and hands on.
+  /// Returns a guard that keeps `run` waiting for more work while it lives. Code that posts from other threads holds
+  /// one, which the App's thread makes and hands on.
   [[nodiscard]] KeepAlive keep_alive() {
     loop_->check_thread();
     return KeepAlive(loop_->inbox);
@@ -182,69 +191,71 @@ class App : private detail::Host {
 
   // From other threads
 
-  /// Runs `f` on the loop's thread; any thread may ask. False, and `f` is destroyed unrun, once the App has ended: from
-  /// the end of a `run` to the start of the next. What `f` throws is reported.
+  /// Runs `f` on the App's thread; may be called on any thread. Returns false, and destroys `f` unrun, if the App has
+  /// ended: from the end of a `run` to the start of the next. If `f` throws, that is reported.
   template <class F>
   bool post(F&& f);
 
-  /// Adds work from any thread, as `add_task` does on the loop's; its result, or what it throws, comes through the
-  /// future. That throws `InvalidState` where the App has ended, and `TaskCancelled` where the work was cancelled, the
-  /// App was stopping, or it was destroyed before.
+  /// Adds work from any thread, like `add_task` on the App's thread, and returns a future of its result, or of what it
+  /// throws. The future throws `InvalidState` if the App had ended, and `TaskCancelled` if the work was cancelled, the
+  /// App was stopping, or it was destroyed first.
   template <class Work>
   std::future<typename detail::WorkTraits<Work&&>::Value> submit(Work&& work, std::string name = {});
 
-  // Callbacks: plain functions, run by the loop outside any task. What they throw is reported. A callback belongs to no
-  // scope, and is called though the function that has set it has ended: it must own what it uses, or be cancelled
+  // Callbacks: plain functions, run by the loop outside any task. If one throws, that is reported. A callback belongs
+  // to no scope: it is called even if the function that has set it has ended. So it must own what it uses, or be
+  // cancelled.
 
-  /// On the next turn.
+  /// Calls `f` on the next turn.
   template <class F>
   CallHandle call_soon(F&& f);
-  /// After a while. The largest duration means never: such a callback is never called, and `run` throws `Deadlock` if
-  /// nothing else is left; `cancel` it.
+  /// Calls `f` after a delay. The largest duration means never: such a callback is never called, and should be
+  /// cancelled when it is not needed any more, because `run` throws `Deadlock` if nothing else is left.
   template <class F, class Rep, class Period>
   CallHandle call_later(std::chrono::duration<Rep, Period> delay, F&& f) {
     loop_->check_thread();  // before the clock is read
     return call(loop_->deadline(detail::to_nanoseconds(delay)), std::forward<F>(f));
   }
-  /// At a time of the App's clock, of any precision; the largest means never.
+  /// Calls `f` at a time of the App's clock, of any precision; the largest time means never.
   template <class F, class Duration>
   CallHandle call_at(std::chrono::time_point<Clock, Duration> when, F&& f) {
     return call(detail::to_nanoseconds(when), std::forward<F>(f));
   }
 
-  // Listeners: f(App&) or f(), a plain function or a coroutine, each awaited before the next. Higher priority first,
-  // then the order added; the *_stop ones in reverse
+  // Listeners: f(App&) or f(), a plain function or a coroutine. Each is awaited before the next begins: higher priority
+  // first, then in the order added; those of the *_stop phases in reverse.
 
-  /// Calls `f` in this phase of every run; `errand::once(f)` on worker 0 alone. Of a `*_start` phase, what it throws
-  /// ends the run, which rethrows it after the stop sequence; of a `*_stop` phase, the others still run.
+  /// Calls `f` in this phase of every run; if it is `errand::once(f)`, on worker 0 alone. If `f` throws in a `*_start`
+  /// phase, that ends the run, which rethrows it after the stop sequence. If `f` throws in a `*_stop` phase, the other
+  /// listeners still run, and then the run rethrows it.
   template <class F>
   void add_listener(Phase phase, F&& f, int priority = 0);
-  /// Once, before any worker starts; none does where it throws.
+  /// Calls `f` once, before any worker starts; if `f` throws, no worker starts.
   template <class F>
   void main_process_start(F&& f, int priority = 0) {
     add_listener(Phase::main_process_start, std::forward<F>(f), priority);
   }
-  /// On every worker, before its tasks run; those that were added before `run` start among these.
+  /// Calls `f` on every worker before its tasks run. Tasks that were added before `run` start among these listeners.
   template <class F>
   void before_server_start(F&& f, int priority = 0) {
     add_listener(Phase::before_server_start, std::forward<F>(f), priority);
   }
-  /// On every worker, when the tasks that were added before `run` have been queued.
+  /// Calls `f` on every worker when the tasks that were added before `run` have been queued.
   template <class F>
   void after_server_start(F&& f, int priority = 0) {
     add_listener(Phase::after_server_start, std::forward<F>(f), priority);
   }
-  /// On every worker, while its tasks still run: to drain them.
+  /// Calls `f` on every worker while its tasks still run, to drain them.
   template <class F>
   void before_server_stop(F&& f, int priority = 0) {
     add_listener(Phase::before_server_stop, std::forward<F>(f), priority);
   }
-  /// On every worker, when its tasks have ended.
+  /// Calls `f` on every worker when its tasks have ended.
   template <class F>
   void after_server_stop(F&& f, int priority = 0) {
     add_listener(Phase::after_server_stop, std::forward<F>(f), priority);
   }
-  /// Once, after all workers.
+  /// Calls `f` once, after all workers have ended.
   template <class F>
   void main_process_stop(F&& f, int priority = 0) {
     add_listener(Phase::main_process_stop, std::forward<F>(f), priority);
@@ -252,34 +263,35 @@ class App : private detail::Host {
 
   // Signals
 
-  /// Calls `handler(const Signal&)` or `handler()`, a plain function or a coroutine, whenever the event is dispatched.
-  /// Its name has three parts, `namespace.reference.action`, and none has to be declared; the last part may be
-  /// `<name>`, which stands for any action and is found in `Signal::parameter`. Throws `InvalidEvent`.
+  /// Calls `handler(const Signal&)` or `handler()`, a plain function or a coroutine, when the event is dispatched. Its
+  /// name has three parts, `namespace.reference.action`, and need not be declared. The last part may be `<name>`: that
+  /// matches any action, which the handler finds in `Signal::parameter`. Throws `InvalidEvent` if the name is wrong.
   template <class F>
   void add_signal(std::string_view event, F&& handler);
-  /// Wakes everyone who is waiting for the event at this moment, and then runs its handlers, one after the other, in
-  /// the task that it returns. A handler that throws fails that task, and the handlers after it don't run. Nobody
-  /// listening is no error; an event is not remembered. Throws `InvalidEvent`, and what a copy of the payload throws;
-  /// nobody is woken then.
+  /// Dispatches an event: wakes everyone who is waiting for it at this moment, and then runs its handlers, one after
+  /// the other, in the task that it returns. If a handler throws, that task fails, and the handlers after it do not
+  /// run. It is no error if nobody listens; an event is not remembered. Throws `InvalidEvent`, and what a copy of the
+  /// payload throws; nobody is woken then.
   Task<> dispatch(std::string_view event, std::any payload = {});
-  /// `co_await app.event("my.custom.event")` gives the next signal of that event, one that is dispatched after the
-  /// await began; the last part may be `*`. Throws `InvalidEvent`.
+  /// `co_await app.event("my.custom.event")` returns the next signal of that event that is dispatched after the await
+  /// began. The last part of the name may be `*`, for any action. Throws `InvalidEvent` if the name is wrong.
   EventWait event(std::string_view event) { return wait_for_event(event, std::chrono::nanoseconds::max()); }
-  /// The same, but throws `TimeoutError` when none comes in time, which is at once where that is not above zero.
+  /// Like `event(event)`, but the await throws `TimeoutError` if no signal comes in time; at once if `timeout` is not
+  /// above zero.
   template <class Rep, class Period>
   EventWait event(std::string_view event, std::chrono::duration<Rep, Period> timeout) {
     return wait_for_event(event, detail::to_nanoseconds(timeout));
   }
 
-  /// What the parts of the program share: one object a type. Each worker has its own. The members of the Context throw
-  /// `WrongThread`, this does not.
+  /// Returns the objects that the parts of the program share: one of each type. Each worker has its own. `ctx` itself
+  /// does not throw; the members of the Context throw `WrongThread`.
   Context& ctx() noexcept { return ctx_; }
-  /// Which worker this is, from 0.
+  /// Returns the number of this worker, from 0.
   unsigned worker() const noexcept { return driver_.worker; }
-  /// Writes a table for people: of each pending task the id, the name, the status, the age, what it waits for, and the
-  /// place of that await. Below it, indented, stand the awaits around that one, and one step further what the branches
-  /// of a combinator wait for; long lists are cut short. An age is by the App's clock, and may be an eighth too small.
-  /// Throws `WrongThread`.
+  /// Writes a table for people, with a row for each pending task: the id, the name, the status, the age, what the task
+  /// waits for, and the file and line of that await. Below it, indented, stand the awaits around that one and, if it is
+  /// a combinator, what its branches wait for. Long lists are cut short. An age is measured by the App's clock, and may
+  /// be an eighth too small. Throws `WrongThread`.
   void dump_tasks(std::ostream& out) const;
 
  private:
@@ -290,7 +302,8 @@ class App : private detail::Host {
   friend bool run_ready(App& app);
   friend class TaskScope;
 
-  /// Whether a poll is one inside this App's own run or poll. The outer one wakes the host when it is over.
+  /// Called by `poll`. Returns true if this thread is inside a `run` or `poll` of this App, which then wakes the host
+  /// when it is over.
   bool is_polled_inside() noexcept;
   bool poll_ready(Clock::time_point until, Clock::time_point last_jump);
 
@@ -312,7 +325,9 @@ class App : private detail::Host {
     reports_.slow_step(task, took, file, line);
   }
 
-  /// The task that is to be kept under this name, if any; an empty one is no name. Throws where the name cannot be had.
+  /// Returns the pending task that keeps this name, because `taken` is `keep` or because it is `wanted`; null if the
+  /// name is free, or is to be taken from its task. An empty name is no name. Throws `TaskNameInUse` if `taken` is
+  /// `fail` and another pending task has the name.
   detail::TaskBase* check_name(std::string_view name, NameTaken taken, const detail::TaskBase* wanted) const;
   void register_task(detail::TaskBase& task, std::string_view name, NameTaken taken);
   template <class Work>
@@ -329,7 +344,7 @@ class App : private detail::Host {
   }
   detail::Signals& signals();
 
-  /// Where there are no options nothing refers to workers, and a program has no code for them.
+  /// `others` is null if there are no options. Then nothing refers to workers, and the program has no code for them.
   void run_with(RunOptions options, detail::OtherWorkers* others);
   template <class T>
   T run_main(Coro<T> main, RunOptions options, detail::OtherWorkers* others);
@@ -339,16 +354,16 @@ class App : private detail::Host {
   detail::Loop* const loop_;
   Context ctx_;
   detail::Registry registry_;
-  detail::Owner<detail::SignalHub> signals_;  // from the first use on
+  detail::Owner<detail::SignalHub> signals_;  // null until the first use
   detail::Lifecycle life_;
   detail::Driver driver_;
   detail::Reports reports_;
-  bool is_ending_ = false;  // it is inside its destructor
+  bool is_ending_ = false;  // the destructor is running
 };
 
-/// For tests of what an App does while it runs: makes turns as `App::poll` does, until nothing is ready. The first call
-/// begins a run. An `advance` of a ManualClock is gone through to its end; the clock does not jump otherwise. False
-/// once the run is over.
+/// Makes turns like `App::poll` until nothing is ready: for tests of what an App does while it runs. Returns false when
+/// the run is over. The first call begins a run. If a ManualClock has been advanced, goes on to the end of that
+/// `advance`; otherwise the clock does not jump.
 ///
 ///     errand::ManualClock clock(errand::ManualClock::held);
 ///     errand::App app("test", {.clock = &clock});
@@ -362,7 +377,7 @@ bool run_ready(App& app);
 
 }  // namespace errand
 
-// The implementation, which needs the class that stands here
+// The implementation, which needs the complete class
 #include <errand/detail/app/app_calls.hpp>
 #include <errand/detail/app/app_run.hpp>
 #include <errand/detail/app/app_tasks.hpp>

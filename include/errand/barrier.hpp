@@ -10,16 +10,17 @@
 
 namespace errand {
 
-/// Lets a number of tasks of one App wait for each other, again and again. A waiter that is cancelled no longer counts.
+/// Lets a fixed number of tasks of one App wait for each other. When all have come, they go on, and the next round can
+/// begin. A task that is cancelled while it waits no longer counts.
 ///
-/// Destroying it while someone waits makes their awaits throw `InvalidState`. Every member throws `WrongThread` if a
-/// task waits whose App another thread is inside of.
+/// If the barrier is destroyed while tasks wait, their awaits throw `InvalidState`. Every member throws `WrongThread`
+/// if a task is waiting and another thread is inside the App of that task.
 ///
 ///     errand::Barrier barrier(3);
 ///     std::size_t index = co_await barrier.wait();   // 0, 1 or 2
 class Barrier {
  public:
-  /// For so many tasks. Throws `InvalidState` for none.
+  /// Makes a barrier for this many tasks. Throws `InvalidState` if `parties` is 0.
   explicit Barrier(std::size_t parties) : parties_(parties) {
     if (parties == 0) throw InvalidState("a Barrier is for one task at least");
   }
@@ -27,8 +28,8 @@ class Barrier {
   Barrier& operator=(const Barrier&) = delete;
 
   class Wait;
-  /// `co_await barrier.wait()` returns when all have come: 0 to the one that came first, and so on. The last one does
-  /// not suspend. Throws `Cancelled` where the task is asked to end.
+  /// Waits until all tasks have come: `co_await barrier.wait()`. Gives 0 to the task that came first, 1 to the next
+  /// one, and so on. The last task to come does not suspend. Throws `Cancelled` if the task is asked to end meanwhile.
   detail::WaitOn<Wait, Barrier> wait() {
     waiters_.check_thread();
     return *this;

@@ -10,18 +10,21 @@
 
 namespace errand {
 
-/// What `App::cancel_task` gives: awaits the end of the task, its clean-up included.
+/// The awaitable that `App::cancel_task` returns: waits until the task has ended, its clean-up included.
 ///
-/// Gives true where the task ended cancelled. Throws an error that its clean-up threw; nothing where the task was done
-/// already. Throws `Cancelled` where the caller itself is cancelled meanwhile, and the task then ends on its own;
-/// `InvalidState` in the task itself, and in a task of another App.
+/// The task is asked to end by the call of `cancel_task`, even if this is never awaited. `co_await` gives true if the
+/// task ended cancelled, false if it ended in another way.
+///
+/// Throws the error of the task if its clean-up threw one, but nothing if the task was done before the call. Throws
+/// `Cancelled` if the caller is asked to end meanwhile; the task then ends on its own. Throws `InvalidState` in the
+/// task that is to end, and in a task of another App.
 class CancelTask {
  public:
-  /// For the library: asks the task to end, unless it has been asked.
+  /// For the library's own use: asks the task to end, unless it has been asked already.
   static CancelTask ask(detail::TaskBase& task, std::string_view reason);
 
   class Wait;
-  /// For the library: what `co_await` makes of it.
+  /// For the library's own use: makes the wait of a `co_await`.
   Wait awaited_by(detail::Chain& chain) const noexcept;
 
  private:
@@ -38,7 +41,7 @@ class CancelTask::Wait : public detail::TaskWait {
   Wait(detail::TaskHandle asked, bool was_done, detail::Chain& chain) noexcept
       : TaskWait(detail::Kind::task_cancel, std::move(asked), &chain), was_done_(was_done) {}
 
-  /// It may have ended since it was asked.
+  /// If the task has ended already, there is nothing to wait for. A failure since the request is thrown here.
   bool await_ready() {
     if (!task().has_ended()) return false;
     chain_->check_earlier_awaits();

@@ -11,11 +11,11 @@
 
 namespace errand {
 
-/// Lets tasks of one App wait until another one has changed something. There is no lock, since between two awaits
-/// nothing else runs; and nothing is remembered: `notify_one` with nobody waiting does nothing.
+/// Lets tasks of one App wait until another task has changed something. There is no lock, because nothing else runs
+/// between two awaits of a task. Notifications are not remembered: `notify_one` does nothing if no task waits.
 ///
-/// Destroying it while someone waits makes their awaits throw `InvalidState`. Every member throws `WrongThread` if a
-/// task waits whose App another thread is inside of.
+/// If the condition is destroyed while tasks wait, their awaits throw `InvalidState`. Every member throws `WrongThread`
+/// if a task is waiting and another thread is inside the App of that task.
 ///
 ///     co_await condition.wait([&] { return !jobs.empty(); });
 class Condition {
@@ -25,22 +25,23 @@ class Condition {
   Condition& operator=(const Condition&) = delete;
 
   class Wait;
-  /// `co_await condition.wait()` returns after the next notification that is this task's. Throws `Cancelled` where the
-  /// task is asked to end.
+  /// Waits until this task is notified: `co_await condition.wait()`. Throws `Cancelled` if the task is asked to end
+  /// before that.
   detail::WaitOn<Wait, Condition> wait() {
     waiters_.check_thread();
     return *this;
   }
-  /// Waits until `predicate()` is true; does not wait where it is. Throws what that throws, and `Cancelled` likewise.
+  /// Waits until `predicate()` is true: asks it at once, and again after each notification. Throws what the predicate
+  /// throws, and `Cancelled` if the task is asked to end meanwhile.
   template <class Predicate>
   Coro<> wait(Predicate&& predicate);
 
-  /// Wakes the one that has waited longest, if any.
+  /// Wakes the task that has waited longest, if any task waits.
   void notify_one() {
     waiters_.check_thread();
     choose_one();
   }
-  /// Wakes all, in the order in which they began to wait.
+  /// Wakes all tasks that wait, in the order in which they began to wait.
   void notify_all() {
     waiters_.check_thread();
     waiters_.hand_over_all();
@@ -60,7 +61,7 @@ class Condition::Wait : public detail::Waiter {
  public:
   Wait(Condition& condition, detail::Chain& chain) noexcept
       : Waiter(detail::Kind::condition, chain), condition_(condition) {}
-  /// A notification of which the task did not learn, because it was aborted, is the next one's.
+  /// If the task was aborted after `notify_one` had chosen it, the notification goes to the next task that waits.
   ~Wait() {
     if (was_chosen_ && ending != detail::Ending::broken) condition_.choose_one();
   }
@@ -76,7 +77,7 @@ class Condition::Wait : public detail::Waiter {
   friend Condition;
 
   Condition& condition_;
-  bool was_chosen_ = false;  // by choose_one
+  bool was_chosen_ = false;  // by `choose_one`, and the task has not resumed yet
 };
 
 inline void Condition::choose_one() noexcept {

@@ -11,28 +11,32 @@
 
 namespace errand {
 
-/// How an App is made. What `on_failure` and `on_slow_step` throw is swallowed, with a line on `std::cerr`.
+/// The configuration of an App. If `on_failure` or `on_slow_step` throws, the exception is swallowed, with a line on
+/// `std::cerr`.
 struct AppConfig {
-  ClockSource* clock = nullptr;  ///< null: `std::chrono::steady_clock`; must outlive the App
-  Reactor* reactor = nullptr;    ///< null: a condition variable; must outlive the App
-  /// How long each phase of the stop may take, and a start listener that `stop` has asked to end. What still stands
-  /// then is reported and destroyed.
+  ClockSource* clock = nullptr;  ///< null for `std::chrono::steady_clock`; must outlive the App
+  Reactor* reactor = nullptr;    ///< null if the loop is to sleep on a condition variable; must outlive the App
+  /// How long each phase of the stop may take, and a start listener after `stop` has asked it to end. Tasks that have
+  /// not ended by then are reported and destroyed.
   std::chrono::nanoseconds graceful_timeout = std::chrono::seconds(15);
-  std::chrono::nanoseconds slow_step = {};  ///< above zero: every step that keeps the loop longer is reported
-  bool purge_when_done = false;             ///< forget a named task as soon as it is done
-  unsigned max_threads = 32;                ///< of `to_thread`; 0 counts as 1
-  std::function<void(const TaskFailure&)> on_failure = {};  ///< empty: one line on `std::cerr`
-  std::function<void(const SlowStep&)> on_slow_step = {};   ///< empty: one line on `std::cerr`
+  std::chrono::nanoseconds slow_step = {};  ///< if above zero, every step that takes longer is reported
+  bool purge_when_done = false;             ///< if true, a named task is forgotten as soon as it is done
+  unsigned max_threads = 32;                ///< how many threads `to_thread` may use; 0 counts as 1
+  /// Called for each failure that is reported; if empty, one line goes to `std::cerr`.
+  std::function<void(const TaskFailure&)> on_failure = {};
+  /// Called for each step that is reported because of `slow_step`; if empty, one line goes to `std::cerr`.
+  std::function<void(const SlowStep&)> on_slow_step = {};
 };
 
-/// How an App runs.
+/// The options of `App::run`.
 struct RunOptions {
-  unsigned workers = 1;         ///< threads with an App of their own each; the calling
-                                ///< thread is the first
-  bool handle_signals = false;  ///< SIGINT and SIGTERM stop the App; a second
-                                ///< one ends all waiting from then on, a third
-                                ///< one the process
-  bool keep_alive = false;      ///< run until `stop`, also while there is no work
+  /// How many threads, each with an App of its own; the calling thread is the first.
+  unsigned workers = 1;
+  /// If true, SIGINT and SIGTERM stop the App. A second one ends all waiting from then on; a third one ends the
+  /// process.
+  bool handle_signals = false;
+  /// If true, the App runs until `stop`, even while there is no work.
+  bool keep_alive = false;
 };
 
 }  // namespace errand

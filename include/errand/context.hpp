@@ -14,36 +14,37 @@
 
 namespace errand {
 
-/// What the parts of a program share through their App: one object a type. They live as long as the App, and are
-/// destroyed in reverse of the order in which they were emplaced. It is for the App's thread: nothing here is locked,
-/// and on another thread every member throws `WrongThread`.
+/// The objects that the parts of a program share through their App: one object of each type. They live as long as the
+/// App, and are destroyed in reverse of the order in which they were emplaced. A Context belongs to the App's thread:
+/// it has no lock, and on another thread every member throws `WrongThread`.
 ///
 ///     app.ctx().emplace<Database>("localhost");
 ///     app.ctx().get<Database>().query("…");
 class Context {
  public:
-  /// For the library.
+  /// For the library's own use: the App makes its Context.
   explicit Context(const detail::Loop& loop) noexcept : loop_(loop) {}
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
   ~Context() { clear(); }
 
-  /// Makes the object of type `T`. Throws `InvalidState` where there is one, and what its constructor throws.
+  /// Makes the object of type `T`, and returns it. Throws `InvalidState` if there is one, and what its constructor
+  /// throws.
   template <class T, class... Args>
   T& emplace(Args&&... args) {
     if (find<T>()) fail("already has an", typeid(T));
     detail::Owner<Holder<T>> made(new Holder<T>(std::forward<Args>(args)...));
-    if (find<T>()) fail("already has an", typeid(T));  // the constructor has emplaced one
+    if (find<T>()) fail("already has an", typeid(T));  // its constructor has emplaced one
     objects_.push_back(*made);
     return made.release()->object;
   }
-  /// The object of type `T`. Throws `InvalidState` where there is none.
+  /// Returns the object of type `T`. Throws `InvalidState` if there is none.
   template <class T>
   T& get() {
     if (T* object = find<T>()) return *object;
     fail("has no", typeid(T));
   }
-  /// The object of type `T`, null where there is none.
+  /// Returns the object of type `T`; null if there is none.
   template <class T>
   T* find() {
     loop_.check_thread();
@@ -54,11 +55,11 @@ class Context {
     return nullptr;
   }
 
-  /// For the library.
+  /// For the library's own use: destroys all objects when the App ends.
   void clear() noexcept {
     while (!objects_.empty()) {
       auto& last = static_cast<HolderBase&>(objects_.back());
-      last.unlink();  // while it is being destroyed nobody finds it
+      last.unlink();  // `find` must not return an object that is being destroyed
       delete &last;
     }
   }

@@ -7,10 +7,10 @@
 
 namespace errand {
 
-/// A coroutine that has not started: what a coroutine function returns. It is lazy, can be moved but not copied, and
-/// runs once: inside the task that awaits it, or as a task of its own where it is given to `App::add_task`.
+/// A coroutine that has not started, as a coroutine function returns it. It can be moved but not copied, and runs once:
+/// inside the task that awaits it, or as a task of its own if it is given to `App::add_task`.
 ///
-/// `T` is the type of its result: `void`, a value (also one that can only be moved), or a reference.
+/// `T` is the type of the result: `void`, a type that can be moved, or an lvalue reference.
 ///
 ///     errand::Coro<int> twice(int n) {
 ///       co_await errand::sleep(1s);
@@ -18,14 +18,17 @@ namespace errand {
 ///     }
 ///     int n = co_await twice(21);
 ///
-/// `co_await` starts it at once, gives its result, and throws what it throws, or what the move of the result throws. It
-/// is part of the task that awaits it: when that is cancelled, `Cancelled` is thrown out of the innermost await. It may
-/// be made on any thread, and then moved to the App's.
+/// `co_await` starts the coroutine at once and returns its result. If the Coro stands in a variable, write
+/// `co_await std::move(coro)`. It throws any exception that leaves the coroutine, or that the move of the result
+/// throws; `InvalidState` if the Coro is empty. The coroutine becomes a part of the task that awaits it: if the task is
+/// asked to end, `Cancelled` is thrown out of the innermost await. A Coro may be made on any thread and then moved to
+/// the App's thread.
 ///
-/// Dropping a Coro destroys the coroutine and its arguments; no line of its body runs. Coros that hold each other as
-/// arguments are dropped in constant stack: from a depth of 32 on the inner ones go behind the outer ones.
+/// If a Coro is destroyed before it has started, the coroutine and its arguments are destroyed, and no line of its body
+/// runs. Coros that hold each other as arguments are destroyed in constant stack: from a depth of 32 on, the inner
+/// Coros are destroyed after the outer ones.
 ///
-/// An alignment above the default one is not kept for locals of a coroutine: compilers ignore it there.
+/// The locals of a coroutine do not get an alignment above the default one, because compilers ignore it there.
 template <class T = void>
 class [[nodiscard("a Coro does nothing until it is awaited, or given to add_task")]] Coro {
   static_assert(detail::Result<T>,
@@ -33,16 +36,16 @@ class [[nodiscard("a Coro does nothing until it is awaited, or given to add_task
                 "object type that can be moved");
 
  public:
-  /// For the library.
+  /// For the compiler: the promise of the coroutine.
   using promise_type = detail::Promise<T>;
-  /// The type of its result.
+  /// The type of the result.
   using value_type = T;
 
-  /// Empty: awaiting it throws `InvalidState`.
+  /// Makes an empty Coro: an await of it throws `InvalidState`.
   Coro() noexcept = default;
-  /// The other one is empty afterwards.
+  /// Takes the coroutine of `other`, which is empty afterwards.
   Coro(Coro&& other) noexcept : promise_(std::exchange(other.promise_, nullptr)) {}
-  /// Drops the coroutine that was here.
+  /// Destroys the coroutine that was here, and takes the one of `other`, which is empty afterwards.
   Coro& operator=(Coro&& other) noexcept {
     Coro old(std::move(*this));
     promise_ = std::exchange(other.promise_, nullptr);
@@ -53,16 +56,17 @@ class [[nodiscard("a Coro does nothing until it is awaited, or given to add_task
       promise_->drop();
   }
 
-  /// Whether it holds a coroutine: it was neither moved from, nor awaited, nor given away.
+  /// Returns true if it holds a coroutine. False if it is empty by default, was moved from, was awaited, or was given
+  /// to `add_task` or the like.
   explicit operator bool() const noexcept { return promise_ != nullptr; }
 
   class Awaiter;
-  /// For the library: what `co_await` makes of it. That throws `InvalidState` where it is empty, or was awaited before.
+  /// For the library's own use: the awaiter that `co_await` uses. Its await throws `InvalidState` if this is empty.
   Awaiter awaited_by(detail::Chain& chain) &&;
 
-  /// For the library: the coroutine, which stays here.
+  /// For the library's own use: returns the coroutine, which stays here.
   promise_type* get() const noexcept { return promise_; }
-  /// For the library: the coroutine, which is the caller's from now on.
+  /// For the library's own use: returns the coroutine, which belongs to the caller from now on.
   promise_type* release() noexcept { return std::exchange(promise_, nullptr); }
 
  private:
@@ -74,8 +78,8 @@ class [[nodiscard("a Coro does nothing until it is awaited, or given to add_task
 
 // Implementation
 
-/// From the await on, the coroutine belongs to the chain, which goes on with it, and destroys it if it never ends. At
-/// its end it leaves its result here.
+/// The await of a Coro. From the await on, the coroutine belongs to the chain, which goes on with it, and destroys it
+/// if it does not come to its end. At its end, the coroutine writes its result into this awaiter.
 template <class T>
 class Coro<T>::Awaiter : public detail::OwnAwaitable {
   using Has = typename detail::AwaitedResult<T>::Has;
@@ -113,6 +117,7 @@ class Coro<T>::Awaiter : public detail::OwnAwaitable {
     result_.has = Has::nothing;
     result_.throw_error();
   }
+  /// Destroys the result, if another part of the expression has thrown before `await_resume`.
   ERRAND_NOINLINE void destroy() noexcept {
     if (result_.has == Has::value) {
       result_.destroy_value();

@@ -10,21 +10,25 @@
 
 namespace errand {
 
-/// The task that work becomes: `Task<T>` for a `Coro<T>`, or for a callable `f(App&)` or `f()` that gives a `Coro<T>`
-/// or a plain `T`. Some compilers need it to be given a name before it is awaited; it is a class derived from `Task<T>`
-/// then.
+/// The handle that `add_task` and `create_task` return for work of this type.
+///
+/// This is `Task<T>` if the work is a `Coro<T>`, or a callable `f(App&)` or `f()` that returns a `Coro<T>` or a plain
+/// `T`. With GCC up to 12 it may be a class derived from `Task<T>`, which must get a name before it is awaited.
 template <class Work>
 using TaskOf = typename detail::WorkTraits<Work>::Handle;
 
-/// Starts work in the background, on `App::current()`, without registering it: like `App::add_task`, but the name is
-/// only for people. The App owns the task and ends it with the rest; the handle need not be kept.
+/// Starts work in the background on `App::current()`, and returns a handle to the new task.
 ///
-/// Throws `InvalidState` outside an App, and `std::bad_alloc`; the work is destroyed unrun then.
+/// This is like `App::add_task`, but the task is not registered: the name is only for people. The App keeps the task
+/// and ends it with the others, so you need not keep the handle.
+///
+/// Throws `InvalidState` if no App runs on this thread, and `std::bad_alloc`. The work is then destroyed without having
+/// run.
 template <class Work>
 TaskOf<Work&&> create_task(Work&& work, std::string name = {});
 
-/// Runs a Coro as a task of its own, which goes on when the awaiter is cancelled: `create_task`, under the name that
-/// users of asyncio look for.
+/// Runs a Coro as a task of its own, which goes on if the awaiter is cancelled. This is `create_task` under the name
+/// that users of asyncio look for.
 ///
 ///     co_await errand::shield(save(document));
 template <class T>

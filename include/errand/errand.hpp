@@ -3,7 +3,9 @@
 
 #include <errand/version.hpp>
 
-// The words
+// All of errand, in groups. A program may include single headers instead, which compiles faster.
+
+// Clocks, errors, other event loops
 #include <errand/clock.hpp>
 #include <errand/errors.hpp>
 #include <errand/reactor.hpp>
@@ -27,7 +29,7 @@
 #include <errand/thread.hpp>
 #include <errand/time.hpp>
 
-// Many at once
+// Several tasks or awaitables at once
 #include <errand/finally.hpp>
 #include <errand/gather.hpp>
 #include <errand/race.hpp>

@@ -12,64 +12,65 @@
 
 namespace errand {
 
-/// What the library throws for a reason that a correct program can meet. Every message names the task, the name or the
-/// event that it is about.
+/// The base of the errors that a correct program can meet. The message names the task, the name or the event that the
+/// error is about, if there is one.
 class Error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
 
-/// No task is registered under this name.
+/// Thrown if no task is registered under the name that was asked for.
 class TaskNotFound : public Error {
  public:
-  /// About this name.
+  /// Made for the name that was asked for.
   ERRAND_COLD explicit TaskNotFound(std::string name)
       : Error(detail::text({"no task is named '", name, "'"})), name_(std::move(name)) {}
-  /// The name that was asked for.
+  /// Returns the name that was asked for.
   const std::string& name() const noexcept { return name_; }
 
  private:
   std::string name_;
 };
 
-/// The name belongs to a task that is still pending.
+/// Thrown if the name for a new task belongs to a task that is still pending.
 class TaskNameInUse : public Error {
  public:
-  /// About this name.
+  /// Made for the name that was asked for.
   ERRAND_COLD explicit TaskNameInUse(std::string name)
       : Error(detail::text({"the name '", name, "' is in use by a task that is still pending"})),
         name_(std::move(name)) {}
-  /// The name that was asked for.
+  /// Returns the name that was asked for.
   const std::string& name() const noexcept { return name_; }
 
  private:
   std::string name_;
 };
 
-/// The task of this name gives a result of another type than the one asked for.
+/// Thrown if the task of a name has a result of another type than the one asked for.
 class TaskTypeMismatch : public Error {
  public:
-  /// About this name.
+  /// Made for the name that was asked for.
   ERRAND_COLD explicit TaskTypeMismatch(std::string name)
       : Error(detail::text({"the task named '", name, "' has a result of another type"})), name_(std::move(name)) {}
-  /// The name that was asked for.
+  /// Returns the name that was asked for.
   const std::string& name() const noexcept { return name_; }
 
  private:
   std::string name_;
 };
 
-/// The task, or the future, that you awaited was cancelled. You are not: see `Cancelled` for that.
+/// Thrown to a task that awaits another task, or a future, if that one was cancelled. The awaiting task itself is not
+/// cancelled: see `Cancelled` for that.
 class TaskCancelled : public Error {
  public:
-  /// About the task of this name, which was asked to end for this reason.
+  /// Made for the task of this name, which was cancelled for this reason.
   ERRAND_COLD explicit TaskCancelled(std::string name, std::string reason = {})
       : Error(detail::text({"'", name, "' was cancelled", reason.empty() ? "" : ": ", reason})),
         name_(std::move(name)),
         reason_(std::move(reason)) {}
-  /// That of the task, or "future".
+  /// Returns the name of the task, or "future" if a future was awaited.
   const std::string& name() const noexcept { return name_; }
-  /// That of the `Cancelled` which ended it; empty where none was given.
+  /// Returns the reason for which the task was cancelled; empty if none was given.
   const std::string& reason() const noexcept { return reason_; }
 
  private:
@@ -77,68 +78,70 @@ class TaskCancelled : public Error {
   std::string reason_;
 };
 
-/// It took longer than allowed.
+/// Thrown if something took longer than the time that was allowed for it.
 class TimeoutError : public Error {
  public:
   TimeoutError() : Error("timed out") {}
   using Error::Error;
 };
 
-/// The queue is closed, and no item is left in it.
+/// Thrown by a put into a closed queue, and by a get from a closed queue in which no item is left.
 class QueueClosed : public Error {
  public:
   QueueClosed() : Error("the queue is closed") {}
   using Error::Error;
 };
 
-/// The name of an event is malformed, or stands in the reserved namespace `server` and is not one of the library's.
+/// Thrown if the name of an event is malformed, or is in the namespace `server`, which is reserved, and is not one of
+/// the library's own events.
 class InvalidEvent : public Error {
  public:
-  /// About this name, and what is wrong with it.
+  /// Made for the name that was given; `why` says what is wrong with it.
   ERRAND_COLD InvalidEvent(std::string event, std::string_view why)
       : Error(detail::text({"'", event, "' is not the name of an event: ", why})), event_(std::move(event)) {}
-  /// The name that was given.
+  /// Returns the name that was given.
   const std::string& event() const noexcept { return event_; }
 
  private:
   std::string event_;
 };
 
-/// A signal carries a payload of another type than the one asked for.
+/// Thrown if a signal has no payload, or one of another type than the one asked for.
 class PayloadTypeMismatch : public Error {
  public:
   using Error::Error;
 };
 
-/// Tasks are left, and nothing can ever wake them. The message is the table of what waits where.
+/// Thrown by `App::run` if tasks are left and nothing can ever wake them. The message is a table of these tasks, and of
+/// the places at which they wait. A run that handles signals reports it and goes on, because a signal can still come.
 class Deadlock : public Error {
  public:
   using Error::Error;
 };
 
-/// Misuse: what was asked for makes no sense in this state.
+/// Thrown for misuse: the call makes no sense in the present state of the object.
 class InvalidState : public std::logic_error {
  public:
   using std::logic_error::logic_error;
 };
 
-/// Misuse: this belongs to the thread of its App.
+/// Thrown for misuse: the object belongs to the thread of its App, and was used on another one.
 class WrongThread : public std::logic_error {
  public:
   using std::logic_error::logic_error;
 };
 
-/// You are being cancelled. It is thrown out of an await into the task that was asked to end, so that locals are
-/// destroyed and clean-up code runs; catch it to clean up, and let it go on (`throw;`).
+/// Thrown by an await inside a task that was asked to end, so that its locals are destroyed and its clean-up code runs.
+/// Catch it if you have to clean up, and rethrow it (`throw;`).
 ///
-/// It is not derived from `std::exception`: `catch (const std::exception&)` does not swallow a cancellation. Anyone may
-/// throw one: a task that ends with it is cancelled.
+/// It is not derived from `std::exception`, so that `catch (const std::exception&)` does not swallow a cancellation.
+/// Any code may throw one: a task that ends with it is cancelled.
 class Cancelled final {
  public:
   Cancelled() = default;
-  /// With a reason, which those who await the task get in `TaskCancelled::reason`.
+  /// Made with a reason, which tasks that await the cancelled task find in `TaskCancelled::reason`.
   explicit Cancelled(std::string reason) : reason_(std::move(reason)) {}
-  /// That of the request, as `Task::cancel` was given it; empty where none was.
+  /// Returns the reason, as it was given to `Task::cancel`; empty if none was given.
   const std::string& reason() const noexcept { return reason_; }
 
  private:

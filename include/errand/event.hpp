@@ -9,10 +9,11 @@
 
 namespace errand {
 
-/// A flag that tasks can wait for. Level-triggered: while it is set, nobody waits.
+/// A flag that tasks can wait for. It is level-triggered: while it is set, `wait` returns at once.
 ///
-/// Belongs to one App's thread: every member throws `WrongThread` if a task waits whose App another thread is inside
-/// of. Destroying it while someone waits makes their awaits throw `InvalidState`.
+/// The event belongs to the thread of one App: every member throws `WrongThread` if a task is waiting and another
+/// thread is inside the App of that task. If the event is destroyed while tasks wait, their awaits throw
+/// `InvalidState`.
 ///
 ///     errand::Event ready;
 ///     errand::TaskScope tasks;   // below the event, so that its tasks end before that
@@ -24,21 +25,22 @@ class Event {
   Event(const Event&) = delete;
   Event& operator=(const Event&) = delete;
 
-  /// Whether `wait` would return at once.
+  /// Returns true if the event is set, so that `wait` would return at once.
   bool is_set() const {
     waiters_.check_thread();
     return set_;
   }
-  /// Wakes all that are waiting, in the order in which they began to; none of them runs before this returns.
+  /// Sets the event, and wakes all tasks that wait, in the order in which they began to wait. None of them runs before
+  /// `set` returns.
   void set();
-  /// From now on `wait` waits again. Who was woken goes on all the same.
+  /// Resets the event: from now on `wait` waits again. Tasks that were woken before go on all the same.
   void clear() {
     waiters_.check_thread();
     set_ = false;
   }
 
   class Wait;
-  /// `co_await event.wait()` returns once the event is set. Throws `Cancelled` where the task is asked to end.
+  /// Waits until the event is set: `co_await event.wait()`. Throws `Cancelled` if the task is asked to end before that.
   detail::WaitOn<Wait, Event> wait() {
     waiters_.check_thread();
     return *this;

@@ -17,17 +17,18 @@ namespace errand {
 
 namespace detail {
 
-/// The tasks of one App's failures that somebody keeps. A TaskFailure may go on any thread, but a handle to a task only
-/// on the App's: another thread leaves it here, for the App to drop. The App's end drops them all.
+/// The tasks of those failures of one App that somebody keeps. A TaskFailure may be destroyed on any thread, but a
+/// handle to a task only on the App's thread. So another thread leaves the handle here, and the App drops it. At its
+/// end the App drops all handles.
 class FailedTasks : public std::enable_shared_from_this<FailedTasks> {
  public:
-  /// A task of which there is a failure. The copies of that share it.
+  /// A task that has failed. All copies of its TaskFailure share this entry.
   struct Entry : Link {
     Entry(std::shared_ptr<FailedTasks> its_list, Task<> its_task) noexcept
         : list(std::move(its_list)), task(std::move(its_task)) {}
     const std::shared_ptr<FailedTasks> list;
-    const ThreadState* const thread = &this_thread();  // on which it failed
-    Task<> task;                                       // empty from the App's end on
+    const ThreadState* const thread = &this_thread();  // the thread on which the task failed
+    Task<> task;                                       // empty after `let_go` and from the App's end on
   };
 
   ERRAND_COLD std::shared_ptr<Entry> add(Task<> task) {
@@ -39,25 +40,25 @@ class FailedTasks : public std::enable_shared_from_this<FailedTasks> {
     }
     return std::shared_ptr<Entry>(entry, &leave);
   }
-  /// The task, while the App is there: for the thread that is inside it or, if none is, the thread on which it failed.
-  /// Null for others.
+  /// Returns the task if this thread may have it: the thread that is inside the App or, if none is, the thread on which
+  /// the task failed. Returns null on other threads, and if the task was dropped.
   ERRAND_COLD const Task<>* find(const Entry& entry) noexcept {
     std::lock_guard lock(mutex_);
     if (!entry.task) return nullptr;
     const ThreadState* const inside = thread_inside(entry);
     return (inside ? inside : entry.thread) == &this_thread() ? &entry.task : nullptr;
   }
-  /// On the App's thread: nobody else keeps this one.
+  /// Drops the task. Called on the App's thread when nobody else keeps the failure.
   ERRAND_COLD void let_go(Entry& entry) noexcept {
     Task<> gone;
     std::lock_guard lock(mutex_);
     std::swap(gone, entry.task);
   }
-  /// At the App's end.
+  /// Called at the App's end: drops all tasks.
   ERRAND_COLD void close() noexcept {
     drop_left();
     for (;;) {
-      Task<> gone;  // destroyed without the mutex: a destructor of the user's may run then
+      Task<> gone;  // destroyed after the unlocking, because a destructor of the user's may run
       std::lock_guard lock(mutex_);
       if (kept_.empty()) return;
       std::swap(gone, static_cast<Entry&>(kept_.pop_front()).task);
@@ -68,7 +69,8 @@ class FailedTasks : public std::enable_shared_from_this<FailedTasks> {
   static const ThreadState* thread_inside(const Entry& entry) noexcept {
     return entry.task.handle().state()->loop->thread_inside();
   }
-  /// The last copy of the failure has gone.
+  /// Called when the last copy of a failure has gone. If this thread is not inside the App, the entry waits in `left_`
+  /// until the App drops it.
   ERRAND_COLD static void leave(Entry* entry) noexcept {
     const std::shared_ptr<FailedTasks> list = entry->list;
     {
@@ -97,11 +99,11 @@ class FailedTasks : public std::enable_shared_from_this<FailedTasks> {
 
 }  // namespace detail
 
-/// A failure that nobody could be waiting for. `AppConfig::on_failure` gets it, and the signal
+/// A failure that is reported, because nobody could be waiting for it. `AppConfig::on_failure` gets it, and the signal
 /// `server.exception.report` carries it. It may be copied, kept and read on any thread.
 class TaskFailure {
  public:
-  /// For the library, on the App's thread.
+  /// For the library's own use, on the App's thread: `task` is empty for a callback.
   ERRAND_COLD TaskFailure(std::string name, std::exception_ptr exception, Task<> task)
       : name_(std::move(name)), what_(what_of(exception)), exception_(std::move(exception)) {
     if (!task) return;
@@ -111,22 +113,26 @@ class TaskFailure {
     task_ = loop.failed_tasks->add(std::move(task));
   }
 
-  /// The name of the task; "callback" for one that the loop called outside any task.
+  /// Returns the name of the task; "callback" for a function that the loop called outside any task; the name of the App
+  /// for a `Deadlock`.
   const std::string& name() const noexcept { return name_; }
-  /// The message of the exception; of one that is no `std::exception`, a sentence that says so.
+  /// Returns the message of the exception. If it is no `std::exception`, returns a sentence that says so.
   const std::string& what() const noexcept { return what_; }
-  /// What the task or the callback threw.
+  /// Returns the exception: what the task or the callback threw, or a `TimeoutError` if the task was destroyed because
+  /// it had not ended in the graceful timeout.
   const std::exception_ptr& exception() const noexcept { return exception_; }
-  /// That of the task; 0 for a callback.
+  /// Returns the id of the task; 0 for a callback.
   std::uint64_t id() const noexcept { return id_; }
-  /// The task that failed. Empty for a callback, on another thread than the App's, and once the App has ended.
+  /// Returns the task that failed. The handle is empty for a callback, on another thread than the App's, and once the
+  /// App has ended.
   const Task<>& task() const noexcept {
     static const Task<> none;
     const Task<>* const found = task_ ? task_->list->find(*task_) : nullptr;
     return found ? *found : none;
   }
 
-  /// For the library, on the App's thread: the report is over. What nobody has copied need not keep the task.
+  /// For the library's own use, on the App's thread, when the report is over: drops the task if nobody has copied this
+  /// failure.
   void let_go() const noexcept {
     if (task_ && task_.use_count() == 1) task_->list->let_go(*task_);
   }
@@ -154,15 +160,15 @@ class TaskFailure {
 /// A step that kept the loop longer than `AppConfig::slow_step`.
 class SlowStep {
  public:
-  /// For the library.
+  /// For the library's own use: the App makes it.
   ERRAND_COLD SlowStep(std::string name, std::chrono::nanoseconds duration, std::string place)
       : name_(std::move(name)), duration_(duration), place_(std::move(place)) {}
 
-  /// The name of the task; "callback" for one that the loop called outside any task.
+  /// Returns the name of the task; "callback" for a function that the loop called outside any task.
   const std::string& name() const noexcept { return name_; }
-  /// How long it kept the loop, by `std::chrono::steady_clock`.
+  /// Returns how long the step kept the loop, by `std::chrono::steady_clock`.
   std::chrono::nanoseconds duration() const noexcept { return duration_; }
-  /// The file and the line of the await from which the step went on; empty for a task's first step.
+  /// Returns the file and the line of the await from which the step went on; an empty text for a task's first step.
   const std::string& place() const noexcept { return place_; }
 
  private:

@@ -17,7 +17,8 @@ namespace errand {
 
 namespace detail {
 
-/// A Coro, or a callable without arguments that gives one or a plain value.
+/// The type of the result of a part (the body or the clean-up), which is a Coro, or a callable without arguments that
+/// returns a Coro or a plain value.
 template <class W>
 struct PartWork {
   static_assert(std::is_invocable_v<W&>, "a Coro, or a callable f() that gives one, is wanted here");
@@ -33,13 +34,14 @@ using PartResult = typename PartWork<std::decay_t<W>>::type;
 
 }  // namespace detail
 
-/// Awaits `body`, then `cleanup`, whatever happens: `body` returns, throws, or is cancelled. The clean-up runs once,
-/// may await, and holds back requests to end meanwhile: they are thrown out of the next await that suspends after it.
-/// Each of the two is a Coro, or a callable that gives one; a clean-up may be a plain function too, which runs also
-/// where there is no memory for a coroutine.
+/// Awaits `body` and then `cleanup`, whether `body` returns, throws, or is cancelled.
 ///
-/// Gives what `body` gives, and throws what it throws. An error of the clean-up comes out instead; an error of the body
-/// is reported then. `abort`, and the end of the App, destroy both where they stand.
+/// Each of the two is a Coro, or a callable without arguments that returns a Coro or a plain value. The clean-up runs
+/// once, and may await. Requests to end the task are held back meanwhile; the next await that suspends after the
+/// clean-up throws them. A clean-up that is a plain function runs even if there is no memory for a coroutine.
+///
+/// Returns what `body` returns, and throws what `body` throws. If the clean-up throws, its error comes out instead, and
+/// an error of the body is reported. `abort`, and the end of the App, destroy both without running them further.
 ///
 ///     co_await errand::finally([&]() -> errand::Coro<> { … },
 ///                              [&]() -> errand::Coro<> { co_await app.cancel_task(name); });
@@ -50,7 +52,7 @@ Coro<detail::PartResult<Body>> finally(Body&& body, Cleanup&& cleanup);
 
 namespace detail {
 
-/// Holds requests to the chain back.
+/// Holds back requests to the chain while it lives.
 class Hold {
  public:
   explicit Hold(Chain& chain) noexcept : chain_(chain), outer_(chain.flags & Chain::defers_requests) {
@@ -67,7 +69,8 @@ class Hold {
   const bool outer_;
 };
 
-/// An error of the body, which is reported where it does not come out.
+/// Keeps the error of the body until it comes out. If it never does, because the clean-up throws or the frame is
+/// destroyed, the destructor reports it.
 struct Kept {
   Kept(Chain& its_chain, std::exception_ptr its_error) noexcept : chain(its_chain), error(std::move(its_error)) {}
   Kept(const Kept&) = delete;
@@ -115,7 +118,7 @@ Coro<T> finally(Body body, Cleanup cleanup) {
   try {
     const Hold hold(chain);
     if constexpr (is_plain_part<Cleanup>) {
-      std::invoke(cleanup);  // which takes no memory for a coroutine
+      std::invoke(cleanup);  // directly, because there may be no memory for a coroutine
     } else {
       co_await detail::begin_part(cleanup);
     }

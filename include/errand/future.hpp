@@ -22,7 +22,7 @@ namespace errand {
 
 namespace detail {
 
-/// The value, the error or the cancellation of a future, set once.
+/// The value, the error or the cancellation of a future. It is set once.
 template <class T>
 class FutureState {
   static_assert(keeps_alignment<T>,
@@ -60,12 +60,12 @@ class FutureState {
   }
 
   bool has_failed() const noexcept { return has_error_ || cancelled_; }
-  /// Throws what was set in place of a value.
+  /// Throws the error that was set, or `TaskCancelled` if the future was cancelled.
   [[noreturn]] ERRAND_COLD void throw_failure() const {
     if (has_error_) std::rethrow_exception(storage_.error);
     throw TaskCancelled("future", reason_);
   }
-  /// The value where it stands.
+  /// Returns a reference to the value.
   decltype(auto) get() { return storage_.get(); }
 
  private:
@@ -76,12 +76,12 @@ class FutureState {
   bool cancelled_ = false;
 };
 
-/// What sets a future: nothing for `void`, else one value that a coroutine of the same result could `co_return`.
+/// The arguments that can set a `Future<T>`: none if `T` is `void`, else one value that a `Coro<T>` could `co_return`.
 template <class T, class... Args>
 concept SetsFuture = (std::is_void_v<T> && sizeof...(Args) == 0) ||
                      (!std::is_void_v<T> && sizeof...(Args) == 1 && (Returnable<Args, T> && ...));
 
-/// While code of the user's runs that makes the value, which may call a setter again.
+/// Marks a future as being set while its value is made. That runs code of the user's, which may call a setter again.
 class WhileSet {
  public:
   explicit WhileSet(bool& is_being_set) noexcept : is_being_set_(is_being_set) { is_being_set_ = true; }
@@ -93,7 +93,8 @@ class WhileSet {
   bool& is_being_set_;
 };
 
-/// An exception, or a pointer to one, as a pointer that is not null.
+/// Returns a pointer to this exception. Given a `std::exception_ptr`, returns that, and throws `InvalidState` if it is
+/// null.
 template <class E>
 std::exception_ptr to_exception(E&& error) {
   if constexpr (std::is_convertible_v<E, std::exception_ptr>) {
@@ -113,14 +114,16 @@ class SharedWait;
 }  // namespace detail
 
 /// A result that somebody will set: the bridge from callbacks to tasks. Any number of tasks of one App may await it, as
-/// often as they like. It is neither copied nor moved, and belongs to the App's thread; see `shared` for one that does
-/// not.
+/// often as they like. It can be neither copied nor moved, and belongs to the App's thread. `Future<T>::shared()` makes
+/// a future that any thread may set.
 ///
-/// `co_await future` gives the value where it stands and `co_await std::move(future)` moves it out; both throw what was
-/// set as an exception, `TaskCancelled` where the future was cancelled, and `Cancelled` where the task is asked to end,
-/// which leaves the future alone. Destroying it while someone waits makes their awaits throw `InvalidState`.
+/// `co_await future` gives a reference to the value, and `co_await std::move(future)` moves the value out. Both throw
+/// the exception that was set, `TaskCancelled` if the future was cancelled, and `Cancelled` if the task is asked to
+/// end, which leaves the future as it is. If the future is destroyed while tasks wait, their awaits throw
+/// `InvalidState`.
 ///
-/// Who sets it must not outlive it. A callback that may come after the waiting task was cancelled shares the future:
+/// The future must outlive whoever sets it. If a callback may come after the waiting task was cancelled, let the
+/// callback share the future:
 ///
 ///     const auto reply = std::make_shared<errand::Future<Reply>>();
 ///     client.ask(question, [reply](Reply r) { reply->set_result(std::move(r)); });
@@ -134,8 +137,9 @@ class Future {
   Future(const Future&) = delete;
   Future& operator=(const Future&) = delete;
 
-  /// Sets the value, and wakes who awaits it. False, and nothing happens, if it is done, or if this is called by the
-  /// copy or the move of the value that is just being set. Throws what that copy or move throws; it is not done then.
+  /// Sets the value, and wakes the tasks that await it. Returns false and does nothing if the future is done, or if the
+  /// copy or the move of a value that is just being set calls this. Throws what the copy or the move of the value
+  /// throws; the future is not done then.
   template <class... Args>
     requires detail::SetsFuture<T, Args&&...>
   bool set_result(Args&&... value) {
@@ -147,8 +151,8 @@ class Future {
     waiters_.hand_over_all();
     return true;
   }
-  /// The same with what the awaits are to throw: any exception, or a `std::exception_ptr`. Throws `InvalidState` if
-  /// that is null.
+  /// Sets the exception that the awaits throw, and wakes the tasks that wait. `error` is any exception, or a
+  /// `std::exception_ptr`. Returns false as `set_result` does. Throws `InvalidState` if the pointer is null.
   template <class E>
   bool set_exception(E&& error) {
     std::exception_ptr thrown = detail::to_exception(std::forward<E>(error));
@@ -157,14 +161,14 @@ class Future {
     waiters_.fail_all();
     return true;
   }
-  /// The awaits throw `TaskCancelled`. False where it is done.
+  /// Cancels the future: the awaits throw `TaskCancelled` with this reason. Returns false as `set_result` does.
   bool cancel(std::string_view reason = {}) {
     if (done() || is_being_set_) return false;
     state_.cancel(std::string(reason));
     waiters_.fail_all();
     return true;
   }
-  /// Whether it has a value or an error, or is cancelled.
+  /// Returns true if the future has a value or an exception, or is cancelled.
   bool done() const {
     waiters_.check_thread();
     return state_.done();
@@ -172,18 +176,19 @@ class Future {
 
   template <bool take>
   class Wait;
-  /// Gives the value where it stands: `const T&`; where `T` is a reference, that.
+  /// Waits until the future is done, and gives a `const T&` to the value: `co_await future`. If `T` is a reference,
+  /// gives that reference.
   Wait<false> awaited_by(detail::Chain& chain) & {
     waiters_.check_thread();
     return Wait<false>(*this, chain);
   }
-  /// Gives the value away: `T`, moved out.
+  /// Waits until the future is done, and moves the value out: `co_await std::move(future)`.
   Wait<true> awaited_by(detail::Chain& chain) && {
     waiters_.check_thread();
     return Wait<true>(*this, chain);
   }
 
-  /// A future that is a counted, copyable handle, and whose setters any thread may call.
+  /// Makes a future that any thread may set. It is a handle that you may copy: see `Shared`.
   static Shared shared() { return Shared(); }
 
  private:
@@ -192,8 +197,11 @@ class Future {
   bool is_being_set_ = false;
 };
 
-/// A future to be set from any thread: all copies are the same one. `co_await` it on any App's thread; that throws as a
-/// `Future` does, and `std::bad_alloc`. A handle that was moved from is empty: all throws `InvalidState`.
+/// A future that any thread may set. It is a counted handle: all copies refer to the same future, which exists as long
+/// as one of them does.
+///
+/// Tasks of any App may `co_await` it. The await throws as that of a `Future` does, and `std::bad_alloc`. A handle that
+/// was moved from is empty: all its members throw `InvalidState`.
 ///
 ///     auto reply = errand::Future<Reply>::shared();
 ///     std::thread([reply]() mutable { reply.set_result(ask()); }).detach();
@@ -201,33 +209,35 @@ class Future {
 template <class T>
 class Future<T>::Shared {
  public:
-  /// A new one, which nobody has set.
+  /// Makes a new future, which nobody has set.
   Shared() : state_(std::make_shared<detail::SharedState<T>>()) {}
 
-  /// As those of `Future`, from any thread. A thread waits while another one is making a value.
+  /// Sets the value, as `Future::set_result` does, from any thread. If another thread is just making a value for this
+  /// future, waits until that thread has finished.
   template <class... Args>
     requires detail::SetsFuture<T, Args&&...>
   bool set_result(Args&&... value) const {
     return get()->set([&](auto& state) { state.set_value(std::forward<Args>(value)...); });
   }
-  /// The same.
+  /// Sets the exception that the awaits throw, as `Future::set_exception` does, from any thread.
   template <class E>
   bool set_exception(E&& error) const {
     std::exception_ptr thrown = detail::to_exception(std::forward<E>(error));
     return get()->set([&](auto& state) { state.set_error(std::move(thrown)); });
   }
-  /// The same.
+  /// Cancels the future, as `Future::cancel` does, from any thread.
   bool cancel(std::string_view reason = {}) const {
     return get()->set([&](auto& state) { state.cancel(std::string(reason)); });
   }
-  /// The same.
+  /// Returns true if the future has a value or an exception, or is cancelled. Any thread may ask.
   bool done() const { return get()->done(); }
 
-  /// Gives the value where it stands, which is as long as a handle lives.
+  /// Waits until the future is done, and gives a reference to the value, which is kept as long as a handle exists.
   detail::SharedWait<T> awaited_by(detail::Chain& chain) const { return {get(), chain}; }
 
  private:
-  /// A reference of its own: this handle may go while the value is being made, or as soon as it is there.
+  /// Returns a pointer that keeps the state, because this handle may go while the value is being made, or as soon as
+  /// the value is set. Throws `InvalidState` if the handle is empty.
   std::shared_ptr<detail::SharedState<T>> get() const {
     if (!state_) throw InvalidState("this handle of a shared Future was moved from");
     return state_;
@@ -270,19 +280,21 @@ class Future<T>::Wait final : public detail::FailingWaiter {
 
 namespace detail {
 
-/// The wake-up of one that awaits a shared future.
+/// The wake-up for one await of a shared future.
 class SharedNotice final : public RemoteWake {
  private:
   void destroy() noexcept override { delete this; }
 };
 
+/// The state to which all handles of a shared future, and all its waits, refer.
 template <class T>
 class SharedState {
  public:
   bool done() const noexcept { return done_.load(std::memory_order_acquire); }
 
-  /// `set_it` runs code of the user's that makes the value, and so not under the mutex: that code may use the future,
-  /// or end what waits for it. If it throws, the next thread that waits to set it has its turn.
+  /// Calls `set_it` to make the value, and wakes those who wait. Returns false if the future is done. `set_it` runs
+  /// code of the user's, which may use the future, or end a task that waits for it. So it is not called under the
+  /// mutex. If it throws, the future is not done, and the next thread that waits to set it goes on.
   template <class Set>
   bool set(Set set_it) {
     if (!begin_set()) return false;
@@ -298,14 +310,14 @@ class SharedState {
     return true;
   }
 
-  /// False where it is done by now.
+  /// Adds a wake-up, to be posted when the future is set. Returns false if the future is done by now.
   bool add(SharedNotice& notice) {
     std::lock_guard lock(mutex_);
     if (done()) return false;
     notices_.push_back(notice);
     return true;
   }
-  /// False where its post is under way.
+  /// Removes a wake-up. Returns false if the future is done: the wake-up is being posted then.
   bool remove(SharedNotice& notice) noexcept {
     std::lock_guard lock(mutex_);
     if (done()) return false;
@@ -323,7 +335,8 @@ class SharedState {
  private:
   static SharedNotice& first(Queue& notices) noexcept { return static_cast<SharedNotice&>(notices.pop_front()); }
 
-  /// False if it is done, or is just being set by this thread. While another thread sets it, waits for that.
+  /// Begins to set the future. Returns false if it is done, or if this thread is setting it already. If another thread
+  /// is setting it, waits until that thread has finished.
   bool begin_set() {
     std::unique_lock lock(mutex_);
     if (setter_ == &this_thread()) return false;
@@ -332,7 +345,8 @@ class SharedState {
     setter_ = &this_thread();
     return true;
   }
-  /// Returns those that wait, if it is done: none comes after that.
+  /// Ends the setting. If `is_done`, the future is done from here on, and no wake-up is added any more to the list that
+  /// is returned.
   Queue& end_set(bool is_done) noexcept {
     std::lock_guard lock(mutex_);
     setter_ = nullptr;
@@ -343,12 +357,13 @@ class SharedState {
 
   std::mutex mutex_;
   std::condition_variable has_set_;
-  const ThreadState* setter_ = nullptr;  // the thread that is just making the value
+  const ThreadState* setter_ = nullptr;  // the thread that is making the value
   FutureState<T> state_;
   Queue notices_;
   std::atomic<bool> done_ = false;
 };
 
+/// The wait of a task for a shared future.
 template <class T>
 class SharedWait final : public OutsideWait {
  public:
@@ -366,7 +381,7 @@ class SharedWait final : public OutsideWait {
     if (!may_suspend()) return false;
     Owner notice(new SharedNotice);
     notice->bind(*chain_->loop);
-    if (!state_->add(*notice)) {  // it was set meanwhile
+    if (!state_->add(*notice)) {  // the future was set meanwhile
       if (state_->has_failed()) state_->throw_failure();
       return false;
     }

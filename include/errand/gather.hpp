@@ -18,39 +18,40 @@ namespace errand {
 
 namespace detail {
 
-/// A result as part of a tuple or a variant: `void` as a `std::monostate`.
+/// The result of a branch in a tuple: `void` becomes `std::monostate`.
 template <class T>
 using Part = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
-/// A result in a container: a reference as a `std::reference_wrapper` too.
+/// The result of a branch in a container: `void` becomes `std::monostate`, and a reference a `std::reference_wrapper`.
 template <class T>
 using Element = typename Outcome<T>::value_type;
 
 }  // namespace detail
 
-/// Runs Coros beside each other, inside the calling task, and gives all their results: a `std::tuple` in the order of
-/// the arguments, or a `std::vector`; `void` becomes `std::monostate`. A `Task` among them is only observed, any other
-/// awaitable of the library stands for a Coro of its result.
+/// Runs Coros concurrently, inside the calling task, and returns all their results: a `std::tuple` in the order of the
+/// arguments, or a `std::vector`. `void` becomes `std::monostate`. If an argument is a `Task`, it is only observed; any
+/// other awaitable of the library stands for a Coro of its result.
 ///
-/// The first failure, or the cancellation of an observed task, comes out: the other Coros are cancelled before, and
-/// their clean-up awaited; what they fail with then is reported. Cancelling the caller cancels all the Coros and awaits
-/// them.
+/// If a Coro fails or throws `Cancelled`, or if an observed task fails or is cancelled, the other Coros are cancelled
+/// and their clean-up is awaited. Then the first error comes out, or `Cancelled` if there is no error. Errors that come
+/// later are reported. If the caller is cancelled, all the Coros are cancelled and awaited.
 ///
 ///     auto [user, orders] = co_await errand::gather(load_user(id), load_orders(id));
 template <class... As>
   requires(detail::Branchable<As> && ...)
 Coro<std::tuple<detail::Part<detail::BranchResult<As>>...>> gather(As&&... awaitables);
-/// The same of a vector; returns at once for an empty one.
+/// Like `gather` of several arguments, for a vector of one type. Returns at once if the vector is empty.
 template <class A>
   requires detail::Branchable<A>
 Coro<std::vector<detail::Element<detail::BranchResult<A>>>> gather(std::vector<A> awaitables);
 
-/// Runs them likewise, but a failure is a result like any other: gives the `Outcome` of each. Only cancelling the
-/// caller cancels the Coros, and `Cancelled` comes out when all have ended; the failures among the outcomes are
-/// reported then.
+/// Runs Coros concurrently, like `gather`, and returns the `Outcome` of each: a failure is a result like any other.
+///
+/// The Coros are cancelled only if the caller is cancelled. If that ends one of them, `Cancelled` comes out when all
+/// have ended, and the failures among the outcomes are reported.
 template <class... As>
   requires(detail::Branchable<As> && ...)
 Coro<std::tuple<Outcome<detail::BranchResult<As>>...>> gather_settled(As&&... awaitables);
-/// The same of a vector.
+/// Like `gather_settled` of several arguments, for a vector of one type.
 template <class A>
   requires detail::Branchable<A>
 Coro<std::vector<Outcome<detail::BranchResult<A>>>> gather_settled(std::vector<A> awaitables);
@@ -59,15 +60,17 @@ Coro<std::vector<Outcome<detail::BranchResult<A>>>> gather_settled(std::vector<A
 
 namespace detail {
 
-/// Waits for all branches. The first failure asks the others to end.
+/// The wait of `gather`. It ends when all branches have ended; the first branch that fails or is cancelled makes it ask
+/// the others to end.
 class All final : public Branches {
  public:
-  /// Reports the first failure if that has not come out: the gather was destroyed.
+  /// Reports the first failure if the gather is destroyed before that failure has come out.
   ~All() {
     if (!goes_on() && failed_) report_branch(*failed_);
   }
 
-  /// Throws what the first failure was; if there is none, the `Cancelled` of one that was cancelled.
+  /// Called when all branches have ended. Throws the first failure or, if there is none, the `Cancelled` of the first
+  /// branch that was cancelled.
   void check() {
     if (failed_) std::rethrow_exception(failed_->error());
     if (cancelled_) std::rethrow_exception(cancelled_->error());
@@ -96,14 +99,15 @@ class All final : public Branches {
   BranchBase* cancelled_ = nullptr;
 };
 
-/// Waits for all branches, however they end.
+/// The wait of `gather_settled`. It ends when all branches have ended, in whatever way.
 class Settled final : public Branches {
  public:
   ~Settled() {
     while (!failed_.empty()) failed_.pop_front();
   }
 
-  /// Throws `Cancelled` if the caller was asked to end and that ended a branch; reports the failures then.
+  /// Called when all branches have ended. If the caller was asked to end and that has ended a branch, reports the
+  /// failures and throws `Cancelled`.
   void check() {
     if (!cancelled_) return;
     while (!failed_.empty()) report_branch(branch(failed_.pop_front()));
@@ -121,7 +125,7 @@ class Settled final : public Branches {
   TaskStatus end_status() const noexcept override { return cancelled_ ? TaskStatus::cancelled : TaskStatus::succeeded; }
 
   List failed_;
-  BranchBase* cancelled_ = nullptr;  // the first that a request from outside has ended
+  BranchBase* cancelled_ = nullptr;  // the first branch that was ended by a request from outside
 };
 
 template <class W, bool is_raced = false>

@@ -18,8 +18,8 @@ template <class T>
 class GeneratorPromise;
 }
 
-/// A coroutine that gives values one after the other, and may await in between. It is lazy, can be moved but not
-/// copied, and runs inside the task that asks for the next value.
+/// A coroutine that gives values one after the other, and may await in between. It starts with the first `next`, can be
+/// moved but not copied, and runs inside the task that asks for the next value.
 ///
 ///     errand::AsyncGenerator<int> ticks(int n) {
 ///       for (int i = 0; i < n; ++i) {
@@ -30,20 +30,22 @@ class GeneratorPromise;
 ///     auto generator = ticks(3);
 ///     while (auto tick = co_await generator.next()) show(*tick);
 ///
-/// Dropping it destroys the coroutine where it stands, or, where that is just running, where it suspends next: an await
-/// of the next value throws `InvalidState` then. A reference is given as a `std::reference_wrapper`.
+/// If the generator is destroyed, its coroutine is destroyed too; if code inside the coroutine is running, as soon as
+/// that has suspended. If a task is waiting for the next value then, its await throws `InvalidState`. A reference is
+/// given as a `std::reference_wrapper`.
 template <class T>
 class [[nodiscard("a generator does nothing until next() is awaited")]] AsyncGenerator {
  public:
-  /// For the library.
+  /// For the compiler: the promise of the coroutine.
   using promise_type = detail::GeneratorPromise<T>;
-  /// What `next` gives an optional of.
+  /// The type of the values: `next` returns a `std::optional` of it.
   using value_type = typename Outcome<T>::value_type;
 
+  /// Makes an empty generator, which has no values.
   AsyncGenerator() noexcept = default;
-  /// The other one is empty afterwards.
+  /// Takes the coroutine of `other`, which is empty afterwards.
   AsyncGenerator(AsyncGenerator&& other) noexcept { take(other); }
-  /// Drops the coroutine that was here.
+  /// Destroys the coroutine that was here, and takes the one of `other`, which is empty afterwards.
   AsyncGenerator& operator=(AsyncGenerator&& other) noexcept {
     AsyncGenerator old(std::move(*this));
     take(other);
@@ -54,9 +56,10 @@ class [[nodiscard("a generator does nothing until next() is awaited")]] AsyncGen
   }
 
   class Next;
-  /// `co_await generator.next()` gives the next value, and an empty optional when there is none any more. Throws what
-  /// the coroutine throws, once; `Cancelled` goes through the coroutine as through any Coro; `InvalidState` where the
-  /// next value is being waited for already.
+  /// Returns the next value, after `co_await`, as a `std::optional` that is empty if there are no more values. Throws
+  /// any exception that leaves the coroutine, once: after it there are no more values. If the task is asked to end
+  /// meanwhile, `Cancelled` is thrown inside the coroutine, as in any Coro. Throws `InvalidState` if another await of
+  /// the next value has not ended, and if `Cancelled` has left the coroutine before.
   detail::WaitOn<Next, AsyncGenerator> next() noexcept { return *this; }
 
  private:
@@ -100,12 +103,12 @@ class GeneratorPromise final : public AwaitingPromise<GeneratorBase> {
     was_cancelled = handling<Cancelled>();
   }
 
-  std::optional<Value>* asked_for = nullptr;  // while somebody waits: where the next value goes
+  std::optional<Value>* asked_for = nullptr;  // the next value goes here; valid while an await waits for it
   bool is_over = false;
   bool was_cancelled = false;
 
  private:
-  /// Hands control back to who asked.
+  /// Hands control back to the coroutine that asked for the value.
   struct Pass {
     bool await_ready() const noexcept { return false; }
     void await_suspend(std::coroutine_handle<>) const noexcept {

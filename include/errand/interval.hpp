@@ -10,34 +10,35 @@
 
 namespace errand {
 
-/// What an `Interval` does when ticks were missed, because the task was busy for longer than a period.
+/// How an `Interval` goes on if ticks were missed, because the task was busy for longer than a period.
 enum class MissedTick {
-  burst,  ///< makes up for them, one right after the other
-  delay,  ///< goes on a period after the late one
-  skip,   ///< leaves them out, and goes on at the next multiple of the period
+  burst,  ///< makes up for the missed ticks, one right after the other
+  delay,  ///< the next tick comes a full period after the late one
+  skip,   ///< leaves the missed ticks out, and goes on at the next multiple of the period
 };
 
-/// Ticks at a regular pace; see `every`. It must stay where it is while a tick is awaited.
+/// Ticks at a regular pace. Use `every` to make one. It must not be moved or destroyed while a tick is awaited.
 class Interval {
  public:
-  /// As `every`. Throws `InvalidState` for a period that is not above zero.
+  /// Makes an interval, as `every` does. Throws `InvalidState` if the period is not above zero.
   Interval(std::chrono::nanoseconds period, MissedTick missed);
 
   class Tick;
-  /// `co_await interval.tick()` returns at the next tick; gives the time at which it was due. The first comes at once.
-  /// Throws `Cancelled` where the task is asked to end; no tick is lost then.
+  /// Waits until the next tick, and gives the time at which it was due: `co_await interval.tick()`. The first tick
+  /// comes at once. Throws `Cancelled` if the task is asked to end meanwhile; no tick is lost then.
   detail::WaitOn<Tick, Interval> tick() noexcept { return *this; }
 
  private:
+  /// Called when the tick that is due has come: returns the time at which it was due, and plans the next tick.
   Clock::time_point next(Clock::time_point now) noexcept;
 
   std::chrono::nanoseconds period_;
   MissedTick missed_;
   bool started_ = false;
-  bool is_late_ = false;  // the tick that is waited for was due before
+  bool is_late_ = false;  // the tick that is awaited was due before its await began
   Clock::time_point due_{};
 
-  /// The tick that began last, until it is taken. It is none of a copy's.
+  /// The await that began last, until its tick has come. A copy of the interval starts without an await.
   struct Last {
     Last() noexcept = default;
     Last(const Last&) noexcept {}
@@ -49,7 +50,8 @@ class Interval {
   } last_;
 };
 
-/// An `Interval` of this period, any `std::chrono::duration`. Throws `InvalidState` where it is not above zero.
+/// Returns an `Interval` of this period, which may be any `std::chrono::duration`. Throws `InvalidState` if the period
+/// is not above zero.
 ///
 ///     auto interval = errand::every(1s);
 ///     for (;;) {
@@ -72,7 +74,8 @@ class Interval::Tick : public detail::TimedWait {
   void await_suspend(std::coroutine_handle<>) {
     chain_->check_earlier_awaits();
     const Clock::time_point now = chain_->loop->now();
-    // The last tick of the same task has ended. GCC calls its `await_resume` only after this one.
+    // If the await before this one stands in the same expression, its tick has come, because the task has gone on. But
+    // GCC calls its `await_resume` only after this await has ended, and so that tick is taken here.
     if (Tick* const last = interval_.last_.tick; last && last->chain_ == chain_) last->come(now);
     if (!interval_.started_) {
       interval_.started_ = true;
@@ -84,7 +87,7 @@ class Interval::Tick : public detail::TimedWait {
     interval_.last_.tick = this;
     is_last_ = true;
     if (interval_.due_ <= now) {
-      yield();  // a late task must not keep the others from running
+      yield();  // so that a late task lets the others run
     } else {
       suspend_until(interval_.due_);
     }
@@ -99,7 +102,7 @@ class Interval::Tick : public detail::TimedWait {
   }
 
  private:
-  /// The tick has come, and the one after it is planned.
+  /// Takes the tick, which has come, and plans the next one. Does neither if a request has ended the wait.
   void come(Clock::time_point now) noexcept {
     settle();
     if (interval_.last_.tick == this) interval_.last_.tick = nullptr;
@@ -119,7 +122,6 @@ inline Interval::Interval(std::chrono::nanoseconds period, MissedTick missed) : 
   if (period <= std::chrono::nanoseconds::zero()) throw InvalidState("the period of an Interval must be above zero");
 }
 
-/// The tick that is due has come: plans the one after it.
 inline Clock::time_point Interval::next(Clock::time_point now) noexcept {
   const Clock::time_point due = due_;
   due_ = detail::add(due, period_);

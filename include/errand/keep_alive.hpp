@@ -10,14 +10,14 @@
 
 namespace errand {
 
-/// While one lives, `App::run` waits for more work. It can be moved, also to other threads, dropped on any of them, and
-/// may outlive the App.
+/// Keeps `App::run` waiting for more work while it lives; `App::keep_alive` makes it. It can be moved, also to another
+/// thread, dropped on any thread, and may outlive the App.
 class [[nodiscard("dropping it lets run() end")]] KeepAlive {
  public:
   KeepAlive() noexcept = default;
-  /// The other one is empty afterwards.
+  /// Takes over what the other one keeps, and leaves that one empty.
   KeepAlive(KeepAlive&&) noexcept = default;
-  /// Lets go of what it held before.
+  /// Releases what it kept before, and takes over what the other one keeps.
   KeepAlive& operator=(KeepAlive&& other) noexcept {
     KeepAlive taken(std::move(other));
     std::swap(inbox_, taken.inbox_);
@@ -25,7 +25,7 @@ class [[nodiscard("dropping it lets run() end")]] KeepAlive {
   }
   ~KeepAlive() { release(); }
 
-  /// Lets go, once.
+  /// Stops keeping `run` waiting. Does nothing if this one is empty.
   void release() noexcept {
     if (const auto inbox = std::exchange(inbox_, nullptr)) inbox->let_go();
   }

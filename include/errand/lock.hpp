@@ -9,17 +9,17 @@
 
 namespace errand {
 
-/// Mutual exclusion between tasks of one App, across their awaits. First come, first served. Between two awaits nothing
-/// else runs, so most code needs none.
+/// Mutual exclusion between tasks of one App, across their awaits. Most code needs no lock, because nothing else runs
+/// between two awaits of a task. Tasks get the lock in the order in which they asked for it.
 ///
-/// Destroying it while someone waits makes their awaits throw `InvalidState`; it must outlive its guards. Every member
-/// throws `WrongThread` if a task waits whose App another thread is inside of.
+/// The lock must outlive its guards. If it is destroyed while tasks wait, their awaits throw `InvalidState`. Every
+/// member throws `WrongThread` if a task is waiting and another thread is inside the App of that task.
 ///
 ///     errand::Lock lock;
 ///     auto guard = co_await lock.acquire();   // released at the end of the scope
 class Lock {
  public:
-  /// Holds the lock until it is destroyed or released. Can be moved.
+  /// Holds the lock until the guard is destroyed, or `release` is called. It can be moved.
   class [[nodiscard("dropping the guard releases the lock")]] Guard : public detail::Grant {
     friend Lock;
     template <class>
@@ -27,26 +27,26 @@ class Lock {
     using Grant::Grant;
 
    public:
-    /// Releases the lock before the end of the scope. Once: later calls do nothing. Throws `WrongThread` as all members
-    /// of the Lock do; the destructor ends the program there.
+    /// Releases the lock before the end of the scope. Later calls do nothing. Throws `WrongThread` as the members of
+    /// the Lock do; the destructor, which cannot throw, ends the program in that case.
     void release() { Grant::release(); }
   };
 
   Lock() noexcept = default;
 
-  /// `co_await lock.acquire()` gives a Guard, once it is this task's turn. Throws `Cancelled` where the task is asked
-  /// to end before the lock was handed to it.
+  /// Waits until it is this task's turn, and gives a Guard: `auto guard = co_await lock.acquire()`. Throws `Cancelled`
+  /// if the task is asked to end before it is handed the lock.
   detail::WaitOn<detail::Acquire<Guard>, detail::Permits> acquire() {
     permits_.waiters.check_thread();
     return permits_;
   }
-  /// A Guard where nobody holds the lock, else empty.
+  /// Returns a Guard if the lock is free, else nullopt. Does not wait.
   std::optional<Guard> try_acquire() {
     permits_.waiters.check_thread();
     if (!permits_.try_take()) return std::nullopt;
     return Guard(permits_);
   }
-  /// Whether somebody holds it.
+  /// Returns true if somebody holds the lock.
   bool locked() const {
     permits_.waiters.check_thread();
     return permits_.free() == 0;

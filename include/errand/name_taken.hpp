@@ -5,7 +5,8 @@
 
 namespace errand {
 
-/// What `App::add_task` does with a name whose task is still pending. The name of a task that is done is free.
+/// Tells `App::add_task` what to do if the name belongs to a task that is still pending. The name of a task that is
+/// done is free.
 enum class NameTaken {
   fail,     ///< throws `TaskNameInUse`; the new work is destroyed unrun
   replace,  ///< takes the name from the old task, which runs on without it

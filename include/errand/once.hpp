@@ -14,7 +14,8 @@ template <class F>
 class Once;
 }
 
-/// Marks a callable, a listener or a signal handler for worker 0 alone: it is never copied.
+/// Marks a callable, a listener or a signal handler as one for worker 0 alone. In a run with several workers, a
+/// callable without the mark is copied for each worker. A marked one is not, and so need not be copyable.
 ///
 ///     app.before_server_start(errand::once([pool = std::move(pool)](errand::App& app) { use(*pool, app); }));
 template <class F>
@@ -24,7 +25,7 @@ detail::Once<std::decay_t<F>> once(F&& f);
 
 namespace detail {
 
-/// A callable for worker 0 alone.
+/// The marked callable. It can be moved, but not copied.
 template <class F>
 class Once {
  public:

@@ -19,13 +19,13 @@
 
 namespace errand {
 
-/// Items on their way between tasks of one App, first in, first out. Getters and putters are served in the order in
-/// which they came; an item that was handed to a getter is its own, whatever happens before it resumes.
+/// Passes items between tasks of one App, first in, first out. Getters and putters are served in the order in which
+/// they came. An item that was handed to a getter is given to it, even if it is asked to end before it resumes. If it
+/// is aborted, the item goes to the next getter, or back to its place.
 ///
-/// Destroying it while someone waits makes their awaits throw `InvalidState`. An item's move and its destructor may use
-/// the queue. Every member throws `WrongThread` if a task waits whose App another thread is inside of.
-///
-/// A burst of items leaves room for a few: the rest of its memory is given back as they are taken.
+/// If the queue is destroyed while tasks wait, their awaits throw `InvalidState`. Every member throws `WrongThread` if
+/// a task is waiting and another thread is inside the App of that task. The move and the destructor of an item may use
+/// the queue. When a burst of items has been taken, the queue gives its memory back, but for the room of a few items.
 ///
 ///     errand::Queue<Job> jobs(100);
 ///     co_await jobs.put(job);             // waits while there are 100
@@ -36,12 +36,12 @@ class Queue {
                 "the alignment of an item may not be above the default one: put a std::unique_ptr");
 
  public:
-  /// For so many items; 0: unbounded.
+  /// Makes a queue with room for `capacity` items. With 0 there is no limit.
   explicit Queue(std::size_t capacity = 0) noexcept
       : capacity_(capacity > 0 ? capacity : std::numeric_limits<std::size_t>::max()) {}
   Queue(const Queue&) = delete;
   Queue& operator=(const Queue&) = delete;
-  /// The destructor of an item that is left may still use the queue, which is closed.
+  /// Destroys the items that are left. Their destructors may still use the queue, which is closed then.
   ~Queue() {
     check_thread_in_destructor();
     put_limit_ = 0;
@@ -56,40 +56,43 @@ class Queue {
   class Get;
   class Join;
 
-  /// `co_await queue.put(item)` returns once there was room for it. Throws `QueueClosed`, and `Cancelled` where the
-  /// task is asked to end; the item is destroyed then.
+  /// Waits until there is room for the item, and puts it: `co_await queue.put(item)`. Throws `QueueClosed` if the queue
+  /// is closed, and `Cancelled` if the task is asked to end before there is room; the item is destroyed then.
   Put put(T item) { return Put(*this, std::move(item)); }
-  /// `co_await queue.get()` gives the next item. Throws `QueueClosed` where the queue is closed and empty, and
-  /// `Cancelled` where the task is asked to end; nothing is lost then.
+  /// Waits until there is an item for this task, and gives it: `T item = co_await queue.get()`. Throws `QueueClosed` if
+  /// the queue is closed and empty, and `Cancelled` if the task is asked to end before it has an item.
   detail::WaitOn<Get, Queue> get() noexcept { return *this; }
-  /// False where there is no room, or the queue is closed.
+  /// Puts the item if there is room for it, without waiting. Returns false if there is none, or if the queue is closed;
+  /// the item is destroyed then.
   bool try_put(T item);
-  /// Empty where there is no item that is not somebody's.
+  /// Returns the next item, or nullopt if the queue is empty. Never takes an item that was already handed to a waiting
+  /// getter.
   std::optional<T> try_get();
 
-  /// The items that are waiting to be taken.
+  /// Returns the number of items that can be taken.
   std::size_t size() const {
     check_thread();
     return count();
   }
-  /// Whether no item is waiting to be taken.
+  /// Returns true if no item can be taken.
   bool empty() const {
     check_thread();
     return is_empty();
   }
-  /// Whether `close` was called.
+  /// Returns true if `close` was called.
   bool closed() const {
     check_thread();
     return is_closed_;
   }
-  /// Takes no more items: later puts and those that wait get `QueueClosed`, as do the getters once it is empty.
+  /// Closes the queue: puts that wait, and later ones, throw `QueueClosed`. Gets still give the items that are left,
+  /// and throw `QueueClosed` when there is none.
   void close();
 
-  /// Says that an item that was taken has been dealt with. Throws `InvalidState` where that is more often than items
+  /// Notes that an item has been dealt with; see `join`. Throws `InvalidState` if it is called more often than items
   /// were put.
   void task_done();
-  /// `co_await queue.join()` returns once `task_done` was called for every item that was put. Throws `Cancelled` where
-  /// the task is asked to end.
+  /// Waits until `task_done` was called for every item that was put: `co_await queue.join()`. Throws `Cancelled` if the
+  /// task is asked to end before that.
   detail::WaitOn<Join, Queue> join() {
     check_thread();
     return *this;
@@ -118,12 +121,12 @@ class Queue {
   [[noreturn]] ERRAND_COLD static void throw_closed() { throw QueueClosed(); }
 
   const std::size_t capacity_;
-  std::size_t put_limit_ = 0;  // below so many items a put only adds its own; 0 if a getter may be waiting
+  std::size_t put_limit_ = 0;  // with fewer items than this a put only adds one; 0 if a getter may be waiting
   bool get_looks_ = false;     // a putter may be waiting, an item was returned, or there is room to give back
   bool is_closed_ = false;
   std::size_t unfinished_ = 0;
   detail::Ring<Carried> items_;
-  detail::ReturnedItems<T> returned_;  // they stand before `items_`
+  detail::ReturnedItems<T> returned_;  // these come before `items_`
   detail::WaitList getters_;
   detail::WaitList putters_;
   detail::WaitList joiners_;
@@ -131,8 +134,10 @@ class Queue {
 
 // Implementation
 
-/// What `put` gives: the item, until that is awaited. Awaited by a name, it puts a copy each time or, if there can be
-/// none, the item itself, once. The wait has the item, because the `Put` may go while it waits.
+/// The awaitable that `put` returns. It holds the item until the await begins. Then the wait holds it, because the
+/// `Put` may be destroyed during the wait. If you give the `Put` a name, you may await it several times: each await
+/// puts a copy of the item. If the item cannot be copied, the first await puts the item itself, and later ones throw
+/// `InvalidState`.
 template <class T>
 class [[nodiscard("co_await it")]] Queue<T>::Put {
  public:
@@ -169,7 +174,7 @@ class Queue<T>::Put::Wait : public detail::Waiter {
   Wait(Queue& queue, T&& item, detail::Chain& chain)
       : Waiter(detail::Kind::queue, chain), queue_(queue), item_(Carrier::carry(std::move(item))) {}
   ~Wait() {
-    leave();  // before the item goes, whose destructor may use the queue
+    leave();  // before the item is destroyed, because its destructor may use the queue
     Carrier::discard(item_);
   }
 
@@ -196,7 +201,7 @@ class Queue<T>::Get : public detail::Waiter {
   Get(Queue& queue, detail::Chain& chain) noexcept : Waiter(detail::Kind::queue, chain), queue_(queue) {
     if constexpr (!Carrier::is_silent) item_ = nullptr;
   }
-  /// An item that was handed over or kept, and not picked up because the task was aborted, goes back.
+  /// Gives back an item that was handed to this wait and not picked up, for example because the task was aborted.
   ~Get() {
     if (linked()) [[unlikely]]
       give_back();
@@ -225,7 +230,7 @@ class Queue<T>::Get : public detail::Waiter {
     Carrier::discard(item_);
     return item;
   }
-  /// Called by a race after `await_ready` has taken an item: it goes back if it is not picked up.
+  /// Called by a race after `await_ready` has taken an item: the destructor gives it back if it is not picked up.
   void keep() noexcept {
     if (linked()) return;
     number_ = queue_.items_.front_number() - 1;
@@ -240,7 +245,7 @@ class Queue<T>::Get : public detail::Waiter {
     if (!has_item_) return;
     try {
       queue_.give_back(number_, Carrier::take_over(item_));
-    } catch (...) {  // there is no memory to keep it
+    } catch (...) {  // there is no memory to keep the item, which is lost
     }
   }
 
@@ -248,7 +253,7 @@ class Queue<T>::Get : public detail::Waiter {
   union {
     Carried item_;
   };
-  // Of one that stands in a list, and so may have to give an item back:
+  // These two are set if this stands in a list, and so may have to give an item back:
   bool has_item_;
   std::size_t number_;  // the place of the item in the order of all
 };
@@ -266,7 +271,7 @@ class Queue<T>::Join : public detail::Waiter {
   Queue& queue_;
 };
 
-/// Returns false if there is no room. Throws `QueueClosed`.
+/// Puts the item, or hands it to a getter. Returns false if there is no room. Throws `QueueClosed`.
 template <class T>
 inline bool Queue<T>::put_if_room(Carried& item) {
   if (items_.size() < put_limit_) {
@@ -280,10 +285,11 @@ inline bool Queue<T>::put_if_room(Carried& item) {
   return true;
 }
 
+/// The part of `put_if_room` for all cases but the two frequent ones.
 template <class T>
 ERRAND_NOINLINE bool Queue<T>::put_without_getter(Carried& item) {
   check_thread();
-  if (!getters_.empty()) {  // of an App that no thread is inside of
+  if (!getters_.empty()) {  // no thread is inside its App, or `check_thread` had thrown
     give_to_first(Carrier::take_over(item), items_.skip());
   } else if (is_closed_) {
     throw_closed();
@@ -300,7 +306,7 @@ ERRAND_NOINLINE bool Queue<T>::put_without_getter(Carried& item) {
   return true;
 }
 
-/// To the getter that has waited longest.
+/// Hands the item to the getter that has waited longest.
 template <class T>
 ERRAND_INLINE void Queue<T>::give_to_first(Carried&& item, std::size_t number) noexcept {
   Get& first = getters_.template first<Get>();
@@ -310,8 +316,9 @@ ERRAND_INLINE void Queue<T>::give_to_first(Carried&& item, std::size_t number) n
   getters_.hand_over(first);
 }
 
-/// Takes the next item, for a getter that does not wait if there is one, to where none is. The first putter comes in
-/// before. Throws `std::bad_alloc`; nothing is changed then.
+/// Moves the next item to `item`, which points to memory without an object. There must be an item. Before that, lets in
+/// the item of the first putter that waits. `getter` is null if `try_get` calls this. Throws `std::bad_alloc`; nothing
+/// is changed then.
 template <class T>
 inline void Queue<T>::take(Carried* item, Get* getter) {
   if (get_looks_) [[unlikely]] {
@@ -322,6 +329,8 @@ inline void Queue<T>::take(Carried* item, Get* getter) {
   items_.take_front([item](Carried&& first) { std::construct_at(item, std::move(first)); });
 }
 
+/// The part of `take` for an item that a getter has given back. The new getter keeps the number of the item, in case
+/// the item is given back again.
 template <class T>
 ERRAND_NOINLINE void Queue<T>::take_returned(Carried* item, Get* getter) {
   let_in();
@@ -339,8 +348,8 @@ ERRAND_NOINLINE void Queue<T>::take_returned(Carried* item, Get* getter) {
   getters_.keep(*getter);
 }
 
-/// An item that was taken out goes to the next getter, or back to its place. Throws `std::bad_alloc` if it stands in no
-/// node.
+/// Gives an item that was taken out to the next getter or, if none waits, puts it back to its place. Throws
+/// `std::bad_alloc` if the item needs a node and there is no memory for one.
 template <class T>
 ERRAND_NOINLINE void Queue<T>::give_back(std::size_t number, Carried&& item) {
   if (!getters_.empty()) return give_to_first(std::move(item), number);
@@ -356,7 +365,7 @@ ERRAND_NOINLINE void Queue<T>::give_back(std::size_t number, Carried&& item) {
   put_limit_ = 0;
 }
 
-/// The item of the putter that has waited longest takes the room that there will be.
+/// Puts the item of the putter that has waited longest. Called by a get just before it takes an item and so makes room.
 template <class T>
 ERRAND_NOINLINE void Queue<T>::let_in() {
   get_looks_ = !putters_.empty() || !returned_.empty() || items_.may_get_spare_room();
@@ -383,7 +392,7 @@ bool Queue<T>::try_put(T item) {
 template <class T>
 std::optional<T> Queue<T>::try_get() {
   check_thread();
-  std::optional<T> item;  // the only one returned, so that it is not moved on the way out
+  std::optional<T> item;  // the only object that is returned, so that the item is not moved once more
   if (is_empty()) return item;
   const std::size_t number = returned_.empty() ? items_.front_number() : returned_.first_number();
   union {

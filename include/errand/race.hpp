@@ -17,22 +17,22 @@
 
 namespace errand {
 
-/// How a `race` was decided: which of the arguments was the first to end, and its result. For a `race` of different
-/// types `V` is a `std::variant` in the order of the arguments, for one of a vector it is their type; a reference is a
-/// `std::reference_wrapper`, `void` is `std::monostate`.
+/// The result of a `race`: which of the arguments was the first to end, and its result. `V` is a `std::variant` of the
+/// results in the order of the arguments or, for a vector, the type of their result. A reference is a
+/// `std::reference_wrapper`, and `void` is `std::monostate`.
 template <class V>
 class Race {
  public:
-  /// The place of the one that decided among the arguments, from 0.
+  /// Returns the index of the argument that ended first, counted from 0.
   std::size_t index() const noexcept { return index_; }
-  /// Its result.
+  /// Returns the result of that argument.
   const V& value() const& noexcept { return value_; }
-  /// The same, to be changed.
+  /// Returns the result, to be changed.
   V& value() & noexcept { return value_; }
-  /// The same, to be moved from.
+  /// Returns the result, to be moved from.
   V&& value() && noexcept { return std::move(value_); }
 
-  /// For the library.
+  /// For the library's own use: `race` makes it.
   template <class... Args>
   explicit Race(std::size_t index, Args&&... value) : index_(index), value_(std::forward<Args>(value)...) {}
 
@@ -41,20 +41,22 @@ class Race {
   V value_;
 };
 
-/// Runs Coros beside each other, inside the calling task, until the first of them ends: gives its result, or throws its
-/// error. The others are cancelled, and their clean-up awaited; what they fail with then is reported, a result that
-/// they give all the same is destroyed. A `Task` among them is only observed.
+/// Runs Coros concurrently, inside the calling task, until the first of them ends: returns its result, or throws its
+/// error.
 ///
-/// A race of other awaitables of the library is decided when the first of them is woken: the others stop waiting at
+/// The others are cancelled, and their clean-up is awaited. Errors that they end with are reported; a result that one
+/// of them returns all the same is destroyed. If an argument is a `Task`, it is only observed. If the caller is
+/// cancelled, all the Coros are cancelled and awaited. Throws `InvalidState` if the vector is empty.
+///
+/// A race of other awaitables of the library is decided when the first of them is woken. The others stop waiting at
 /// that moment, so that nothing can be handed to them. An item, a permit or a lock is taken when the race resumes its
-/// caller, not before. Cancelling the caller cancels all the Coros and awaits them. Throws `InvalidState` for an empty
-/// vector.
+/// caller, not before; so nothing is lost if the caller is cancelled or aborted before that.
 ///
 ///     auto first = co_await errand::race(ask(primary), ask(secondary));
 template <class... As>
   requires(sizeof...(As) > 0 && (detail::Branchable<As> && ...))
 Coro<Race<std::variant<typename Outcome<detail::BranchResult<As>>::value_type...>>> race(As&&... awaitables);
-/// The same of a vector.
+/// Like `race` of several arguments, for a vector of one type.
 template <class A>
   requires detail::Branchable<A>
 Coro<Race<typename Outcome<detail::BranchResult<A>>::value_type>> race(std::vector<A> awaitables);
@@ -63,19 +65,21 @@ Coro<Race<typename Outcome<detail::BranchResult<A>>::value_type>> race(std::vect
 
 namespace detail {
 
-/// Waits for all branches. The first to end, or to be woken, asks the others to end.
+/// The wait of `race`. It ends when all branches have ended; the first branch that ends, or is woken, makes it ask the
+/// others to end.
 class First final : public Branches {
  public:
   First() noexcept = default;
-  /// Reports the failures that were kept if the race was destroyed.
+  /// Reports the failures that were kept, if the race is destroyed before they could come out.
   ~First() {
     if (goes_on()) return;
     if (winner_ && winner_->status == TaskStatus::failed) report_branch(*winner_);
     if (failed_) report_branch(*failed_);
   }
 
-  /// The branch that decided, which has a value or, if it is a wait, may have one. Throws an error that comes out
-  /// instead: that of the branch that decided, or of another one if that was cancelled.
+  /// Called when all branches have ended. Returns the branch that decided the race: it has a value or, if it is a wait,
+  /// gets its value or its error when the race takes it. Throws if an error comes out instead: the error of that
+  /// branch, or of another branch if that branch was cancelled.
   BranchBase& winner() {
     if (failed_ && winner_->status == TaskStatus::cancelled) std::rethrow_exception(failed_->error());
     if (failed_) report_branch(*failed_);
@@ -85,7 +89,8 @@ class First final : public Branches {
 
  private:
   const char* name() const noexcept override { return "race"; }
-  /// Only the request that the winner was thrown is used up: a loser's result does not come out.
+  /// A request from outside is used up only if it was thrown in the winner, because the result of a loser does not come
+  /// out.
   void branch_ended(BranchBase& branch) noexcept override {
     decided(branch);
     if (&branch == winner_) {
@@ -107,7 +112,7 @@ class First final : public Branches {
     return winner_ && winner_->state == Chain::State::ended && has_unused();
   }
   TaskStatus end_status() const noexcept override {
-    if (winner_->status == TaskStatus::pending) return TaskStatus::succeeded;  // it takes its value when it goes on
+    if (winner_->status == TaskStatus::pending) return TaskStatus::succeeded;  // a wait: the race takes its value later
     return failed_ && winner_->status == TaskStatus::cancelled ? TaskStatus::failed : winner_->status;
   }
 

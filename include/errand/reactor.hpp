@@ -9,12 +9,12 @@
 
 namespace errand {
 
-/// Sleeps for the loop, and does the host's I/O meanwhile: implement it to let an App live on poll(2), on Asio, or on
+/// Sleeps for the loop, and does the host's I/O meanwhile. Implement it if an App is to live on poll(2), on Asio, or on
 /// any other source of events, and give it to the App as `AppConfig::reactor`. It must outlive the App.
 ///
-/// On the App's thread, from inside `wait`, it may use everything of the App but `run`; a `poll` does nothing. What it
-/// finds ready it hands on by setting an `Event` or a `Future`, by `add_task` or `call_soon`. None of these runs a task
-/// inside `wait`; they run in the next turn.
+/// Inside `wait`, which is called on the App's thread, it may use every member of the App but `run`; a `poll` does
+/// nothing there. When it finds input, it tells the tasks: it sets an `Event` or a `Future`, or calls `add_task` or
+/// `call_soon`. None of these runs a task inside `wait`; the tasks run in the next turn.
 ///
 ///     class Files : public errand::Reactor {
 ///      public:
@@ -26,31 +26,35 @@ namespace errand {
 ///     Files files;
 ///     errand::App app("server", {.reactor = &files});
 ///
-/// An App with a Reactor never throws `Deadlock`, since the Reactor may wake its tasks, and has one worker. While
-/// `App::poll` is used instead of `run`, the host sleeps by itself: `wait` is not called then, `wake` is.
+/// An App with a Reactor never throws `Deadlock`, because the Reactor may wake its tasks, and it has one worker only.
+/// If the host uses `App::poll` instead of `run`, it sleeps by itself: then `wait` is not called, but `wake` is.
 struct Reactor {
-  /// Called by `run`, on its thread, after every turn: do what I/O there is, and return
+  /// Sleeps until there is input, and does the I/O. Called by `run`, on its thread, after every turn. It must return
   ///
-  /// - at `until`, a time of the App's clock. One that is not in the future means that tasks are ready to run: look at
-  ///   the I/O without sleeping. Empty: there is no limit. (To return late makes the App's timers late, no more.)
-  /// - as soon as something was handed on, since only the return lets it run;
-  /// - after a `wake` that came since the last return. One that came earlier may be forgotten: the App has seen it.
+  /// - at `until`, a time of the App's clock. If that is not in the future, tasks are ready to run: look for input, but
+  ///   do not sleep. If `until` is empty, there is no limit. (If it returns late, the App's timers are late, no more.)
+  /// - as soon as it has told a task of input, because the task runs only after the return;
+  /// - if `wake` was called since the last return. A call that came earlier may be forgotten: the App has seen it.
   ///
-  /// Returning early for no reason is allowed: it costs a turn, in which nothing runs that should not.
+  /// It may return early for no reason. This costs a turn, in which nothing runs that should not.
   ///
-  /// What it throws ends `run`, which destroys the tasks where they stand, without the stop listeners, and rethrows it.
+  /// If it throws, `run` destroys the tasks where they stand, without calling the stop listeners, and rethrows the
+  /// exception.
   ///
-  /// The limit is of the App's own clock, so that a Reactor for an App with an `AppConfig::clock` has to ask that one
-  /// how long it is to wait. With a `ManualClock` there is no limit; but before the clock moves on by itself, `until`
-  /// is now: if there is input, the clock does not move on until that was seen to.
+  /// If the App has an `AppConfig::clock`, `until` is a time of this clock, and the Reactor has to ask this clock how
+  /// long to sleep. With a `ManualClock` there is no limit. But before such a clock jumps, `wait` is called with the
+  /// present time, and if there is input, the clock jumps only when the tasks have dealt with it.
   virtual void wait(std::optional<Clock::time_point> until) = 0;
 
-  /// Ends the `wait` that is under way, or else the next one. Called from any thread, by several at once, and from
-  /// inside `wait`: by `stop`, by SIGINT, by the last `KeepAlive`, after a poll inside a poll, and when a call from
-  /// another thread (`post`, `submit`, the end of a `to_thread`, a shared `Future`) comes into an empty inbox, which is
-  /// once for any number of them.
+  /// Ends the `wait` that is under way, or else the next one. Called on any thread, on several at once, and from inside
+  /// `wait`. The App calls it
   ///
-  /// It holds a lock of the App meanwhile: it must neither call the App back nor wait for its thread.
+  /// - for `stop`, for SIGINT and SIGTERM, and when the last `KeepAlive` has gone;
+  /// - after the App was polled inside its own `run` or `poll`, when the outer one is over;
+  /// - when another thread has something for the loop (`post`, `submit`, the end of a `to_thread`, a shared `Future`)
+  ///   and nothing else waits to be fetched. So it is called once for any number of such calls.
+  ///
+  /// The calling thread holds a lock of the App: this function must neither call the App nor wait for its thread.
   virtual void wake() noexcept = 0;
 
   virtual ~Reactor() = default;

@@ -10,26 +10,27 @@
 
 namespace errand {
 
-/// A task that ends with a scope: what it uses may stand above this. For several tasks, or those of an object, use a
-/// `TaskScope`.
+/// Holds a task, and ends it at the end of a scope. Declare it below the objects that the task uses: it ends before
+/// they are destroyed. For several tasks, or the tasks of an object, use a `TaskScope`.
 ///
-/// The end of the scope aborts the task, which destroys it where it stands: its destructors run, its clean-up code does
-/// not. A thread call of the task that has begun is asked to stop, and the destructor blocks until it has returned. If
-/// the task itself runs the destructor, it cannot be destroyed there: it is asked to end, as by `Task::cancel`.
+/// The destructor aborts the task, as `Task::abort` does: destructors in the task run, its clean-up code does not. If
+/// the task is inside a thread call that has begun, the call is asked to stop, and the destructor blocks until it has
+/// returned. If the task itself runs the destructor, it is asked to end, as by `Task::cancel`, because it cannot be
+/// destroyed there.
 ///
-/// Can be moved; empty by default. Belongs to the App's thread: where the task is pending and another thread is inside
-/// its App, the destructor ends the program with a message.
+/// A ScopedTask can be moved, and is empty by default. It belongs to the App's thread: if the task is pending and
+/// another thread is inside its App, the destructor ends the program with a message.
 ///
 ///     errand::ScopedTask heartbeat{app.add_task(beat())};
 template <class T = void>
 class ScopedTask {
  public:
   ScopedTask() noexcept = default;
-  /// Aborts this task at the end of the scope. (`ScopedTask<>` takes one of any result.)
+  /// Takes the task that is to end with the scope. A `ScopedTask<>` takes a task of any result.
   explicit ScopedTask(Task<T> task) noexcept : task_(std::move(task)) {}
-  /// The other one is empty afterwards.
+  /// Takes the task from `other`, which is empty afterwards.
   ScopedTask(ScopedTask&& other) noexcept : task_(std::exchange(other.task_, {})) {}
-  /// Aborts the task that was here.
+  /// Takes the task from `other`, which is empty afterwards. Aborts the task that this one has held.
   ScopedTask& operator=(ScopedTask&& other) noexcept {
     ScopedTask old(std::move(other));
     std::swap(task_, old.task_);
@@ -39,18 +40,18 @@ class ScopedTask {
     if (task_) task_.handle().get().abort_with_scope();
   }
 
-  /// The task, an empty handle where there is none.
+  /// Returns the handle of the task, which is empty if there is no task.
   const Task<T>& get() const noexcept { return task_; }
-  /// For its members.
+  /// Accesses the members of the handle: `heartbeat->done()`.
   const Task<T>* operator->() const noexcept { return &task_; }
-  /// The same.
+  /// Accesses the members of the handle, also those that change the task: `heartbeat->cancel()`.
   Task<T>* operator->() noexcept { return &task_; }
 
-  /// `co_await scoped.close("enough")` asks the task to end, unless it has been asked, and waits for its end, its
-  /// clean-up included. It begins with the `co_await`. Gives and throws what `App::cancel_task` does; `InvalidState`
-  /// where this is empty.
+  /// Asks the task to end, unless it has been asked already, and waits until it has ended, its clean-up included:
+  /// `co_await scoped.close("enough")`. Unlike `App::cancel_task` it asks at the `co_await`, not at the call. It gives
+  /// and throws what `App::cancel_task` gives and throws, and throws `InvalidState` if this is empty.
   Coro<bool> close(std::string reason = {}) { return close_task(task_.handle(), std::move(reason)); }
-  /// Lets the task run on: gives the handle, and is empty afterwards.
+  /// Lets the task run on: returns its handle, and is empty afterwards.
   Task<T> detach() noexcept { return std::exchange(task_, {}); }
 
  private:

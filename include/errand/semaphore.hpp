@@ -10,16 +10,17 @@
 
 namespace errand {
 
-/// A number of permits: so many tasks of one App may do something at a time. First come, first served.
+/// Limits how many tasks of one App do something at a time: each of them holds a permit meanwhile. Tasks get permits in
+/// the order in which they asked for one.
 ///
-/// Destroying it while someone waits makes their awaits throw `InvalidState`; it must outlive its permits. Every member
-/// throws `WrongThread` if a task waits whose App another thread is inside of.
+/// The semaphore must outlive its permits. If it is destroyed while tasks wait, their awaits throw `InvalidState`.
+/// Every member throws `WrongThread` if a task is waiting and another thread is inside the App of that task.
 ///
 ///     errand::Semaphore connections(10);
 ///     auto permit = co_await connections.acquire();   // given back at the end of the scope
 class Semaphore {
  public:
-  /// Is given back when it is destroyed or released. Can be moved.
+  /// One permit, which is given back when this object is destroyed, or when `release` is called. It can be moved.
   class [[nodiscard("dropping the permit gives it back")]] Permit : public detail::Grant {
     friend Semaphore;
     template <class>
@@ -27,28 +28,28 @@ class Semaphore {
     using Grant::Grant;
 
    public:
-    /// Gives it back before the end of the scope. Once: later calls do nothing. Throws `WrongThread` as all members of
-    /// the Semaphore do; the destructor ends the program there.
+    /// Gives the permit back before the end of the scope. Later calls do nothing. Throws `WrongThread` as the members
+    /// of the Semaphore do; the destructor, which cannot throw, ends the program in that case.
     void release() { Grant::release(); }
   };
 
-  /// With so many permits that are free.
+  /// Makes a semaphore with this many permits, all of them free.
   explicit Semaphore(std::size_t permits) noexcept : permits_(detail::Kind::semaphore, permits) {}
 
-  /// `co_await semaphore.acquire()` gives a Permit, once there is one for this task. Throws `Cancelled` where the task
-  /// is asked to end before one was handed to it.
+  /// Waits until there is a permit for this task, and gives it: `auto permit = co_await semaphore.acquire()`. Throws
+  /// `Cancelled` if the task is asked to end before it is handed a permit.
   detail::WaitOn<detail::Acquire<Permit>, detail::Permits> acquire() {
     permits_.waiters.check_thread();
     return permits_;
   }
-  /// A Permit where one is free, else empty.
+  /// Returns a Permit if one is free, else nullopt. Does not wait.
   std::optional<Permit> try_acquire() {
     permits_.waiters.check_thread();
     if (!permits_.try_take()) return std::nullopt;
     return Permit(permits_);
   }
-  /// Adds permits, beyond those of the constructor too. Throws `InvalidState`, and adds none, if there would be more
-  /// than a `std::size_t` can count, those that are held included.
+  /// Adds `n` new permits, also beyond the number that the constructor was given. Throws `InvalidState` and adds none
+  /// if there would then be more permits, free and held, than a `std::size_t` can count.
   void release(std::size_t n = 1) { permits_.add(n); }
 
  private:

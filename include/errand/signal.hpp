@@ -11,15 +11,15 @@
 
 namespace errand {
 
-/// What was dispatched. A handler's or a waiter's own copy outlives the dispatch.
+/// An event that was dispatched, as its handlers and waiters get it. A handler that keeps it must copy it.
 struct Signal {
-  std::string event;      ///< its name, as dispatched
-  std::string parameter;  ///< what the last part was, where a handler has
-                          ///< `<name>` there or a waiter `*`
-  /// What was dispatched with it; see `get`.
+  std::string event;      ///< the name of the event, as dispatched
+  std::string parameter;  ///< the last part of that name, if the handler was added with `<name>` there, or if the
+                          ///< waiter waits for `*`; else empty
+  /// The object that was dispatched with the event; see `get`.
   std::any payload;
 
-  /// The payload. Throws `PayloadTypeMismatch` where it is of another type, or there is none.
+  /// Returns the payload. Throws `PayloadTypeMismatch` if it is of another type, or if there is none.
   template <class T>
   const T& get() const {
     if (const T* value = std::any_cast<T>(&payload)) return *value;

@@ -22,7 +22,7 @@ class Task;
 
 namespace detail {
 
-/// A counted pointer to a task's state; `Task<T>` is this and the type of the result.
+/// A counted pointer to the state of a task. A `Task<T>` holds one, and knows the type of the result.
 class TaskHandle {
  public:
   TaskHandle() noexcept = default;
@@ -43,7 +43,7 @@ class TaskHandle {
   }
 
   TaskBase* state() const noexcept { return state_; }
-  /// Throws `InvalidState` where it is empty.
+  /// Returns the state. Throws `InvalidState` if the handle is empty.
   TaskBase& get() const {
     if (!state_) empty();
     return *state_;
@@ -60,80 +60,86 @@ class TaskAwaiter;
 
 }  // namespace detail
 
-/// A handle to a coroutine that an App runs, and that goes on whether or not anyone holds a handle or awaits it.
-/// Copyable: all handles to a task are equal. `Task<>` observes a task of any result, and every `Task<T>` converts to
-/// it.
+/// A handle to a task, which is a coroutine that an App runs, whether or not anyone holds a handle or awaits it.
 ///
-/// A default-constructed handle is empty: all but `operator bool`, `==` and assignment throw `InvalidState` then.
-/// A task whose result cannot be moved to where it is kept has failed, with what the move threw. Where a copy or a move
-/// on the way out throws, the result stays.
+/// You may copy a handle; all handles to one task are equal. Every `Task<T>` converts to `Task<>`, which refers to a
+/// task of any result. A default-constructed handle is empty: it can be tested, compared and assigned, and all its
+/// other members throw `InvalidState`.
 ///
-/// Everything here belongs to the App's thread; called from another one while the App runs, it throws `WrongThread`
-/// where that can be seen.
+/// If the result of a task throws when it is moved to the place that keeps it, the task has failed with that exception.
+/// If a copy or a move on the way out to you throws, the result stays.
+///
+/// A handle belongs to the App's thread. Its members throw `WrongThread` if they are called on another thread while the
+/// App runs and that can be seen.
 ///
 ///     auto task = app.add_task(work(), "work");
 ///     int n = co_await task;   // as often as you like, from as many places as you like
 template <class T>
 class Task {
  public:
-  /// The type of its result.
+  /// The type of the result of the task.
   using value_type = T;
 
   Task() noexcept = default;
-  /// `Task<>` from any task.
+  /// Makes a `Task<>` from a handle of any type.
   template <class U>
     requires(std::is_void_v<T> && !std::is_void_v<U>)
   Task(const Task<U>& other) noexcept : handle_(other.handle()) {}
-  /// The same; the other handle is empty afterwards.
+  /// Makes a `Task<>` from a handle of any type. `other` is empty afterwards.
   template <class U>
     requires(std::is_void_v<T> && !std::is_void_v<U>)
   Task(Task<U>&& other) noexcept : handle_(std::move(other).handle()) {}
 
-  /// Whether it refers to a task.
+  /// Returns true if the handle refers to a task.
   explicit operator bool() const noexcept { return handle_.state() != nullptr; }
-  /// Whether both refer to the same task.
+  /// Returns true if both handles refer to the same task, or both are empty.
   template <class U>
   bool operator==(const Task<U>& other) const noexcept {
     return handle_.state() == other.handle().state();
   }
 
-  /// 1, 2, 3, … in the order in which the App was given its tasks.
+  /// Returns the number of the task: 1, 2, 3, … in the order in which tasks were added to the App.
   std::uint64_t id() const { return task().identity.id(); }
-  /// As given, else "Task-<id>".
+  /// Returns the name that the task was given, or "Task-<id>" if it was given none.
   std::string name() const { return task().name(); }
-  /// How it ended, or `TaskStatus::pending`.
+  /// Returns how the task ended, or `TaskStatus::pending`.
   TaskStatus status() const { return task().status; }
-  /// Whether it is no longer pending.
+  /// Returns true if the task is no longer pending.
   bool done() const { return task().done(); }
-  /// Whether it ended by cancellation.
+  /// Returns true if the task ended by cancellation.
   bool cancelled() const { return status() == TaskStatus::cancelled; }
 
-  /// Asks the task to end: `Cancelled`, with this reason, is thrown out of the await where it is suspended, or else out
-  /// of its next await that suspends; what it awaited and has completed is not undone. Requests made before the first
-  /// is thrown make one throw, with the first one's reason. A task that has not started never runs a line of its body.
+  /// Asks the task to end: `Cancelled`, with this reason, is thrown out of the await at which the task is suspended. If
+  /// the task is not suspended, or its wait has completed already, `Cancelled` is thrown out of the next await that
+  /// suspends, so that a result that has come is not lost.
   ///
-  /// Returns false, and does nothing, where the task is done. It only asks: the task may clean up, and await meanwhile,
-  /// or even go on. Await it, or `App::cancel_task`, to see the end.
+  /// If several requests come before the first one is thrown, `Cancelled` is thrown once, with the reason of the first
+  /// request. A task that has not started never runs a line of its body.
+  ///
+  /// This is only a request: the task may clean up, and await meanwhile, or even go on. Await the task, or
+  /// `App::cancel_task`, to see the end. Returns false and does nothing if the task is done.
   bool cancel(std::string_view reason = {}) { return handle_.get().cancel(reason); }
 
-  /// Ends the task where it stands, without asking: its suspended frames are destroyed, the innermost first.
-  /// Destructors run; no `catch` does, and no clean-up that awaits. Nothing is thrown, which makes it much cheaper than
-  /// `cancel`. A failure that a combinator or a `finally` inside it was still to throw is reported. If a thread call is
-  /// under way inside it, the frames go, and who awaits it goes on, when that has returned.
+  /// Ends the task without asking: destroys its suspended frames, the innermost first. Destructors run; no `catch`
+  /// runs, and no clean-up that awaits. This is much cheaper than `cancel`, because nothing is thrown.
   ///
-  /// Returns false where the task is done. Throws `InvalidState` where it is the task that is running, or one around
-  /// it: of a `TaskGroup` whose member is running. From a destructor of what is being destroyed inside it, it takes
-  /// effect when that is over. What goes with it must not run or destroy the App.
+  /// Returns false if the task is done. The task is cancelled at once. If a thread call is under way inside the task,
+  /// the frames are destroyed, and awaiters go on, when the call has returned. If a destructor that runs inside the
+  /// task calls this, it takes effect when the destruction that is under way is over. A failure that a combinator or a
+  /// `finally` in the task was still to throw is reported.
+  ///
+  /// Throws `InvalidState` if the task is running, or if it waits for a `TaskGroup` and a member of that group is
+  /// running. The destructors that run must not run or destroy the App.
   bool abort(std::string_view reason = {}) { return handle_.get().abort(reason); }
 
-  /// The number of requests to end that were not taken back.
+  /// Returns the number of requests to end that were not taken back.
   unsigned cancelling() const { return task().requests; }
-  /// Takes one request back, as one should who swallows a `Cancelled` to go on; how many are left. Taking back the last
-  /// one withdraws a request that has not reached an await yet.
+  /// Takes one request back, and returns how many are left. Call this if you catch a `Cancelled` and go on. When the
+  /// last request is taken back, a request that was not thrown yet is withdrawn.
   unsigned uncancel() { return handle_.get().uncancel(); }
 
-  /// The result where it stands, as long as a handle lives. Throws what `co_await` would, and `InvalidState` where the
-  /// task is pending or its result was taken.
+  /// Returns a reference to the result, which is kept as long as a handle exists. Throws what `co_await` would throw,
+  /// and `InvalidState` if the task is pending or its result was taken.
   decltype(auto) result() const& {
     const bool succeeded = look();
     (void)succeeded;
@@ -145,7 +151,8 @@ class Task {
       }
     }
   }
-  /// The result, moved out where this is the last handle or where it cannot be copied. The handle is empty then.
+  /// Returns the result, and leaves this handle empty. The result is moved out if this is the last handle and the task
+  /// is not registered, or if the result cannot be copied; else it is copied.
   T result() && {
     task();
     const Task self(std::move(*this));
@@ -153,40 +160,42 @@ class Task {
     if constexpr (!std::is_void_v<T>) return self.typed().take();
   }
 
-  /// What the task ended with: null after success, a `TaskCancelled` if it was cancelled. Throws `InvalidState` where
-  /// it is pending.
+  /// Returns the exception that `co_await` would throw: null after success, a `TaskCancelled` if the task was
+  /// cancelled. Throws `InvalidState` if the task is pending.
   std::exception_ptr exception() const {
     detail::TaskBase& its_task = task();
     if (!its_task.done()) its_task.throw_pending();
     return its_task.failure();
   }
 
-  /// Calls `f(Task<T>)` from the loop after the task is done: in its place among the task's awaiters or, where the task
-  /// is done already, as `App::call_soon` would. It may be cancelled by the handle that is returned. What it throws is
-  /// reported as the failure of a callback. Throws `InvalidState` where the App is gone.
+  /// Calls `f(Task<T>)` from the loop after the task has ended, in one order with the tasks that await it. If the task
+  /// has ended already, `f` is called as by `App::call_soon`. Returns a handle that can cancel the callback. An
+  /// exception of `f` is reported as the failure of a callback. Throws `InvalidState` if the App is gone.
   template <class F>
   CallHandle add_done_callback(F&& f);
 
-  /// Gives the result where it stands, and throws what the task failed with; `TaskCancelled` where it was cancelled.
-  /// Does not suspend where the task is done. Cancelling the awaiter leaves the task running. Throws `InvalidState` in
-  /// the task itself, and in a task of another App.
+  /// Waits until the task has ended, and gives a reference to its result: `const int& n = co_await task`. Does not
+  /// suspend if the task has ended already. If the awaiter is cancelled, the task runs on. Throws the exception with
+  /// which the task failed, `TaskCancelled` if the task was cancelled, and `InvalidState` in the task itself and in a
+  /// task of another App.
   auto awaited_by(detail::Chain& chain) const& {
     return detail::TaskAwaiter<T, false>(detail::TaskHandle(handle_.get()), chain);
   }
-  /// The same, but gives the result away: moved out where no other handle is left, the registry's included, else
-  /// copied. A result that cannot be copied is taken: later readers get `InvalidState`. The handle is empty afterwards.
+  /// Waits in the same way, and gives the result itself: `int n = co_await std::move(task)`. The handle is empty
+  /// afterwards. The result is moved out if no other handle is left and the task is not registered, else copied. A
+  /// result that cannot be copied is always moved out: later readers get `InvalidState`.
   auto awaited_by(detail::Chain& chain) && { return detail::TaskAwaiter<T, true>(handle_, chain); }
 
-  /// For the library.
+  /// For the library's own use: makes a handle of this type.
   explicit Task(detail::TaskHandle handle) noexcept : handle_(std::move(handle)) {}
-  /// For the library.
+  /// For the library's own use: returns the handle without the type of the result.
   const detail::TaskHandle& handle() const& noexcept { return handle_; }
-  /// For the library.
+  /// For the library's own use: gives the handle away.
   detail::TaskHandle handle() && noexcept { return std::move(handle_); }
 
  private:
   detail::TaskState<T>& typed() const noexcept { return static_cast<detail::TaskState<T>&>(*handle_.state()); }
-  /// Throws `InvalidState` if the handle is empty, and `WrongThread`.
+  /// Returns the state. Throws `InvalidState` if the handle is empty, and `WrongThread`.
   detail::TaskBase& task() const {
     detail::TaskBase& its_task = handle_.get();
     its_task.loop->check_thread();
@@ -204,7 +213,8 @@ class Task {
 
 namespace detail {
 
-/// What `add_task` returns for a callable that GCC up to 12 destroys twice inside an awaited expression.
+/// The handle that `add_task` returns for a callable that GCC up to 12 would destroy twice if the call stood inside an
+/// awaited expression. It cannot be awaited as an rvalue: give it a name first.
 template <class T>
 class TaskToName : public Task<T> {
  public:
@@ -220,20 +230,20 @@ class TaskToName : public Task<T> {
 
 }  // namespace detail
 
-/// The task that is running on this thread; empty in a plain callback, and outside an App.
+/// Returns the task that is running on this thread. The handle is empty in a plain callback, and outside an App.
 Task<> current_task();
 
 // Implementation
 
 namespace detail {
 
-/// The handle of a task that is awaited. It is a base of the wait, and the first one: so the wait leaves the list of
-/// the task before the handle goes, which may free the task.
+/// The handle of a task that is awaited. It is the first base of the wait, and so is destroyed last: the wait leaves
+/// the list of the task before the handle goes, which may free the task.
 struct AwaitedTask {
   TaskHandle task_;
 };
 
-/// A wait for the end of a task.
+/// A wait for the end of a task. The classes that derive from it say what the wait gives and throws.
 class TaskWait : protected AwaitedTask, public Waiter {
  public:
   ERRAND_INLINE ~TaskWait() = default;
@@ -261,7 +271,7 @@ class TaskWait : protected AwaitedTask, public Waiter {
   }
 };
 
-/// However it ends.
+/// A wait for the end of a task that gives nothing and does not throw the task's error.
 class TaskEnd : public TaskWait {
  public:
   explicit TaskEnd(TaskHandle task, Chain* chain = nullptr) noexcept
@@ -271,7 +281,8 @@ class TaskEnd : public TaskWait {
   void await_resume() { resumed(); }
 };
 
-/// Gives the result where it stands or, if `take`, takes the handle when it is awaited, and then the result out of it.
+/// A wait for the end of a task that gives its result: a reference to it or, if `take`, the result itself. To take it,
+/// the wait takes the handle from the awaited `Task` when it begins.
 template <class T, bool take>
 class TaskAwaiter final : public TaskWait {
  public:
@@ -318,7 +329,7 @@ class TaskAwaiter final : public TaskWait {
 
 inline void throw_task_failure(Waiter& waiter) { static_cast<TaskWait&>(waiter).task().throw_failure(); }
 
-/// A handle of this type to that task, which was found under a name.
+/// Returns a handle to a task that was found by its name. Throws `TaskTypeMismatch` if its result is of another type.
 template <class T>
 TaskHandle typed_handle(TaskBase& task, std::string_view name) {
   if constexpr (!std::is_void_v<T>) {
@@ -327,6 +338,7 @@ TaskHandle typed_handle(TaskBase& task, std::string_view name) {
   return TaskHandle(task);
 }
 
+/// The callback of `add_done_callback`. As an observer of the task it joins the ready queue when its place comes.
 template <class T, class F>
 class DoneCallback final : public CallbackOf<F>, public Observer {
  public:

@@ -16,12 +16,13 @@
 
 namespace errand {
 
-/// Tasks that end together: `run` returns when its body and all that was added have ended.
+/// A group of tasks that end together: `run` returns when its body and all members of the group have ended.
 ///
-/// The first failure, of the body too, cancels the others, in the order added and the body last, and is rethrown as it
-/// is; what fails later is reported. A member that is cancelled or aborted alone is no failure. Cancelling the caller
-/// cancels the members and the body. If that comes while only members are left, `Cancelled` comes out when they have
-/// ended, unless one of them swallowed it.
+/// The first failure, of a member or of the body, cancels the others: the members in the order added, then the body. It
+/// is rethrown as it is; what fails later is reported. It is no failure if a member is cancelled or aborted by itself.
+///
+/// If the caller is cancelled, the members and the body are cancelled. If only members are left at that time,
+/// `Cancelled` comes out when they have ended, unless one of them swallowed it.
 ///
 ///     co_await errand::TaskGroup::run([&](errand::TaskGroup& group) -> errand::Coro<> {
 ///       for (const auto& url : urls) group.add(fetch(url));
@@ -29,21 +30,23 @@ namespace errand {
 ///     });
 class TaskGroup : private detail::Branches {
  public:
-  /// Calls `body(group)` and awaits it, as a part of the calling task, and then all members. Gives what the body gives.
+  /// Calls `body(group)`, awaits the Coro that it returns, as a part of the calling task, and then waits for all
+  /// members. Returns the result of the body.
   template <class Body>
   static auto run(Body&& body);
 
   TaskGroup(const TaskGroup&) = delete;
   TaskGroup& operator=(const TaskGroup&) = delete;
 
-  /// Starts a member: a task of its own, from a Coro or a callable, as `create_task` does. Throws `InvalidState` where
-  /// the group is ending: a member or the body has failed, or the group was cancelled; `WrongThread` on another thread.
+  /// Starts a member, which is a task of its own, from a Coro or a callable, and returns its handle, like
+  /// `create_task`. Throws `InvalidState` if the group is ending (the body or a member has failed, or the group was
+  /// cancelled), and `WrongThread` on another thread; the work is destroyed unrun then.
   template <class Work>
   typename detail::WorkTraits<Work&&>::Handle add(Work&& work, std::string name = {});
 
-  /// Asks the body and all members to end, with this reason; nothing can be added from here on. `run` returns normally
-  /// then, and throws only an error. If the body was to give a value and was ended by this, `Cancelled` comes out. Does
-  /// nothing if the group is ending already. Throws `WrongThread`.
+  /// Asks the body and all members to end, with this reason; nothing can be added from here on. `run` then returns
+  /// normally, unless somebody fails. But if the body was to return a value and this request has ended it, `Cancelled`
+  /// comes out. Does nothing if the group is ending already. Throws `WrongThread` on another thread.
   void cancel(std::string_view reason = {});
 
  private:
@@ -79,19 +82,19 @@ class TaskGroup : private detail::Branches {
 
   detail::List members_;
   bool is_body_cancelled_ = false;
-  bool waits_for_members_ = false;    // the body has ended, and they had not
-  bool is_member_cancelled_ = false;  // by a request to the group
-  bool throws_request_ = false;       // a request came while only members were left, and none has swallowed it
+  bool waits_for_members_ = false;    // the body has ended before the members
+  bool is_member_cancelled_ = false;  // a request to the group has cancelled a member
+  bool throws_request_ = false;       // a request came while only members were left, and no member has swallowed it
   bool is_ending_ = false;
-  bool is_cancelled_ = false;  // by `cancel`
+  bool is_cancelled_ = false;  // `cancel` was called
   bool is_destroyed_ = false;
-  std::string reason_;  // of `cancel`
+  std::string reason_;  // the reason that `cancel` was given
   std::exception_ptr error_;
 };
 
 // Implementation
 
-/// A member that has not ended.
+/// A member whose task has not ended: it observes the task, and is destroyed when the task ends.
 class TaskGroup::Member final : public detail::Observer, public detail::Pooled {
  public:
   Member(TaskGroup& group, detail::TaskBase& task) noexcept : group_(group), task_(task) {
@@ -119,12 +122,12 @@ class TaskGroup::Member final : public detail::Observer, public detail::Pooled {
 
   TaskGroup& group_;
   detail::TaskBase& task_;
-  Entry entry_;  // among the members, in the order added
+  Entry entry_;  // in `members_`, which has the order added
 };
 
 inline TaskGroup::~TaskGroup() {
   while (!members_.empty()) delete &Member::of(members_.front());
-  if (!goes_on() && error_) detail::report_branch(*chain(), std::move(error_));  // it was destroyed
+  if (!goes_on() && error_) detail::report_branch(*chain(), std::move(error_));  // the group was destroyed
 }
 
 template <class Work>
@@ -137,7 +140,7 @@ typename detail::WorkTraits<Work&&>::Handle TaskGroup::add(Work&& work, std::str
   auto& task = detail::make_task(loop, std::forward<Work>(work));
   typename detail::WorkTraits<Work&&>::Handle handle{detail::TaskHandle(task)};
   try {
-    if (is_ending_) throw InvalidState(refused);  // the copy of the work has asked the group to end
+    if (is_ending_) throw InvalidState(refused);  // the copy of the work has made the group end
     if (!name.empty()) task.details().name = std::move(name);
     auto* member = new Member(*this, task);
     members_.push_back(member->entry_);
@@ -165,8 +168,8 @@ inline detail::Chain* TaskGroup::first_member() noexcept {
   return members_.empty() ? nullptr : &Member::of(members_.front()).task_;
 }
 
-/// The members may refer to the frames that go now: they go before, the last added first. One that is inside its step
-/// can only be asked.
+/// Members go before the frames of the body and of the caller, because they may refer to these: the last added first. A
+/// member that is running cannot be destroyed; it is asked to end, and let go.
 inline detail::Chain* TaskGroup::next_to_destroy() noexcept {
   while (!members_.empty()) {
     Member& member = Member::of(members_.back());
@@ -187,16 +190,16 @@ inline void TaskGroup::member_ended(Member& member, detail::TaskBase& task) noex
   if (task.status == TaskStatus::failed) {
     task.look();
     fail(task.error());
-  } else if (!was_asked() || !is_ending_) {  // the request has not reached the members
+  } else if (!was_asked() || !is_ending_) {  // no request has reached the members
   } else if (task.status == TaskStatus::cancelled) {
     is_member_cancelled_ = true;
   } else if (!(task.flags & detail::Chain::asked_by_task)) {
-    use_all();  // it has swallowed the request
+    use_all();  // the member has swallowed the request
   }
   check_over();
 }
 
-/// The first error ends the group; the others are reported.
+/// Called when the body or a member has failed. The first error ends the group; the others are reported.
 inline void TaskGroup::fail(std::exception_ptr error) noexcept {
   if (error_) {
     chain()->loop->report_later(static_cast<detail::TaskBase&>(chain()->root()), error);

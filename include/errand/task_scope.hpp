@@ -20,8 +20,8 @@
 
 namespace errand {
 
-/// The tasks of an object, or of a function, which end with it. It stands below what they use: as the last member of a
-/// class, or as the last local variable.
+/// The tasks of an object or of a function, which end when it ends. Put the scope below everything that its tasks use:
+/// as the last member of a class, or as the last local variable.
 ///
 ///     class Sensor {
 ///      public:
@@ -37,55 +37,59 @@ namespace errand {
 ///       errand::TaskScope tasks_;  // last: it ends before what its tasks use
 ///     };
 ///
-/// **TaskScope or TaskGroup?** A `TaskGroup` is awaited: it belongs to one `co_await`, and a failure of one member ends
-/// all. A `TaskScope` belongs to an object: its tasks run until the object goes, and do not know of each other. The
-/// failure of one is its own, and is reported as that of any task, unless somebody awaits the handle.
+/// **TaskScope or TaskGroup?** A `TaskGroup` is awaited: it belongs to one `co_await`, and the failure of one member
+/// ends all. A `TaskScope` belongs to an object: its tasks run until the object is destroyed, and do not know of each
+/// other. If one of them fails, the others run on, and the failure is reported like that of any task, unless somebody
+/// awaits its handle.
 ///
-/// **`close` or the destructor?** `close` gives the tasks time to clean up. The destructor cannot wait: it aborts what
-/// is pending, the last added first. That destroys a task where it stands: its destructors run, its clean-up code does
-/// not. A thread call that has begun is asked to stop, and the destructor blocks until it has returned, because it may
-/// use what goes next.
+/// **`close` or the destructor?** `close` gives the tasks time to clean up. The destructor cannot wait, so it aborts
+/// the tasks that are pending, the last added first. An aborted task runs no further: its destructors run, its clean-up
+/// code does not. If a thread call has begun, the destructor asks it to stop and blocks until it has returned, because
+/// the call may use what is destroyed next.
 ///
 /// A task that destroys its own scope (itself, in a branch, or through a member of a `TaskGroup` that it waits for)
-/// cannot be destroyed there: it is asked to end in place of that, as by `Task::cancel`, and is no longer the scope's.
+/// cannot be destroyed there, because its code is running. It is asked to end instead, as by `Task::cancel`, and no
+/// longer belongs to the scope.
 ///
-/// Belongs to the App's thread: its members throw `WrongThread` on another one. If tasks are pending then, its
-/// destructor ends the program with a message. A scope may outlive its App, which has ended the tasks.
+/// A scope belongs to the App's thread. On another thread its members throw `WrongThread`, and its destructor ends the
+/// program with a message if tasks are pending. A scope may outlive its App, which ends the tasks.
 class TaskScope {
  public:
-  /// Without tasks. Those that are added run on this App. (`App::current()` throws `InvalidState` outside an App.)
+  /// Makes a scope without tasks. Tasks that are added run on this App. (`App::current()` throws `InvalidState` outside
+  /// an App.)
   explicit TaskScope(App& app = App::current()) noexcept;
   TaskScope(const TaskScope&) = delete;
   TaskScope& operator=(const TaskScope&) = delete;
-  /// Aborts what is pending. Never throws.
+  /// Aborts the tasks that are pending. Never throws.
   ~TaskScope();
 
-  /// Starts a task of this scope, from a Coro or a callable, as `App::add_task` does. What is added before `run` runs
-  /// on worker 0 alone. A task that `NameTaken::keep` gives stays whose it was.
+  /// Starts a task of this scope, from a Coro or a callable, and returns its handle, like `App::add_task`. If it is
+  /// added before `run`, it runs on worker 0 alone. A task that `NameTaken::keep` returns does not become one of this
+  /// scope.
   ///
   /// Throws what `App::add_task` throws, and `InvalidState` if the scope is closed or the App is gone; the work is
   /// destroyed unrun then.
   template <class Work>
   TaskOf<Work&&> add(Work&& work, std::string name = {}, NameTaken taken = NameTaken::fail);
 
-  /// How many of its tasks are pending.
+  /// Returns how many of its tasks are pending.
   std::size_t size() const {
     loop_.get().check_thread();
     return size_;
   }
-  /// Whether none is.
+  /// Returns true if no task is pending.
   bool empty() const { return size() == 0; }
 
-  /// Asks all its tasks to end, as `Task::cancel` does, in the order added. More may be added. Throws `std::bad_alloc`;
-  /// none has been asked then.
+  /// Asks all its tasks to end, in the order added, like `Task::cancel`. Tasks may still be added. Throws
+  /// `std::bad_alloc`; some of the tasks may have been asked by then.
   void cancel(std::string_view reason = {});
-  /// `co_await scope.join()` waits until all its tasks have ended, those that are added meanwhile too. Does not throw
-  /// what they end with. If the caller is asked to end, `Cancelled` comes out, and the tasks run on. Throws
-  /// `InvalidState` in a task of the scope or of another App, and if the scope is destroyed meanwhile.
+  /// `co_await scope.join()` waits until all its tasks have ended, including those that are added meanwhile. It does
+  /// not throw the errors of the tasks. If the caller is asked to end, `Cancelled` comes out, and the tasks run on.
+  /// Throws `InvalidState` in a task of the scope or of another App, and if the scope is destroyed meanwhile.
   Coro<> join();
-  /// `co_await scope.close("bye")` closes the scope: from the beginning of the await on, `add` throws `InvalidState`.
-  /// Asks all its tasks to end that have not been asked, and waits as `join` does, under the same rules. If the scope
-  /// is closed already, it only waits.
+  /// `co_await scope.close("bye")` closes the scope, asks its tasks to end, and waits for them like `join`, under the
+  /// same rules. From the beginning of the await on, `add` throws `InvalidState`. Tasks that have been asked before are
+  /// not asked again. If the scope is closed already, it only waits.
   Coro<> close(std::string reason = {});
 
  private:
@@ -106,15 +110,15 @@ class TaskScope {
   void check_waiter() const;
 
   detail::LoopRef loop_;
-  detail::List members_;  // the tasks whose frames are not gone, in the order added
-  std::size_t size_ = 0;  // how many of them are pending
+  detail::List members_;  // one for each task whose frames are not gone, in the order added
+  std::size_t size_ = 0;  // how many of these tasks are pending
   bool is_closed_ = false;
   detail::WaitList joining_;
 };
 
 // Implementation
 
-/// One of the tasks. It is the task's observer, and so goes with its end.
+/// Ties a task to the scope: it observes the task, and is destroyed when the task ends.
 class TaskScope::Member final : public detail::Observer, public detail::Pooled {
  public:
   explicit Member(TaskScope& scope) noexcept : scope_(scope) { entry_.member = this; }
@@ -124,7 +128,7 @@ class TaskScope::Member final : public detail::Observer, public detail::Pooled {
     scope_.size_ -= is_pending_;
     if (scope_.members_.empty()) scope_.joining_.wake_all();
   }
-  /// From now on the task is one of the scope's.
+  /// Called by `add_here`: from here on the task belongs to the scope.
   void join(detail::TaskBase& task) noexcept {
     task_ = &task;
     task.awaiters.push_front(*this);
@@ -132,15 +136,15 @@ class TaskScope::Member final : public detail::Observer, public detail::Pooled {
     ++scope_.size_;
   }
   static Member& of(const detail::Link& entry) noexcept { return *static_cast<const Entry&>(entry).member; }
-  /// The one that makes the task one of this scope; null if none does.
+  /// Returns the member of this scope that observes this task; null if the task is not one of the scope's.
   static Member* of(const detail::Chain& task, const TaskScope& scope) noexcept {
     detail::Observer* const observer = static_cast<const detail::TaskBase&>(task).first_observer();
     return observer && observer->scope() == &scope ? static_cast<Member*>(observer) : nullptr;
   }
   detail::TaskBase& task() const noexcept { return *task_; }
 
-  bool is_around_end = false;  // what destroys the scope runs inside the task
-  /// Stands there in place of among the members.
+  bool is_around_end = false;  // the code that destroys the scope runs inside the task
+  /// Moves this member from the list of the scope to the front of `list`. Called by the destructor of the scope.
   void move_to(detail::List& list) noexcept {
     entry_.unlink();
     list.push_front(entry_);
@@ -161,7 +165,7 @@ class TaskScope::Member final : public detail::Observer, public detail::Pooled {
   Entry entry_;
 };
 
-/// The wait until there are no tasks.
+/// The wait of `join`, until the scope has no tasks.
 class TaskScope::Wait : public detail::Waiter {
  public:
   Wait(TaskScope& scope, detail::Chain& chain) noexcept : Waiter(detail::Kind::scope, chain), scope_(scope) {}
@@ -174,14 +178,15 @@ class TaskScope::Wait : public detail::Waiter {
   TaskScope& scope_;
 };
 
-/// The same, which asks tasks to end as soon as it stands in the list: what runs meanwhile may destroy the scope.
+/// The wait of `close`. It asks the tasks to end only when it stands in the list of waiters: code of the user's that
+/// runs meanwhile may destroy the scope, and that must end this wait.
 class TaskScope::Closing : public Wait {
  public:
   Closing(CloseOf& close, detail::Chain& chain) : Wait(close.scope, chain), close_(close) {}
 
   void await_suspend(std::coroutine_handle<> awaiting) {
     Wait::await_suspend(awaiting);
-    const auto asked = std::move(close_.asked);  // not kept: who has a handle may be about to look at a failure
+    const auto asked = std::move(close_.asked);  // local: a handle that is kept would delay the report of a failure
     for (const auto& task : asked) {
       if (!task.get().done() && task.get().requests == 0) task.get().ask_to_end(close_.reason);
     }
@@ -193,7 +198,8 @@ class TaskScope::Closing : public Wait {
 
 inline TaskScope::TaskScope(App& app) noexcept : loop_(*app.loop_) {}
 
-/// What can go at once does, and all thread calls that are left are asked to stop before the first is waited for.
+/// Tasks that can be destroyed at once are destroyed first, and the thread calls of all others are asked to stop. Only
+/// then the destructor waits for the first of these calls.
 inline TaskScope::~TaskScope() {
   is_closed_ = true;
   if (members_.empty()) return;
@@ -236,16 +242,17 @@ TaskOf<Work&&> TaskScope::add(Work&& work, std::string name, NameTaken taken) {
   }
 }
 
-/// Work that its task need not copy.
+/// Called by `add` with a Coro, or with a callable that `once` has marked, so that it is moved into the task and never
+/// copied for other workers.
 template <class T, class Work>
 detail::TaskHandle TaskScope::add_here(Work&& work, std::string_view name, NameTaken taken) {
-  check_open();  // the copy of a callable may have closed it
+  check_open();  // the copy of a callable may have closed the scope
   App& app = *loop_.get().app;
   if (detail::TaskBase* kept = app.check_name(name, taken, nullptr)) return detail::typed_handle<T>(*kept, name);
   detail::Owner<Member> member(new Member(*this));
   detail::TaskHandle task = app.add_new(std::forward<Work>(work), name, taken);
-  if (task.get().done()) return task;  // the App is ending: the work is gone, and with it the scope, if it owned that
-  if (is_closed_) {                    // by the move of the callable
+  if (task.get().done()) return task;  // the App is ending: the work is gone, and this scope too if the work owned it
+  if (is_closed_) {                    // the move of the callable has closed the scope
     task.get().abort_if_pending();
     throw_closed();
   }
@@ -253,7 +260,8 @@ detail::TaskHandle TaskScope::add_here(Work&& work, std::string_view name, NameT
   return task;
 }
 
-/// To ask a task may run a `std::stop_callback` of a thread call, and so change the list of members.
+/// Returns handles to all tasks of the scope. `cancel` and `close` use this copy because asking a task to end may run a
+/// `std::stop_callback` of the user's, which may change the list of members.
 inline std::vector<detail::TaskHandle> TaskScope::handles() const {
   std::vector<detail::TaskHandle> all;
   for (auto* link = members_.begin(); link != members_.end(); link = link->next) {
@@ -286,7 +294,7 @@ inline void TaskScope::check_waiter() const {
 
 inline Coro<> TaskScope::join() {
   check_waiter();
-  co_await detail::WaitOn<Wait, TaskScope>(*this);  // nothing behind it: the scope may be gone by then
+  co_await detail::WaitOn<Wait, TaskScope>(*this);  // nothing follows, because the scope may be gone
 }
 
 inline Coro<> TaskScope::close(std::string reason) {

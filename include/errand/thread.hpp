@@ -18,11 +18,11 @@
 
 namespace errand {
 
-/// The type of `abandon`.
+/// The type of `errand::abandon`.
 struct Abandon {
   explicit Abandon() = default;
 };
-/// The first argument of a `to_thread` that does not wait for its call if the task is asked to end.
+/// Tells `to_thread`, as its first argument, not to wait for the call if the task is asked to end.
 inline constexpr Abandon abandon{};
 
 namespace detail {
@@ -31,31 +31,33 @@ class ToThread;
 }  // namespace detail
 
 /// Runs a blocking call on a thread of the App's pool: `co_await errand::to_thread(f, args…)` gives what `f(args…)`
-/// returns, and throws what it throws. `f` may take a `std::stop_token` first. The call begins at the `co_await`.
-/// Threads are made as they are needed, up to `AppConfig::max_threads`, and end with the App. Throws
-/// `std::system_error` where there is none and none can be made; a call with a name may then be awaited again. One that
-/// has begun cannot: `InvalidState`.
+/// returns, and throws what it throws. `f` may take a `std::stop_token` as its first parameter.
 ///
-/// The await ends when the call has returned, whatever happens, and so `f` may use what the awaiting coroutine holds,
-/// by reference too. If the task is asked to end meanwhile, a stop is requested through the token. The call's result is
-/// given, or its error thrown, all the same, and `Cancelled` is thrown out of the next await that suspends. A call that
-/// waits for a thread is taken back instead: it never runs, and `Cancelled` is thrown at once.
+/// The call begins at the `co_await`, and the await ends only when the call has returned. So `f` may use local
+/// variables of the awaiting coroutine by reference. `f` and its arguments are copied or moved in, and destroyed on the
+/// App's thread. Threads are made when they are needed, up to `AppConfig::max_threads`, and end with the App.
 ///
-/// `Task::abort` and the end of the App request the stop too. The task is cancelled at once; its frames are destroyed,
-/// and who awaits it goes on, when the call has returned. What it threw is then reported as a failure of the task. `f`
-/// and its arguments are copied or moved, and destroyed on the App's thread.
+/// If the task is asked to end meanwhile, a stop is requested through the token. When the call has returned, its result
+/// is given, or its error thrown, and `Cancelled` is thrown out of the next await that suspends. If the call still
+/// waits for a thread, it is taken back: it never runs, and `Cancelled` is thrown at once.
+///
+/// `Task::abort` and the end of the App request the stop too. The task is cancelled at once. Its frames are destroyed,
+/// and its awaiters go on, when the call has returned. An error of the call is then reported as a failure of the task.
+///
+/// Throws `std::system_error` if there is no thread and none can be made; if you gave the call a name, you may await it
+/// again then. Awaiting a call that has begun already throws `InvalidState`.
 ///
 ///     std::vector<int> numbers = read();
 ///     int sum = co_await errand::to_thread([&] { return std::accumulate(numbers.begin(), numbers.end(), 0); });
 template <class F, class... Args>
   requires(!std::is_same_v<std::remove_cvref_t<F>, Abandon>)
 detail::ToThread<false, std::decay_t<F>, std::decay_t<Args>...> to_thread(F&& f, Args&&... args);
-/// The same, but if the task is asked to end or aborted, the call is left to itself: a stop is requested through the
-/// token, and `Cancelled` is thrown at once. What the call throws after that is reported as a failure. The App's end
-/// waits for the call.
+/// Runs a blocking call in the same way, but does not wait for it if the task is asked to end or aborted: a stop is
+/// requested through the token, `Cancelled` is thrown at once, and the call is left to itself. An error that the call
+/// throws after that is reported as a failure. The end of the App waits for the call.
 ///
-/// So `f` must own all that it uses. It does not compile with a `std::reference_wrapper` or a pointer, but to a
-/// function; what a lambda captures by reference, the library cannot see.
+/// So `f` must own everything that it uses. A `std::reference_wrapper` or a pointer, but for one to a function, does
+/// not compile. A lambda that captures by reference does compile, because the library cannot see the captures.
 ///
 ///     auto address = co_await errand::to_thread(errand::abandon, look_up, std::string("example.org"));
 template <class F, class... Args>
@@ -65,7 +67,7 @@ detail::ToThread<true, std::decay_t<F>, std::decay_t<Args>...> to_thread(Abandon
 
 namespace detail {
 
-/// A call on its way through the pool, with its result.
+/// A call with its function, its arguments, and the room for its result or its error.
 template <class F, class... Args>
 class ThreadCall final : public ThreadCallBase {
  public:
@@ -99,7 +101,7 @@ class ThreadCall final : public ThreadCallBase {
   template <class G, class... As>
   explicit ThreadCall(G&& f, As&&... args) : f_(std::forward<G>(f)), args_(std::forward<As>(args)...) {}
 
-  /// What the call gave.
+  /// Returns the result of the call, which must have succeeded.
   T take() {
     if constexpr (std::is_lvalue_reference_v<T>) {
       return storage_.get();
@@ -147,7 +149,7 @@ class ThreadCall final : public ThreadCallBase {
   bool has_value_ = false;
 };
 
-/// A call that is to be made: once.
+/// The awaitable that `to_thread` returns. It holds the call until the await begins it, and can begin it once.
 template <bool may_abandon, class F, class... Args>
 class [[nodiscard("co_await it")]] ToThread {
   using Call = ThreadCall<F, Args...>;
@@ -165,10 +167,10 @@ class [[nodiscard("co_await it")]] ToThread {
   Wait awaited_by(Chain& chain) noexcept { return Wait(call_, chain); }
 
  private:
-  Call* call_;  // until it begins
+  Call* call_;  // null once the call has begun
 };
 
-/// The call begins when this suspends, unless the task is asked to end.
+/// The wait for the call. The call begins when this suspends. If a request to end is pending, it does not begin.
 template <bool may_abandon, class F, class... Args>
 class ToThread<may_abandon, F, Args...>::Wait final : public ThreadWait {
  public:
@@ -194,7 +196,7 @@ class ToThread<may_abandon, F, Args...>::Wait final : public ThreadWait {
   Call*& to_begin_;  // in the `ToThread`, which is an operand of the await
 };
 
-/// What a call that is abandoned still uses may be gone by then.
+/// True for the type of an argument that may refer to an object that is gone while an abandoned call still uses it.
 template <class A>
 inline constexpr bool may_dangle = std::is_pointer_v<A> && !std::is_function_v<std::remove_pointer_t<A>>;
 template <class T>

@@ -17,33 +17,38 @@ class Sleep;
 class SleepUntil;
 class Yield;
 
-/// The time by the clock of `App::current()`, from which `sleep_until` and `call_at` count. Throws `InvalidState` if no
-/// App runs on this thread, and what a clock of the configuration throws.
+/// Returns the time by the clock of `App::current()`, the clock by which `sleep_until` and `call_at` count. Throws
+/// `InvalidState` if no App runs on this thread, and what a clock of the configuration throws.
 Clock::time_point now();
 
-/// Suspends the running task for a while: `co_await errand::sleep(0.5s)`. Any `std::chrono::duration`, counted from the
-/// clock at the await; the largest never ends, and one that is not above zero is a `yield`. Allocates nothing but, now
-/// and then, room in the App's table of timers.
+/// Suspends the running task for a while: `co_await errand::sleep(0.5s)`. Throws `Cancelled` if the task is asked to
+/// end meanwhile.
 ///
-/// Throws `Cancelled` where the task is asked to end meanwhile.
+/// Takes any `std::chrono::duration`, which counts from the time of the await. A sleep of the largest duration never
+/// ends, and a sleep that is not above zero is a `yield`. Allocates nothing but, now and then, room in the App's table
+/// of timers.
 template <class Rep, class Period>
 Sleep sleep(std::chrono::duration<Rep, Period> duration) noexcept;
 
-/// The same until a time of the App's clock, of any precision.
+/// Suspends the running task until a time of the App's clock, which may have any precision. A time that has passed is a
+/// `yield`. Throws `Cancelled` if the task is asked to end meanwhile.
 template <class Duration>
 SleepUntil sleep_until(std::chrono::time_point<Clock, Duration> when) noexcept;
 
-/// Lets everything that is ready run first. It ends when its task resumes: a request to end that comes before is thrown
-/// out of it.
+/// Lets everything that is ready run first: `co_await errand::yield()`. Throws `Cancelled` if the task is asked to end
+/// before it resumes.
 Yield yield() noexcept;
 
-/// Awaits it, but no longer than `timeout`; gives its result. Any duration: the largest means no time-out, and with one
-/// that is not above zero a Coro runs to its first suspension.
+/// Awaits a Coro, a Task or another awaitable of the library, but no longer than `timeout`, and gives its result.
+/// Throws `TimeoutError` if the time is over first.
 ///
-/// A Coro, or another awaitable of the library, runs inside the awaiting task. When the time is over it is cancelled
-/// and its clean-up awaited, and then `TimeoutError` is thrown; a result that it returns all the same is returned, and
-/// an error that it throws comes out. Cancelling the caller cancels it, and makes no `TimeoutError`. Of a `Task` only
-/// the wait ends: the task goes on.
+/// A Coro, or an awaitable that is no Task, runs inside the awaiting task. When the time is over, it is cancelled and
+/// its clean-up is awaited before `TimeoutError` is thrown. If it returns a result all the same, the result is given;
+/// if it throws an error, the error comes out. If the caller is asked to end, the Coro is cancelled, and there is no
+/// `TimeoutError`. If the awaitable is a `Task`, only the wait ends, and the task goes on.
+///
+/// `timeout` is any duration. The largest one means no time-out. If it is not above zero, a Coro runs to its first
+/// suspension.
 ///
 ///     Reply reply = co_await errand::wait_for(ask(server), 2s);
 template <class A, class Rep, class Period>
@@ -125,7 +130,7 @@ class [[nodiscard("a yield does nothing until it is awaited")]] Yield {
   Wait awaited_by(detail::Chain& chain) const noexcept;
 };
 
-/// No `Suspension`: it is what a loop does most often, and has nothing to keep but the chain.
+/// The wait of a `yield`. It is no `Suspension`, because a yield must cost little and needs nothing but the chain.
 class Yield::Wait : public detail::OwnAwaitable {
  public:
   explicit Wait(detail::Chain& chain) noexcept : chain_(chain) {}
@@ -152,12 +157,12 @@ inline Yield yield() noexcept { return {}; }
 
 namespace detail {
 
-/// One branch, asked to end when a deadline comes. The deadline joins the ready queue like any callback, and asks when
-/// its turn comes.
+/// The wait of `wait_for` for its one branch, which is asked to end when the deadline comes. The deadline joins the
+/// ready queue like any callback, and asks when its turn comes.
 class TimeLimit final : public Branches {
  public:
   TimeLimit(BranchBase& branch, Nanoseconds timeout) noexcept : branch_(branch), timeout_(timeout) { add(branch); }
-  /// Reports an error that has not come out: it was destroyed just before.
+  /// Reports an error of the branch if this wait is destroyed before the error could come out.
   ~TimeLimit() {
     if (!goes_on() && branch_.status == TaskStatus::failed) report_branch(branch_);
   }
@@ -167,14 +172,14 @@ class TimeLimit final : public Branches {
     Loop& loop = *awaiting.promise().chain->loop;
     if (timeout_ > Nanoseconds::zero()) {
       deadline_.arm(loop, loop.deadline(timeout_));
-    } else {  // it runs to its first suspension
+    } else {  // the branch runs to its first suspension
       over_ = true;
       branch_.flags |= Chain::asked_by_combinator;
     }
     Branches::await_suspend(awaiting);
   }
 
-  /// Whether it was the time that ended it, and no request from outside.
+  /// Returns true if the time-out ended the branch, and no request from outside did.
   bool timed_out() const noexcept { return over_ && branch_.status == TaskStatus::cancelled && !branch_.was_thrown; }
 
  private:

@@ -16,52 +16,54 @@
 
 namespace errand {
 
-/// Which tasks were done, and which were not, when the awaiter of `wait_any` or `wait_all` resumed; in the order given.
+/// The result of `wait_any` and `wait_all`: which tasks were done, and which were not, when the awaiter resumed.
 template <class T>
 struct Waited {
   std::vector<Task<T>> done;     ///< in the order given
-  std::vector<Task<T>> pending;  ///< likewise
+  std::vector<Task<T>> pending;  ///< in the order given
 };
 
-/// Waits until one of the tasks is done. It only observes them: whatever happens, they go on; a failed or cancelled one
-/// is done like any other, and its error is for who looks. Tasks of different results give `Waited<void>`.
+/// Waits until one of the tasks is done, and returns which of them are done and which are pending. The tasks are only
+/// observed: they run on, whatever happens. A task that failed or was cancelled is done like any other, and its error
+/// is left to whoever looks at the task. If the tasks have different results, the type is `Waited<void>`.
 ///
-/// Throws `InvalidState` for no task at all, for an empty handle, and for tasks of another App; `Cancelled` where the
-/// caller is asked to end.
+/// Throws `InvalidState` if there is no task at all, if a handle is empty, and if a task is the caller or belongs to
+/// another App. Throws `Cancelled` if the caller is asked to end.
 ///
 ///     auto [done, pending] = co_await errand::wait_any(a, b);
 template <class H, class... Hs>
   requires(detail::is_task_handle<std::remove_cvref_t<H>> && (detail::is_task_handle<std::remove_cvref_t<Hs>> && ...))
 auto wait_any(H&& first, Hs&&... rest);
-/// The same of a vector.
+/// Like `wait_any` of several tasks, for a vector.
 template <class T>
 Coro<Waited<T>> wait_any(std::vector<Task<T>> tasks);
-/// No longer than `timeout`; nothing need be done then.
+/// Like `wait_any`, but waits no longer than `timeout`; when that is over, it returns even if no task is done.
 template <class T, class Rep, class Period>
 Coro<Waited<T>> wait_any(std::vector<Task<T>> tasks, std::chrono::duration<Rep, Period> timeout);
 
-/// The same until all of the tasks are done; returns at once where there is none.
+/// Waits until all of the tasks are done, under the rules of `wait_any`, but returns at once if there is no task.
 template <class... Hs>
   requires(detail::is_task_handle<std::remove_cvref_t<Hs>> && ...)
 auto wait_all(Hs&&... tasks);
-/// The same of a vector.
+/// Like `wait_all` of several tasks, for a vector.
 template <class T>
 Coro<Waited<T>> wait_all(std::vector<Task<T>> tasks);
-/// No longer than `timeout`.
+/// Like `wait_all`, but waits no longer than `timeout`.
 template <class T, class Rep, class Period>
 Coro<Waited<T>> wait_all(std::vector<Task<T>> tasks, std::chrono::duration<Rep, Period> timeout);
 
-/// Tasks in the order of their ends; see `as_completed`. Can be moved while no `next` is awaited.
+/// Tasks in the order in which they end, as `as_completed` returns them. Can be moved while no `next` is awaited.
 template <class T>
 class Completions {
  public:
-  /// As `as_completed`.
+  /// Takes the tasks, like `as_completed`.
   explicit Completions(std::vector<Task<T>> tasks);
 
   class Next;
-  /// `co_await completions.next()` gives the next task once it is done, and an empty optional when all have been given.
-  /// Throws `Cancelled` if the awaiting task is asked to end; the task that ends next is given by a later `next` then.
-  /// The first one throws `InvalidState` for an empty handle, and for tasks of another App.
+  /// `co_await completions.next()` returns the next task as soon as it is done, and an empty optional when all have
+  /// been returned. Throws `Cancelled` if the awaiting task is asked to end; a later `next` then returns the task that
+  /// ends next. The first `next` throws `InvalidState` if a handle is empty, and if a task is the caller or belongs to
+  /// another App.
   Next next() noexcept;
 
  private:
@@ -69,8 +71,8 @@ class Completions {
   detail::Owner<State> state_;
 };
 
-/// Gives the tasks in the order in which they end, each when it is done. Cancelling who asks, or a time-out, leaves
-/// them running, and loses none.
+/// Returns the tasks one by one, in the order in which they end: `next` waits for each. If the task that awaits `next`
+/// is cancelled, or its wait times out, the tasks run on and none is lost.
 ///
 ///     auto done = errand::as_completed(tasks);
 ///     while (auto task = co_await done.next()) show(co_await *task);
@@ -81,19 +83,19 @@ Completions<T> as_completed(std::vector<Task<T>> tasks);
 
 namespace detail {
 
-/// Throws where the running task cannot wait for this one.
+/// Throws `InvalidState` if the running task cannot wait for this one.
 inline void check_observable(const TaskBase& task) {
   if (task.loop != this_thread().loop) raise<InvalidState>({"task '", task.name(), "' belongs to another App"});
   if (task.is_running()) raise<InvalidState>({"task '", task.name(), "' awaits itself"});
 }
 
-/// Waits until so many tasks have ended, or a deadline has come.
+/// The wait of `wait_any` and `wait_all`: until `needed` tasks have ended, or the time-out is over.
 class Watch : public TimedWait {
  public:
   Watch(std::size_t needed, Nanoseconds timeout) noexcept
       : TimedWait(Kind::tasks), needed_(needed), timeout_(timeout) {}
 
-  /// A task that is pending.
+  /// Observes a task, which must be pending.
   void add(TaskBase& task) {
     Watched& watched = *watched_.emplace_back(Owner(new Watched(*this)));
     task.awaiters.push_back(watched);
@@ -110,7 +112,7 @@ class Watch : public TimedWait {
       suspend();
     } else {
       const Clock::time_point until = chain_->loop->deadline(timeout_);
-      if (needed_ > 0) suspend_until(until);  // a clock of the user's may have ended what it waits for
+      if (needed_ > 0) suspend_until(until);  // a clock of the user's may have ended the tasks
     }
   }
   void await_resume() { resumed(); }
@@ -154,7 +156,7 @@ Coro<Waited<T>> wait_some(std::vector<Task<T>> tasks, bool all, Nanoseconds time
   co_return waited;
 }
 
-/// The tasks as a vector: of their common type where they have one, else of `Task<>`.
+/// Returns the tasks as a vector: of their common type if they have one, else of `Task<>`.
 template <class T, class... Ts>
 auto same_tasks(const Task<T>& first, const Task<Ts>&... rest) {
   using Common = std::conditional_t<(std::is_same_v<T, Ts> && ...), Task<T>, Task<>>;
@@ -175,7 +177,7 @@ class Completions<T>::State {
     while (!ended_.empty()) ended_.pop_front();
   }
 
-  /// Observes the tasks from the first `next` on.
+  /// Called by each `next`. The first call begins to observe the tasks.
   void begin() {
     if (tasks_.empty()) return;
     for (const Task<T>& task : tasks_) detail::check_observable(task.handle().get());
@@ -191,14 +193,14 @@ class Completions<T>::State {
       }
     }
   }
-  /// Whether a task is to be given, or none is left.
+  /// Returns true if `next` need not wait, because a task has ended or none is left.
   bool is_ready() const noexcept { return !ended_.empty() || left_ == 0; }
   std::optional<Task<T>> take() noexcept {
     if (ended_.empty()) return std::nullopt;
     --left_;
     return std::move(static_cast<Watched&>(ended_.pop_front()).task);
   }
-  /// A task that was taken, and not given.
+  /// Called if a wait has taken a task and cannot give it to its awaiter: another `next` gets it.
   void give_back(Task<T> task) noexcept {
     for (const auto& watched : watched_) {
       if (watched->task) continue;
@@ -223,7 +225,8 @@ class Completions<T>::State {
     Task<T> task;
   };
 
-  /// Gives what has ended to those who wait. When the last has been given, the others get nothing.
+  /// Gives tasks that have ended to those who wait. When the last task has been given, the others get an empty
+  /// optional.
   void give() noexcept {
     while (!waiters.empty() && is_ready()) {
       auto& next = waiters.template first<typename Next::Wait>();
@@ -232,7 +235,7 @@ class Completions<T>::State {
     }
   }
 
-  std::size_t left_;  // those that were not given yet
+  std::size_t left_;  // how many tasks have not been given yet
   std::vector<Task<T>> tasks_;
   detail::List ended_;
   std::vector<detail::Owner<Watched>> watched_;
@@ -271,7 +274,7 @@ class [[nodiscard("co_await it")]] Completions<T>::Next {
     State& state_;
     std::optional<Task<T>> task_;
   };
-  /// For the library.
+  /// For the library's own use: makes the wait of a `co_await`.
   Wait awaited_by(detail::Chain& chain) const noexcept { return Wait(state_, chain); }
 
  private:

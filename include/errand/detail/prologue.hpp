@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: MIT
-// Every header of errand includes this before all else, and epilogue.hpp, which undoes it, at its end. Hence there is
-// no #pragma once. The two stand beside the rooms of detail/ and in none of them, because they are no headers of their
-// own: they are the first and the last line of each header, on every floor.
+// Every header of errand includes this file first, and epilogue.hpp, which undoes it, last. There is no #pragma once.
+// The two files stand in no room of detail/, because the headers of every room include them.
 
 // NOLINTNEXTLINE(misc-header-include-cycle)
 #include <errand/detail/base/compiler.hpp>
 
-// A program and its plug-ins share one errand, also if they are compiled with -fvisibility=hidden: its thread-locals
-// and its memory, and the types of errors and tasks, which `catch` and `dynamic_cast` compare.
-#if defined(__GNUC__) && !defined(_WIN32)  // Windows shares nothing that a header defines
+// A program and its plug-ins share one errand, even if they are compiled with -fvisibility=hidden. They share its
+// thread-locals and its memory, and the types of errors and tasks, which `catch` and `dynamic_cast` compare.
+#if defined(__GNUC__) && !defined(_WIN32)  // on Windows nothing that a header defines is shared
 #pragma GCC visibility push(default)
 #endif
 
-// Up to the epilogue these names are no macros, whatever was included before; after it they are again. They are names
-// that errand, or a standard header that it includes, uses for something else, or may use. Not in the list:
-// - what a system header defines for others of its kind, as near, far, small and interface of windows.h: defined in
-// here
-//   for the first time it would be lost at the epilogue. Errand does not use such names.
-// - a public member that a macro may rename, as in `#define close closesocket`: the user's calls are renamed too.
+// If a program has made one of these names a macro, it is none from here to the epilogue, and is one again after that.
+// Errand, or a standard header that it includes, uses the name for something else, or may use it. Not in the list are
+// - names that a system header defines for other system headers, such as near, far, small and interface in windows.h.
+//   If such a header were first included between prologue and epilogue, its macros would be lost at the epilogue.
+//   Errand does not use such names.
+// - public members that a macro may rename, as in `#define close closesocket`, because this renames the user's calls
+//   too.
 
 // Checks and logs of programs
 #pragma push_macro("assume")

@@ -20,7 +20,7 @@
 
 namespace errand {
 
-// Callbacks, listeners and signals of an App, and work from other threads.
+// The members of App for callbacks, listeners and signals, and for work from other threads.
 
 template <class F>
 bool App::post(F&& f) {

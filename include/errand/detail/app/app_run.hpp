@@ -19,9 +19,9 @@
 
 namespace errand {
 
-// How an App begins, runs and ends.
+// The members of App that begin, run and end it.
 
-/// This thread is inside the App.
+/// Notes, while it lives, that this thread is inside the App: for `run`, `poll` and the destructor.
 class App::Inside {
  public:
   explicit Inside(App& app) noexcept : loop_(*app.loop_), thread_(detail::this_thread()), outer_(thread_.loop) {
@@ -36,7 +36,8 @@ class App::Inside {
   Inside(const Inside&) = delete;
   Inside& operator=(const Inside&) = delete;
 
-  /// Throws where this thread, or another one, may not go inside.
+  /// Called before an `Inside` is made. Throws `WrongThread` if another thread is inside the App, and `InvalidState` if
+  /// this thread is inside an App, or is destroying a task of this App.
   ERRAND_COLD static void check(const App& app) {
     app.loop_->check_thread();
     if (detail::this_thread().loop || app.loop_->destruction) {
@@ -77,9 +78,9 @@ ERRAND_COLD inline App::~App() {
     detail::Queue left;
     loop.inbox->refuse(left);
     drop_all(left);
-    loop.thread_pool = nullptr;  // waits for its calls
+    loop.thread_pool = nullptr;  // waits for the calls that have begun
     loop.inbox->refuse(left);
-    drop_all(left);  // what was put off because of them goes first
+    drop_all(left);  // the tasks that were put off because of these calls go first
     for (;;) {
       detail::List& tasks = loop.pending.empty() ? loop.hidden : loop.pending;
       if (tasks.empty()) break;
@@ -130,7 +131,7 @@ ERRAND_COLD T App::run_main(Coro<T> main, RunOptions options, detail::OtherWorke
   return std::move(task).result();
 }
 
-/// The Apps that run on threads of their own, beside the first one.
+/// The Apps of the other workers of a run, each on a thread of its own. `first` is the App of worker 0.
 template <class Thread>
 class App::OtherWorkers final : public detail::OtherWorkers {
   using Group = detail::WorkerGroup<Thread>;
@@ -181,7 +182,7 @@ class App::OtherWorkers final : public detail::OtherWorkers {
     });
   }
 
-  /// On the worker's own thread.
+  /// Runs the App of a worker. Called on the thread of that worker.
   static void run(App& worker, RunOptions options, Group& group) {
     try {
       worker.run_with(options, nullptr);

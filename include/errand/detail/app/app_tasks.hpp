@@ -16,7 +16,7 @@
 
 namespace errand {
 
-// How an App adds its tasks, and finds them again.
+// The members of App that add its tasks and find them again.
 
 template <class Work>
 ERRAND_INLINE TaskOf<Work&&> App::add_task(Work&& work) {
@@ -35,7 +35,8 @@ TaskOf<Work&&> App::add_task(Work&& work, std::string name, NameTaken taken) {
   return add_any(std::forward<Work>(work), name, taken);
 }
 
-/// What has a name, comes before the start, or is a task already.
+/// Called by `add_task` if there is a name, if the work is a task already, or if the App has not started yet or is
+/// ending.
 template <class Work>
 ERRAND_NOINLINE TaskOf<Work&&> App::add_any(Work&& work, std::string_view name, NameTaken taken) {
   using T = typename detail::WorkTraits<Work&&>::Value;
@@ -53,7 +54,7 @@ ERRAND_NOINLINE TaskOf<Work&&> App::add_any(Work&& work, std::string_view name, 
   }
 }
 
-/// What is no task yet, and has a name that `check_name` has allowed.
+/// Makes a task of new work. `check_name` has allowed the name.
 template <class Work>
 detail::TaskHandle App::add_new(Work&& work, std::string_view name, NameTaken taken) {
   const std::uint64_t before = registry_.added();
@@ -63,8 +64,9 @@ detail::TaskHandle App::add_new(Work&& work, std::string_view name, NameTaken ta
   return handle;
 }
 
-/// Registers a new task, and starts it or keeps it for the start. The name has to be checked again if the copy or the
-/// move of the callable has added tasks: it is too late to keep one of these.
+/// Registers a new task, and starts it or keeps it for the start of the run. `check_again` is true if the copy or the
+/// move of the callable has added tasks. Then the name is checked again, and if one of these tasks has it, that task
+/// cannot be kept any more: `keep` counts as `fail`.
 ERRAND_NOINLINE inline void App::introduce(detail::TaskBase& task, std::string_view name, NameTaken taken,
                                            bool check_again) {
   const bool before_start = !loop_->open && !loop_->closing;
@@ -72,7 +74,7 @@ ERRAND_NOINLINE inline void App::introduce(detail::TaskBase& task, std::string_v
     if (before_start) {
       life_.listeners.add(Phase::before_server_start, *new detail::StartTask(detail::TaskHandle(task)));
     }
-    if (!name.empty()) {  // last: if it throws, nobody has lost the name
+    if (!name.empty()) {  // last, so that nobody has lost the name if this throws
       if (check_again) check_name(name, taken == NameTaken::keep ? NameTaken::fail : taken, nullptr);
       register_task(task, name, taken);
     }

@@ -19,28 +19,30 @@
 
 namespace errand::detail {
 
-/// Makes the turns of an App, from the beginning of a run to its end: for `run`, which waits in between, and for
-/// `poll`.
+/// Makes the turns of an App, from the beginning of a run to its end: for `run`, which sleeps between the turns, and
+/// for `poll`, which returns to its caller.
 class Driver {
  public:
-  /// `app` is the App's name.
+  /// `app` is the name of the App, for messages.
   Driver(Loop& loop, Lifecycle& life, const std::string& app, Reactor* reactor) noexcept
       : loop_(loop), life_(life), app_(app), reactor_(reactor) {}
 
-  /// Runs until the stop, or until nothing is left. Throws what the run is to throw.
+  /// Makes a run, until it is stopped or nothing is left to do. Throws the error of the run.
   void run(RunOptions its_options, OtherWorkers* others);
-  /// Runs until this task ends, and throws what else fails.
+  /// Makes a run that stops when `main` ends. Throws the error of the run, unless `main` has failed: then that error is
+  /// reported, because the caller throws the error of `main`.
   void run_until(const TaskHandle& main, RunOptions its_options, OtherWorkers* others);
-  /// One turn, which begins a run where there is none. False once the run is over.
+  /// Makes one turn, and begins a run if there is none. Returns false when the run is over.
   bool poll();
-  /// Turns until then, or until nothing is ready; one at least. A ManualClock jumps no further than to `last_jump`.
+  /// Makes turns until `until`, or until nothing is ready; at least one. A ManualClock jumps no further than to
+  /// `last_jump`. Returns false when the run is over.
   bool poll_ready(Clock::time_point until, Clock::time_point last_jump);
-  /// When `poll` has something to do again.
+  /// Returns when `poll` has something to do again; empty if only something from outside can give it work.
   std::optional<Clock::time_point> next_deadline() const;
 
-  unsigned worker = 0;             // which of several this is
-  RunOptions options;              // of the run
-  std::shared_ptr<Workers> group;  // of the run; null where there is one worker
+  unsigned worker = 0;             // the number of this worker
+  RunOptions options;              // of the run that is under way
+  std::shared_ptr<Workers> group;  // of the run; null if there is one worker only
 
  private:
   using Stage = Lifecycle::Stage;
@@ -50,21 +52,22 @@ class Driver {
   void make_turns();
   void fail_for_deadlock() noexcept;
   void report_stall() noexcept;
-  /// What a Deadlock says.
+  /// Returns the message of a Deadlock, which begins with `before`.
   std::string table_of_stuck(const char* before);
-  /// Handles the signals and requests that have come since the last turn.
+  /// Called before a turn. Handles the signals, and the requests to stop or to hurry, that have come since the last
+  /// turn.
   void look_at_requests() noexcept;
   bool poll_turn(Clock::time_point last_jump);
-  /// False once the run is over.
+  /// Makes one turn, or several if nobody has to look in between. Returns false when the run is over.
   bool turn(bool is_polled);
   void finish();
   void stop() noexcept { loop_.inbox->request_stop(); }
-  /// Whether `run` has nothing left to wait for.
+  /// Returns true if `run` has nothing left to wait for.
   bool is_idle() const noexcept {
     return loop_.pending.empty() && !loop_.put_off.any() && loop_.calls == 0 && !loop_.inbox->kept() &&
            !options.keep_alive;
   }
-  /// Whether a wait could end. In the stop sequence its own time-out does not count.
+  /// Returns true if a wait could end. In the stop sequence the timer of its own time-out does not count.
   ERRAND_COLD bool can_wake() const noexcept {
     if (loop_.inbox->kept() || reactor_) return true;
     if (!life_.is_limited()) return options.keep_alive || loop_.can_wake();
@@ -76,7 +79,7 @@ class Driver {
   const std::string& app_;
   Reactor* const reactor_;
   bool has_run_ = false;
-  bool stop_after_turn_ = false;  // stop() came before the first run
+  bool stop_after_turn_ = false;  // `stop` was called before the first run
   Owner<Interrupts> interrupts_;
   int interrupts_seen_ = 0;
   bool has_reported_stall_ = false;
@@ -94,7 +97,7 @@ ERRAND_COLD inline void Driver::run_until(const TaskHandle& main, RunOptions its
   TaskBase& task = *main.state();
   struct Ended final : Observer {
     explicit Ended(Driver& its_driver) : driver(its_driver) {}
-    /// What has not started when main ends does not start.
+    /// Called when `main` has ended. Tasks that have not started by then do not start.
     void task_ended(TaskBase&) noexcept override {
       List& pending = driver.loop_.pending;
       for (Link* link = pending.begin(); link != pending.end(); link = link->next) {
@@ -108,7 +111,7 @@ ERRAND_COLD inline void Driver::run_until(const TaskHandle& main, RunOptions its
   std::exception_ptr error;
   try {
     begin(main, its_options, others);
-    task.awaiters.push_back(ended);  // not before: a run that is refused ends nothing
+    task.awaiters.push_back(ended);  // not before `begin`: a run that is refused ends nothing
     drive();
     finish();
   } catch (...) {
@@ -197,7 +200,7 @@ inline bool Driver::turn(bool is_polled) {
     look_at_requests();
   const bool looks =
       stage != Stage::running || life_.is_stopping() || stop_after_turn_ || interrupts_ || reactor_ || is_polled;
-  loop_.turns_left = looks ? 1 : 1024;  // one that is never idle notes ages all the same
+  loop_.turns_left = looks ? 1 : 1024;  // a limit, so that a loop that is never idle notes ages too
   loop_.turns();
   loop_.note_ages();
   if (life_.has_ended()) return false;
@@ -205,7 +208,7 @@ inline bool Driver::turn(bool is_polled) {
   if (stop_after_turn_ && stage == Stage::running) {
     stop_after_turn_ = false;
     stop();
-  } else if (is_idle() && !loop_.has_work()) {  // in this order: what came before the last KeepAlive went is seen
+  } else if (is_idle() && !loop_.has_work()) {  // in this order, to see what came before the last KeepAlive went
     life_.stop();
   }
   return true;
@@ -214,7 +217,7 @@ inline bool Driver::turn(bool is_polled) {
 ERRAND_COLD inline void Driver::drive() {
   try {
     make_turns();
-  } catch (...) {  // a Reactor's, or no memory: the run ends where it stands
+  } catch (...) {  // from a Reactor or a clock, or no memory: the run ends here
     life_.fail(std::current_exception());
     stop();
   }
@@ -231,7 +234,7 @@ ERRAND_COLD inline void Driver::report_stall() noexcept {
   std::exception_ptr error;
   try {
     raise<Deadlock>({table_of_stuck("nothing but a signal")});
-  } catch (...) {  // that, or no memory
+  } catch (...) {  // the Deadlock, or no memory
     error = std::current_exception();
   }
   loop_.host->report_stall(std::move(error));
@@ -240,7 +243,7 @@ ERRAND_COLD inline void Driver::report_stall() noexcept {
 ERRAND_COLD inline void Driver::fail_for_deadlock() noexcept {
   try {
     raise<Deadlock>({table_of_stuck("nothing")});
-  } catch (...) {  // that, or no memory
+  } catch (...) {  // the Deadlock, or no memory
     life_.fail(std::current_exception());
   }
   life_.stop();
@@ -258,7 +261,8 @@ ERRAND_COLD inline void Driver::make_turns() {
       if (loop_.has_work()) continue;
     }
     if (!can_wake()) {
-      // The last KeepAlive may have gone since the turn, after its holder had posted something, or with no work left.
+      // The last KeepAlive may have gone since the turn. If its holder had posted something, there is work now; if not,
+      // the run may be idle.
       if (loop_.has_work() || (life_.stage() == Stage::running && is_idle())) continue;
       if (life_.is_limited()) {
         life_.expire();
@@ -277,15 +281,15 @@ ERRAND_COLD inline void Driver::make_turns() {
   }
 }
 
-/// The end of a run, which comes whatever callables and destructors do: what they add from here on is destroyed unrun.
-/// What was posted before runs, and so does what is told of the tasks that are destroyed.
+/// Ends a run, whatever callables and destructors do: what they add from here on is destroyed unrun. Calls that were
+/// posted before still run, and so do the callbacks that are told of the tasks that are destroyed here.
 ERRAND_COLD inline void Driver::finish() {
   loop_.closing = true;
   loop_.open = false;
   loop_.inbox->refuse();
   life_.finish();
   loop_.run_out();
-  loop_.jump(Clock::time_point::min());  // an `advance` that was under way goes on, as far as it may
+  loop_.jump(Clock::time_point::min());  // an `advance` that is under way goes on to the next deadline
   std::exception_ptr error = life_.take_error();
   if (group && worker == 0) {
     group->join();

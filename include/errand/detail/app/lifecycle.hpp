@@ -17,14 +17,15 @@
 
 namespace errand::detail {
 
-/// The event that is dispatched at the end of a phase; null where there is none.
+/// Returns the event that is dispatched at the end of a phase; null if there is none.
 inline const char* signal_of(Phase phase) noexcept {
   constexpr const char* signals[] = {
       nullptr, "server.init.before", "server.init.after", "server.shutdown.before", "server.shutdown.after", nullptr};
   return signals[static_cast<unsigned>(phase)];
 }
 
-/// One run of an App, from the first listener to the last: a coroutine, driven by `run` or by `poll`.
+/// One run of an App, from the first listener to the last, written as a coroutine. The `Driver` makes the turns in
+/// which it runs.
 class Lifecycle {
  public:
   enum class Stage { idle, starting, running, stopping, ended };
@@ -40,14 +41,15 @@ class Lifecycle {
   Listeners listeners;
 
   Stage stage() const noexcept { return stage_; }
-  /// Also where the lifecycle itself could not go on.
+  /// Returns true if the run is over, also if the lifecycle itself has failed.
   bool has_ended() const noexcept { return stage_ == Stage::ended || task_.state()->done(); }
   bool in_run() const noexcept { return stage_ != Stage::idle; }
-  /// What is waited for from now on is waited for no longer than the graceful timeout.
+  /// Returns true if from now on nothing is waited for longer than the graceful timeout: in the stop, and if the start
+  /// is to end.
   bool is_limited() const noexcept { return stage_ == Stage::stopping || (stage_ == Stage::starting && stop_); }
 
-  /// Begins a run. `main` is queued once everything has started. The other workers, if any, are the first one's. Throws
-  /// `std::bad_alloc`; nothing has begun then.
+  /// Begins a run. `main` is queued when everything has started. `others` is null unless this is worker 0 of several.
+  /// Throws `std::bad_alloc`; nothing has begun then.
   ERRAND_COLD void begin(TaskHandle main, bool is_first_worker, OtherWorkers* others) {
     is_first_worker_ = is_first_worker;
     others_ = others;
@@ -59,8 +61,8 @@ class Lifecycle {
     proceed_.clear();
   }
 
-  /// Ends the start, or the time in between, and goes on with the stop. A start listener that is under way is asked to
-  /// end, and has as long for it as the phases of the stop have.
+  /// Ends the start, or the time in which the tasks run, and goes on with the stop. If a start listener is under way,
+  /// it is asked to end, and has as long for that as each phase of the stop.
   ERRAND_COLD void stop() noexcept {
     const bool interrupts = !stop_ && stage_ == Stage::starting && listener_.state();
     stop_ = true;
@@ -70,16 +72,16 @@ class Lifecycle {
     listener_.state()->request(Chain::asked_by_task);
     try {
       limit_.set(loop_, loop_.deadline(graceful_timeout_));
-    } catch (...) {  // no memory, or no clock
+    } catch (...) {  // no memory, or the clock has thrown
       fail(std::current_exception());
       expire();
     }
   }
 
-  /// Whether the stop has been asked for; also where the loop has not been told yet.
+  /// Returns true if the stop has been asked for, even if the loop has not seen that request yet.
   bool is_stopping() const noexcept { return stop_ || loop_.inbox->is_stop_requested(); }
 
-  /// Ends with this error, unless there is one already.
+  /// The run will throw this error. If there is one already, this one is reported instead.
   ERRAND_COLD void fail(std::exception_ptr error) noexcept {
     if (!error_) {
       error_ = std::move(error);
@@ -88,11 +90,12 @@ class Lifecycle {
     }
   }
 
-  /// Nothing is waited for any more, in this phase and in those that follow: `expire` is called in each turn.
+  /// From now on nothing is waited for, in this phase and in those that follow: the driver calls `expire` in each turn.
   void hurry() noexcept { hurried_ = true; }
   bool is_hurried() const noexcept { return hurried_; }
 
-  /// Ends what the stop sequence waits for: nothing can wake it any more, or nobody wants to wait.
+  /// Ends everything that the stop sequence waits for. Called if nothing can end these waits any more, or if the run is
+  /// hurried.
   ERRAND_COLD void expire() noexcept {
     const bool was_expired = std::exchange(expired_, true);
     if (listener_.state() && !listener_.state()->done()) {
@@ -103,7 +106,8 @@ class Lifecycle {
     if (!was_expired) loop_.wake_all(loop_.thread_waiters);
   }
 
-  /// After the end, wherever that came. What destructors add is destroyed unrun. The stage is `ended` until `leave`.
+  /// Called at the end of a run, even if it came in the middle. Destroys the tasks that are left; what destructors add
+  /// is destroyed unrun. The stage is `ended` until `leave`.
   ERRAND_COLD void finish() noexcept {
     if (task_.state() && task_.state()->status == TaskStatus::failed) {
       task_.state()->look();
@@ -114,19 +118,18 @@ class Lifecycle {
     listener_ = {};
     limit_.lift();
     do {
-      while (!loop_.hidden.empty())
-        task_of(loop_.hidden.back()).abort_if_pending();  // where the run ended in its middle
+      while (!loop_.hidden.empty()) task_of(loop_.hidden.back()).abort_if_pending();  // if the run ended in its middle
       while (!loop_.pending.empty()) abort_tasks(false);
       loop_.put_off.finish();
     } while (!loop_.hidden.empty() || !loop_.pending.empty());
-    listeners.drop_spent_tasks();  // of a start that did not come to its end
+    listeners.drop_spent_tasks();  // they are left if the start did not come to its end
     stage_ = Stage::ended;
   }
   void leave() noexcept { stage_ = Stage::idle; }
-  /// What `run` is to throw, if anything.
+  /// Returns the error that `run` is to throw, and forgets it; null if there is none.
   std::exception_ptr take_error() noexcept { return std::exchange(error_, nullptr); }
 
-  /// The App is being destroyed.
+  /// Called when the App is destroyed.
   ERRAND_COLD void clear() noexcept {
     task_ = {};
     main_ = {};
@@ -138,19 +141,19 @@ class Lifecycle {
  private:
   Coro<> live();
   void open() noexcept;
-  /// That time, where it is still to come, else the next one.
+  /// Returns `time`, or one tick from now if `time` has passed.
   Clock::time_point or_next(Clock::time_point time) const {
     const Clock::time_point next = loop_.deadline(least);
     return time < next ? next : time;
   }
-  /// Whether this worker calls the listeners of that phase now.
+  /// Returns true if this worker calls the listeners of `phase` now.
   bool is_due(Phase phase) const noexcept;
   Coro<> pass(Phase phase);
   std::exception_ptr step(const std::vector<Listener*>& order, std::size_t i, Phase phase);
   std::exception_ptr end_of_wait(bool has_ended, bool was_asked);
-  /// Destroys the tasks that are left where they stand.
+  /// Destroys the tasks that are left, without running them further.
   void abort_tasks(bool report) noexcept;
-  /// Destroys it where it stands, and reports that, and where.
+  /// Destroys the task without running it further, and reports that, with the place of its await.
   void end_and_report(TaskBase& task) noexcept;
 
   static constexpr Nanoseconds least{1};
@@ -163,21 +166,21 @@ class Lifecycle {
   bool is_first_worker_ = true;
   const Nanoseconds graceful_timeout_;
   Stage stage_ = Stage::idle;
-  bool begun_ = false;    // before_server_start has called something
+  bool begun_ = false;    // the start has begun: else the listeners of the stop are not called
   bool stop_ = false;     // somebody has asked for the end
-  bool expired_ = false;  // nothing is waited for any more, in this phase
-  bool hurried_ = false;  // nor in those that follow
+  bool expired_ = false;  // nothing is waited for any more in this phase
+  bool hurried_ = false;  // nor in the phases that follow
   Event proceed_;
   TaskHandle task_;
   TaskHandle main_;
-  TaskHandle listener_;  // the one that is under way
-  Limit limit_;          // of the wait for it
+  TaskHandle listener_;  // the task of the listener that is under way
+  Limit limit_;          // the time-out of the wait for the listener
   std::exception_ptr error_;
 };
 
 // Implementation
 
-/// What comes before and after the phases, and between them.
+/// The coroutine of a run: goes through the phases, and does what comes before, between and after them.
 ERRAND_COLD inline Coro<> Lifecycle::live() {
   for (unsigned number = 0; number < phases; ++number) {
     const auto phase = static_cast<Phase>(number);
@@ -188,7 +191,7 @@ ERRAND_COLD inline Coro<> Lifecycle::live() {
         stage_ = Stage::running;
         co_await proceed_.wait();
       } else if (loop_.open) {
-        loop_.inbox->request_stop();  // of the other workers too
+        loop_.inbox->request_stop();  // stops the other workers too
       }
       stage_ = Stage::stopping;
     }
@@ -199,7 +202,8 @@ ERRAND_COLD inline Coro<> Lifecycle::live() {
   stage_ = Stage::ended;
 }
 
-/// Everything begins here: the other workers, and then what this one does.
+/// Called before `before_server_start`. Starts the other workers; from then on, tasks that are added to this one are
+/// queued at once.
 ERRAND_COLD inline void Lifecycle::open() noexcept {
   try {
     if (others_) others_->start();
@@ -207,7 +211,7 @@ ERRAND_COLD inline void Lifecycle::open() noexcept {
     begun_ = false;
   } catch (...) {
     fail(std::current_exception());
-    loop_.inbox->request_stop();  // of those that were started
+    loop_.inbox->request_stop();  // stops the workers that were started
   }
 }
 
@@ -216,13 +220,14 @@ ERRAND_COLD inline bool Lifecycle::is_due(Phase phase) const noexcept {
   return loop_.open && (begun_ || !is_of_stop(phase));
 }
 
-/// What a phase does, step by step: its listeners, then its signal where somebody listens to it. `listener_` is the
-/// task to be awaited, if any. Gives what it threw.
+/// Makes step `i` of a phase: each step calls one listener, and a last one dispatches the signal of the phase if
+/// somebody listens to it. Sets `listener_` to the task that is to be awaited, if there is one. Returns what the step
+/// threw; null if nothing.
 ERRAND_COLD inline std::exception_ptr Lifecycle::step(const std::vector<Listener*>& order, std::size_t i, Phase phase) {
   const char* const signal = signal_of(phase);
   try {
     if (i < order.size()) {
-      struct OutsideTasks {  // a plain listener is no task
+      struct OutsideTasks {  // while a plain listener runs, no task is current
         explicit OutsideTasks(Loop& its_loop) noexcept
             : loop(its_loop), chain(std::exchange(its_loop.current, nullptr)) {}
         ~OutsideTasks() { loop.current = chain; }
@@ -239,8 +244,8 @@ ERRAND_COLD inline std::exception_ptr Lifecycle::step(const std::vector<Listener
   return nullptr;
 }
 
-/// The listener has ended, or its time is over. Gives what it failed with: that it was cancelled where it had been
-/// asked to end is no failure.
+/// Called when the listener has ended, or its time is over. Returns what the listener failed with; null if it has not
+/// failed. If it was asked to end and was cancelled, that is no failure.
 ERRAND_COLD inline std::exception_ptr Lifecycle::end_of_wait(bool has_ended, bool was_asked) {
   limit_.lift();
   if (!has_ended) {
@@ -252,8 +257,9 @@ ERRAND_COLD inline std::exception_ptr Lifecycle::end_of_wait(bool has_ended, boo
   return listener_.state()->failure();
 }
 
-/// Each listener is awaited before the next. A start ends with the first that fails, and when the stop comes; a phase
-/// of the stop goes through all of them, and then ends all tasks.
+/// Goes through one phase; each listener is awaited before the next begins. A phase of the start ends with the first
+/// listener that fails, and when the stop is asked for. A phase of the stop calls all of its listeners, and then ends
+/// all tasks.
 ERRAND_COLD inline Coro<> Lifecycle::pass(Phase phase) {
   const bool stops = is_of_stop(phase);
   if (is_due(phase)) {
@@ -284,7 +290,7 @@ ERRAND_COLD inline Coro<> Lifecycle::pass(Phase phase) {
     }
   }
   if (!ended) {
-    abort_tasks(true);  // those that tell of it are still to run
+    abort_tasks(true);  // the handlers that are told of these reports are still to run
     if (!hurried_) {
       Limit limit(loop_, loop_.deadline(graceful_timeout_));
       ended = co_await Limited<Drained>(limit, loop_, nullptr);
@@ -296,7 +302,7 @@ ERRAND_COLD inline Coro<> Lifecycle::pass(Phase phase) {
 }
 
 ERRAND_COLD inline void Lifecycle::abort_tasks(bool report) noexcept {
-  List standing;  // without those that a report adds
+  List standing;  // the tasks so far, because a report may add more
   standing.splice_back(loop_.pending);
   while (!standing.empty()) {
     TaskBase& task = task_of(standing.back());
@@ -314,7 +320,7 @@ ERRAND_COLD inline void Lifecycle::end_and_report(TaskBase& task) noexcept {
   try {
     const char* const what = "' was still standing at the end of the graceful timeout: ";
     raise<TimeoutError>({"task '", task.name(), what, line_of_task(task)});
-  } catch (...) {  // that, or no memory
+  } catch (...) {  // the TimeoutError, or no memory
     error = std::current_exception();
   }
   task.abort_if_pending();

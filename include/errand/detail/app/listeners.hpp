@@ -31,18 +31,18 @@ inline bool is_of_stop(Phase phase) noexcept { return phase >= Phase::before_ser
 class Listener : public Link {
  public:
   explicit Listener(int its_priority) noexcept : priority(its_priority) {}
-  /// Leaves its list.
+  /// Takes this listener out of its list.
   virtual ~Listener() {
     if (linked()) unlink();
   }
-  /// Calls it. Gives the task that runs it, where it is a coroutine that is to be awaited.
+  /// Calls the listener. Returns the task that runs it, if it is a coroutine, which is to be awaited.
   virtual TaskHandle call(App& app, const char* phase) = 0;
   virtual WorkerCopy<Listener> copy() const = 0;
 
   const int priority;
 };
 
-/// Makes a task that the user does not see, and runs its first step next.
+/// Makes a task that the user does not see. Its first step is the next one that the loop makes.
 template <class T>
 ERRAND_COLD TaskHandle start_hidden(Loop& loop, Coro<T> coro, const char* name) {
   auto* task = new TaskState<T>(loop, *coro.release());
@@ -87,7 +87,7 @@ class ListenerOf final : public Listener {
   F f_;
 };
 
-/// A task that was added before `run`, to be queued in its place and not awaited.
+/// A task that was added before `run`. It is queued in its place among the listeners, and is not awaited.
 class StartTask final : public Listener {
  public:
   explicit StartTask(TaskHandle task) noexcept : Listener(0), task_(std::move(task)) {}
@@ -105,14 +105,14 @@ class StartTask final : public Listener {
   TaskHandle task_;
 };
 
-/// The listeners of an App, each phase in its order: higher priority first, then the order added; the phases of the
-/// stop in reverse.
+/// The listeners of an App. In each phase higher priority comes first, then the order added. The phases of the stop are
+/// called in reverse.
 class Listeners {
  public:
   Listeners() = default;
   ~Listeners() { clear(); }
 
-  /// It is theirs from now on.
+  /// Adds a listener, and becomes its owner.
   ERRAND_COLD void add(Phase phase, Listener& listener) noexcept {
     List& all = of(phase);
     Link* place = all.end();
@@ -120,7 +120,8 @@ class Listeners {
     List::insert(*place, listener);
   }
 
-  /// As it is now: what is added meanwhile waits for the next run.
+  /// Returns the listeners of a phase in the order in which they are called. Listeners that are added meanwhile wait
+  /// for the next run.
   ERRAND_COLD std::vector<Listener*> in_order(Phase phase) {
     List& all = of(phase);
     std::size_t count = 0;
@@ -135,7 +136,8 @@ class Listeners {
     return order;
   }
 
-  /// Forgets the tasks that have been queued, and those that have ended before.
+  /// Called after `before_server_start`, and at the end of a run: forgets the tasks that have been queued, or had ended
+  /// before.
   ERRAND_COLD void drop_spent_tasks() noexcept {
     List& all = of(Phase::before_server_start);
     for (Link* link = all.begin(); link != all.end();) {
@@ -146,8 +148,8 @@ class Listeners {
     }
   }
 
-  /// Copies for a worker what every worker runs; `copy_task` makes the copy of a task that was added before `run`, null
-  /// where there is to be none. Throws `InvalidState` where a listener cannot be copied.
+  /// Copies for another worker the listeners that every worker runs. `copy_task` copies a task that was added before
+  /// `run`, and returns null if there is to be no copy. Throws `InvalidState` if a listener cannot be copied.
   template <class CopyTask>
   void copy_to(Listeners& other, CopyTask copy_task) {
     for (const Phase phase :
@@ -168,7 +170,7 @@ class Listeners {
     }
   }
 
-  /// A listener that is destroyed may add others.
+  /// Destroys the listeners. A destructor of a listener may add others, which are destroyed too.
   ERRAND_COLD void clear() noexcept {
     for (List& all : phases_) {
       while (!all.empty()) delete &at(&all.front());

@@ -19,8 +19,8 @@ namespace errand::detail {
   throw TaskNameInUse(std::string(name));
 }
 
-/// The tasks of an App by their names. Looks up by `string_view`, in constant time as all that is here; keeps the order
-/// in which names were added.
+/// The tasks of an App by their names, in the order in which the names were added. Finding, adding and removing a name
+/// takes constant time (O(log n) if the names were chosen to collide).
 class Registry {
  public:
   Registry() = default;
@@ -28,15 +28,15 @@ class Registry {
   Registry& operator=(const Registry&) = delete;
   ~Registry() { clear(); }
 
-  /// The task of this name; null where there is none.
+  /// Returns the task of this name; null if there is none.
   TaskBase* find(std::string_view name) const noexcept {
     const Names::Entry* const found = names_.find(name);
     return found ? static_cast<const Entry*>(found)->task : nullptr;
   }
 
-  /// How often a task was given a name.
+  /// Returns how many times a task was given a name.
   std::uint64_t added() const noexcept { return added_; }
-  /// Gives the task a name, which is taken from the task that has it, and gives that one. Throws `std::bad_alloc`;
+  /// Gives the task a name. If another task has the name, that task loses it and is returned. Throws `std::bad_alloc`;
   /// nothing is changed then.
   TaskHandle add(std::string_view name, TaskBase& task) {
     TaskDetails& details = task.details();
@@ -53,7 +53,7 @@ class Registry {
     return old;
   }
 
-  /// A registered task has ended: its names are to go with the next `purge`, or at once.
+  /// Called when a registered task has ended. Its names go with the next `purge`, or at once if `purges` is true.
   ERRAND_NOINLINE void task_ended(TaskBase& task, bool purges) noexcept {
     List& names = task.details().names;
     for (Link* link = names.begin(); link != names.end();) {
@@ -61,13 +61,13 @@ class Registry {
       link = link->next;
       if (purges) {
         erase(entry);
-      } else if (!entry.DoneLink::linked()) {  // where it was not given this name on its way to its end
+      } else if (!entry.DoneLink::linked()) {  // it is linked if the task got the name when it was done already
         done_.push_back(static_cast<DoneLink&>(entry));
       }
     }
   }
 
-  /// Forgets the tasks that are done; how many names that were.
+  /// Forgets the tasks that are done. Returns how many names that were.
   std::size_t purge() noexcept {
     std::size_t count = 0;
     for (; !done_.empty(); ++count) erase(static_cast<Entry&>(static_cast<DoneLink&>(done_.front())));
@@ -88,9 +88,9 @@ class Registry {
   }
 
  private:
-  struct OrderLink : Link {};  // among all
-  struct DoneLink : Link {};   // among those whose task is done
-  struct NameLink : Link {};   // among the names of its task
+  struct OrderLink : Link {};  // in `order_`
+  struct DoneLink : Link {};   // in `done_`, if the task is done
+  struct NameLink : Link {};   // in the list of the names of its task
   struct Entry : Names::Entry, OrderLink, DoneLink, NameLink, Pooled {
     using Names::Entry::Entry;
     TaskBase* task = nullptr;
@@ -101,7 +101,7 @@ class Registry {
     names_.add(*entry);
     return *entry.release();
   }
-  /// Takes the entry out of all lists; its task is still to be told.
+  /// Takes the entry out of all lists, and returns its task. The caller then tells the task: it is `unregistered`.
   static TaskBase* leave(Entry& entry) noexcept {
     entry.OrderLink::unlink();
     if (entry.DoneLink::linked()) entry.DoneLink::unlink();
@@ -112,7 +112,7 @@ class Registry {
     names_.remove(entry);
     TaskBase* const task = leave(entry);
     delete &entry;
-    task->unregistered();  // may destroy a result, and so run code of the user's
+    task->unregistered();  // last: it may destroy a result, and so run code of the user's
   }
 
   std::uint64_t added_ = 0;

@@ -20,17 +20,18 @@
 
 namespace errand::detail {
 
-/// Tells of failures and of slow steps, as the configuration says. Of the workers of a run, one tells at a time.
+/// Reports failures and slow steps, as the configuration says. Only one worker of a run reports at a time.
 class Reports {
  public:
   Reports(Loop& loop, const AppConfig& config, const Owner<SignalHub>& signals,
           const std::shared_ptr<Workers>& group) noexcept
       : loop_(loop), config_(config), signals_(signals), group_(group) {}
 
-  /// Of a task or, if it is null, of what has this name. Dispatched too, where somebody listens to failures.
+  /// Reports a failure under the name of `task` or, if that is null, under `name`. If somebody listens to failures, it
+  /// is dispatched as a signal too.
   void failure(TaskBase* task, std::exception_ptr error, const char* name = "callback") noexcept;
-  /// Of a step of a task, or of a callback where it is null, that kept the loop so long; `file` is null where the place
-  /// is not known.
+  /// Reports that a step of `task`, or of a callback if it is null, has kept the loop for `took`. `file` is null if the
+  /// place is not known.
   void slow_step(TaskBase* task, Nanoseconds took, const char* file, unsigned line) noexcept;
 
  private:
@@ -68,8 +69,8 @@ ERRAND_COLD inline void Reports::tell(const TaskFailure& failure) noexcept {
   }
 }
 
-/// One line on `std::cerr`, whatever the parts are made of, and also without memory. Nothing depends on whether it can
-/// be written.
+/// Writes one line on `std::cerr`, whatever the parts contain, and even if there is no memory. If it cannot be written,
+/// nothing happens.
 ERRAND_COLD inline void Reports::say(std::initializer_list<std::string_view> parts) noexcept {
   try {
     std::cerr << "errand: ";

@@ -29,23 +29,23 @@
 
 namespace errand::detail {
 
-/// What the rest of an App asks of its signals. There are none until the first is used: a program without them has no
-/// code for them.
+/// The signals of an App, as the rest of the App sees them. There are none until they are used, so that a program
+/// without signals has no code for them.
 class SignalHub {
  public:
   virtual ~SignalHub() = default;
   virtual Task<> dispatch(std::string_view event, std::any payload) = 0;
-  /// Whether a dispatch would reach anyone.
+  /// Returns true if a dispatch of this event would reach a handler or a waiter.
   virtual bool is_heard(std::string_view event) const = 0;
-  /// The same handlers, for a worker. Throws `InvalidState` where one cannot be copied.
+  /// Returns copies of the handlers for another worker. Throws `InvalidState` if a handler cannot be copied.
   virtual Owner<SignalHub> copy_for(Loop& loop) const = 0;
-  /// Dispatches a failure, where somebody listens to failures.
+  /// Dispatches a failure, if somebody listens to failures.
   virtual void report(const TaskFailure& failure) = 0;
-  /// A handler that is destroyed may add others.
+  /// Destroys the handlers. A destructor of a handler may add others, which are destroyed too.
   virtual void clear() noexcept = 0;
 };
 
-/// Something that handles a signal.
+/// A handler of signals, whatever the type of its callable.
 class Handler {
  public:
   virtual ~Handler() = default;
@@ -88,7 +88,8 @@ class HandlerOf final : public Handler {
   F f_;
 };
 
-/// Handlers of one event, in the order added.
+/// A handler of an event. `order` tells which of two handlers was added first. `wants_parameter` is true if the event
+/// has a `<name>`.
 struct Handling {
   std::uint64_t order;
   std::shared_ptr<Handler> handler;
@@ -98,7 +99,7 @@ using Handlers = std::vector<Handling>;
 
 class SignalWait;
 
-/// The handlers and the waiters of an App's events.
+/// The handlers and the waiters of all events of an App.
 class Signals final : public SignalHub {
  public:
   explicit Signals(Loop& loop) noexcept : loop_(loop) {}
@@ -121,7 +122,7 @@ class Signals final : public SignalHub {
     bool is_heard() const noexcept { return !handlers.empty() || !waiters.empty(); }
   };
 
-  /// Owns them. (GCC 12 would emit the class everywhere for a destructor of its own.)
+  /// Owns its events. (GCC 12 would emit the class Signals everywhere if it had a destructor of its own for this.)
   struct EventList : List {
     ~EventList() {
       while (!empty()) delete &at(pop_front());
@@ -141,22 +142,22 @@ class Signals final : public SignalHub {
   static Handlers handlers_of(const NamedEvent* one, const NamedEvent* other);
 
   Loop& loop_;
-  Names names_;  // a pattern with `*` for the parameter
+  Names names_;  // the events by their names; that of a pattern ends with `*`
   EventList events_;
-  std::uint64_t last_ = 0;  // numbers handlers and waiters in the order in which they came
+  std::uint64_t last_ = 0;  // the number of the last handler or waiter: they are numbered as they come
   std::size_t sweep_at_ = 64;
 };
 
-/// What an `EventWait` waits for: an event of an App, which may be gone by the time of the await.
+/// The event that an `EventWait` waits for. The App may be gone when the await begins.
 struct AwaitedEvent {
-  /// Throws `InvalidEvent`.
+  /// Throws `InvalidEvent` if the name is wrong.
   AwaitedEvent(Signals& its_signals, std::string_view event, Nanoseconds its_timeout)
       : signals(its_signals),
         loop(its_signals.loop()),
         key(EventName(event, EventName::Pattern::any).key()),
         timeout(its_timeout) {}
 
-  Signals& signals;  // where the App is not gone
+  Signals& signals;  // to be used only if the App is not gone
   LoopRef loop;
   std::string key;
   Nanoseconds timeout;
@@ -211,7 +212,7 @@ inline void Signals::add(std::string_view event, Owner<Handler> handler) {
   make(name.key()).handlers.push_back({++last_, std::shared_ptr<Handler>(handler.release()), name.is_pattern()});
 }
 
-/// The event of this name, made where there is none.
+/// Returns the event of this name, which is made if there is none.
 inline Signals::NamedEvent& Signals::make(const std::string& key) {
   if (NamedEvent* const found = find(key)) return *found;
   Owner<NamedEvent> made(new NamedEvent(key));
@@ -226,7 +227,7 @@ inline Owner<SignalHub> Signals::copy_for(Loop& loop) const {
   for (const Link* link = events_.begin(); link != events_.end(); link = link->next) {
     const NamedEvent& event = static_cast<const NamedEvent&>(*link);
     for (std::size_t i = 0; i < event.handlers.size(); ++i) {
-      const Handling each = event.handlers[i];  // a copy: that of a callable may add handlers
+      const Handling each = event.handlers[i];  // a copy, because copying a callable may add handlers
       auto [copy, is_for_all] = each.handler->copy();
       if (copy) {
         copies.make(event.name)
@@ -255,18 +256,17 @@ inline void Signals::report(const TaskFailure& failure) {
   told.handle().state()->details().is_report = true;
 }
 
-/// A handler that is destroyed may add others.
 inline void Signals::clear() noexcept {
   for (bool any = true; any;) {
     any = false;
     for (Link* link = events_.begin(); link != events_.end(); link = link->next) {
-      const Handlers gone = std::move(at(*link).handlers);  // which leaves none
+      const Handlers gone = std::move(at(*link).handlers);  // leaves the event without handlers
       any |= !gone.empty();
     }
   }
 }
 
-/// Where waiters stand. Events that everybody has left are dropped from time to time.
+/// Returns the list for the waiters of an event. Now and then drops the events that have neither waiters nor handlers.
 inline List& Signals::waiters(const std::string& key) {
   if (names_.size() >= sweep_at_ && !find(key)) {
     for (Link* link = events_.begin(); link != events_.end();) {
@@ -279,7 +279,7 @@ inline List& Signals::waiters(const std::string& key) {
   return make(key).waiters.list();
 }
 
-/// Wakes all that wait at this moment, for the event or for `*`, in the order in which they began to.
+/// Wakes everyone who waits at this moment, for the event or for `*`, in the order in which they began to wait.
 inline void Signals::wake(const EventName& name, const std::shared_ptr<const Signal>& signal) {
   NamedEvent* const exact = find(name.text());
   NamedEvent* const any = find(name.any());
@@ -300,7 +300,7 @@ inline void Signals::wake(const EventName& name, const std::shared_ptr<const Sig
   }
 }
 
-/// Runs handlers one after the other.
+/// The coroutine of a dispatch: runs the handlers one after the other.
 inline Coro<> handle_signal(std::shared_ptr<const Signal> signal, std::shared_ptr<const Signal> with_parameter,
                             Handlers handlers) {
   for (const Handling& one : handlers) {
@@ -309,7 +309,7 @@ inline Coro<> handle_signal(std::shared_ptr<const Signal> signal, std::shared_pt
   }
 }
 
-/// Those of both events, in the order in which they were added.
+/// Returns the handlers of both events, each of which may be null, in the order in which they were added.
 inline Handlers Signals::handlers_of(const NamedEvent* one, const NamedEvent* other) {
   Handlers all;
   const std::size_t size = one ? one->handlers.size() : 0;

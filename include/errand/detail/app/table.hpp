@@ -13,7 +13,7 @@
 
 namespace errand::detail {
 
-/// How long, for people: "350 ms", "12.5 s", "3 h".
+/// Returns a duration as a text for people: "350 ms", "12.5 s", "3 h".
 ERRAND_COLD inline std::string describe(Nanoseconds duration) {
   if (duration < Nanoseconds::zero()) duration = Nanoseconds::zero();
   const auto milliseconds = static_cast<std::uint64_t>(duration.count() / 1'000'000);
@@ -28,7 +28,7 @@ ERRAND_COLD inline std::string describe(Nanoseconds duration) {
   return text({number(tenths / 10), tenths % 10 > 0 ? "." : "", tenths % 10 > 0 ? number(tenths % 10) : "", unit});
 }
 
-/// How many columns a text takes on a terminal: one for each character of UTF-8.
+/// Returns how many columns a text takes on a terminal: one for each character of UTF-8.
 ERRAND_COLD inline std::size_t width(std::string_view text) noexcept {
   std::size_t columns = 0;
   for (const char c : text) columns += (static_cast<unsigned char>(c) & 0xc0) != 0x80;
@@ -38,10 +38,10 @@ ERRAND_COLD inline std::size_t width(std::string_view text) noexcept {
 /// Lines of text, in one string.
 class Lines {
  public:
-  /// One more. It is a single line, whatever a name in it is made of.
+  /// Adds a line. It stays a single line, even if a name in it has line breaks.
   ERRAND_COLD void add(std::string_view line) { text_ += text({printable(line), "\n"}); }
   std::string_view all() const noexcept { return text_; }
-  /// Takes the first line out of what is left of them.
+  /// Takes the first line off `left`, and returns it.
   ERRAND_COLD static std::string_view take_first(std::string_view& left) noexcept {
     const std::string_view line = left.substr(0, left.find('\n'));
     left.remove_prefix(line.size() + 1);
@@ -52,8 +52,9 @@ class Lines {
   std::string text_;
 };
 
-/// What a chain waits for and where, line by line. Below the innermost await stand, indented, the branches that it
-/// waits for, one step further each, and then the awaits around it, from the inside out:
+/// The waits of a chain, line by line, each with its place. Below the innermost await stand the branches that it waits
+/// for, indented by four columns. Then follow the awaits around the innermost one, from the inside out, indented by
+/// two:
 ///
 ///     gather at feed.cpp:40
 ///         sleep at feed.cpp:12
@@ -61,7 +62,8 @@ class Lines {
 ///           from feed.cpp:30
 ///       from main.cpp:7
 ///
-/// Long lists and deep nesting are cut short, so that it takes little time and stack whatever there is.
+/// Long lists and deep nesting are cut short, so that this takes little time and stack, however many coroutines there
+/// are.
 class Waits {
  public:
   ERRAND_COLD explicit Waits(const Chain& chain) {
@@ -72,9 +74,9 @@ class Waits {
   Lines lines;
 
  private:
-  static constexpr std::size_t most = 8;        // levels, or branches
-  static constexpr std::size_t deepest = 16;    // indentation
-  static constexpr std::size_t counted = 1000;  // of those that are not shown
+  static constexpr std::size_t most = 8;        // how many awaits or branches are shown
+  static constexpr std::size_t deepest = 16;    // the largest indentation of a branch
+  static constexpr std::size_t counted = 1000;  // how many of the others are counted
 
   ERRAND_COLD void line(std::size_t indent, std::initializer_list<std::string_view> parts) {
     constexpr std::string_view spaces = "                              ";
@@ -91,7 +93,7 @@ class Waits {
   void add_branches(Branches& branches, std::size_t indent);
   static std::string what(const Chain& chain);
 
-  std::size_t room_ = 40;  // for so many lines more
+  std::size_t room_ = 40;  // how many lines may still be added
 };
 
 ERRAND_COLD inline std::string Waits::what(const Chain& chain) {
@@ -158,7 +160,7 @@ ERRAND_COLD inline void Waits::add_branches(Branches& branches, std::size_t inde
   rest(indent, left);
 }
 
-/// The pending tasks as a table for people; those behind the first `most` are only counted.
+/// Returns a table of the pending tasks for people to read. Only the first `most` have a row; the others are counted.
 ERRAND_COLD inline std::string table_of_tasks(Loop& loop, std::size_t most) {
   constexpr std::size_t columns = 5;
   Lines cells;  // row by row
@@ -198,7 +200,7 @@ ERRAND_COLD inline std::string table_of_tasks(Loop& loop, std::size_t most) {
   return table;
 }
 
-/// What one task waits for, in one line.
+/// Returns what one task waits for, in one line.
 ERRAND_COLD inline std::string line_of_task(TaskBase& task) {
   std::string whole;
   const Waits waits(task);

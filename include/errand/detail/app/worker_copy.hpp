@@ -16,14 +16,15 @@ inline constexpr bool is_once = false;
 template <class F>
 inline constexpr bool is_once<Once<F>> = true;
 
-/// A copy for another worker. Without one, `is_for_all` tells that there should have been one.
+/// A copy of a listener or a handler for another worker. If it is empty, `is_for_all` tells why: true if the callable
+/// cannot be copied, false if it is for worker 0 alone.
 template <class Base>
 struct WorkerCopy {
   Owner<Base> copy;
   bool is_for_all;
 };
 
-/// A `Made`, made from a copy of the callable and what else it takes.
+/// Makes a `Made` for another worker, from a copy of the callable and the other arguments of its constructor.
 template <class Base, class Made, class F, class... Args>
 WorkerCopy<Base> copy_for_worker(const F& f, Args&&... args) {
   if constexpr (is_once<F>) {

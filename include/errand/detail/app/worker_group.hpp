@@ -15,8 +15,8 @@
 
 namespace errand::detail {
 
-/// The workers of one run: they are stopped together, and the first error of any of them is the run's. `Thread` is
-/// `std::thread`, as that of a ThreadPool.
+/// The workers of one run. They are stopped together, and the first error of any of them is the error of the run.
+/// `Thread` is `std::thread`: this is a template so that only a program with several workers compiles it.
 template <class Thread = std::thread>
 class WorkerGroup final : public Workers, public std::enable_shared_from_this<WorkerGroup<Thread>> {
  public:
@@ -28,19 +28,20 @@ class WorkerGroup final : public Workers, public std::enable_shared_from_this<Wo
     if (hurried_) inbox->request_hurry();
   }
 
-  /// Any thread.
+  /// Called on any thread.
   void stop() noexcept override {
     std::lock_guard lock(mutex_);
     if (std::exchange(stopped_, true)) return;
     for (const auto& inbox : inboxes_) inbox->request_own_stop();
   }
-  /// Any thread.
+  /// Called on any thread.
   void hurry() noexcept override {
     std::lock_guard lock(mutex_);
     stopped_ = hurried_ = true;
     for (const auto& inbox : inboxes_) inbox->request_hurry();
   }
-  /// Any thread: a worker has failed. All stop; false where another one had failed before.
+  /// Called on any thread when a worker has failed: stops all workers. Returns false if another worker has failed
+  /// before.
   bool fail(std::exception_ptr error) noexcept {
     bool is_first = false;
     {
@@ -56,7 +57,7 @@ class WorkerGroup final : public Workers, public std::enable_shared_from_this<Wo
     return error_;
   }
 
-  /// Calls `worker`, which is moved and never copied, on a thread of its own, and destroys it there. Throws where there
+  /// Calls `worker`, which is moved and never copied, on a thread of its own, and destroys it there. Throws if there
   /// can be no thread.
   template <class F>
   void start(F worker) {
@@ -65,7 +66,8 @@ class WorkerGroup final : public Workers, public std::enable_shared_from_this<Wo
       ++running_;
     }
     try {
-      threads_.emplace_back([this, worker = std::move(worker)]() mutable {  // has room before the thread begins
+      // The vector makes room before the thread begins.
+      threads_.emplace_back([this, worker = std::move(worker)]() mutable {
         {
           F own(std::move(worker));
           own();
@@ -77,7 +79,7 @@ class WorkerGroup final : public Workers, public std::enable_shared_from_this<Wo
       throw;
     }
   }
-  /// Done when the workers that were started have ended; to be asked for once, by worker 0.
+  /// Returns a future that is done when the workers that were started have ended. Called once, by worker 0.
   Future<>::Shared all_ended() {
     std::lock_guard lock(mutex_);
     is_awaited_ = true;

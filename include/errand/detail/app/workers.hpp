@@ -10,9 +10,9 @@
 
 namespace errand::detail {
 
-/// The other workers of a run that has several.
+/// The other workers of a run, as worker 0 sees them.
 struct OtherWorkers {
-  /// Throws where that cannot be done.
+  /// Starts the other workers. Throws if a listener or a handler cannot be copied, or if there can be no thread.
   virtual void start() = 0;
   virtual Coro<> wait_for_end() = 0;
 
@@ -20,14 +20,15 @@ struct OtherWorkers {
   ~OtherWorkers() = default;
 };
 
-/// The workers of one run, for each of them. There are none where a run has one worker, and no code for them in a
-/// program that never has more.
+/// The workers of one run, as seen by each of them. If a run has one worker, there is no such object, and a program
+/// that never has more contains no code for it.
 struct Workers : StopGroup {
-  /// The first error of any of them.
+  /// Returns the first error of any worker; null if there is none.
   virtual std::exception_ptr error() noexcept = 0;
-  /// The run is over, for worker 0: waits for the others, and nobody stops together any more.
+  /// Called by worker 0 when the run is over: waits for the others. From then on the workers are no longer stopped
+  /// together.
   virtual void join() noexcept = 0;
-  /// Only one of them reports at a time.
+  /// Called before and after a report, because only one worker reports at a time.
   virtual void begin_report() = 0;
   virtual void end_report() noexcept = 0;
 
@@ -35,7 +36,7 @@ struct Workers : StopGroup {
   ~Workers() = default;
 };
 
-/// One of them reports; the others wait. Null where there is only one.
+/// While it lives, the other workers wait with their reports. `workers` is null if there is only one worker.
 class Reporting {
  public:
   explicit Reporting(Workers* workers) : workers_(workers) {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// Every workaround for a compiler stands here, with a name, the number of the bug, and the versions that have it.
+// Every workaround for a compiler is in this file, with a name, the number of the bug, and the versions that have it.
 
-// Before all else, since the standard's headers have less in them then, and the rest does not compile.
+// These checks come first. Without them, a program that is compiled for an older standard gets errors about names that
+// the standard headers then lack.
 #if defined(_MSVC_LANG)
 #if _MSVC_LANG < 202002L
 #error "errand needs C++20: compile with /std:c++20 or later"
@@ -19,7 +20,7 @@
 #error "errand needs RTTI: typed look-ups and payloads are checked by it"
 #endif
 
-// NOLINTNEXTLINE(misc-header-include-cycle): it includes this one first
+// NOLINTNEXTLINE(misc-header-include-cycle): the prologue includes this file first
 #include <errand/detail/prologue.hpp>
 
 #include <cstddef>
@@ -36,37 +37,39 @@
 #include <cstdlib>
 #endif
 
-/// Keeps a function out of line: rare paths away from the ones that are taken often.
+/// Keeps a function out of line, so that the code of a rare path does not stand inside that of a frequent one.
 #if defined(_MSC_VER)
 #define ERRAND_NOINLINE __declspec(noinline)
 #else
 #define ERRAND_NOINLINE [[gnu::noinline]]
 #endif
 
-/// Puts a few steps that every switch makes where they are made: a compiler that sees many such places would not.
+/// Inlines a short function that runs at every switch from task to task. A compiler that sees many calls of it would
+/// not inline it by itself.
 #if defined(_MSC_VER)
 #define ERRAND_INLINE __forceinline
 #else
 #define ERRAND_INLINE [[gnu::always_inline]] inline
 #endif
 
-/// For what happens seldom: as few bytes as can be, and apart from what happens often.
+/// Marks a function that is seldom called: it is compiled for size, and stands apart from the others.
 #if defined(_MSC_VER)
 #define ERRAND_COLD
 #else
 #define ERRAND_COLD [[gnu::cold]]
 #endif
 
-/// Keeps a function that reads a thread-local out of line, where the compiler would otherwise cache its address across
-/// a suspension (LLVM 47179, 63022). GCC splits a coroutine before it optimises, and so does not.
+/// Marks a function that reads a thread-local. Such a function is kept out of line, because a compiler may cache the
+/// address of the thread-local across a suspension, after which the coroutine may run on another thread (LLVM 47179,
+/// 63022). GCC splits a coroutine before it optimises, and so cannot do this: with GCC the function is inlined.
 #if defined(__GNUC__) && !defined(__clang__)
 #define ERRAND_READS_THREAD_LOCAL [[gnu::always_inline]]
 #else
 #define ERRAND_READS_THREAD_LOCAL ERRAND_NOINLINE
 #endif
 
-/// AddressSanitizer sees a use after free only where memory really is freed: no block is kept for later then. Defined
-/// as 0 for any file of a program, that is so in the whole program.
+/// AddressSanitizer finds a use after free only if the memory really is freed. So the pool keeps no blocks for later
+/// under AddressSanitizer. If this is 0 in any file of a program, the pool keeps no blocks in the whole program.
 #if !defined(ERRAND_KEEP_BLOCKS) && defined(__SANITIZE_ADDRESS__)
 #define ERRAND_KEEP_BLOCKS 0
 #elif !defined(ERRAND_KEEP_BLOCKS) && defined(__has_feature)
@@ -78,8 +81,9 @@
 #define ERRAND_KEEP_BLOCKS 1
 #endif
 
-/// All files of a program must agree, though some of them may not have the sanitizer. So each that has it defines a
-/// symbol, and the others look for that. (Weak symbols are so only in ELF. Elsewhere all files need the same setting.)
+/// All files of a program must agree, but some of them may be compiled without the sanitizer. So each file with the
+/// sanitizer defines a weak symbol, and the others look whether it is defined. (Only ELF has weak symbols that may stay
+/// undefined. On other systems, all files need the same setting.)
 #if defined(__ELF__)
 extern "C" {
 #if ERRAND_KEEP_BLOCKS
@@ -90,8 +94,8 @@ extern "C" {
 }
 #endif
 
-/// What there is to handle SIGINT with. Darwin has semaphores that a handler may post under a name only, WebAssembly
-/// has no threads unless it is asked for them.
+/// Which functions of the system can be used to handle SIGINT. Darwin has only semaphores with names, and WebAssembly
+/// has threads only on request, so that neither has the semaphores and threads that `Alarm` needs.
 #if !defined(_WIN32) && __has_include(<unistd.h>)
 #define ERRAND_HAS_SIGACTION 1
 #else
@@ -109,7 +113,8 @@ extern "C" {
 
 namespace errand::detail {
 
-/// libc++ has `std::stop_token` from version 20 on, before that on request.
+/// libc++ has `std::stop_token` from version 20 on, and before that only on request. If there is none, these classes
+/// take its place, and nothing can be asked to stop.
 #if defined(__cpp_lib_jthread)
 using StopSource = std::stop_source;
 using StopToken = std::stop_token;
@@ -121,8 +126,8 @@ struct StopSource {
 };
 #endif
 
-/// GCC up to 12 destroys twice what a lambda captured by value, or an aggregate holds, when it is created inside a full
-/// expression with `co_await` (GCC 98401, 99576, 100611, 101367).
+/// If a lambda or an aggregate is created inside a full expression with `co_await`, GCC up to 12 destroys the captures
+/// of the lambda, or the members of the aggregate, twice (GCC 98401, 99576, 100611, 101367).
 #if defined(__GNUC__) && !defined(__clang__) && __GNUC__ <= 12
 inline constexpr bool frees_temporaries_twice = true;
 #else
@@ -136,7 +141,7 @@ inline constexpr bool may_skew_frames = true;
 inline constexpr bool may_skew_frames = false;
 #endif
 
-/// Whether a block that was given back may be kept for later. The same in all files of a program.
+/// Returns true if a block that was given back may be kept for later. All files of a program get the same result.
 inline bool keeps_blocks() noexcept {
 #if ERRAND_KEEP_BLOCKS && defined(__ELF__)
   return &errand_keeps_no_blocks == nullptr;
@@ -145,13 +150,13 @@ inline bool keeps_blocks() noexcept {
 #endif
 }
 
-/// Ends the program with a message: for misuse that a destructor sees, which cannot throw.
+/// Ends the program with a message. Called by destructors that find misuse, because they cannot throw.
 [[noreturn]] ERRAND_COLD inline void end_program(const char* message) noexcept {
   std::fprintf(stderr, "errand: %s\n", message);
   std::terminate();
 }
 
-/// Frees what `operator new(size)` gave. Clang before 19 has sized deallocation only on request.
+/// Frees memory from `operator new(size)`. Clang before 19 has sized deallocation only on request.
 inline void free_sized(void* block, std::size_t size) noexcept {
 #if defined(__cpp_sized_deallocation)
   ::operator delete(block, size);
@@ -161,8 +166,8 @@ inline void free_sized(void* block, std::size_t size) noexcept {
 #endif
 }
 
-/// Whether the exception that is being handled is exactly an `E`. Must be called from inside a handler. Where the C++
-/// ABI tells the type, this costs no second throw.
+/// Returns true if the exception that is being handled is exactly an `E`. Must be called from inside a handler. If the
+/// C++ ABI tells the type of the exception, no second throw is needed.
 template <class E>
 bool handling() noexcept {
 #if defined(__GLIBCXX__) || defined(_LIBCPPABI_VERSION) || defined(__GNUC__)
@@ -179,7 +184,7 @@ bool handling() noexcept {
 #endif
 }
 
-/// The name of a type, for people.
+/// Returns the name of a type, for people to read.
 inline std::string type_name(const std::type_info& type) {
 #if defined(__GLIBCXX__) || defined(_LIBCPPABI_VERSION) || defined(__GNUC__)
   int status = 0;

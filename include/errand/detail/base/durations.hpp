@@ -13,11 +13,11 @@ namespace errand::detail {
 
 using Nanoseconds = std::chrono::nanoseconds;
 
-/// Any duration in nanoseconds, rounded up. A duration that does not fit becomes the largest, or the smallest.
+/// Returns any duration in nanoseconds, rounded up. If it does not fit, returns the largest or the smallest duration.
 template <class Rep, class Period>
 constexpr Nanoseconds to_nanoseconds(std::chrono::duration<Rep, Period> duration) noexcept;
 
-/// The same of a time point of the clock, since the epoch.
+/// Returns a time point of any precision in nanoseconds since the epoch of its clock, rounded up as a duration is.
 template <class C, class Duration>
 constexpr std::chrono::time_point<C, Nanoseconds> to_nanoseconds(std::chrono::time_point<C, Duration> when) noexcept {
   return std::chrono::time_point<C, Nanoseconds>(detail::to_nanoseconds(when.time_since_epoch()));
@@ -25,21 +25,22 @@ constexpr std::chrono::time_point<C, Nanoseconds> to_nanoseconds(std::chrono::ti
 
 // Implementation
 
-/// Counts of a period, `Period::num / Period::den` seconds long, in nanoseconds: `count * factor / divisor`.
+/// Converts a count of periods to nanoseconds: `count * factor / divisor`. A period is `Period::num / Period::den`
+/// seconds long.
 template <class Period>
 struct NanosecondsOf {
-  static constexpr std::uint64_t most = 9'223'372'036'854'775'807;  // of std::int64_t
+  static constexpr std::uint64_t most = 9'223'372'036'854'775'807;  // the largest std::int64_t
   static constexpr std::uint64_t common =
       std::gcd(static_cast<std::uint64_t>(Period::den), std::uint64_t{std::nano::den});
   static constexpr std::uint64_t numerator = Period::num;
   static constexpr std::uint64_t nanos = std::nano::den / common;
 
   static constexpr std::uint64_t divisor = Period::den / common;
-  static constexpr std::uint64_t factor = numerator * nanos;  // where it is exact
-  /// Whether nothing below overflows. It does for no period that anybody counts in.
+  static constexpr std::uint64_t factor = numerator * nanos;  // right only if `is_exact`
+  /// True if nothing in `of` can overflow. This holds for every period that anybody counts in.
   static constexpr bool is_exact = numerator <= most / nanos && numerator * nanos <= most / divisor;
 
-  /// Of a count of at least zero; above `most` where it does not fit.
+  /// Converts a count, which must not be negative. Returns more than `most` if the result does not fit.
   static constexpr std::uint64_t of(std::uint64_t count, bool rounds_up) noexcept {
     const std::uint64_t whole = count / divisor;
     if (whole > most / factor) return most + 1;
@@ -48,14 +49,14 @@ struct NanosecondsOf {
   }
 };
 
-/// Of a count with a fraction, as precise as its type.
+/// Converts a count that may have a fraction, as precisely as its type allows.
 template <class Rep, class Period>
 constexpr Nanoseconds fraction_to_nanoseconds(Rep count) noexcept {
   const Rep exact =
       count * static_cast<Rep>(Period::num) * static_cast<Rep>(std::nano::den) / static_cast<Rep>(Period::den);
-  constexpr Rep most = static_cast<Rep>(9'223'372'036'854'775'807);  // a power of two in most types: one more, then
+  constexpr Rep most = static_cast<Rep>(9'223'372'036'854'775'807);  // most types round this to 2^63
   if (exact >= most) return Nanoseconds::max();
-  if (!(exact > -most)) return Nanoseconds::min();  // no number is the smallest, too
+  if (!(exact > -most)) return Nanoseconds::min();  // NaN becomes the smallest duration, too
   const Nanoseconds whole(static_cast<std::int64_t>(exact));
   return static_cast<Rep>(whole.count()) < exact ? whole + Nanoseconds(1) : whole;
 }
@@ -83,7 +84,7 @@ constexpr Nanoseconds to_nanoseconds(std::chrono::duration<Rep, Period> duration
   } else if constexpr (std::is_floating_point_v<Rep>) {
     return detail::fraction_to_nanoseconds<Rep, typename Period::type>(duration.count());
   } else {
-    return std::chrono::ceil<Nanoseconds>(duration);  // a type of the user's
+    return std::chrono::ceil<Nanoseconds>(duration);  // `Rep` is a type of the user's
   }
 }
 

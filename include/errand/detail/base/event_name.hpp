@@ -12,13 +12,14 @@
 
 namespace errand::detail {
 
-/// The name of an event: `namespace.reference.action`. The action may be a pattern: `<name>` for handlers, `*` for
-/// waiters.
+/// The name of an event: `namespace.reference.action`. The action may be a pattern that stands for any action: `<name>`
+/// if the name is that of a handler, `*` if it is that of a waiter.
 class EventName {
  public:
+  /// The pattern that is allowed as an action: none, `<name>`, or `*`.
   enum class Pattern { none, parameter, any };
 
-  /// Throws `InvalidEvent`.
+  /// Throws `InvalidEvent` if the text is not the name of an event, or has a pattern that is not allowed.
   EventName(std::string_view text, Pattern allowed) : text_(text) {
     std::array<std::string_view, 3> parts;
     std::size_t count = 0;
@@ -48,8 +49,9 @@ class EventName {
   const std::string& text() const noexcept { return text_; }
   bool is_pattern() const noexcept { return is_pattern_; }
   std::string action() const { return text_.substr(stem_); }
-  /// What all events that differ in the action alone have in common.
+  /// Returns the name with `*` as its action. It is the same for all events that differ in the action alone.
   std::string any() const { return text_.substr(0, stem_) + "*"; }
+  /// Returns the name under which handlers and waiters are looked up: every pattern has the same one, `any()`.
   std::string key() const { return is_pattern_ ? any() : text_; }
 
  private:

@@ -12,15 +12,15 @@
 
 namespace errand::detail {
 
-/// How a `Queue` keeps an item from the put until a getter takes it. If to move or to destroy an item runs code of the
-/// user's, the item stands in a node of its own, and the queue moves only the pointer: so none of that code runs in the
-/// middle of what the queue does.
+/// How a `Queue` keeps an item from the put until a getter takes it. If moving or destroying an item runs code of the
+/// user's, the item stands in a node of its own, and the queue moves only the pointer to the node. So no code of the
+/// user's runs while the queue is in the middle of a change.
 template <class T>
 struct ItemCarrier {
   static constexpr bool is_silent = is_moved_silently<T>;
 
   struct Unpooled {};
-  /// An item in memory of its own. One that a getter gave back has a number: its place in the order of all items.
+  /// An item in memory of its own. If a getter gave it back, it has a number: its place in the order of all items.
   struct Node : std::conditional_t<(alignof(T) > __STDCPP_DEFAULT_NEW_ALIGNMENT__), Unpooled, Pooled> {
     explicit Node(T&& its_item) : item(std::move(its_item)) {}
     T item;
@@ -28,10 +28,12 @@ struct ItemCarrier {
     Node* next = nullptr;
   };
 
-  /// What the queue moves from place to place: the item, or its node, which belongs to whoever has the pointer.
+  /// The object that the queue moves from place to place: the item itself, or a pointer to its node. Whoever holds the
+  /// pointer has to delete the node.
   using Carried = std::conditional_t<is_silent, T, Node*>;
 
-  /// Throws what the move of the item throws, and `std::bad_alloc` if it needs a node.
+  /// Moves an item into the queue's keeping. Throws what the move of the item throws, and `std::bad_alloc` if the item
+  /// needs a node.
   static Carried carry(T&& item) {
     if constexpr (is_silent) {
       return std::move(item);
@@ -39,7 +41,7 @@ struct ItemCarrier {
       return new Node(std::move(item));
     }
   }
-  /// Moves it out: it belongs to the caller from now on.
+  /// Moves the item or its node out. It belongs to the caller from now on.
   static Carried take_over(Carried& carried) noexcept {
     if constexpr (is_silent) {
       return std::move(carried);
@@ -54,14 +56,14 @@ struct ItemCarrier {
       return carried->item;
     }
   }
-  /// Destroys the item, unless it was taken over.
+  /// Destroys the item, unless it was taken over. An item without a node needs no destruction.
   static void discard(Carried& carried) noexcept {
     if constexpr (!is_silent) delete std::exchange(carried, nullptr);
   }
 };
 
-/// The items that were handed to getters which then did not take them, in the order in which they were put. They belong
-/// to the queue, which empties the list before it is destroyed.
+/// Items that were handed to a getter which then did not take them, for example because its task was aborted. They
+/// stand in the order in which they were put. The queue owns them, and empties this list before the list is destroyed.
 template <class T>
 class ReturnedItems {
   using Node = typename ItemCarrier<T>::Node;
@@ -69,17 +71,17 @@ class ReturnedItems {
  public:
   bool empty() const noexcept { return !first_; }
   std::size_t size() const noexcept { return size_; }
-  /// The number of the first item. Not to be called if there is none.
+  /// Returns the number of the first item. There must be one.
   std::size_t first_number() const noexcept { return first_->number; }
 
-  /// Puts the node into its place by its number.
+  /// Inserts a node at the place that its number says.
   void insert(Node& node) noexcept {
     Node** place = &first_;
     while (*place && (*place)->number < node.number) place = &(*place)->next;
     node.next = std::exchange(*place, &node);
     ++size_;
   }
-  /// Takes the first node out. It belongs to the caller.
+  /// Takes the first node out. It belongs to the caller. There must be one.
   Node* remove_first() noexcept {
     --size_;
     return std::exchange(first_, first_->next);

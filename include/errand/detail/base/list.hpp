@@ -5,7 +5,8 @@
 
 namespace errand::detail {
 
-/// A place in a list of `T`s, which derive from it. Linked while `next` is not null; a link is never in two lists.
+/// The base of objects that can stand in a list of `T`s. While an object stands in a list, `next` is not null. An
+/// object never stands in two lists by one link.
 template <class T>
 struct LinkOf {
   T* prev;
@@ -24,8 +25,9 @@ struct LinkOf {
   }
 };
 
-/// A doubly linked list of links that live elsewhere: the list owns nothing and allocates nothing. Whoever is in it can
-/// leave it without knowing it. `End` is a `T` that stands for its end.
+/// A doubly linked list of objects that live elsewhere: the list owns nothing and allocates nothing. An object can
+/// leave the list without a reference to the list. `End` is the class of the object that marks the end: `T` or a class
+/// derived from it.
 template <class T, class End = T>
 class ListOf {
  public:
@@ -44,6 +46,7 @@ class ListOf {
   void push_back(T& link) noexcept { insert(end_, link); }
   void push_front(T& link) noexcept { insert(*end_.next, link); }
 
+  /// Inserts `link` in front of `before`.
   static void insert(T& before, T& link) noexcept {
     T* last = before.prev;
     link.next = &before;
@@ -52,6 +55,7 @@ class ListOf {
     before.prev = &link;
   }
 
+  /// Takes out the first object. There must be one.
   T& pop_front() noexcept {
     T& first = *end_.next;
     end_.next = first.next;
@@ -60,7 +64,7 @@ class ListOf {
     return first;
   }
 
-  /// Moves all of `other` to the end of this list.
+  /// Moves all objects of `other` to the end of this list.
   void splice_back(ListOf& other) noexcept {
     if (other.empty()) return;
     T* last = end_.prev;

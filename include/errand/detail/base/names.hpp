@@ -15,11 +15,11 @@
 
 namespace errand::detail {
 
-/// A hash table of names. Like a List it owns nothing: its entries live elsewhere, and are looked up, added and removed
-/// in constant time.
+/// A hash table of names. Like a List it owns nothing: its entries live elsewhere. They are looked up, added and
+/// removed in constant time.
 ///
-/// Names may come from outside, chosen so that their hashes are the same. A bucket takes so many and no more; what is
-/// too much for it stands in a balanced tree, and so costs O(log n) at most.
+/// Names may come from outside, and an attacker may choose names with equal hashes. So a bucket takes a limited number
+/// of entries. An entry for which its bucket has no room stands in a balanced tree, and costs O(log n) at most.
 class Names {
  public:
   class Entry {
@@ -33,12 +33,12 @@ class Names {
    private:
     friend class Names;
     std::size_t hash_ = std::hash<std::string_view>()(name);
-    Entry* next_ = nullptr;  // in its bucket
+    Entry* next_ = nullptr;  // in the bucket
   };
 
   std::size_t size() const noexcept { return size_; }
 
-  /// Null if there is none.
+  /// Returns the entry of this name; null if there is none.
   Entry* find(std::string_view name) const noexcept {
     if (size_ == 0) return nullptr;
     const std::size_t hash = std::hash<std::string_view>()(name);
@@ -47,7 +47,7 @@ class Names {
     return entry || crowd_.empty() ? entry : find_in_crowd(name);
   }
 
-  /// An entry whose name is not there yet. Throws `std::bad_alloc`; nothing is changed then.
+  /// Adds an entry whose name is not in the table yet. If it throws `std::bad_alloc`, nothing is changed.
   void add(Entry& entry) {
     if (size_ == buckets_.size()) grow();
     if (!put(entry)) crowd_.insert(&entry);
@@ -65,7 +65,8 @@ class Names {
   }
 
  private:
-  static constexpr std::size_t longest = 16;  // bucket: among a million names whose hashes are even, there is none such
+  /// The most entries of a bucket. If the hashes of a million names are evenly distributed, no bucket gets so long.
+  static constexpr std::size_t longest = 16;
 
   struct Before {
     using is_transparent = void;
@@ -78,7 +79,7 @@ class Names {
     const auto found = crowd_.find(name);
     return found == crowd_.end() ? nullptr : *found;
   }
-  /// Each bucket becomes two, none of which is longer. Then there may be room for some of the crowd.
+  /// Splits each bucket into two, and moves entries from the tree into the buckets that have room for them now.
   ERRAND_COLD void grow() {
     std::vector<Entry*> old(size_ == 0 ? 16 : 2 * size_);
     old.swap(buckets_);
@@ -88,7 +89,7 @@ class Names {
     for (auto place = crowd_.begin(); place != crowd_.end();) place = put(**place) ? crowd_.erase(place) : ++place;
   }
   Entry*& bucket(const Entry& entry) noexcept { return buckets_[entry.hash_ & (buckets_.size() - 1)]; }
-  /// False if there is no room in its bucket.
+  /// Adds the entry to its bucket. Returns false if there is no room.
   bool put(Entry& entry) noexcept {
     Entry*& first = bucket(entry);
     std::size_t length = 0;
@@ -98,8 +99,8 @@ class Names {
     return true;
   }
 
-  std::vector<Entry*> buckets_;  // a power of two
-  std::set<Entry*, Before> crowd_;
+  std::vector<Entry*> buckets_;     // their number is 0 or a power of two
+  std::set<Entry*, Before> crowd_;  // entries for which their bucket had no room
   std::size_t size_ = 0;
 };
 

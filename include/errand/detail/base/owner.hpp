@@ -7,15 +7,15 @@
 
 namespace errand::detail {
 
-/// Owns an object that was made with `new`, or none. A `std::unique_ptr` in short: each type of those costs a compiler
-/// as much as a whole header here.
+/// Owns an object that was made with `new`, or none. It is used in place of `std::unique_ptr`, because each type of
+/// `std::unique_ptr` takes as long to compile as a whole header of errand.
 template <class T>
 class Owner {
  public:
   Owner() noexcept = default;
   explicit Owner(T* object) noexcept : object_(object) {}
   Owner(Owner&& other) noexcept : object_(other.release()) {}
-  /// Of an object that stands under its base.
+  /// Takes over an object of a derived class.
   template <class U>
   Owner(Owner<U>&& other) noexcept : object_(other.release()) {}
   Owner& operator=(Owner&& other) noexcept {
@@ -27,7 +27,7 @@ class Owner {
   explicit operator bool() const noexcept { return object_ != nullptr; }
   T& operator*() const noexcept { return *object_; }
   T* operator->() const noexcept { return object_; }
-  /// It is the caller's from now on.
+  /// Gives the object up without deleting it: it belongs to the caller from now on.
   [[nodiscard]] T* release() noexcept { return std::exchange(object_, nullptr); }
 
  private:

@@ -14,12 +14,15 @@
 
 namespace errand::detail {
 
-/// Memory for frames, tasks and callbacks. A block that is given back is kept on a list of its size, one set of lists a
-/// thread, and handed out again from there. What the lists cannot hold goes, many at a time, back to the slabs that the
-/// blocks were cut from, which all threads share. A block may be given back on another thread than it came from.
+/// Memory for frames, tasks and callbacks. Each thread has a list of free blocks for each size. A block that is given
+/// back is kept on the list of its size, and is handed out again from there. If a list is full, many of its blocks at a
+/// time go back to the slabs from which they were cut. All threads share the slabs. A block may be given back on
+/// another thread than the one on which it was handed out. Throws `std::bad_alloc`.
 void* allocate(std::size_t size);
-/// One that was kept; null where there is none. What needs no other can do without the slow way, and a frame for that.
+/// Returns a block that was kept; null if there is none. A caller that handles null in another function, by a tail
+/// call, needs no stack frame.
 void* allocate_kept(std::size_t size) noexcept;
+/// Like `allocate`, but does not look for a block that was kept. Throws `std::bad_alloc`.
 void* allocate_from_slab(std::size_t size);
 void deallocate(void* block, std::size_t size) noexcept;
 
@@ -41,28 +44,30 @@ struct FreeSlab {
   FreeSlab* next;
 };
 
-/// A piece of memory that slabs are cut from. It is freed when none of them is in use.
+/// A piece of memory from which slabs are cut. It is freed when none of its slabs is in use, unless it is the last
+/// region of the list.
 struct Region {
-  Region* prev = nullptr;  // among those that have a slab left
+  Region* prev = nullptr;  // in the list of regions that have a free slab
   Region* next = nullptr;
-  FreeSlab* first = nullptr;
-  char* fresh;  // the first slab that was never used
-  std::uint32_t fresh_slabs;
-  std::uint32_t used = 0;
+  FreeSlab* first = nullptr;  // the slabs that were given back
+  char* fresh;                // the first slab that was never used
+  std::uint32_t fresh_slabs;  // how many were never used
+  std::uint32_t used = 0;     // how many are in use
 
   Region(char* first_slab, std::uint32_t slabs) noexcept : fresh(first_slab), fresh_slabs(slabs) {}
   bool has_slab() const noexcept { return first || fresh_slabs > 0; }
 };
 
-/// Blocks of one size. It stands at a multiple of its own size, which is how a block finds it.
+/// Blocks of one size. A slab stands at an address that is a multiple of `size`, so that the slab of a block can be
+/// told from the address of the block.
 struct Slab {
   static constexpr std::size_t size = 16384;
 
   Region& region;
-  Slab* prev = nullptr;  // among those of its size that have a block free
+  Slab* prev = nullptr;  // in the list of slabs of its size that have a free block
   Slab* next = nullptr;
   FreeBlock* first = nullptr;
-  std::uint32_t free = 0;
+  std::uint32_t free = 0;  // how many blocks are free
   const std::uint16_t blocks;
   const std::uint16_t size_class;
 
@@ -73,10 +78,10 @@ struct Slab {
   }
 };
 
-/// The slabs, for all threads. Nothing here has a destructor to run: it serves to the very end.
+/// The slabs, which all threads share. There is no destructor, so that blocks can be given back until the program ends.
 class Slabs {
  public:
-  /// A block of class i has 16 * i bytes.
+  /// A block of size class `i` has `step * i` bytes.
   static constexpr std::size_t step = 16, classes = 65;
 
   struct Blocks {
@@ -84,7 +89,7 @@ class Slabs {
     std::int32_t count = 0;
   };
 
-  /// At least one block of this class. Throws `std::bad_alloc`.
+  /// Takes out at least one block of this size class, and more if more are free. Throws `std::bad_alloc`.
   Blocks take(std::size_t i) {
     constexpr std::int32_t enough = 16;
     const Lock lock(flag_);
@@ -103,13 +108,13 @@ class Slabs {
     }
     return taken.first ? taken : cut(i);
   }
-  /// Takes so many blocks back, from the front of the list, and gives the rest of it.
+  /// Takes back up to `count` blocks from the front of a list, and returns the rest of the list.
   FreeBlock* give_back(FreeBlock* first, std::int32_t count) noexcept {
     const Lock lock(flag_);
     while (first && count > 0) {
       FreeBlock* const begin = first;
       Slab& slab = Slab::of(begin);
-      std::uint32_t blocks = 0;  // one behind the other of the same slab
+      std::uint32_t blocks = 0;  // successive ones of the same slab, which go back at once
       FreeBlock* last = nullptr;
       do {
         last = first;
@@ -143,7 +148,7 @@ class Slabs {
     std::atomic_flag& flag_;
   };
 
-  /// All blocks of a new slab.
+  /// Cuts a new slab, and returns all of its blocks.
   Blocks cut(std::size_t i) {
     if (!first_) add_region();
     Region& region = *first_;
@@ -173,7 +178,7 @@ class Slabs {
     Region& region = slab.region;
     if (!region.has_slab()) link(region);
     region.first = ::new (static_cast<void*>(&slab)) FreeSlab{region.first};
-    if (--region.used == 0 && region.next) {  // one is left for the next time
+    if (--region.used == 0 && region.next) {  // the last region of the list is kept for the next time
       unlink(region);
       ::operator delete(&region);
     }
@@ -205,17 +210,17 @@ class Slabs {
   void unlink(Slab& slab) noexcept { unlink(slab, partial_[slab.size_class]); }
 
   std::atomic_flag flag_;
-  std::uint32_t slabs_ = 4;  // of the next region
+  std::uint32_t slabs_ = 4;  // how many the next region will have
   Region* first_ = nullptr;
   std::array<Slab*, classes> partial_{};
 };
 
 inline constinit Slabs all_slabs;
 
-/// The lists of one thread. Trivially destructible, so that what is freed after the thread's other objects are gone, a
-/// task in a global for one, still frees well.
+/// The lists of one thread. They have no destructor, so that a block can be given back after the thread's other objects
+/// are destroyed. For example, a global variable may hold a task.
 struct Pool {
-  static constexpr std::int32_t most = 1 << 18;  // bytes a list may keep
+  static constexpr std::int32_t most = 1 << 18;  // how many bytes a list may keep
 
   struct Kept {
     FreeBlock* first = nullptr;
@@ -223,8 +228,8 @@ struct Pool {
   };
 
   std::array<Kept, Slabs::classes> kept{};
-  bool is_open = false;    // the thread's end will drain the lists, or has done it
-  bool is_closed = false;  // it has
+  bool is_open = false;    // the lists will be emptied at the end of the thread, or have been
+  bool is_closed = false;  // the lists have been emptied, and keep no blocks any more
 
   static constexpr std::size_t index(std::size_t size) noexcept { return (size + Slabs::step - 1) / Slabs::step; }
   static constexpr std::int32_t room_for(std::size_t i) noexcept {
@@ -246,6 +251,7 @@ struct Pool {
 
 inline thread_local constinit Pool thread_pool;
 
+/// Empties the lists of its thread at the end of the thread.
 struct PoolGuard {
   PoolGuard() noexcept { thread_pool.open(); }
   ~PoolGuard() { thread_pool.close(); }
@@ -256,7 +262,7 @@ ERRAND_NOINLINE inline void open_thread_pool() {
   (void)guard;
 }
 
-/// The list is empty, or there is none for this size.
+/// Called if the list of this size is empty, or if there is no list for this size.
 ERRAND_NOINLINE inline void* allocate_from_slab(std::size_t size) {
   const std::size_t i = Pool::index(size);
   if (i >= Slabs::classes || !keeps_blocks()) return ::operator new(size);
@@ -290,13 +296,14 @@ ERRAND_READS_THREAD_LOCAL inline void* allocate(std::size_t size) {
   return block ? block : allocate_from_slab(size);
 }
 
-/// The list is full, and half of it goes; or there is none.
+/// Called if there is no room in the list of this size: half of its blocks then go back to the slabs. Also called if
+/// this thread has not opened its lists yet, if it has emptied them at its end, or if there is no list for this size.
 ERRAND_NOINLINE inline void deallocate_for_good(void* block, std::size_t size) noexcept {
   const std::size_t i = Pool::index(size);
   if (i >= Slabs::classes) return free_sized(block, size);
   Pool::Kept& list = thread_pool.kept[i];
   if (!keeps_blocks()) {
-    list.room = 0;  // as before: there is none
+    list.room = 0;  // undoes the decrement in `deallocate`: there is no room
     return free_sized(block, size);
   }
   if (!thread_pool.is_open) {

@@ -12,16 +12,16 @@
 
 namespace errand::detail {
 
-/// Whether moving or destroying a `T` runs no code of the user's.
+/// True if neither moving nor destroying a `T` runs code of the user's.
 template <class T>
 inline constexpr bool is_moved_silently =
     std::is_trivially_move_constructible_v<T> && std::is_trivially_destructible_v<T>;
 
-/// Items in a row: added at the end, taken from the front, in a circle that doubles when it is full. Unlike std::deque
-/// it allocates nothing while it is new, nor for a few items that come and go; the room that a burst needed is given
-/// back when few of its items are left.
+/// A queue of items in a circular buffer, which doubles when it is full. Unlike std::deque it allocates nothing when it
+/// is made, nor while a few items come and go. If a burst of items has made it large, it can give room back when few of
+/// them are left.
 ///
-/// It is in the middle of a change while an item is moved: for items whose move runs no code of the user's.
+/// Moving an item must run no code of the user's, because the ring is in the middle of a change when it moves one.
 template <class T>
 class Ring {
   static_assert(is_moved_silently<T>);
@@ -34,14 +34,15 @@ class Ring {
 
   bool empty() const noexcept { return size_ == 0; }
   std::size_t size() const noexcept { return size_; }
-  /// For how many items there is room before it grows.
+  /// Returns how many items fit before the ring grows.
   std::size_t room() const noexcept { return mask_ + 1; }
-  /// Items are numbered in the order in which they were added.
+  /// Returns the number of the first item. Items are numbered in the order in which they were added.
   std::size_t front_number() const noexcept { return first_; }
-  /// Gives the number of an item that comes and goes while this is empty.
+  /// Returns a number for an item that is never added, because the queue hands it straight to a getter. The ring must
+  /// be empty.
   std::size_t skip() noexcept { return first_++; }
 
-  /// For one item more. Throws `std::bad_alloc`.
+  /// Makes room for one more item. Throws `std::bad_alloc`.
   void make_room() {
     if (size_ == room()) [[unlikely]]
       resize(items_ ? 2 * room() : 4);
@@ -50,7 +51,7 @@ class Ring {
     std::construct_at(at(size_), std::move(item));
     ++size_;
   }
-  /// Gives the first item to `use(T&&)`, and what that gives.
+  /// Takes out the first item, and returns `use(item)`. There must be an item.
   template <class Use>
   decltype(auto) take_front(Use use) {
     T& front = *at(0);
@@ -58,11 +59,12 @@ class Ring {
     --size_;
     return use(std::move(front));
   }
-  /// Whether there is far more room than is needed, after items were taken.
+  /// Returns true if there is far more room than is needed. To be asked after items were taken.
   bool has_spare_room() const noexcept { return size_ < spare_below_; }
-  /// Whether there can be, after some items were taken.
+  /// Returns true if the ring is so large that `has_spare_room` can become true when items are taken.
   bool may_get_spare_room() const noexcept { return spare_below_ > 0; }
-  /// Gives room back, if there is memory for a smaller circle.
+  /// Gives room back. Called if `has_spare_room`. If there is no memory for a smaller buffer, the ring keeps the large
+  /// one.
   ERRAND_COLD void give_back() noexcept {
     try {
       resize(room() / 4);
@@ -71,7 +73,7 @@ class Ring {
   }
 
  private:
-  /// So many items stay without a thought; more than 16 only if they are small.
+  /// A ring with room for no more items than this never gives room back. It is 16, or more if the items are small.
   static constexpr std::size_t few = sizeof(T) < 64 ? 1024 / sizeof(T) : 16;
 
   T* at(std::size_t i) const noexcept { return items_ + ((first_ + i) & mask_); }
@@ -89,10 +91,10 @@ class Ring {
   }
 
   T* items_ = nullptr;
-  std::size_t mask_ = static_cast<std::size_t>(-1);  // the room, which is a power of two or 0, less one
-  std::size_t first_ = 0;                            // counts up for ever
+  std::size_t mask_ = static_cast<std::size_t>(-1);  // `room() - 1`; the room is 0 or a power of two
+  std::size_t first_ = 0;                            // the number of the first item, which only grows
   std::size_t size_ = 0;
-  std::size_t spare_below_ = 0;  // below so many items there is spare room
+  std::size_t spare_below_ = 0;  // there is spare room if there are fewer items than this
 };
 
 }  // namespace errand::detail

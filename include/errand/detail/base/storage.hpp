@@ -13,7 +13,7 @@
 
 namespace errand::detail {
 
-/// What a result of type `T` is kept as: a reference as a pointer, `void` as nothing.
+/// The type in which a result of type `T` is stored: for a reference a pointer, for `void` an empty class.
 template <class T>
 struct Stored {
   using type = T;
@@ -27,7 +27,7 @@ struct Stored<void> {
   struct type {};
 };
 
-/// Whether a frame, or a block of the pool, keeps the alignment of a `T`: neither knows any above the default one.
+/// True if a frame, or a block of the pool, is aligned well enough for a `T`. They have the default alignment only.
 template <class T>
 inline constexpr bool keeps_alignment = alignof(T) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__;
 template <class T>
@@ -35,7 +35,7 @@ inline constexpr bool keeps_alignment<T&> = true;
 template <>
 inline constexpr bool keeps_alignment<void> = true;
 
-/// Refuses a callable whose captures have an alignment above the default one.
+/// Refuses, at compile time, a callable whose captures have an alignment above the default one.
 template <class F>
 constexpr void check_alignment() noexcept {
   static_assert(keeps_alignment<F>,
@@ -43,35 +43,35 @@ constexpr void check_alignment() noexcept {
                 "such data in a std::unique_ptr");
 }
 
-/// Whether a value of this type may stand for a `T`, as a `return` in a function would have it: a `T` itself, or what
-/// becomes one without an explicit conversion.
+/// True if a value of type `U` can be returned as a `T`, as by the `return` of a function: it is a `T`, or converts to
+/// one implicitly.
 template <class U, class T>
 concept ReturnableAs =
     (std::is_same_v<std::remove_cvref_t<U>, T> && std::is_constructible_v<T, U>) || std::is_convertible_v<U, T>;
 
-/// What it stands for: the value itself, or what it is converted to.
+/// Returns the value itself if it is a `T`, else the `T` to which it converts.
 template <class T, class U>
 std::conditional_t<std::is_same_v<std::remove_cvref_t<U>, T>, U&&, T> returned(U&& value) {
   return std::forward<U>(value);
 }
 
-/// Whether it is an object that converts itself to a `T&`, as `std::ref` gives one.
+/// True if a `U` is an object that converts itself to a `T&`, such as the result of `std::ref`.
 template <class U, class T>
 concept GivesReference = requires(U&& value) { static_cast<U&&>(value).operator T&(); };
 
-/// Whether it may stand for a `T&` that outlives the expression: a temporary, and what only a temporary would make a
-/// `T&`, may not.
+/// True if a `U` can be returned as a `T&` that outlives the expression. A temporary cannot, nor can a value that would
+/// first have to be converted to a temporary.
 template <class U, class T>
 concept ReturnableAsReference =
     (std::is_lvalue_reference_v<U> && std::is_convertible_v<std::remove_reference_t<U>*, T*>) || GivesReference<U, T> ||
     GivesReference<U, std::remove_const_t<T>>;
 
-/// The one of the two that is about a result `T`.
+/// True if a `U` can be returned as a result of type `T`, which may be a reference.
 template <class U, class T>
 concept Returnable = (std::is_lvalue_reference_v<T> && ReturnableAsReference<U, std::remove_reference_t<T>>) ||
                      (!std::is_lvalue_reference_v<T> && ReturnableAs<U, T>);
 
-/// Room for a value or an error. Which of them is there, if any, its owner knows.
+/// Room for a value or an error. The owner of the room knows which of them is there, if any.
 template <class T>
 struct Storage {
   using Value = typename Stored<T>::type;
@@ -93,14 +93,14 @@ struct Storage {
   void set_error(std::exception_ptr thrown) noexcept { std::construct_at(std::addressof(error), std::move(thrown)); }
   void destroy_value() noexcept { std::destroy_at(std::addressof(value)); }
   void destroy_error() noexcept { std::destroy_at(std::addressof(error)); }
-  /// Takes the error out, and throws it.
+  /// Throws the error, which leaves this room.
   [[noreturn]] ERRAND_NOINLINE void throw_error() {
     std::exception_ptr thrown = std::move(error);
     destroy_error();
     std::rethrow_exception(std::move(thrown));
   }
 
-  /// The value, to be read where it stands, or moved out.
+  /// Returns the value by reference, to be read or moved out. It stays in this room.
   decltype(auto) get() noexcept {
     if constexpr (std::is_reference_v<T>) {
       return static_cast<T>(*value);
@@ -108,7 +108,7 @@ struct Storage {
       return (value);
     }
   }
-  /// The value, which is destroyed here.
+  /// Returns the value, which leaves this room.
   T take() noexcept(!std::is_object_v<T> || std::is_nothrow_move_constructible_v<T>) {
     struct Gone {
       Storage& storage;
@@ -122,13 +122,15 @@ struct Storage {
   }
 };
 
-/// The result of a coroutine, in the frame of the one that awaits it, which need not take it.
+/// The result of a coroutine. It stands in the frame of the coroutine that awaits it, which may never take it.
 template <class T>
 struct AwaitedResult : Storage<T> {
   enum class Has : std::uint8_t { nothing, value, error };
-  Has has = Has::nothing;  // what its owner has to destroy: a value that needs no destructor is not noted
+  /// Tells the owner what to destroy. A value whose destructor does nothing is not noted.
+  Has has = Has::nothing;
 };
 
+/// The types that a task or a coroutine may have as its result.
 template <class T>
 concept Result =
     std::is_void_v<T> || std::is_lvalue_reference_v<T> ||

@@ -11,20 +11,20 @@
 
 #include <errand/detail/base/compiler.hpp>
 
-// Texts for people. They are made seldom, and in many places: what counts is how small those are.
+// Texts for people. They are made seldom, but in many places of the code, so that size matters and speed does not.
 
 namespace errand::detail {
 
-/// The parts in a row.
+/// Joins the parts of a text.
 ERRAND_COLD inline std::string text(std::initializer_list<std::string_view> parts) {
   std::string whole;
   for (const std::string_view part : parts) whole += part;
   return whole;
 }
 
-/// The first character of a text in UTF-8: how many bytes it has, and whether it is a control character, which a
-/// terminal may take for a command, or a reader for the end of a line: C0, DEL, or C1. A byte that is not part of a
-/// character counts as one.
+/// The first character of a text in UTF-8: how many bytes it has, and whether it is a control character (C0, DEL or
+/// C1). A terminal may take such a character for a command, and a program that reads the text may take it for the end
+/// of a line. A byte that is not part of a valid character counts as a character.
 struct FirstCharacter {
   ERRAND_COLD explicit FirstCharacter(std::string_view text) noexcept {
     const auto at = [text](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
@@ -42,11 +42,11 @@ struct FirstCharacter {
   bool is_control;
 };
 
-/// Gives the text to `write(std::string_view)`, piece by piece, with a space for each control character. Needs no
-/// memory.
+/// Calls `write(std::string_view)` for each piece of the text, with a space in place of each control character.
+/// Allocates no memory.
 template <class Write>
 ERRAND_COLD void write_printable(std::string_view text, Write write) {
-  std::size_t size = 0;  // of the piece that is next
+  std::size_t size = 0;  // of the next piece, as far as it is known
   while (size < text.size()) {
     const FirstCharacter next(text.substr(size));
     if (next.is_control) {
@@ -61,6 +61,7 @@ ERRAND_COLD void write_printable(std::string_view text, Write write) {
   if (size > 0) write(text);
 }
 
+/// Returns the text with a space in place of each control character.
 ERRAND_COLD inline std::string printable(std::string_view text) {
   std::string whole;
   write_printable(text, [&whole](std::string_view piece) { whole += piece; });
@@ -69,7 +70,7 @@ ERRAND_COLD inline std::string printable(std::string_view text) {
 
 ERRAND_COLD inline std::string number(std::uint64_t value) { return std::to_string(value); }
 
-/// Throws an `E` with this message.
+/// Throws an `E` whose message is made of these parts.
 template <class E>
 [[noreturn]] ERRAND_COLD void raise(std::initializer_list<std::string_view> message) {
   throw E(text(message));

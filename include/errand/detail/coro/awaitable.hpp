@@ -20,15 +20,16 @@ class Task;
 
 namespace errand::detail {
 
-/// An awaitable of the library that is not the wait: the wait is made for each await.
+/// An awaitable of the library that makes a wait for each await: `awaited_by` returns the wait.
 template <class A>
 concept MadeAtAwait = requires(A&& awaitable, Chain& chain) { static_cast<A&&>(awaitable).awaited_by(chain); };
 
-/// The wait for what an `operator co_await` of the user's has made, and which the wait may refer to.
+/// The wait for an awaitable that an `operator co_await` of the user's has returned by value. Keeps the awaitable,
+/// because the wait may refer to it.
 template <class Made>
 class MadeAwaiter;
 
-/// What `co_await` in this chain makes of what an `operator co_await` gave, which `give` returns.
+/// Returns the awaiter for an awaitable that an `operator co_await` has returned. `give` calls that operator.
 template <class Give>
 decltype(auto) awaiter_of_given(Give give, Chain& chain) {
   using Given = decltype(give());
@@ -41,8 +42,8 @@ decltype(auto) awaiter_of_given(Give give, Chain& chain) {
   }
 }
 
-/// What `co_await` in this chain makes of an awaitable. An `operator co_await` of the user's may give one of the
-/// library.
+/// Returns the awaiter that `co_await` in this chain uses for an awaitable. An `operator co_await` of the user's may
+/// return an awaitable of the library.
 template <class A>
 decltype(auto) awaiter_of(A&& awaitable, Chain& chain) {
   if constexpr (MadeAtAwait<A>) {
@@ -80,7 +81,8 @@ class MadeAwaiter : public OwnAwaitable {
   Awaiter<Made> wait_;
 };
 
-/// Something to be waited for, as a primitive gives it: the wait itself is made where it is awaited, as often as it is.
+/// The awaitable that a member function of a primitive returns. Each `co_await` of it makes a `Wait` for the primitive.
+/// It refers to the primitive, which must still exist when it is awaited.
 template <class Wait, class Of>
 class [[nodiscard("co_await it")]] WaitOn {
  public:
@@ -91,11 +93,11 @@ class [[nodiscard("co_await it")]] WaitOn {
   Of& of_;
 };
 
-/// Something of the library's that may be awaited: its awaiter is marked, and needs no bridge.
+/// An awaitable of the library: its awaiter is marked as an `OwnAwaitable`, and is awaited directly.
 template <class A>
 concept LibraryAwaitable = std::derived_from<std::remove_cvref_t<Awaiter<A>>, OwnAwaitable>;
 
-/// Something that may be awaited and is not the library's. It must take any coroutine.
+/// An awaitable that is not the library's. Its `await_suspend` must take a handle of any coroutine.
 template <class A>
 concept ForeignAwaitable =
     !LibraryAwaitable<A> && requires(std::remove_reference_t<Awaiter<A>>& awaiter, std::coroutine_handle<> handle) {
@@ -107,7 +109,7 @@ concept ForeignAwaitable =
 template <class A>
 concept Awaitable = LibraryAwaitable<A> || ForeignAwaitable<A>;
 
-/// What `co_await` gives.
+/// The type of the result of `co_await`.
 template <class A>
 using Awaited = decltype(std::declval<std::remove_reference_t<Awaiter<A>>&>().await_resume());
 
@@ -116,12 +118,13 @@ inline constexpr bool is_coro = false;
 template <class T>
 inline constexpr bool is_coro<Coro<T>> = true;
 
-/// Whether a callable, given as `F&` or `F&&`, can be created inside an awaited expression.
+/// True if a callable, given as `F&` or `F&&`, may be created inside an awaited expression.
 template <class F>
 inline constexpr bool is_safe_in_await = !frees_temporaries_twice || std::is_lvalue_reference_v<F> ||
                                          std::is_trivially_destructible_v<std::remove_cvref_t<F>>;
 
-/// Refuses one that GCC up to 12 destroys twice there, and one that its frame would not hold well.
+/// Does not compile for a callable that GCC up to 12 would destroy twice if it is created inside an awaited expression,
+/// or whose alignment a frame does not keep.
 template <class F>
 constexpr void check_awaited_callable() noexcept {
   check_alignment<std::decay_t<F>>();
@@ -143,7 +146,8 @@ inline constexpr bool is_task_handle = is_task<A>;
 template <class T>
 inline constexpr bool is_task_handle<TaskToName<T>> = true;
 
-/// Refuses the task of a callable that GCC up to 12 destroys twice where it is given on within an awaited expression.
+/// Does not compile for the task of a callable, unless the task stands in a variable: GCC up to 12 would destroy the
+/// callable twice if it is created inside an awaited expression.
 template <class A>
 constexpr void check_named() noexcept {
   static_assert(is_task<std::remove_cvref_t<A>> || std::is_lvalue_reference_v<A>,

@@ -12,7 +12,8 @@
 
 namespace errand::detail {
 
-/// A part of a task that runs beside others of the same task: each Coro, or other work, given to a combinator is one.
+/// A part of a task that runs beside other parts of the same task. A combinator makes one of each Coro, or other
+/// awaitable, that it is given.
 class BranchBase : public Chain {
  public:
   struct Sibling : Link {
@@ -24,39 +25,43 @@ class BranchBase : public Chain {
     sibling.branch = this;
   }
   Chain& root() noexcept final { return *root_; }
-  /// The chain whose combinator started it.
+  /// Returns the chain that waits in the combinator.
   Chain& above() const noexcept;
 
-  /// What it ended with, if that is no value.
+  /// Returns the exception with which the branch has ended; null if it has a value.
   virtual std::exception_ptr error() const noexcept = 0;
-  /// Called in a race when the waits before the next Coro have all been looked at, and none had ended: waits from now
-  /// on.
+  /// Called in a race, which first looks at each of its waits, up to the next Coro, to see if the result is there
+  /// already. If no result is there, it calls this for each of them: it looks once more, and then the wait begins.
   virtual void wait() noexcept {}
-  /// Called when its frames have been destroyed with those of its combinator's chain: destroys what is left of it.
+  /// Called when the frames of the branch have been destroyed, because the frame of the combinator is about to be.
+  /// Destroys the wait of a branch that has no coroutine.
   virtual void destroyed() noexcept {}
 
-  Sibling sibling;          // in the list of its combinator while it is alive
-  bool next_looks = false;  // in a race: the branch after this one is looked at before this one waits
+  Sibling sibling;          // in the list `live` of its combinator, until the branch ends
+  bool next_looks = false;  // in a race: the next branch is only a wait too, and is looked at before this one waits
   Branches* combinator = nullptr;
-  bool observed_cancelled = false;  // it only observes a task, which was cancelled
-  std::uint8_t thrown = 0;          // which of the requests that the combinator was made were thrown in here
-  std::uint8_t was_thrown = 0;      // the same, also if another one has come since
-  Chain* root_ = nullptr;           // the chain of the task, from the start on
+  bool observed_cancelled = false;  // the branch only observes a task, and the task was cancelled
+  std::uint8_t thrown = 0;          // which requests to the combinator were thrown in this branch; flags of a Chain
+  std::uint8_t was_thrown = 0;      // like `thrown`, but a new request of the same origin does not clear the flag
+  Chain* root_ = nullptr;           // the chain of the task; set by `Branches::start`
 
  protected:
   ~BranchBase() = default;
 };
 
-/// The wait of a combinator for its branches. `co_await branches` starts those that were added, in order and at once,
-/// and ends, at once too, when the last of them has ended.
+/// The wait of a combinator for its branches. `co_await branches` starts the branches that were added: in order, and
+/// right after the current step. The wait ends when the last branch has ended, and the combinator goes on right after
+/// that step.
 ///
-/// A request that comes from outside goes on to every branch that is alive. No request is lost: one that was thrown in
-/// a branch is used up if `Cancelled` comes out of the combinator, or if a value comes out and the branch counts for
-/// that. Otherwise it is pending again as soon as the last branch has ended. An error uses up nothing, whoever's error
-/// it is. After a request was thrown in one branch no other begins.
+/// A request from outside comes from the task or from a combinator around this one. It goes on to every branch that is
+/// alive. No request is lost. A request that was thrown in a branch is used up if `Cancelled` comes out of the
+/// combinator, or if a value comes out and the branch counts for that value. An error that comes out uses up no
+/// request. Requests that are not used up are pending again as soon as the last branch has ended. After a request was
+/// thrown in one branch, no other branch begins.
 ///
-/// A branch is thrown all that was asked of it so far at once, by whoever is around it. So a throw is noted at each
-/// level that was asked from outside, up to the first where it is known: `BranchBase::thrown`.
+/// One `Cancelled` that is thrown in a branch stands for all requests that were made to it so far, by the task and by
+/// any combinator around it. So it is noted in `BranchBase::thrown` at each level, from the inside out, up to the first
+/// level that has no request to note.
 class Branches : public Suspension {
  public:
   Branches() noexcept : Suspension(Kind::branches, Place::nowhere, nullptr) {}
@@ -72,61 +77,64 @@ class Branches : public Suspension {
   void await_suspend(std::coroutine_handle<P> awaiting) {
     start(*awaiting.promise().chain);
   }
-  /// Does not throw: what the branches ended with is for the combinator to look at.
+  /// Does not throw. The combinator looks itself at how the branches have ended.
   void await_resume() noexcept { goes_on_ = true; }
 
-  /// Of the combinator.
+  /// Returns the name of the combinator, as `dump_tasks` shows it.
   virtual const char* name() const noexcept = 0;
-  /// Why it asks its branches to end on its own.
+  /// Returns the reason with which the combinator itself asks its branches to end.
   virtual std::string reason() const { return {}; }
-  /// A branch, no longer among `live`, has ended.
+  /// Called when a branch has ended. It is no longer in `live`.
   virtual void branch_ended(BranchBase& branch) noexcept = 0;
-  /// The wait of a branch that `decides_on_wake` has ended.
+  /// Called when the wait of a branch that `decides_on_wake` has ended, and for the first branch that is alive if a
+  /// later one may not begin because of a request. A race is decided by this branch then.
   virtual void decided(BranchBase&) noexcept {}
-  /// A request has come from outside, and goes on to the branches.
+  /// Called when a request has come from outside, before it goes on to the branches.
   virtual void asked_to_end() noexcept {}
-  /// The chain is being destroyed, and this wait with it: before its branches are.
+  /// Called when the chain is halted or destroyed, before the branches are. May be called more than once.
   virtual void destroying() noexcept {}
 
-  /// The tasks that end with this wait.
+  /// Returns the first of the tasks that are members of this group; null if there is none.
   virtual Chain* first_member() noexcept { return nullptr; }
-  /// What is to be destroyed next, before the frame that waits here; null if nothing is left.
+  /// Returns the chain that is destroyed next, before the frame that waits here; null if none is left.
   virtual Chain* next_to_destroy() noexcept { return live.empty() ? nullptr : &branch(live.back()); }
-  /// There is nothing left to wait for, and the combinator will go on.
+  /// Called when nothing is left to wait for, just before the combinator is made ready.
   virtual void over() noexcept {}
-  /// What comes out of the combinator, whose branches have ended: a value, an error, or `Cancelled`.
+  /// Returns how the combinator will end, after its branches have ended: with a value, an error, or `Cancelled`.
   virtual TaskStatus end_status() const noexcept = 0;
-  /// Whether there is nothing left to wait for.
+  /// Returns true if nothing is left to wait for.
   virtual bool is_over() const noexcept { return live.empty(); }
 
-  /// The combinator is decided: starts nothing more, and asks all that are alive to end, but for one. Those that a
-  /// request from outside has reached are not asked twice: they are left to their clean-up.
+  /// Called when the result of the combinator is decided. No branch begins any more, and all branches that are alive
+  /// are asked to end, except one. If a request from outside has reached the branches, only those that have not begun
+  /// are asked: the others are left to their clean-up.
   void decide(const BranchBase* except = nullptr) noexcept;
   bool is_decided() const noexcept { return decided_; }
 
-  /// Whether the task, or a combinator outside, has asked this one to end.
+  /// Returns true if a request has come from outside and was not taken back.
   bool was_asked() const noexcept { return asked_ != 0; }
   bool was_asked_by_task() const noexcept { return asked_ & Chain::asked_by_task; }
-  /// Whether such a request is not used up by the branches that have ended.
+  /// Returns true if a request from outside would not be used up by the branches that have ended.
   bool has_unused() const noexcept { return (asked_ & ~used_) != 0; }
-  /// Whether such a request is known to be pending again, although a branch is alive.
+  /// Returns true if it is certain that a request from outside will be pending again, although branches or members are
+  /// still alive.
   virtual bool has_pending() const noexcept { return false; }
 
-  /// A branch says that it has come to its end.
+  /// Called by a branch that has come to its end.
   void finished(BranchBase& branch) noexcept;
-  /// Goes on with the combinator if there is nothing left to wait for.
+  /// Makes the combinator ready if nothing is left to wait for. Requests that were not used up are pending again then.
   void check_over() noexcept;
 
   static BranchBase& branch(Link& sibling) noexcept { return *static_cast<BranchBase::Sibling&>(sibling).branch; }
-  /// Called before the first step of a branch: whether it may still begin. It may not if the combinator is decided, or
-  /// if a request is pending and a branch before this one has suspended or would have.
+  /// Called before the first step of a branch. Returns false if it may not begin any more: the combinator is decided,
+  /// or a request has come from outside and a branch before this one is alive or was thrown the request.
   bool may_begin(const BranchBase& branch) noexcept {
     return !decided_ && (!asked_ || (!has_thrown_ && &Branches::branch(live.front()) == &branch));
   }
-  /// A branch that may not begin ends without that. It decides nothing: if a request is pending, the branch before it
-  /// that has suspended does. Gives the reason; the request counts as thrown in it.
+  /// Called for a branch that may not begin, which ends as cancelled. Returns the reason. If the combinator was not
+  /// decided yet, the first branch that is alive decides it, and the request counts as thrown in `unbegun`.
   std::string not_begun(BranchBase& unbegun) noexcept;
-  /// Lets those that have only been looked at wait.
+  /// Called by a branch of a race after all waits up to the next Coro have been looked at: they begin to wait.
   void wait_all() noexcept {
     for (Link* link = live.begin(); link != live.end() && !decided_;) {
       Link* const next = link->next;
@@ -135,37 +143,43 @@ class Branches : public Suspension {
     }
   }
 
-  List live;
+  List live;  // the branches that have not ended, in the order added
 
  protected:
   ~Branches() = default;
-  /// Whether the combinator goes on with what the branches ended with. If it is destroyed before, the failures that it
-  /// keeps come out nowhere.
+  /// Returns true if the combinator has gone on after its branches. If it is destroyed before that, the failures that
+  /// it keeps do not come out, and so its destructor reports them.
   bool goes_on() const noexcept { return goes_on_; }
-  /// This branch has ended, and counts: the requests that were thrown in it are used up if a value comes out.
+  /// Called when a branch has ended that counts for the value: if a value comes out of the combinator, the requests
+  /// that were thrown in this branch are used up.
   void use_thrown(const BranchBase& ended) noexcept { used_ |= static_cast<std::uint8_t>(asked_ & ended.thrown); }
-  /// The same of a task that is a part of this: all requests so far.
+  /// Called when a member of a group has swallowed the request: all requests so far are used up if a value comes out.
   void use_all() noexcept {
     used_ = noted_ = asked_;
     chain_->note_thrown();
   }
 
- public:  // for Chain, which is no friend: GCC's -Wnon-virtual-dtor takes a protected destructor for one that friends
-          // call
+ public:
+  // For Chain. It is no friend, because GCC's -Wnon-virtual-dtor warns if friends may call a protected destructor.
+
+  /// Notes requests that have come from outside.
   void asked(std::uint8_t origins) noexcept {
     const auto others = static_cast<std::uint8_t>(~origins);
     asked_ |= origins;
     noted_ &= others;
-    used_ &= others;  // one that comes later is to be thrown too
+    used_ &= others;  // because the new request has to be thrown too
     for (Link* link = live.begin(); link != live.end(); link = link->next) branch(*link).thrown &= others;
   }
+  /// Notes that all requests so far were thrown in this branch.
   void note_thrown(BranchBase& in) noexcept {
     in.thrown |= asked_;
     in.was_thrown |= asked_;
     noted_ |= asked_;
     has_thrown_ |= asked_;
   }
+  /// Returns true if `note_thrown` has nothing to note for this branch.
   bool is_noted(const BranchBase& in) const noexcept { return (asked_ & ~in.thrown) == 0; }
+  /// Forgets the request of the task, which was taken back.
   void withdraw() noexcept {
     constexpr auto others = static_cast<std::uint8_t>(~Chain::asked_by_task);
     asked_ &= others;
@@ -180,13 +194,14 @@ class Branches : public Suspension {
 
   bool goes_on_ = false;
   bool decided_ = false;
-  std::uint8_t asked_ = 0;       // flags of a Chain: the requests from outside that were not taken back
-  std::uint8_t used_ = 0;        // those of them that were thrown in a branch that has ended and counts
-  std::uint8_t noted_ = 0;       // those of them that were thrown in any branch
-  std::uint8_t has_thrown_ = 0;  // the same, also if another one has come since
+  // Flags of a Chain, for the requests from outside that were not taken back:
+  std::uint8_t asked_ = 0;       // all of them
+  std::uint8_t used_ = 0;        // the requests that were thrown in a branch that has ended and counts for a value
+  std::uint8_t noted_ = 0;       // the requests that were thrown in any branch
+  std::uint8_t has_thrown_ = 0;  // like `noted_`, but a new request of the same origin does not clear the flag
 };
 
-// Implementation, and that of what a chain does with its branches
+// Implementation, also of the members of Chain that need branches
 
 inline void Chain::woken() noexcept {
   state = State::ready;
@@ -221,13 +236,13 @@ ERRAND_COLD inline std::string Chain::reason_of_request(bool of_task) noexcept {
   try {
     if (of_task) return root().request_reason();
     return flags & is_branch ? static_cast<BranchBase*>(this)->combinator->reason() : std::string();
-  } catch (...) {  // no memory: it goes without the reason
+  } catch (...) {  // there is no memory for the reason
     return {};
   }
 }
 
-/// Visits this chain and, where `visit` says so, what its wait is for: the members, if they are to be visited too, then
-/// the branches. In order, in constant stack.
+/// Calls `visit` with this chain. If that returns true and the chain waits for branches, it visits the members of the
+/// group, if `with_members`, and then the branches, each of them in the same way. In order, in constant stack.
 template <bool with_members, class Visit>
 ERRAND_COLD void Chain::visit(Visit visit) noexcept {
   Chain* chain = this;
@@ -338,7 +353,7 @@ inline void Branches::decide(const BranchBase* except) noexcept {
 
 inline void Branches::finished(BranchBase& branch) noexcept {
   branch.sibling.unlink();
-  branch.loop->current = nullptr;  // what reports it may destroy it
+  branch.loop->current = nullptr;  // because a report of its failure may run code that destroys it
   branch_ended(branch);
   check_over();
 }
@@ -348,11 +363,14 @@ inline void Branches::check_over() noexcept {
   over();
   const TaskStatus status = end_status();
   const std::uint8_t used = status == TaskStatus::succeeded ? used_ : status == TaskStatus::cancelled ? noted_ : 0;
-  // What is not used up is pending at once: it may be taken back, or cut, before the combinator goes on.
+  // A request that is not used up is pending at once, because before the combinator goes on the request may be taken
+  // back, and the frames may be cut.
   const auto pending = static_cast<std::uint8_t>(asked_ & ~used);
   chain_->flags |= pending;
   if (chain_->flags & Chain::is_branch) {
-    // One that was thrown in no branch may be another than that which was thrown further out.
+    // A request that is pending again no longer counts as thrown in this branch of the outer combinator. But if it was
+    // thrown in no branch here, the note there may be about another request with the same flag. That note stays, unless
+    // an error comes out.
     const auto back = static_cast<std::uint8_t>(status == TaskStatus::failed ? pending : pending & noted_);
     static_cast<BranchBase&>(*chain_).thrown &= static_cast<std::uint8_t>(~back);
   }

@@ -16,13 +16,14 @@
 
 namespace errand::detail {
 
-/// What a foreign await gives, kept until the task takes it: an rvalue reference becomes a value.
+/// The type in which the result of a foreign await is kept until the task takes it. An rvalue reference becomes a
+/// value.
 template <class A>
 using BridgeResult =
     std::conditional_t<std::is_rvalue_reference_v<Awaited<A>>, std::remove_cvref_t<Awaited<A>>, Awaited<A>>;
 
-/// What is between a task that awaits an awaitable which is not the library's, and the coroutine in which that is
-/// awaited. Each of the two is an owner of it, and may go first.
+/// The common state of a task that awaits a foreign awaitable, one that is not the library's, and of the coroutine in
+/// which the awaitable is awaited. The two are its owners, and either of them may be destroyed first.
 template <class T>
 class BridgeState final : public RemoteWake {
  public:
@@ -33,7 +34,7 @@ class BridgeState final : public RemoteWake {
     if (outcome_ == Outcome::error) storage_.destroy_error();
   }
 
-  /// On the App's thread. True if the awaitable did not suspend.
+  /// Starts the coroutine. Called on the App's thread. Returns true if the awaitable did not suspend.
   bool start(Loop& loop) {
     bind(loop);
     home_ = &this_thread();
@@ -43,15 +44,15 @@ class BridgeState final : public RemoteWake {
     return has_ended_at_once_;
   }
   bool has_failed() const noexcept { return outcome_ != Outcome::value; }
-  /// Throws what the awaitable threw.
+  /// Throws the exception that the awaitable threw, or `InvalidState` if a foreign loop has destroyed the coroutine.
   [[noreturn]] ERRAND_COLD void throw_failure() const {
     if (outcome_ == Outcome::error) std::rethrow_exception(storage_.error);
     throw InvalidState("the coroutine that waited here was destroyed by a foreign loop");
   }
-  /// What the awaitable gave.
+  /// Returns the result of the awaitable.
   decltype(auto) get() { return storage_.get(); }
 
-  // Of the coroutine
+  // Called by the coroutine:
   void begin(std::coroutine_handle<> frame) noexcept { frame_ = frame; }
   template <class... Args>
   void set_value(Args&&... args) {
@@ -62,12 +63,13 @@ class BridgeState final : public RemoteWake {
     storage_.set_error(std::move(error));
     outcome_ = Outcome::error;
   }
-  /// It has come to its end, but stays: what it gave may refer to what stands in it.
+  /// The coroutine has come to its end. Its frame stays, because the result may refer to objects in the frame.
   void ended() noexcept {
     has_ended_ = true;
     wake();
   }
-  /// It is being destroyed. If that is not done from here, a foreign loop does it, on whatever thread.
+  /// The frame is being destroyed. If not `destroy` but a foreign loop does this, on any thread, the task is woken,
+  /// unless it was woken before.
   void frame_goes() noexcept {
     if (!std::exchange(frame_, nullptr)) return;
     if (!std::exchange(has_ended_, true)) wake();
@@ -89,16 +91,16 @@ class BridgeState final : public RemoteWake {
 
   Storage<T> storage_;
   Outcome outcome_ = Outcome::none;
-  std::coroutine_handle<> frame_ = nullptr;  // until it is being destroyed
-  const ThreadState* home_ = nullptr;
+  std::coroutine_handle<> frame_ = nullptr;  // null from the time when the frame is being destroyed
+  const ThreadState* home_ = nullptr;        // the App's thread
   bool is_starting_ = false;
   bool has_ended_at_once_ = false;
   bool has_ended_ = false;
 };
 
-/// The coroutine in which an awaitable that is not the library's is awaited, with its awaiter. It refers to nothing of
-/// the task, so that the task's frames can go at any time; it stays until the awaitable resumes it, on whatever thread,
-/// and then posts the task's wake-up to the loop.
+/// The coroutine in which a foreign awaitable is awaited. Its frame holds the awaiter and refers to nothing of the
+/// task, so that the task's frames can be destroyed at any time. The coroutine stays until the awaitable resumes it, on
+/// any thread. Then it posts the task's wake-up to the loop.
 template <class T>
 struct Bridge {
   class promise_type {
@@ -143,8 +145,8 @@ Bridge<T> bridge(BridgeState<T>& state, A awaitable) {
   }
 }
 
-/// The wait for an awaitable that is not the library's. `A` is a reference where it was an lvalue: that one stays where
-/// it is.
+/// The wait for a foreign awaitable. `A` is a reference if the awaitable was an lvalue: it is not moved then, and must
+/// live until the end of the await.
 template <class A>
 class Bridged final : public OutsideWait {
   using T = BridgeResult<A&&>;
@@ -164,7 +166,8 @@ class Bridged final : public OutsideWait {
     state_->detach();
   }
 
-  /// Nobody knows how to take it back: a request is thrown when it resumes.
+  /// Returns false, because the library does not know how to cancel a foreign awaitable: a request is thrown when the
+  /// awaitable resumes.
   bool give_up() noexcept override { return false; }
 
   bool await_ready() const noexcept { return false; }

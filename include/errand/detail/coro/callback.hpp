@@ -18,8 +18,8 @@
 
 namespace errand::detail {
 
-/// A callable that the loop calls once, outside any task. Counted: the queue that it stands in holds one reference,
-/// each `CallHandle` one.
+/// A callable that the loop calls once, outside any task. It is reference-counted: the library has one reference until
+/// the call was made or dropped, and each `CallHandle` has one.
 class Callback : public Call, public Pooled {
  public:
   enum class State : std::uint8_t { pending, done, cancelled };
@@ -31,14 +31,15 @@ class Callback : public Call, public Pooled {
     if (--references_ == 0) delete this;
   }
 
-  /// Counts among what `run` waits for, from here to its end. It has handles from now on, which may outlive the App and
-  /// ask the loop whose thread this is.
+  /// Makes `App::run` wait for this callback, until it was called or cancelled. Also keeps the loop: called for a
+  /// callback that gets handles, because a handle may outlive the App and asks the loop if the thread is the right one.
   void count() noexcept {
     counted_ = true;
     ++loop->calls;
     loop->retain();
   }
 
+  /// Calls the callable, and destroys it. Reports its exception.
   void run() noexcept final {
     end(State::done);
     std::exception_ptr error;
@@ -51,11 +52,13 @@ class Callback : public Call, public Pooled {
     if (error) loop->host->report(nullptr, std::move(error));
     release();
   }
+  /// Destroys the callable, which is never called.
   void drop() noexcept final {
     end(State::cancelled);
     destroy();
     release();
   }
+  /// Returns false, and does nothing, if the callback was called, is being called, or was cancelled before.
   bool cancel() noexcept {
     if (state != State::pending) return false;
     if (linked()) loop->take_out(*this);
@@ -85,7 +88,7 @@ class Callback : public Call, public Pooled {
   std::uint32_t references_ = 1;
 };
 
-/// A callback with its callable, which somebody derived from it calls.
+/// A callback with its callable. The derived class calls it, with its arguments.
 template <class F>
 class CallbackOf : public Callback {
  public:
@@ -105,6 +108,7 @@ class CallbackOf : public Callback {
   };
 };
 
+/// A callback without arguments.
 template <class F>
 class PlainCallback final : public CallbackOf<F> {
  public:
@@ -117,7 +121,7 @@ class PlainCallback final : public CallbackOf<F> {
 template <class R>
 concept GivesNoAwaitable = std::is_void_v<R> || (!is_coro<std::remove_cvref_t<R>> && !Awaitable<R>);
 
-/// Refuses what a callback could only drop.
+/// Does not compile for a callable that returns a coroutine or an awaitable, because the loop could only drop it.
 template <class F, class... Args>
 constexpr void check_callback() noexcept {
   check_alignment<F>();
@@ -134,19 +138,20 @@ constexpr void check_callback() noexcept {
 
 namespace errand {
 
-/// A callback that was given to the loop. Copyable; empty by default. Dropping it changes nothing.
+/// A handle to a callback that was given to the loop, such as `App::call_later` returns. It can be copied, and is empty
+/// by default. If the handle is destroyed, the callback still runs.
 class CallHandle {
  public:
   CallHandle() noexcept = default;
-  /// Of the same callback.
+  /// Refers to the same callback.
   CallHandle(const CallHandle& other) noexcept : callback_(other.callback_) {
     if (callback_) callback_->retain();
   }
-  /// The other one is empty afterwards.
+  /// Refers to the same callback; `other` is empty afterwards.
   CallHandle(CallHandle&& other) noexcept : callback_(std::exchange(other.callback_, nullptr)) {}
-  /// Of the same callback; the one that it was of before goes on.
+  /// Refers to the same callback. The callback that it referred to before still runs.
   CallHandle& operator=(const CallHandle& other) noexcept { return *this = CallHandle(other); }
-  /// Likewise; the other one is empty afterwards.
+  /// Refers to the same callback; `other` is empty afterwards. The callback that this referred to before still runs.
   CallHandle& operator=(CallHandle&& other) noexcept {
     CallHandle taken(std::move(other));
     std::swap(callback_, taken.callback_);
@@ -156,21 +161,23 @@ class CallHandle {
     if (callback_) callback_->release();
   }
 
-  /// Sees to it that the callback never runs, even where it is already due, and destroys it. False where it has run, is
-  /// running, or was cancelled before. Throws `WrongThread`.
+  /// Cancels the callback: it never runs, even if it is already due, and its callable is destroyed. Returns false, and
+  /// does nothing, if the callback has run, is running, or was cancelled before, and for an empty handle. Throws
+  /// `WrongThread` if another thread is inside the App.
   bool cancel() {
     if (!callback_) return false;
     callback_->loop->check_thread();
     return callback_->cancel();
   }
-  /// Whether it was cancelled, or its App ended before it ran. Throws `WrongThread`.
+  /// Returns true if the callback was cancelled, or if its App ended before it ran; false for an empty handle. Throws
+  /// `WrongThread` if another thread is inside the App.
   bool cancelled() const {
     if (!callback_) return false;
     callback_->loop->check_thread();
     return callback_->state == detail::Callback::State::cancelled;
   }
 
-  /// For the library.
+  /// For the library's own use: a handle to this callback.
   explicit CallHandle(detail::Callback& callback) noexcept : callback_(&callback) { callback.retain(); }
 
  private:

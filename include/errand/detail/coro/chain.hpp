@@ -15,7 +15,7 @@
 
 namespace errand {
 
-/// Whether a task has ended, and how.
+/// How a task has ended; `pending` if it has not ended yet.
 enum class TaskStatus : std::uint8_t { pending, succeeded, failed, cancelled };
 
 }  // namespace errand
@@ -25,26 +25,27 @@ namespace errand::detail {
 class Branches;
 class Suspension;
 
-// The rest of Chain and GeneratorBase stands in suspension.hpp, branches.hpp and destruction.hpp: how a request reaches
-// a wait, and in which order frames are destroyed, needs suspensions and branches, and each of those needs its chain.
+// Some members of Chain and GeneratorBase are defined in suspension.hpp, branches.hpp and destruction.hpp, because they
+// need suspensions and branches: they bring a request to a wait, and destroy frames in the right order. Suspensions and
+// branches need the class Chain, which is defined here.
 
-/// What every coroutine of the library has in its frame, whatever its result.
+/// The part of a promise that every coroutine of the library has, whatever the type of its result.
 struct PromiseBase {
   using Handle = std::coroutine_handle<PromiseBase>;
 
-  Chain* chain;  // from its start on, as the next
+  Chain* chain;  // set when the coroutine starts, as `parent` is
   union {
-    Handle parent;  // from then on: whose await goes on when this one ends; null for the outermost
+    Handle parent;  // the coroutine that awaits this one; null for the outermost
   };
   union {
-    const char* file;           // where it stands
+    const char* file;           // the source file of the coroutine
     const SkewedFrame* skewed;  // if `is_skewed`
   };
-  std::uint32_t line = 0;                   // where it awaits; 0 until then
+  std::uint32_t line = 0;                   // of its last await; 0 before the first
   TaskStatus status = TaskStatus::pending;  // how it is about to end
   bool is_generator = false;
   bool is_skewed = false;
-  std::uint8_t spare = 0;  // so that what stands here from `line` on is set in one step
+  std::uint8_t spare = 0;  // makes the members from `line` on eight bytes, which the compiler sets with one store
 
   PromiseBase() noexcept {}
   PromiseBase(const PromiseBase&) = delete;
@@ -54,12 +55,16 @@ struct PromiseBase {
   /// that of the promise.
   Handle handle() noexcept { return Handle::from_promise(*this); }
 
-  /// Destroys the coroutine, which nobody awaits. Others may stand in its frame, as arguments, and in theirs others
-  /// still: from some depth on these follow it, so that the stack stays flat.
+  /// Destroys the coroutine, which no chain runs. Its frame may hold other Coros, as arguments, whose frames may hold
+  /// more Coros. From a depth of 32 on, these are not destroyed inside the destructor of the outer frame but after it,
+  /// so that the stack stays flat.
   void drop() noexcept;
-  void return_to_parent() noexcept;  // it has come to its end; its frame goes at once
+  /// Hands control back to the coroutine that awaits this one; if there is none, the chain has ended. Called when a
+  /// Coro has come to its end, just before its frame is destroyed, and when a generator gives a value or has come to
+  /// its end.
+  void return_to_parent() noexcept;
 
-  /// Whether `correct_frame` is to be called before its first step.
+  /// Returns true if `correct_frame` has to be called before the first step of the coroutine.
   bool has_skewed_frame() const noexcept { return may_skew_frames && SkewedFrame::skew_of(this) != 0 && !is_skewed; }
   ERRAND_COLD void correct_frame() noexcept {
     skewed = &SkewedFrame::correct(this, file);
@@ -80,123 +85,134 @@ inline const SkewedFrame& SkewedFrame::of(void* functions) noexcept {
   throw InvalidState("this Coro is empty: a coroutine runs once, where it was awaited or added");
 }
 
-/// The frame of a generator belongs to an object. The object is told when the chain destroys the frame.
+/// The promise of a generator. Its frame belongs to an `AsyncGenerator`, which is told if the chain destroys the frame.
 struct GeneratorBase : PromiseBase, Link {
-  /// An await of the next value.
+  /// The await of the next value.
   struct Asker {
-    std::exception_ptr error;  // what the generator threw, or that it was destroyed
+    std::exception_ptr error;  // thrown by the generator; an `InvalidState` if the generator was destroyed
   };
 
-  GeneratorBase** object = nullptr;
-  Asker* asker = nullptr;  // who waits for the next value
+  GeneratorBase** object = nullptr;  // the pointer to this promise in the `AsyncGenerator`; null if that is gone
+  Asker* asker = nullptr;            // waits for the next value; null if nobody does
 
   GeneratorBase() noexcept { is_generator = true; }
   ~GeneratorBase() {
     if (linked()) unlink();
   }
 
-  /// The object goes: so does the frame, as soon as nothing inside it runs.
+  /// Called when the `AsyncGenerator` drops its coroutine: destroys the frame, as soon as nothing inside it runs.
   void drop() noexcept;
+  /// Called when the chain destroys the frame.
   void forget_object() noexcept {
     if (object) *object = nullptr;
   }
 };
 
-/// One thread of control: a coroutine and those that it awaits, one inside the other. A task is one; so is each branch
-/// of a combinator. It is the node that stands in the ready queue.
+/// One thread of control: a coroutine and the coroutines that it awaits, one inside the other. A task is a chain, and
+/// so is each branch of a combinator. The chain is the node that stands in the ready queue.
 ///
-/// Control passes by the trampoline in `Loop::resume`: whoever awaits a Coro, or ends one, only says in `leaf` who is
-/// next. So the stack stays flat at any depth, with every compiler and every option.
+/// Control passes through the loop in `Loop::resume`, a trampoline: an await or an end of a Coro only notes in `leaf`
+/// which coroutine is next, and returns to `Loop::resume`, which resumes the leaf. So the stack stays flat at any
+/// depth, with every compiler and every option.
 class Chain : public Node {
  public:
-  /// The order matters to `has_suspended` and `may_have_step_inside`, and to nobody else.
+  /// The order matters: `has_suspended` and `may_have_step_inside` compare states with < and >. No other code does.
   enum class State : std::uint8_t {
     running,
-    ended,      // the outermost coroutine has come to its end, or the frames are gone
-    branching,  // at the suspension `waiting`, which is for its branches
+    ended,      // the outermost coroutine has come to its end, or the frames are destroyed or about to be destroyed
+    branching,  // suspended at `waiting`, which is a `Branches`: it waits for its branches
     created,    // queued for its first step
-    ready,      // queued: the wait has ended, with its result or interrupted
-    yielding,   // queued: the wait, a `yield`, ends only when it resumes
-    waiting,    // at the suspension `waiting`
-    halted,     // at the `OutsideWait` `waiting`, which is in use: it is destroyed after that, and runs no further
+    ready,      // queued: the wait has ended, because its result has come or because a request interrupted it
+    yielding,   // queued: it waits in a `yield`, which ends only when the chain resumes
+    waiting,    // suspended at `waiting`
+    halted,     // suspended at `waiting`, an `OutsideWait` that is in use: it never runs again, and is destroyed later
   };
   enum Flag : std::uint8_t {
-    asked_by_task = 1,        // a request to the task that has not been thrown here
-    asked_by_combinator = 2,  // the same, from the combinator that this is a branch of
+    asked_by_task = 1,        // a request to the task is pending here
+    asked_by_combinator = 2,  // a request of a combinator that this is a branch of is pending here
     asked = asked_by_task | asked_by_combinator,
-    defers_requests = 4,  // requests are held back, while a clean-up is under way
+    defers_requests = 4,  // requests are held, because a clean-up is under way
     is_branch = 8,
-    decides_on_wake = 16,  // the end of its wait decides a race
-    has_work = 32,      // `begin` makes the coroutine from a callable, or there is none, as in a branch that only waits
-    failed_wait = 64,   // an await has failed and has not thrown yet: `waiting`
-    failed_coro = 128,  // the same, of a Coro or a generator: `error`
+    decides_on_wake = 16,  // a branch of a race, which is decided when the wait of this branch ends
+    has_work = 32,         // `begin` makes the coroutine from a callable; or there is no coroutine, only a wait
+    failed_wait = 64,      // the wait `waiting` has ended with an error, and has not thrown it yet
+    failed_coro = 128,     // a Coro or a generator has ended with `error`, and its await has not thrown it yet
     failed = failed_wait | failed_coro,
-    special = asked | defers_requests | failed,  // an await has to look before it begins
+    special = asked | defers_requests | failed,  // an await has to check these before it begins
   };
 
   State state = State::created;
   std::uint8_t flags = 0;
   TaskStatus status = TaskStatus::pending;  // how the outermost coroutine has ended
-  std::uint32_t requests = 0;               // of a task: those not taken back
+  std::uint32_t requests = 0;               // of a task: how many requests were not taken back
   Loop* loop;
   union {
-    Suspension* waiting;        // the wait at which it is suspended, in the states `branching` and `waiting`
-    std::exception_ptr* error;  // if `failed_coro`: in the await of that Coro
+    Suspension* waiting;        // the wait at which the chain is suspended, or which has failed
+    std::exception_ptr* error;  // if `failed_coro`: stands in the await of the Coro or the generator
   };
   PromiseBase::Handle leaf = nullptr;  // the innermost coroutine: the one to resume
 
   explicit Chain(Loop* its_loop) noexcept : Node(Step::chain), loop(its_loop) {}
 
   void run() noexcept final { loop->run_chain(*this); }
-  /// Before the first step of what was asked to end, or `has_work`. False where there is no step to make.
+  /// Called before the first step if the chain was asked to end or `has_work`, and for each step of a branch that is
+  /// only a wait. Returns false if there is no coroutine to resume.
   virtual bool begin() noexcept = 0;
-  /// The outermost coroutine has come to its end by an exception, which is where its result was to be.
+  /// Called when an exception has left the outermost coroutine. The exception stands in the storage of its result.
   virtual void threw(TaskStatus) noexcept {}
-  /// The outermost coroutine has come to its end, and is gone.
+  /// Called when the outermost coroutine has come to its end and its frame is gone. For a task that is only a
+  /// coroutine, the loop calls `TaskBase::finish_step` instead.
   virtual void coroutine_ended() noexcept = 0;
-  /// The chain of the task that this is, or is a branch of.
+  /// Returns the chain of the task: this one, or the one that this is a branch of.
   virtual Chain& root() noexcept = 0;
-  /// Of a task: why it was asked to end.
+  /// Returns why the task was asked to end. For the chain of a task only.
   virtual std::string request_reason() const { return {}; }
 
-  // Of a task that is a member of a group: it ends with the group, in the same walk.
+  // For a task that is a member of a group. A walk that asks or destroys what the group waits for visits it too.
+
+  /// Returns the wait of the group; null if this is no member of a group.
   virtual Branches* group() const noexcept { return nullptr; }
+  /// Returns the member that was added after this one; null if this is the last.
   virtual Chain* next_member() const noexcept { return nullptr; }
-  /// The request that the group was made is this one's too.
+  /// Called when the group was asked to end: this member gets the same request.
   virtual void requested_with_group() noexcept {}
-  /// Its frames go with those of the group, but not yet: they `must_stay`.
+  /// Called when the frames of the group, and those of this member, are to be destroyed but `must_stay` for now.
   virtual void halted_with_group() noexcept {}
-  /// Its frames have been destroyed with those of the group: it has ended.
+  /// Called when the frames of this member have been destroyed, before those of the group: it has ended.
   virtual void destroyed_with_group() noexcept {}
 
-  /// The coroutine that is running awaits that one.
+  /// Called when the leaf awaits `child`, a Coro or a generator: the chain goes on with `child`.
   void enter(PromiseBase& child) noexcept;
+  /// Makes the chain ready, and tells its race if it `decides_on_wake`. Called by whoever ends its wait, after the wait
+  /// has left its list or the timer queue.
   void woken() noexcept;
-  /// Returns true if the chain has suspended. The loop asks after each `resume` of the leaf: one comparison tells it
-  /// from `running`, in which the chain goes on with another coroutine, and from `ended`.
+  /// Returns true if the chain has suspended. The loop calls this after each `resume` of the leaf. One comparison
+  /// excludes both `running`, when the chain goes on with another coroutine, and `ended`.
   bool has_suspended() const noexcept { return state > State::ended; }
-  /// Returns true if a step of this chain may be under way: its own one, or one of a branch or a member of a group.
+  /// Returns true if a step may be under way inside this chain: its own, or that of a branch or of a member of a group.
   bool may_have_step_inside() const noexcept { return state <= State::branching; }
-  /// Whether a request is pending, which an await that would suspend throws instead.
+  /// Returns true if a request is pending and not held. An await that would suspend throws it instead.
   bool is_asked() const noexcept { return (flags & asked) && !(flags & defers_requests); }
-  /// Called by an await before it begins. GCC begins the second await of an expression although the first one has
-  /// failed, and lets that throw only later: the error of the first is thrown here, and the second one never begins.
+  /// Called by an await before it begins. If an expression has two awaits, GCC calls `await_resume` of the first only
+  /// after the second has ended. So the second would begin although the first has failed: this throws the error of the
+  /// first, and the second never begins.
   void check_earlier_awaits() {
     if (flags & failed) [[unlikely]]
       throw_earlier_failure();
   }
-  /// An await of this chain throws its error.
+  /// Called when an await of this chain throws its error.
   void forget_failed() noexcept { flags &= static_cast<std::uint8_t>(~failed); }
-  /// The same if it never threw it, because another part of the expression has thrown.
+  /// Called when the await of a Coro or a generator is destroyed that has not thrown its error `unthrown`, because
+  /// another part of the expression has thrown.
   void forget_failed(const std::exception_ptr& unthrown) noexcept {
     if ((flags & failed_coro) && error == &unthrown) forget_failed();
   }
-  /// The coroutine that awaits a Coro or a generator will throw this error.
+  /// Notes that the await of a Coro or a generator, in which `thrown` stands, will throw this error.
   void fail(std::exception_ptr& thrown) noexcept {
     error = &thrown;
     flags |= failed_coro;
   }
-  /// Lets all others that are ready run first, unless a request is pending.
+  /// Lets all other chains that are ready run first. Does not suspend if a request is pending.
   void yield() {
     if (flags & special) [[unlikely]]
       return yield_unless_asked();
@@ -212,24 +228,28 @@ class Chain : public Node {
   ERRAND_NOINLINE void throw_if_asked() {
     if (is_asked()) throw Cancelled(take_request(flags & asked_by_task));
   }
-  /// A request is thrown here: it is no longer pending in this chain. Gives its reason if it was made of the task.
+  /// Called when an await throws the requests that are pending in this chain, all as one `Cancelled`: they are no
+  /// longer pending. Returns the reason, see `reason_of_request`.
   std::string take_request(bool of_task) noexcept;
-  /// What was asked of the combinators around this chain has been thrown inside it.
+  /// Tells the combinators around this chain that their requests have been thrown inside it.
   void note_thrown() noexcept;
-  /// The reason of a request, which is empty if it was not made of the task.
+  /// Returns the reason of a request to the task or, if not `of_task`, of the request of the combinator that this is a
+  /// branch of. Empty if there is no memory for it.
   std::string reason_of_request(bool of_task) noexcept;
 
-  /// Asks this chain and all its branches to end: each is thrown a `Cancelled` at the await where it is suspended, or
-  /// the next one that suspends.
+  /// Asks this chain, its branches, and the members of its groups to end. In each of them `Cancelled` is thrown out of
+  /// the await at which it is suspended, or else out of its next await that suspends.
   void request(Flag origin) noexcept;
-  /// Takes back the requests to the task that have not been thrown yet, nor ended a wait.
+  /// Takes back the requests to the task that are pending. A request that has ended a wait is still thrown.
   void withdraw() noexcept;
-  /// Whether a request to the task is still to be thrown in this chain or in a branch of it.
+  /// Returns true if a request to the task has still to be thrown in this chain or in one of its branches.
   bool is_asked_by_task() noexcept;
-  /// Whether that chain is this one, or in a branch of it, or in a member of a group of it.
+  /// Returns true if `inner` is this chain, is inside one of its branches, or is inside a member of one of its groups.
+  /// False if `inner` is null.
   bool is_around(const Chain* inner) const noexcept;
-  /// Destroys all frames without running them further: branches before the frame that holds them, the last first, and
-  /// the innermost frame of each first. Constant stack.
+  /// Destroys all frames, which do not run any further: branches before the frame that holds them, the last branch
+  /// first, and the innermost frame of each chain first. Needs constant stack. Called while a `Destruction` of this
+  /// chain is under way.
   void destroy() noexcept {
     if (state != State::branching) [[likely]] {
       destroy_frames(nullptr);
@@ -237,16 +257,17 @@ class Chain : public Node {
       destroy_above(nullptr);
     }
   }
-  /// The same of the frames inside this one, which waits for the next value of a generator, and then goes on with this
-  /// error, which stands in it.
+  /// Destroys only the frames inside `frame`, which awaits the next value of a generator that is being destroyed. The
+  /// chain then goes on with `frame`: its await throws `thrown`, which stands in it.
   void cut(PromiseBase& frame, std::exception_ptr& thrown) noexcept;
-  /// Whether the frames inside this chain, which runs no step just now, cannot be destroyed yet: because a destructor
-  /// is under way inside, or because another thread uses something inside. Then nothing inside goes on any further.
+  /// Returns true if the frames inside this chain cannot be destroyed yet, because a destruction is under way that has
+  /// to end first (see `Destruction::has_to_wait`), or because another thread uses something inside. In the second case
+  /// the chain has been halted. Must not be called while a step is under way inside this chain.
   bool must_stay() noexcept;
-  /// Sees to it that nothing inside goes on: all of it leaves what it waits for, but for what another thread uses. True
-  /// if anything is used. May be called again.
+  /// Makes sure that nothing inside this chain runs again: each chain leaves its wait, if that can be left. Returns
+  /// true if another thread still uses a frame inside. May be called again.
   bool halt() noexcept;
-  /// Blocks until no other thread uses anything inside this chain, which has been halted.
+  /// Blocks until no other thread uses anything inside this chain, which must have been halted.
   void block() noexcept;
 
  protected:

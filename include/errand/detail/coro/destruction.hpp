@@ -9,9 +9,10 @@
 
 namespace errand::detail {
 
-/// The destruction of a chain's frames, while it is under way. Destructors of the user's run meanwhile, and may ask for
-/// that of what is around them. It would free what stands further up on the stack, and so is put off to the end of all
-/// that is inside. So is the destruction of frames that a thread call uses, to the time when the call has come back.
+/// Stands on the stack while the frames of a chain are being destroyed. Destructors of the user's run meanwhile, and
+/// they may ask to destroy a task or a generator around them. That would free objects whose functions are still on the
+/// stack. So this outer destruction is put off until everything that runs inside it is over. The destruction of frames
+/// that a thread call uses is put off too, until the call has come back.
 class Destruction {
  public:
   explicit Destruction(Chain& chain) noexcept : Destruction(chain, true) {}
@@ -26,24 +27,25 @@ class Destruction {
   Destruction(const Destruction&) = delete;
   Destruction& operator=(const Destruction&) = delete;
 
-  /// Whether one is under way inside this chain.
+  /// Returns true if a destruction is under way inside this chain.
   static bool is_inside(const Chain& chain) noexcept { return chain.loop->destruction && is_any_inside(chain); }
-  /// Whether the destruction of this chain has to wait for the end of another one: of one inside it, or, if so many are
-  /// under way, one inside the other, of the innermost, since each takes some of the stack.
+  /// Returns true if the destruction of this chain has to wait for the end of another one: because that one is inside
+  /// this chain, or because 32 destructions are under way, one inside the other, and each takes some of the stack.
   static bool has_to_wait(const Chain& chain) noexcept {
     constexpr unsigned deepest = 32;
     const Destruction* const innermost = chain.loop->destruction;
     return innermost && (innermost->depth_ >= deepest || is_any_inside(chain));
   }
 
-  /// Calls `visit(chain)` with the chain of each task that has something inside that runs now: a step, or the
-  /// destruction of frames. Some may come twice.
+  /// Calls `visit(chain)` with the chain of each task inside which something runs now: a step, or a destruction of
+  /// frames. It may visit a task twice.
   template <class Visit>
   static void visit_tasks_around_caller(const Loop& loop, Visit visit) {
     if (loop.current) visit_tasks_around(*loop.current, visit);
     for (const Destruction* each = loop.destruction; each; each = each->outer_) visit_tasks_around(*each->at, visit);
   }
-  /// The same of what is inside this chain.
+  /// Calls `visit(chain)` with the chain of each task that `inner` is inside of: its own task; if this is a member of a
+  /// group, the task that waits for the group; and so on outwards.
   template <class Visit>
   static void visit_tasks_around(Chain& inner, Visit visit) {
     for (Chain* chain = &inner; chain;) {
@@ -57,7 +59,7 @@ class Destruction {
     }
   }
 
-  Chain* at;  // whose frames are just being destroyed
+  Chain* at;  // the chain whose frames are being destroyed at the moment
 
  protected:
   Destruction(Chain& chain, bool is_one) noexcept
@@ -77,18 +79,19 @@ class Destruction {
 
   Loop& loop_;
   Destruction* const outer_;
-  const unsigned depth_;  // 1: the outermost
-  const bool is_one_;
+  const unsigned depth_;  // 1 for the outermost
+  const bool is_one_;     // false for a `Pin`
 };
 
-/// No destruction, but what has the same effect: code of the user's runs in the middle of work on the frames of this
-/// chain. They stay until the step that is under way is over.
+/// Stands on the stack while code of the user's runs in the middle of a walk through this chain. Meanwhile it keeps the
+/// frames of the chain from being destroyed, as a destruction inside the chain would do. If that code asks to destroy
+/// them, they are destroyed right after the current step.
 class Pin : private Destruction {
  public:
   explicit Pin(Chain& chain) noexcept : Destruction(chain, false) {}
 };
 
-// Implementation, and that of what destroys frames
+// Implementation, also of the members of Chain, GeneratorBase and PutOff that destroy frames
 
 inline bool Chain::is_around(const Chain* inner) const noexcept {
   if (state != State::branching) return inner == this;  // nothing else is inside
@@ -114,7 +117,7 @@ ERRAND_COLD inline void Chain::destroy_above(PromiseBase* last) noexcept {
         chain = inner;
         continue;
       }
-      chain->flags |= branches.asked_;  // a chain that goes on is to be thrown it
+      chain->flags |= branches.asked_;  // pending again, if this chain goes on: see `cut`
     }
     chain->destroy_frames(chain == this ? last : nullptr);
     if (chain == this) return;
@@ -139,7 +142,7 @@ inline void Chain::destroy_frames(PromiseBase* last) noexcept {
     if (inner.is_generator) static_cast<GeneratorBase&>(inner).forget_object();
     inner.handle().destroy();
   }
-  if (linked()) loop->take_out(*this);  // it was ready, or a destructor has woken it
+  if (linked()) loop->take_out(*this);  // because it was ready, or a destructor has woken it
 }
 
 inline bool Chain::must_stay() noexcept {
@@ -174,7 +177,7 @@ ERRAND_COLD inline void Chain::block() noexcept {
 }
 
 inline void Chain::cut(PromiseBase& frame, std::exception_ptr& thrown) noexcept {
-  const Destruction destruction(*this);  // at its end this chain may be destroyed, if a destructor has aborted it
+  const Destruction destruction(*this);  // its end destroys this chain if a destructor has aborted the task
   destroy_above(&frame);
   forget_failed();
   fail(thrown);
@@ -222,7 +225,7 @@ ERRAND_COLD inline void PutOff::settle_later() noexcept {
   if (any_ && !loop_.destruction && !Call::linked()) loop_.run_first(*this);
 }
 
-/// Each may make room for others, or put off more.
+/// Begins again after each destruction, because that may allow others, or put off more.
 ERRAND_COLD inline void PutOff::settle_all() noexcept {
   if (std::exchange(is_settling_, true)) return;
   while (settle_one()) continue;
@@ -246,7 +249,8 @@ ERRAND_COLD inline bool PutOff::settle_one() noexcept {
   return false;
 }
 
-/// What the step that is under way is inside of. The end of all else that may be inside settles by itself.
+/// Called if a generator is left, because the current step is inside it: tries again right after the step. If a
+/// destruction is under way, its end calls `settle`.
 ERRAND_COLD inline void PutOff::settle_behind_step() noexcept {
   if (loop_.current && !loop_.destruction && !Call::linked()) loop_.run_next(*this);
 }

@@ -12,8 +12,8 @@
 
 namespace errand::detail {
 
-/// Permits that are taken and given back: what a Lock and a Semaphore have in common. First come, first served: a
-/// permit that is given back is handed to the first waiter, and nobody can take it from under it.
+/// The common part of a Lock and a Semaphore: permits that are taken and given back. First come, first served: a permit
+/// that is given back is handed to the first waiter, and no other task can take it before that waiter resumes.
 class Permits {
  public:
   Permits(Kind of, std::size_t free) noexcept : kind(of), free_(free), all_(free) {}
@@ -26,26 +26,28 @@ class Permits {
     --free_;
     return true;
   }
-  /// One that was taken.
+  /// Gives back a permit that was taken: to the first waiter, if there is one.
   void give_back() noexcept;
-  /// The same from outside the library: throws `WrongThread`, and nothing is given back then.
+  /// Gives back a permit for a call from the user's code. Throws `WrongThread`, and gives back nothing, if another
+  /// thread is inside the App whose tasks wait.
   void give_back_here();
-  /// The same from a destructor.
+  /// Gives back a permit for a destructor, which cannot throw: ends the program if another thread is inside that App.
   void give_back_at_end() noexcept;
-  /// So many new ones. Throws `InvalidState` if there would be more than `all_` can count; none is added then.
+  /// Adds `n` new permits. Throws `InvalidState` if there would be more than `all_` can count, and `WrongThread`. Then
+  /// no permit is added.
   void add(std::size_t n);
 
-  const Kind kind;  // of those who wait for one
+  const Kind kind;  // of the waiters
   WaitList waiters;
 
  private:
   void hand_to_first() noexcept;
 
   std::size_t free_;
-  std::size_t all_;  // free or taken
+  std::size_t all_;  // the free permits and the permits that are taken
 };
 
-/// One permit, given back when this is destroyed; the base of what an acquire gives.
+/// Holds one permit, and gives it back when it is destroyed. The base of the guards that an acquire returns.
 class Grant {
  public:
   Grant(Grant&& other) noexcept : permits_(std::exchange(other.permits_, nullptr)) {}
@@ -58,7 +60,8 @@ class Grant {
     if (permits_) permits_->give_back_at_end();
   }
 
-  /// Gives it back before the end of the scope. Once: later calls do nothing.
+  /// Gives the permit back before the end of the scope. Later calls do nothing. Throws `WrongThread`, and keeps the
+  /// permit, if another thread is inside the App whose tasks wait for one.
   void release() {
     if (!permits_) return;
     permits_->give_back_here();
@@ -72,10 +75,11 @@ class Grant {
   Permits* permits_;
 };
 
+/// The wait for a permit, for any type of guard.
 class AcquireBase : public Waiter {
  public:
   AcquireBase(Permits& permits, Chain& chain) noexcept : Waiter(permits.kind, chain), permits_(permits) {}
-  /// What was handed over and not picked up, because the task was aborted, goes on to the next.
+  /// Gives back a permit that was handed over and not picked up, because the task was aborted.
   ~AcquireBase() {
     if (granted_ && ending != Ending::broken) permits_.give_back();
   }
@@ -87,6 +91,7 @@ class AcquireBase : public Waiter {
   void await_suspend(std::coroutine_handle<>) { suspend(permits_.waiters.list()); }
 
  protected:
+  /// Called by `await_resume`: the permit belongs to the guard from now on.
   Permits& pick_up() {
     resumed();
     granted_ = false;
@@ -100,7 +105,7 @@ class AcquireBase : public Waiter {
   bool granted_ = false;
 };
 
-/// The wait for a permit; gives a `G`, a class derived from `Grant`.
+/// The wait for a permit. Returns a guard of type `G`, a class derived from `Grant`.
 template <class G>
 class Acquire : public AcquireBase {
  public:
@@ -108,8 +113,8 @@ class Acquire : public AcquireBase {
   G await_resume() { return G(pick_up()); }
 };
 
-/// Out of line: inlined into a coroutine that resets a `std::optional<Lock::Guard>`, it makes Clang 16 and 19 destroy
-/// that twice (tests/programs/optional_reset.cpp).
+/// Never inlined: if it is inlined into a coroutine that resets a `std::optional<Lock::Guard>`, Clang 16 and 19 destroy
+/// the guard twice (tests/programs/optional_reset.cpp).
 ERRAND_NOINLINE inline void Permits::give_back() noexcept {
   if (waiters.empty()) {
     ++free_;

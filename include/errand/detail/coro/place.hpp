@@ -11,16 +11,17 @@
 
 namespace errand::detail {
 
-/// Whether a coroutine is one of the library's own, such as `race`: people look for a line of theirs.
+/// Returns true if the coroutine is one of the library's own, such as `race`. Reports and tables show no lines of
+/// these, because users look for a line of their own code.
 ERRAND_COLD inline bool is_of_library(const PromiseBase& promise) noexcept {
   constexpr std::string_view here = __FILE__;
-  constexpr std::string_view name = "detail/coro/place.hpp";  // else this is the one header that holds them all
+  constexpr std::string_view name = "detail/coro/place.hpp";  // not so if all headers were joined into one
   constexpr bool is_apart = here.ends_with(name.substr(name.find('p')));
   return std::string_view(promise.file_name()).starts_with(here.substr(0, here.size() - (is_apart ? name.size() : 0)));
 }
 
-/// From this coroutine outwards, the first that awaits in the user's own code; null where there is none, or where it
-/// has awaited nothing yet.
+/// Returns the first coroutine, from this one outwards, that is the user's own code. Its `line` is the line to show.
+/// Null if there is none, or if a coroutine on the way has not awaited anything yet.
 ERRAND_COLD inline const PromiseBase* place_of(PromiseBase::Handle frame) noexcept {
   for (; frame && frame.promise().line > 0; frame = frame.promise().parent) {
     if (!is_of_library(frame.promise())) return &frame.promise();
@@ -28,7 +29,7 @@ ERRAND_COLD inline const PromiseBase* place_of(PromiseBase::Handle frame) noexce
   return nullptr;
 }
 
-/// "file.cpp:17", without the folders.
+/// Returns the place of the coroutine's last await as "file.cpp:17", without the folders.
 ERRAND_COLD inline std::string text_of_place(const PromiseBase& promise) {
   const std::string_view file = promise.file_name();
   return text({file.substr(file.find_last_of("/\\") + 1), ":", number(promise.line)});

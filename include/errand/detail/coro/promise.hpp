@@ -17,8 +17,8 @@
 
 namespace errand::detail {
 
-/// A wait that stands elsewhere in the frame. GCC up to 12 copies an awaiter that `await_transform` returns by
-/// reference.
+/// Refers to an awaiter that stands elsewhere. `await_transform` returns this instead of a reference to the awaiter,
+/// because GCC up to 12 would copy the awaiter.
 template <class A>
 class AwaiterRef {
  public:
@@ -35,10 +35,11 @@ class AwaiterRef {
   A& awaiter_;
 };
 
-/// A promise whose coroutine may await. The default arguments note where it stands, and the place of each await.
+/// A promise whose coroutine may await. The default arguments note the file of the coroutine, and the line of each
+/// await.
 ///
-/// Every wait of the library stands in the frame that awaits it, and so goes with it: what users can give a name is not
-/// the wait, which is made here.
+/// `await_transform` makes the wait from the awaitable. So every wait of the library stands in the frame that awaits
+/// it, and is destroyed with that frame. Users can give a name to an awaitable, but not to a wait.
 template <class Base = PromiseBase>
 struct AwaitingPromise : Base, Pooled {
   std::suspend_always initial_suspend(const char* in_file = __builtin_FILE()) noexcept {
@@ -68,15 +69,17 @@ struct AwaitingPromise : Base, Pooled {
   }
 };
 
-/// How every Coro begins and ends, but for `return_value`, which the kinds of results do not share. It leaves its
-/// result where it is wanted, and does not suspend at its end: its frame goes then, before anyone else runs.
+/// How every Coro begins and ends. Only `return_value` and `return_void` stand in the classes below, because they
+/// differ between the kinds of results. A Coro writes its result directly to `result`. It does not suspend at its end,
+/// so its frame is destroyed before any other coroutine runs.
 template <class T>
 struct CoroPromise : AwaitingPromise<> {
-  Storage<T>* result;  // from its start on: an `AwaitedResult` where it has a parent
+  Storage<T>* result;  // set when it starts; an `AwaitedResult` if it has a parent
 
   ~CoroPromise() { take_back(); }
 
-  /// It is the outermost of a chain, which keeps its result there. Its frame was checked.
+  /// Makes this coroutine the outermost one of a chain, which keeps the result in `its_result`. `check_frame` must have
+  /// been called before. Returns the handle that becomes the leaf of the chain.
   PromiseBase::Handle begin_chain(Storage<T>& its_result) noexcept {
     parent = nullptr;
     result = &its_result;
@@ -114,7 +117,8 @@ struct CoroPromise : AwaitingPromise<> {
  private:
   static constexpr bool has_to_take_back = !std::is_trivially_destructible_v<typename Storage<T>::Value>;
 
-  /// Where a local's destructor has thrown after `co_return`, its value is not the result.
+  /// Destroys the value of a `co_return`, if there is one, because it is not the result: the destructor of a local has
+  /// thrown after the `co_return`.
   void take_back() noexcept {
     if constexpr (has_to_take_back) {
       if (std::exchange(status, TaskStatus::pending) == TaskStatus::succeeded) result->destroy_value();

@@ -12,32 +12,33 @@
 
 namespace errand::detail {
 
-/// A wake-up that comes from outside the App's thread. It belongs to two sides: the waiting task, which may go away at
-/// any time, and whoever posts it, on whatever thread and however late. The last one destroys it.
+/// A wake-up that comes from outside the App's thread. It has two owners: the waiting task, which may be destroyed at
+/// any time, and the code that posts the wake-up, on any thread and at any later time. The last owner to release it
+/// destroys it.
 class RemoteWake : public Call {
  public:
-  /// On the App's thread, before anyone else knows of it: where it is to be posted.
+  /// Sets the loop to which it is posted. Called on the App's thread, before another thread knows this object.
   void bind(Loop& loop) noexcept { inbox_ = loop.inbox; }
-  /// On the App's thread: the task waits for it from now on. It may have been posted already.
+  /// Called on the App's thread: `waiter` waits for it from now on. It may have been posted already.
   void attach(OutsideWait& waiter) noexcept {
     waiter_ = &waiter;
     ++waiter.chain()->loop->outside;
   }
-  /// On the App's thread: the task does not wait any more, or never did.
+  /// Called on the App's thread when the task does not wait any more, or never did: gives up the task's ownership.
   void detach() noexcept {
     forget();
     release();
   }
-  /// The same, but it stays the task's.
+  /// Called on the App's thread when the task does not wait any more. The task remains an owner.
   void forget() noexcept {
     if (OutsideWait* waiter = std::exchange(waiter_, nullptr)) --waiter->chain()->loop->outside;
   }
-  /// From any thread, once: wakes the task, if it still waits.
+  /// Called once, on any thread: wakes the task, if it still waits. Gives up the ownership of the caller.
   void post() noexcept {
-    const std::shared_ptr<Inbox> inbox = inbox_;  // this may be gone as soon as it is posted
+    const std::shared_ptr<Inbox> inbox = inbox_;  // a copy, because this may be destroyed as soon as it is posted
     if (!inbox || !inbox->post_back(*this)) drop();
   }
-  /// Instead of `post`, where nobody has to be woken.
+  /// Gives up one of the two ownerships. Called instead of `post` if nobody has to be woken.
   void release() noexcept {
     if (owners_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy();
   }
@@ -46,7 +47,7 @@ class RemoteWake : public Call {
     if (OutsideWait* waiter = std::exchange(waiter_, nullptr)) {
       Chain& chain = *waiter->chain();
       --chain.loop->outside;
-      // A request may have ended the wait meanwhile.
+      // False if a request has ended the wait meanwhile, or the chain was halted.
       const bool waits = chain.state == Chain::State::waiting && chain.waiting == waiter;
       if (waiter->kind == Kind::foreign && chain.is_asked()) {
         waiter->interrupt();
@@ -62,12 +63,12 @@ class RemoteWake : public Call {
  protected:
   ~RemoteWake() = default;
   virtual void destroy() noexcept = 0;
-  /// The chain that waits; null if none does.
+  /// Returns the chain that waits; null if none does.
   Chain* chain() const noexcept { return waiter_ ? waiter_->chain() : nullptr; }
 
  private:
   std::shared_ptr<Inbox> inbox_;
-  OutsideWait* waiter_ = nullptr;  // for the App's thread alone
+  OutsideWait* waiter_ = nullptr;  // used on the App's thread only
   std::atomic<int> owners_ = 2;
 };
 

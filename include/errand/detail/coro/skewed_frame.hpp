@@ -19,25 +19,26 @@ namespace errand::detail {
 /// two functions that every frame begins with. `std::coroutine_handle` finds neither the functions nor the promise
 /// then, and the first resume jumps to nowhere: `if (co_await queue.get() == 1) …` crashes.
 ///
-/// The two functions still stand directly in front of the promise, which is where a handle made from the promise looks
-/// for them, but they need the true address of the frame. So they are replaced with two that correct the address.
-/// One of these is made for each such coroutine function of a program, and stays.
+/// The two functions still stand directly in front of the promise, and a handle made from the promise looks for them
+/// there. But they need the true address of the frame. So `correct` replaces them with two functions that correct the
+/// address. One SkewedFrame is made for each such coroutine function of a program, and is never freed.
 struct SkewedFrame {
   using Function = void (*)(void*);
 
   Function resume;
   Function destroy;
-  const char* file;  // that of the promise, which points to this instead
-  std::size_t skew;  // by so many bytes the promise stands too far from the start of the frame
-  SkewedFrame* next;
+  const char* file;   // the file of the coroutine: its promise points to this SkewedFrame instead
+  std::size_t skew;   // the promise stands so many bytes too far from the start of the frame
+  SkewedFrame* next;  // in the list of all
 
-  /// By how many bytes a promise with this address is skewed. A frame stands at a multiple of two pointers, and two
-  /// pointers stand in front of the promise.
+  /// Returns by how many bytes a promise with this address is skewed; 0 if its frame is right. A frame stands at a
+  /// multiple of the size of two pointers, and two pointers stand in front of the promise.
   static std::size_t skew_of(const void* promise) noexcept {
     return reinterpret_cast<std::uintptr_t>(promise) % (2 * sizeof(void*));
   }
 
-  /// Corrects the frame of this promise. Any thread may call it. If there is no memory, it ends the program.
+  /// Corrects the frame of this promise, which must be skewed and not corrected yet. Any thread may call this. If there
+  /// is no memory, it ends the program.
   ERRAND_COLD static const SkewedFrame& correct(void* promise, const char* file) noexcept {
     Function* const functions = static_cast<Function*>(promise) - 2;
     const SkewedFrame& known = find(functions[0], functions[1], file, skew_of(promise));

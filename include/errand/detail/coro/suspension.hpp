@@ -11,44 +11,45 @@
 
 namespace errand::detail {
 
-/// Marks the library's own awaitables: they may be awaited as they are, all others go through a bridge.
+/// Marks the library's own awaitables: they may be awaited as they are. All others are awaited through a `Bridged`.
 struct OwnAwaitable {};
 
-/// How a wait has ended. The wait keeps it until its `await_resume`, because GCC calls that only after the other awaits
-/// of the same expression have begun and ended: `co_await a.wait() + co_await b.wait()`.
+/// How a wait has ended. The wait keeps its ending until `await_resume`, because GCC calls `await_resume` only after
+/// the other awaits of the same expression have begun and ended: `co_await a.wait() + co_await b.wait()`.
 enum class Ending : std::uint8_t {
-  reached,            // what it waited for has come, or it has not ended yet
-  yielded,            // it waits for nothing, and lets others run: a request that comes before it resumes is thrown
-  cancelled_by_task,  // a request to the task ended it
-  cancelled_by_combinator,  // a request of the combinator did
-  broken,                   // what it waited for is gone
-  failed,                   // what it waited for has come, and is an error
+  reached,                  // the wait has its result, or has not ended yet
+  yielded,                  // a yield, which waits for nothing: a request that comes before the chain resumes is thrown
+  cancelled_by_task,        // a request to the task ended the wait
+  cancelled_by_combinator,  // a request of a combinator ended the wait
+  broken,                   // the primitive was destroyed
+  failed,                   // the result is an error
 };
 
-/// The one piece on which every wait is built. It knows how to leave what it stands in: its destructor leaves, a
-/// request leaves and wakes its task. That makes cancellation, time-outs and teardown right everywhere.
+/// The base of every wait. A wait knows how to leave the list or the timer queue that it stands in: its destructor
+/// leaves it, and a request leaves it and makes the chain ready. So cancellation, time-outs and teardown need no code
+/// in the primitives.
 ///
-/// An awaiter derives from one of the classes below. It is made with the chain that awaits it. That has no effect,
-/// because the expression that it stands in may never await it: the wait begins in `await_ready`, which calls
-/// `Chain::check_earlier_awaits` if it takes something, or in `await_suspend`. `await_resume` calls `resumed`. It is
-/// awaited once, in the frame that it stands in.
+/// An awaiter derives from one of the classes below. It is constructed with the chain that awaits it. The construction
+/// has no other effect, because the expression may never get to await it. The wait begins in `await_ready`, which must
+/// call `Chain::check_earlier_awaits` if it takes something, or in `await_suspend`. `await_resume` calls `resumed`. The
+/// awaiter is awaited once, and stands in the frame that awaits it.
 class Suspension : public TimerNode, public OwnAwaitable {
  public:
   Suspension(const Suspension&) = delete;
   Suspension& operator=(const Suspension&) = delete;
 
-  /// Takes this waiter out of the list or the timer queue that it stands in, because its task was asked to end, or is
-  /// being destroyed. The wait has not ended: the caller decides what the task sees. Returns false if it is an
-  /// `OutsideWait` that cannot be left: that wait goes on.
+  /// Takes this wait out of the list or the timer queue that it stands in, because its task was asked to end, or is
+  /// being destroyed. The wait has not ended: the caller decides what the task sees. Returns false if this is an
+  /// `OutsideWait` that cannot be left: the wait goes on.
   bool leave() noexcept;
   Chain* chain() const noexcept { return chain_; }
-  /// It has ended in this way, and will throw. With GCC its chain may be waiting for another await of the same
-  /// expression by then: that one goes on.
+  /// Notes how the wait has ended: `resumed` will throw. With GCC, its chain may already be waiting in another await of
+  /// the same expression: the other await goes on.
   void end_with(Ending how) noexcept {
     ending = how;
     if (chain_->waiting == this) chain_->flags |= Chain::failed_wait;
   }
-  /// A request that is pending ends this wait, which is the last one of its chain.
+  /// Called when a pending request ends this wait, which is the latest wait of its chain.
   void interrupt() noexcept {
     chain_->waiting = this;
     end_with(chain_->flags & Chain::asked_by_task ? Ending::cancelled_by_task : Ending::cancelled_by_combinator);
@@ -56,26 +57,27 @@ class Suspension : public TimerNode, public OwnAwaitable {
   bool is_interrupted() const noexcept {
     return ending == Ending::cancelled_by_task || ending == Ending::cancelled_by_combinator;
   }
-  /// Called when its chain goes on: from here on `ending` does not change.
+  /// Called when the chain goes on: decides how a yield has ended. From here on, `ending` does not change.
   void settle() noexcept {
     if (ending != Ending::yielded) return;
     ending = Ending::reached;
     if (chain_->is_asked()) interrupt();
   }
-  /// Throws `Cancelled` if a request ended the wait, `InvalidState` if what it waited for is gone, and its error.
+  /// Throws `Cancelled` if a request ended the wait, `InvalidState` if the primitive was destroyed, and the error if
+  /// the result is one.
   void resumed() {
     if (ending != Ending::reached) [[unlikely]]
       throw_ending();
   }
   void throw_ending();
-  /// This is the wait of its chain, before it stands in a list.
+  /// Makes this the wait of its chain. The caller puts it into a list or the timer queue afterwards.
   void begin() noexcept {
     chain_->waiting = this;
     chain_->state = Chain::State::waiting;
   }
 
-  /// The request that has ended it is thrown. Gives its reason: that of the task's request, if one came in the same
-  /// turn.
+  /// Called when the request that has ended this wait is thrown. Returns the reason: that of the request to the task,
+  /// if one is pending too.
   std::string take_request() noexcept {
     return chain_->take_request(ending == Ending::cancelled_by_task || (chain_->flags & Chain::asked_by_task));
   }
@@ -84,7 +86,7 @@ class Suspension : public TimerNode, public OwnAwaitable {
   Ending ending = Ending::reached;
 
  protected:
-  enum class Place : std::uint8_t { nowhere, list, counted_list, timers, outside };  // where it stands while it waits
+  enum class Place : std::uint8_t { nowhere, list, counted_list, timers, outside };  // in what a wait stands
 
   Suspension(Kind of, Place place, Chain* chain) noexcept : TimerNode(false), kind(of), place_(place), chain_(chain) {}
   ~Suspension() {
@@ -92,27 +94,29 @@ class Suspension : public TimerNode, public OwnAwaitable {
       forget_ending();
   }
 
-  /// False if a request is pending: the await does not suspend then, and `resumed` throws the request. An
-  /// `await_suspend` that gives nothing may ignore the result: the chain is still running, and so goes on at once.
+  /// Begins the wait. Returns false if a request is pending: then the await does not suspend, and `resumed` throws the
+  /// request. An `await_suspend` that returns nothing may ignore the result: the state of the chain is still `running`,
+  /// so the loop resumes the coroutine at once.
   bool suspend() {
     if (!may_suspend()) [[unlikely]]
       return false;
     begin();
     return true;
   }
-  /// The check alone.
+  /// Like `suspend`, but does not begin the wait.
   ERRAND_INLINE bool may_suspend() { return !(chain_->flags & Chain::special) || may_suspend_special(); }
-  /// Does not wait, but lets others run first.
+  /// Lets other chains run first, and waits for nothing.
   void yield() {
     ending = Ending::yielded;
     chain_->yield();
   }
 
   const Place place_;
-  Chain* chain_;  // null until it is awaited, of a wait that was made without
+  Chain* chain_;  // null until the await, if the wait was constructed without its chain
 
  private:
-  /// It may never have thrown, because another part of the expression has: `f(co_await a.wait(), fails())`.
+  /// Called when a wait is destroyed that has an ending to throw. It may never have thrown it, because another part of
+  /// the expression has thrown: `f(co_await a.wait(), fails())`.
   ERRAND_COLD void forget_ending() noexcept {
     if ((chain_->flags & Chain::failed_wait) && chain_->waiting == this) chain_->forget_failed();
   }
@@ -124,19 +128,20 @@ class Suspension : public TimerNode, public OwnAwaitable {
   }
 };
 
-/// A wait for something that is under way outside the App's thread, and that may not be possible to take back.
+/// A wait for something that is under way outside the App's thread, and that perhaps cannot be taken back.
 class OutsideWait : public Suspension {
  public:
-  /// Called if the task is asked to end, or is to be destroyed. Returns true if the wait is over with that. If not, it
-  /// goes on until what it waits for has come back.
+  /// Called if the task is asked to end, or is to be destroyed. Returns true if the wait is over now. If not, it goes
+  /// on until the thread call or the awaitable has come back.
   virtual bool give_up() noexcept = 0;
-  /// Whether another thread may be using the frame that waits here, or any frame around it: none of them may go.
+  /// Returns true if another thread may be using the frame that waits here, or a frame around it. Then none of these
+  /// frames may be destroyed.
   virtual bool is_in_use() const noexcept { return false; }
-  /// Blocks the App's thread until it is not in use.
+  /// Blocks the App's thread until no other thread uses these frames.
   virtual void block() noexcept {}
-  /// Called when it has ended on its own: whether with an error.
+  /// Called when the wait has ended on its own. Returns true if it has ended with an error.
   virtual bool has_failed() const noexcept = 0;
-  /// Throws the error; called if it has ended as `Ending::failed`.
+  /// Throws the error. Called if the wait has ended as `Ending::failed`.
   [[noreturn]] virtual void throw_failure() = 0;
 
  protected:
@@ -156,18 +161,19 @@ class TimedWait : public Suspension {
   TimedWait(Kind of, Chain& chain) noexcept : Suspension(of, Place::timers, &chain) {}
   ~TimedWait() { leave(); }
 
-  /// Suspends the chain for a while. Throws `std::bad_alloc`, and what a clock of the user's throws;
-  /// nothing is changed then.
+  /// Suspends the chain for this time, unless a request is pending. Throws `std::bad_alloc`, and any exception that a
+  /// clock of the user's throws; then nothing has changed.
   void suspend_for(Nanoseconds delay) {
     Loop& loop = *chain_->loop;
-    const Clock::time_point now = loop.now();  // a clock of the user's may ask for the end
+    // The clock comes before the check, because a clock of the user's may ask the task to end.
+    const Clock::time_point now = loop.now();
     if (!may_suspend()) [[unlikely]]
       return;
     if (now < never - delay) [[likely]]
       loop.timers.arm_finite(*this, now + delay);
     begin();
   }
-  /// The same until a deadline.
+  /// Suspends the chain until a deadline, unless a request is pending. Throws `std::bad_alloc`.
   void suspend_until(Clock::time_point when) {
     if (!may_suspend()) return;
     chain_->loop->timers.arm(*this, when);
@@ -175,20 +181,20 @@ class TimedWait : public Suspension {
   }
 };
 
-/// A wait in a list, which is woken with `wake` by whoever holds the list.
+/// A wait in a list. The primitive that has the list wakes it, with `wake`.
 class Waiter : public Suspension, public Link {
  public:
-  /// The wait has ended: leaves the list, and puts the chain at the end of the ready queue.
+  /// Ends the wait: leaves the list, and puts the chain at the end of the ready queue.
   void wake() noexcept {
     unlink();
     chain_->woken();
   }
-  /// The wait has ended with an error.
+  /// Ends the wait with an error.
   void wake_failed() noexcept {
     end_with(Ending::failed);
     wake();
   }
-  /// What it waits for is being destroyed.
+  /// Ends the wait because the primitive is being destroyed.
   void abandon() noexcept {
     end_with(Ending::broken);
     wake();
@@ -212,13 +218,13 @@ class Waiter : public Suspension, public Link {
     stand_in(list);
     return true;
   }
-  /// Waits in this list from now on.
+  /// Begins the wait, in this list. The caller has checked that no request is pending.
   void stand_in(List& list) noexcept {
     begin();
     list.push_back(*this);
   }
   void resumed() {
-    leave();  // it may stand in the list of those that a `WaitList` has handed something to
+    leave();  // because a `WaitList` keeps a waiter in a list of its own after it has handed something to it
     Suspension::resumed();
   }
 
@@ -230,10 +236,11 @@ class Waiter : public Suspension, public Link {
   }
 };
 
-/// A wait in a list that can fail in a way of its own: what is not a task nor a queue.
+/// A wait in a list that can end with an error, and that is not for a task or a queue: these two need no virtual
+/// function, because `Suspension` knows their errors.
 class FailingWaiter : public Waiter {
  public:
-  /// Throws the error; called if it has ended as `Ending::failed`.
+  /// Throws the error. Called if the wait has ended as `Ending::failed`.
   [[noreturn]] virtual void throw_failure() = 0;
 
  protected:
@@ -241,7 +248,7 @@ class FailingWaiter : public Waiter {
   ~FailingWaiter() = default;
 };
 
-/// A wait in a list whose holder knows at any time how many wait in it.
+/// A wait in a list that also counts how many waiters stand in it.
 class CountedWaiter : public Waiter {
  public:
   void wake() noexcept {
@@ -276,7 +283,7 @@ inline bool Suspension::leave() noexcept {
   return place_ != Place::outside || static_cast<OutsideWait*>(this)->give_up();
 }
 
-/// Throws what the task has ended with that this one waits for.
+/// Called for a waiter for a task that has failed or was cancelled: throws what an await of the task throws.
 [[noreturn]] void throw_task_failure(Waiter& waiter);
 
 ERRAND_NOINLINE inline void Suspension::throw_ending() {
@@ -309,8 +316,8 @@ ERRAND_COLD inline void Chain::throw_earlier_failure() {
   }
 }
 
-/// The waiters of a primitive, in the order in which they began to wait. Destroying it while someone waits makes their
-/// awaits throw `InvalidState`, also if something was handed to them and they have not resumed yet.
+/// The waiters of a primitive, in the order in which they began to wait. If it is destroyed while tasks wait, their
+/// awaits throw `InvalidState`, also if something was handed to a waiter and its task has not resumed yet.
 class WaitList {
  public:
   WaitList() noexcept = default;
@@ -325,13 +332,13 @@ class WaitList {
   }
 
   bool empty() const noexcept { return waiting_.empty(); }
-  /// Throws `WrongThread` if another thread is inside the App whose tasks wait here. Every member of a primitive calls
-  /// this before it changes or reads anything.
+  /// Throws `WrongThread` if another thread is inside the App whose tasks wait here. Every member function of a
+  /// primitive calls this before it changes or reads anything.
   void check_thread() const {
     if (!waiting_.empty() || !handed_.empty()) [[unlikely]]
       loop_of_first().check_thread();
   }
-  /// The same for a destructor, which ends the program in place of throwing.
+  /// The check for a destructor, which cannot throw: ends the program if another thread is inside that App.
   void check_thread_in_destructor() const noexcept {
     if (!waiting_.empty() || !handed_.empty()) [[unlikely]]
       loop_of_first().check_thread_in_destructor(
@@ -344,33 +351,34 @@ class WaitList {
   void wake_all() noexcept {
     while (!empty()) first<Waiter>().wake();
   }
-  /// What they wait for goes.
+  /// Ends all waits because the primitive is being destroyed.
   void abandon_all() noexcept {
     while (!empty()) first<Waiter>().abandon();
   }
-  /// Whether the first waiter's App is the one that this thread is inside of: if it is not, `check_thread` knows more.
+  /// Returns true if this thread is inside the App of the first waiter, which must exist. If not, call `check_thread`.
   bool waits_on_this_thread() const noexcept {
     return static_cast<const Waiter&>(*waiting_.begin()).chain()->loop == this_thread().loop;
   }
-  /// Wakes a waiter that was given something. Until it resumes, it is known here.
+  /// Wakes a waiter to which the caller has given something. The waiter stays known here until its task resumes.
   void hand_over(Waiter& to) noexcept {
     to.unlink();
     keep(to);
     to.chain()->woken();
   }
-  /// This waiter, which does not wait, has something of the primitive's until it resumes.
+  /// Notes a waiter that got something from the primitive without waiting, and has it until its task resumes.
   void keep(Waiter& with) noexcept { handed_.push_back(with); }
+  /// Wakes all waiters, as `hand_over` does.
   void hand_over_all() noexcept {
     while (!empty()) hand_over(first<Waiter>());
   }
-  /// The same of an error.
+  /// Wakes all waiters, as `hand_over` does. Each of them gets an error.
   void fail_all() noexcept {
     while (!empty()) {
       first<Waiter>().end_with(Ending::failed);
       hand_over(first<Waiter>());
     }
   }
-  /// Where waiters stand.
+  /// The list in which new waiters stand.
   List& list() noexcept { return waiting_; }
   template <class Awaiter>
   static Awaiter& of(Link& link) noexcept {
@@ -383,7 +391,7 @@ class WaitList {
     return *static_cast<const Waiter&>(first).chain()->loop;
   }
   List waiting_;
-  List handed_;
+  List handed_;  // waiters that were given something, and whose tasks have not resumed yet
 };
 
 }  // namespace errand::detail

@@ -12,17 +12,21 @@
 
 namespace errand::detail {
 
-/// When tasks were added, told from their ids, which are given in the order of time: a note of the clock, now and then
-/// and before each sleep, tells when all ids up to there had been given.
+/// Tells from the id of a task when the task was added, because ids are given in the order of time. The loop notes its
+/// last id and the time now and then, and before each sleep. A task was added before the first note whose id is not
+/// lower than its own.
 class Ages {
  public:
+  /// Returns true if the last note has this id, and so no task was added since.
   bool knows(std::uint64_t last_id) const noexcept { return size_ > 0 && notes_[size_ - 1].id == last_id; }
+  /// Notes that all ids up to this one have been given by now.
   void note(std::uint64_t last_id, Clock::time_point now) noexcept {
     if (knows(last_id)) return;
     if (size_ == most) thin_out(now);
     notes_[size_++] = {last_id, now};
   }
-  /// Never too much, and too little by an eighth at most, or by what one note is apart from the next.
+  /// Returns how old the task with this id is. The result is never too large. It is too small by an eighth at most, or
+  /// by the time between two notes.
   Nanoseconds age(std::uint64_t id, Clock::time_point now) const noexcept {
     for (std::size_t i = 0; i < size_; ++i) {
       if (notes_[i].id >= id) return now - notes_[i].time;
@@ -37,8 +41,8 @@ class Ages {
     Clock::time_point time;
   };
 
-  /// The older, the coarser; but the first one stays, which is that of the tasks a program begins with. In three
-  /// hundred years, which is all that the clock has, no more than 440 are left.
+  /// Drops notes: the older they are, the fewer stay. The first note stays, because it is that of the tasks with which
+  /// a program begins. Even after three hundred years, for which the clock lasts, no more than 440 notes are left.
   ERRAND_COLD void thin_out(Clock::time_point now) noexcept {
     constexpr Nanoseconds least = std::chrono::milliseconds(1);
     size_ = 1;

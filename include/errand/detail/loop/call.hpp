@@ -7,10 +7,10 @@
 
 namespace errand::detail {
 
-/// A call that the loop makes outside any task.
+/// A call that the loop makes outside any task, because it is ready or because its time has come.
 struct Call : Node, TimerNode {
   Call() noexcept : Node(Step::call), TimerNode(true) {}
-  /// The loop has come to its end, and will not run it.
+  /// Called instead of `run` if the loop has come to its end, and will not make the call.
   virtual void drop() noexcept = 0;
 
  protected:

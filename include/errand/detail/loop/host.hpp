@@ -11,15 +11,17 @@ namespace errand::detail {
 
 class TaskBase;
 
-/// What the loop asks of the App that it works for.
+/// The App, as its loop knows it: the loop tells it of these events.
 struct Host {
-  /// A task, or a callback where `task` is null, has failed, and nobody can be waiting for it.
+  /// Called if a task has failed and nobody can be waiting for it. If `task` is null, the error is that of a callback,
+  /// or of the run.
   virtual void report(TaskBase* task, std::exception_ptr error) noexcept = 0;
-  /// A task that is registered under a name has ended.
+  /// Called if a task has ended that is registered under a name.
   virtual void registered_ended(TaskBase& task) noexcept = 0;
-  /// Nothing but a signal can wake the tasks of a run that handles signals.
+  /// Called if a run handles signals, and nothing but a signal can wake its tasks.
   virtual void report_stall(std::exception_ptr error) noexcept = 0;
-  /// A step of this task, or of a callback where it is null, took longer than `AppConfig::slow_step`.
+  /// Called if a step took longer than `AppConfig::slow_step`. `task` is null if the step was a call, and `file` is
+  /// null if the place from which the step went on is not known.
   virtual void slow_step(TaskBase* task, Nanoseconds took, const char* file, unsigned line) noexcept = 0;
 
  protected:

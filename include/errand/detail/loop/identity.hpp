@@ -11,49 +11,50 @@
 
 namespace errand::detail {
 
-/// What few tasks have.
+/// Members that few tasks need. They are allocated when the first of them is needed.
 struct TaskDetails {
   std::uint64_t id = 0;
   std::string name;
-  std::string request_reason;
-  std::string end_reason;
-  List names;  // those under which it is registered: the registry links its
-               // entries here
-  std::uint32_t registrations = 0;
-  bool is_report = false;  // it dispatches a failure: its own is not dispatched again
+  std::string request_reason;       // of the first request to end
+  std::string end_reason;           // of the cancellation, if the task has ended so
+  List names;                       // the entries of the registry for this task
+  std::uint32_t registrations = 0;  // how many names the task is registered under
+  bool is_report = false;           // the task dispatches a failure, and so its own failure is not dispatched
 };
 
-/// Gives the ids, which count from 1: each as the word of an `Identity`.
+/// Numbers the tasks of a loop, from 1. Each id is given as the word of an `Identity`.
 class Ids {
  public:
   std::uint64_t next() noexcept { return word_ += 2; }
-  /// The id that was given last; 0 before the first.
+  /// Returns the id that was given last; 0 if none was given.
   std::uint64_t last() const noexcept { return word_ >> 1; }
 
  private:
   std::uint64_t word_ = 1;
 };
 
-/// The id of a task and its details, in one word: the id, shifted, with the lowest bit set, or the address of the
-/// details, which have the id then.
+/// The id of a task and its details, in one word. If the lowest bit is set, the other bits are the id. Else the word is
+/// the address of the details, and the id is a member of the details.
 class Identity {
  public:
   Identity() noexcept = default;
   Identity(const Identity&) = delete;
-  /// Instead of a destructor.
+  /// Frees the details. Called by `TaskBase::leave_loop`, because a task is freed without a call of its destructor.
   void clear() noexcept {
     if (details()) delete_details();
   }
 
-  /// The next.
+  /// Takes the next id.
   void take_id(Ids& ids) noexcept { word_ = ids.next(); }
   std::uint64_t id() const noexcept {
     const TaskDetails* const has = details();
     return has ? has->id : word_ >> 1;
   }
+  /// Returns the details; null if there are none.
   TaskDetails* details() const noexcept {
     return word_ & 1 ? nullptr : reinterpret_cast<TaskDetails*>(static_cast<std::uintptr_t>(word_));
   }
+  /// Returns the details, which are made if there are none. Throws `std::bad_alloc`.
   TaskDetails& make_details() {
     if (TaskDetails* has = details()) return *has;
     return new_details();

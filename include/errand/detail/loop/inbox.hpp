@@ -16,33 +16,37 @@
 
 namespace errand::detail {
 
-/// Loops that are stopped together.
+/// Loops that are stopped together: those of the workers of one run.
 struct StopGroup {
+  /// Asks all loops of the group to stop. Called on any thread.
   virtual void stop() noexcept = 0;
-  /// All of them stop, and wait for nothing any more.
+  /// Asks all loops of the group to stop, and to wait for nothing any more. Called on any thread.
   virtual void hurry() noexcept = 0;
 
  protected:
   ~StopGroup() = default;
 };
 
-/// What other threads reach a loop by: calls posted to it, the request to stop, the guards that keep it running, and
-/// the sleep from which each of them wakes it. It may outlive the loop; all that is in here any thread may use.
+/// The part of a loop that other threads may use. They post calls to it, ask it to stop, and keep it running with a
+/// `KeepAlive`. Each of these wakes the loop if it sleeps. The inbox may outlive the loop.
 class Inbox {
  public:
   explicit Inbox(Reactor* reactor) noexcept : reactor_(reactor) {}
 
-  /// Hands a call to the loop. False, and the call stays the caller's, where the loop takes none any more.
+  /// Hands a call to the loop. Returns false from the end of a run to the start of the next one, and after the end of
+  /// the App. The call then stays the caller's.
   bool post(Node& call) noexcept {
     std::lock_guard lock(mutex_);
     return open_ && put(call);
   }
-  /// The same of what the loop itself has set going: taken as long as it lives, also between two runs.
+  /// Like `post`, but for the result of something that the loop itself has started, such as a thread call. It is taken
+  /// until the App is destroyed, even between two runs.
   bool post_back(Node& call) noexcept {
     std::lock_guard lock(mutex_);
     return alive_ && put(call);
   }
 
+  /// Asks the loop to stop, or all loops of its group if it has one.
   ERRAND_COLD void request_stop() noexcept {
     std::shared_ptr<StopGroup> group;
     {
@@ -55,22 +59,24 @@ class Inbox {
       request_own_stop();
     }
   }
+  /// Asks this loop alone to stop.
   void request_own_stop() noexcept {
     stop_.store(true, std::memory_order_release);
     notify();
   }
+  /// Called when a run with several workers begins, and with null when it ends.
   void set_group(std::shared_ptr<StopGroup> group) noexcept {
     std::lock_guard lock(mutex_);
     group_.swap(group);
   }
 
-  /// The loop is to stop, and to wait for nothing any more.
+  /// Asks this loop alone to stop, and to wait for nothing any more.
   ERRAND_COLD void request_hurry() noexcept {
     hurry_.store(true, std::memory_order_release);
     request_own_stop();
   }
 
-  /// Ends the sleep that is under way, or the next one.
+  /// Ends the sleep that is under way, or else the next one.
   void notify() noexcept {
     std::lock_guard lock(mutex_);
     notified_ = true;
@@ -78,49 +84,54 @@ class Inbox {
     wake();
   }
 
+  /// Called when a `KeepAlive` is made, which keeps `run` waiting for work.
   void keep() noexcept { keepers_.fetch_add(1, std::memory_order_relaxed); }
+  /// Called when a `KeepAlive` has gone. The last one wakes the loop.
   void let_go() noexcept {
     if (keepers_.fetch_sub(1, std::memory_order_acq_rel) == 1) notify();
   }
 
-  // The rest is for the loop's own thread.
+  // The members from here on are for the thread of the loop alone.
 
   bool has_reactor() const noexcept { return reactor_ != nullptr; }
-  /// Whether something was posted, or a notice given, since the last `take`.
+  /// Returns true if a call was posted, or `notify` was called, since the last `take`.
   bool pending() const noexcept { return pending_.load(std::memory_order_acquire); }
   bool is_stop_requested() const noexcept { return stop_.load(std::memory_order_acquire); }
-  /// Whether somebody has asked for the end since the last call.
+  /// Returns true if the loop was asked to stop since the last call of this function.
   bool take_stop() noexcept {
     return stop_.load(std::memory_order_relaxed) && stop_.exchange(false, std::memory_order_acquire);
   }
   bool is_hurry_requested() const noexcept { return hurry_.load(std::memory_order_relaxed); }
   bool kept() const noexcept { return keepers_.load(std::memory_order_acquire) > 0; }
 
+  /// Moves the posted calls to the end of `calls`.
   void take(Queue& calls) noexcept {
     std::lock_guard lock(mutex_);
     calls.splice_back(posted_);
     pending_.store(false, std::memory_order_relaxed);
   }
 
-  /// A run begins.
+  /// Called when a run begins: users can post from now on.
   void open() noexcept {
     std::lock_guard lock(mutex_);
     open_ = true;
   }
 
-  /// From here to the next `open`, users can post nothing. What was posted before is still to be taken out.
+  /// Called at the end of a run: users can post nothing until the next `open`. Calls that were posted before are still
+  /// in the inbox.
   void refuse() noexcept {
     std::lock_guard lock(mutex_);
     open_ = false;
-    hurry_.store(false, std::memory_order_relaxed);  // that was for the run which ends here
+    hurry_.store(false, std::memory_order_relaxed);  // the request was for the run that ends here
   }
-  /// The App was polled in vain: its host is to poll again.
+  /// Called if a `poll` did nothing, because it was made inside the App: the host has to poll again.
   ERRAND_COLD void wake_host() noexcept {
     std::lock_guard lock(mutex_);
     if (reactor_) reactor_->wake();
   }
 
-  /// The beginning of the end: takes nothing from users any more, and gives what is left.
+  /// Called when the destruction of the App begins: users can post nothing any more. Moves the calls that are left to
+  /// `left`.
   void refuse(Queue& left) noexcept {
     std::lock_guard lock(mutex_);
     open_ = false;
@@ -128,7 +139,8 @@ class Inbox {
     pending_.store(false, std::memory_order_relaxed);
   }
 
-  /// The end of the loop: takes nothing any more, wakes nobody any more.
+  /// Called when the destruction of the App ends: from now on the inbox takes no calls and wakes nobody. Moves the
+  /// calls that are left to `left`.
   void close(Queue& left) noexcept {
     std::lock_guard lock(mutex_);
     open_ = alive_ = false;
@@ -137,8 +149,8 @@ class Inbox {
     pending_.store(false, std::memory_order_relaxed);
   }
 
-  /// Sleeps until something is posted, until a notice, or until then. With a reactor the deadline is one of the App's
-  /// clock, without one it is the steady clock's.
+  /// Sleeps until a call is posted, until `notify` is called, or until the time `until`. If there is a Reactor, `until`
+  /// is a time of the App's clock, else one of the steady clock.
   ERRAND_COLD void sleep(std::optional<Clock::time_point> until) {
     if (reactor_) {
       reactor_->wait(until);
@@ -168,7 +180,7 @@ class Inbox {
     }
     return true;
   }
-  // Under the mutex: once it is free, the loop may end and take the inbox with it.
+  // Called while the mutex is locked, because once it is free, the loop may end, and with it the Reactor or the inbox.
   void wake() noexcept {
     if (reactor_) {
       reactor_->wake();

@@ -25,7 +25,7 @@
 
 namespace errand::detail {
 
-/// Puts a handler in the place of the one that there is for a signal, and the old one back.
+/// Sets a handler for a signal, and puts the old handler back.
 class SignalAction {
  public:
   using Handler = void (*)(int);
@@ -39,9 +39,9 @@ class SignalAction {
     for (const int both : {SIGINT, SIGTERM}) sigaddset(&action.sa_mask, both);
     sigaction(signal_, &action, &old_);
   }
-  /// With its flags and its mask.
+  /// Puts the old handler back, with its flags and its mask.
   void put_back() noexcept { sigaction(signal_, &old_, nullptr); }
-  /// From inside the handler: nothing has to be done to be called again.
+  /// Called inside the handler, so that it is called again for the next signal. Here this needs nothing.
   static void keep(int, Handler) noexcept {}
 
  private:
@@ -49,7 +49,7 @@ class SignalAction {
 #else
   void set(Handler handler) noexcept { old_ = std::signal(signal_, handler); }
   void put_back() noexcept { std::signal(signal_, old_); }
-  /// From inside the handler: some systems take a handler away when it is called.
+  /// Called inside the handler, so that it is called again, because some systems remove a handler when they call it.
   static void keep(int signal, Handler handler) noexcept { std::signal(signal, handler); }
 
  private:
@@ -58,14 +58,15 @@ class SignalAction {
   const int signal_;
 };
 
-/// Wakes a loop from inside a signal handler, which may not use what a loop sleeps on: the handler posts a semaphore,
-/// and a thread that waits for it notifies the loop. If there is no such thread, the loop has to look now and then.
+/// Wakes a loop from inside a signal handler. A handler may not use a mutex, nor the condition variable on which the
+/// loop sleeps. So it posts a semaphore, and a thread that waits for the semaphore notifies the loop. If there is no
+/// such thread, the loop has to look at the signals now and then.
 class Alarm {
  public:
 #if ERRAND_HAS_SEMAPHORES
   explicit Alarm(std::shared_ptr<Inbox> inbox) noexcept : inbox_(std::move(inbox)) {
     if (sem_init(&rung_, 0, 0) != 0) return;
-    sigset_t all, old;  // the thread is not the one to run handlers, of the user's neither
+    sigset_t all, old;  // the new thread blocks all signals, so that no handler runs on it, not even one of the user's
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
     has_thread_ = pthread_create(&thread_, nullptr, &serve, this) == 0;
@@ -79,11 +80,11 @@ class Alarm {
     pthread_join(thread_, nullptr);
     sem_destroy(&rung_);
   }
-  /// From inside a signal handler.
+  /// Called inside a signal handler.
   void ring() noexcept {
     if (has_thread_) sem_post(&rung_);
   }
-  /// How long the loop may sleep until it looks.
+  /// Returns how long the loop may sleep before it looks at the signals again.
   Nanoseconds longest_sleep() const noexcept { return has_thread_ ? Nanoseconds::max() : looks_every; }
 #else
   explicit Alarm(const std::shared_ptr<Inbox>&) noexcept {}
@@ -114,19 +115,20 @@ class Alarm {
 #endif
 };
 
-/// Counts SIGINT and SIGTERM while it lives, and wakes the loop for each. With the second, the default handlers are put
-/// in place, so that a third ends the process. At its end the handlers that were there before are put back. Only one
-/// can live at a time in a program.
+/// Counts SIGINT and SIGTERM while it lives, and wakes the loop for each. The second signal installs the default
+/// handlers, so that a third one ends the process. The destructor puts back the handlers that were there before. Only
+/// one object can live at a time in a program.
 class Interrupts {
  public:
-  /// Throws `InvalidState` if there is one already.
+  /// Throws `InvalidState` if there is an object already.
   explicit Interrupts(const std::shared_ptr<Inbox>& inbox) : claim_(), alarm_(inbox) {
     current().store(this);
     interrupt_.set(&on_signal);
     terminate_.set(&on_signal);
   }
   ~Interrupts() {
-    // A handler that is still running on another thread must not touch the handlers behind this, nor this object.
+    // Wait for a handler that is still running on another thread: it uses this object, and may set the default
+    // handlers, which would then replace the handlers that are put back here.
     current().store(nullptr);
     while (under_way().load() > 0) std::this_thread::yield();
     interrupt_.put_back();
@@ -135,6 +137,7 @@ class Interrupts {
   Interrupts(const Interrupts&) = delete;
   Interrupts& operator=(const Interrupts&) = delete;
 
+  /// Returns how many signals there were.
   int seen() const noexcept { return count_.load(); }
   Nanoseconds longest_sleep() const noexcept { return alarm_.longest_sleep(); }
 
@@ -142,7 +145,7 @@ class Interrupts {
   static_assert(std::atomic<int>::is_always_lock_free && std::atomic<Interrupts*>::is_always_lock_free,
                 "a signal handler may only use lock-free atomics");
 
-  /// Whose the signals of the program are: the first member, so that it is given back last.
+  /// Claims the signals of the program for one App. It is the first member, so that it gives them up last.
   class Claim {
    public:
     Claim() {
@@ -161,7 +164,7 @@ class Interrupts {
     static std::atomic<Interrupts*> current = nullptr;
     return current;
   }
-  /// How many handlers are running.
+  /// Returns how many handlers are running.
   static std::atomic<int>& under_way() noexcept {
     static std::atomic<int> under_way = 0;
     return under_way;
@@ -179,7 +182,7 @@ class Interrupts {
       SignalAction::keep(signal, &on_signal);
     } else {
       for (const int both : {SIGINT, SIGTERM}) std::signal(both, SIG_DFL);
-      if (number > 2) std::raise(signal);  // it came before the second one had got so far
+      if (number > 2) std::raise(signal);  // this one came before the second had set the default handlers
     }
     alarm_.ring();
   }

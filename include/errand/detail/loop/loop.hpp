@@ -35,11 +35,11 @@ class Destruction;
 class FailedTasks;
 class TaskBase;
 
-// How a Loop makes its turns stands in task/turn.hpp and task/steps.hpp, because a step goes on with a chain or a task,
-// and those stand on higher floors.
+// The functions that make turns are defined in task/turn.hpp and task/steps.hpp, because they resume chains and tasks,
+// which are classes of higher floors.
 
-/// The engine of an App: what is ready, what is due, what other threads have posted, and the tasks that are pending.
-/// Counted, since handles to tasks outlive the App; `app` is null from then on.
+/// The engine of an App. It has the ready queue, the timer queue, the inbox for other threads, and the lists of tasks.
+/// It counts references, because handles to tasks may outlive the App. After the App's end, `app` and `host` are null.
 class Loop {
  public:
   ERRAND_COLD Loop(App* its_app, Host* its_host, ClockSource* clock, Reactor* reactor, Nanoseconds slow_step)
@@ -58,7 +58,7 @@ class Loop {
     if (--references_ == 0) [[unlikely]]
       destroy();
   }
-  /// The same, unless it is the last.
+  /// Gives a reference back and returns true. If it is the last one, keeps it and returns false.
   bool release_one_of_many() noexcept {
     if (--references_ > 0) [[likely]]
       return true;
@@ -66,25 +66,29 @@ class Loop {
     return false;
   }
 
-  /// Throws `WrongThread` where another thread is inside the App, and `InvalidState` where the App is gone.
+  /// Throws `WrongThread` if another thread is inside the App, and `InvalidState` if the App is gone.
   void check() const {
     check_thread();
     if (!app) app_is_gone();
   }
+  /// Throws `WrongThread` if another thread is inside the App.
   void check_thread() const {
     if (this_thread().loop != this) [[unlikely]]
       check_thread_inside();
   }
-  /// For a destructor, which cannot throw: ends the program with this message on another thread.
+  /// Ends the program with this message if another thread is inside the App. Called by destructors, because they cannot
+  /// throw.
   void check_thread_in_destructor(const char* message) const noexcept {
     if (is_on_other_thread()) [[unlikely]]
       end_program(message);
   }
+  /// Notes the thread inside the App; null if there is none. Any thread may ask for it.
   void set_thread_inside(const ThreadState* thread) noexcept {
     thread_inside_.store(thread, std::memory_order_relaxed);
   }
   const ThreadState* thread_inside() const noexcept { return thread_inside_.load(std::memory_order_relaxed); }
 
+  /// Returns the time of the App's clock. Throws what a clock of the user's throws.
   Clock::time_point now() {
     if (clock_) [[unlikely]]
       return clock_->now();
@@ -92,84 +96,91 @@ class Loop {
   }
   Clock::time_point deadline(Nanoseconds delay) { return add(now(), delay); }
 
-  /// The step of a chain that may be its first.
+  /// Makes a step of a chain, which may be its first.
   void run_chain(Chain& chain) noexcept;
-  /// Runs what was posted and what is in the queue, but nothing that is due: at the end of a run, where a clock of the
-  /// user's must not be asked.
+  /// Runs what was posted and what is in the ready queue, but nothing that is due. Called at the end of a run, when a
+  /// clock of the user's must not be asked any more.
   void run_out() noexcept;
-  /// Lets a chain go on to its next wait, or its end.
+  /// Resumes a chain, which runs to its next wait or to its end.
   void resume(Chain& chain) noexcept;
-  /// Turns, as long as there is something ready and nobody has to be asked. In each, what was posted, then what is due,
-  /// joins the ready queue; then what is in the queue at that moment runs.
+  /// Makes up to `turns_left` turns, as long as something is ready and nothing is posted. The first turn takes what was
+  /// posted. Each turn takes what is due, and then runs what is in the ready queue at that moment.
   void turns();
 
-  /// Whether the next turn has something to do without waiting for anything.
+  /// Returns true if the next turn has something to do without a wait.
   bool has_work() const noexcept { return !ready_.empty() || inbox->pending() || (is_held() && is_due()); }
 
   /// Puts a chain or a call at the end of the ready queue.
   void make_ready(Node& node) noexcept { ready_.push_back(node); }
-  /// Takes it out of the queue that it stands in.
+  /// Takes a node out of the queue that it stands in.
   void take_out(Node& node) noexcept {
     if (&node == last_) {
-      if (node.prev == ready_.end()) ready_.push_front(nothing_);  // a turn has a last one until that runs
+      if (node.prev == ready_.end()) ready_.push_front(nothing_);  // a turn needs a last node until that has run
       last_ = node.prev;
     }
     node.unlink();
   }
 
-  /// Sleeps until there may be something to do, at the latest for `limit`. A ManualClock jumps instead, where it may.
+  /// Sleeps until there may be something to do, but no longer than `limit`. If a ManualClock may jump, jumps instead.
   void wait(Nanoseconds limit);
-  /// Reads the clock only where tasks were added since.
+  /// Notes the last id and the time, if tasks were added since the last note. If not, the clock is not read.
   void note_ages() {
     if (!ages.knows(ids.last())) ages.note(ids.last(), now());
   }
-  /// Lets a ManualClock go on with an `advance`, or jump to the next deadline if that is at `last` at the latest. False
-  /// if the clock is none, or may do neither.
+  /// Lets a ManualClock go on with an `advance`, or jump to the next deadline if that is not after `last`. Returns
+  /// false if the clock may do neither, or is no ManualClock.
   bool jump(Clock::time_point last = never);
+  /// Returns true if `jump` would return true.
   bool can_jump(Clock::time_point last = never) const noexcept {
     if (is_advancing()) return thread_calls == 0;
     return manual_ && !is_held() && !is_outside() && !timers.empty() && timers.next() <= last;
   }
-  /// Whether a turn at this time would call or wake somebody whose time has come.
+  /// Returns true if a turn at this time would make a call, or wake a chain, because its time has come.
   bool can_start_due(Clock::time_point time) const noexcept { return !timers.empty() && timers.next() <= time; }
-  /// Whether an `advance` of a ManualClock has not come to its end.
+  /// Returns true if an `advance` of a ManualClock is not over.
   bool is_advancing() const noexcept { return manual_ && manual_->is_advancing(); }
 
-  /// Whether a wait could end by itself: by a timer, or by something under way outside.
+  /// Returns true if a wait could end by itself: by a timer, or by something under way outside the loop.
   bool can_wake() const noexcept { return is_outside() || is_advancing() || (!timers.empty() && !is_held()); }
-  /// Whether something is under way outside that may come back.
+  /// Returns true if something is under way outside the loop that may come back and wake a task.
   bool is_outside() const noexcept { return outside > 0 || thread_calls > 0; }
   bool is_held() const noexcept { return manual_ && manual_->mode_ == ManualClock::held; }
   bool is_manual() const noexcept { return manual_ != nullptr; }
-  /// By a ManualClock: one that was advanced in the last step of a turn leaves something to do.
+  /// Returns true if the time of a ManualClock has reached a deadline. The last step of a turn may have advanced the
+  /// clock, and so the next turn has something to do. The App must have a ManualClock.
   bool is_due() const noexcept { return !timers.empty() && timers.next() <= manual_->now_; }
 
-  /// Runs it at once behind the step that is under way, before anything that is in the queue.
+  /// Puts a node before everything else in the ready queue: it runs right after the step that is under way, and in the
+  /// same turn. A step must be under way.
   void run_next(Node& node) noexcept {
     if (last_ == ready_.end()) add_to_turn(node);
     ready_.push_front(node);
   }
-  /// The same, if no step is under way: before anything else of the next turn.
+  /// Like `run_next`, but may be called if no step is under way: the node then runs before everything else in the next
+  /// turn.
   void run_first(Node& node) noexcept {
     if (last_ != ready_.end()) return run_next(node);
     ready_.push_front(node);
   }
+  /// Like `run_next`, for several nodes in this order.
   void run_next(Queue& nodes) noexcept {
     if (last_ == ready_.end() && !nodes.empty()) add_to_turn(nodes.back());
     nodes.splice_back(ready_);
     ready_.splice_back(nodes);
   }
 
-  /// Reports at the end of the step: while something is being ended, no code of the user's may run.
+  /// Reports a failure at the end of the step, because the caller is in the middle of ending a branch or a group, and a
+  /// report runs code of the user's.
   void report_later(TaskBase& task, std::exception_ptr error) noexcept;
+  /// Makes the reports that `report_later` has noted.
   void report_late_failures() noexcept;
 
-  /// Takes out what is queued, and the callbacks that nothing would ever call.
+  /// Moves the ready queue, and the callbacks whose time is `never`, to `nodes`. Called when the App is destroyed.
   void take_queued(Queue& nodes) noexcept {
     nodes.splice_back(ready_);
     nodes.splice_back(never_called);
   }
-  /// The App is gone: the clock may go, too.
+  /// Called when the App is destroyed, because the clock may be destroyed next.
   void leave_clock() noexcept {
     if (manual_) manual_->leave(clock_user_);
   }
@@ -177,46 +188,47 @@ class Loop {
   App* app;
   Host* host;
   const std::shared_ptr<Inbox> inbox;
-  List pending;         // the tasks of the user that have not ended, in the order added
-  List hidden;          // the App's own tasks, such as listeners
-  List failed;          // tasks that have, until they are destroyed
-  List drains;          // who waits for the end of all tasks
-  List thread_waiters;  // who waits for the end of all thread calls
+  List pending;         // the user's tasks that have not ended, in the order in which they were added
+  List hidden;          // the App's own tasks that have not ended, such as listeners
+  List failed;          // tasks that have failed, until they are freed
+  List drains;          // the waits for the end of all tasks
+  List thread_waiters;  // the waits for the end of all thread calls
   Timers timers;
   Queue never_called;                  // callbacks whose time is `never`
   Chain* current = nullptr;            // the chain that is running
-  Destruction* destruction = nullptr;  // the innermost of those that are under way
+  Destruction* destruction = nullptr;  // the innermost destruction that is under way
   PutOff put_off{*this};
-  std::size_t members = 0;       // tasks that are in a group
-  std::size_t calls = 0;         // callbacks that are neither run nor cancelled
-  std::size_t outside = 0;       // what may wake a task from outside: thread calls,
-                                 // shared futures, foreign awaitables
-  List under_way;                // the thread calls that are, or wait for a thread
-  std::size_t thread_calls = 0;  // how many
+  std::size_t members = 0;       // how many tasks are members of a group
+  std::size_t calls = 0;         // how many callbacks have neither run nor been cancelled
+  std::size_t outside = 0;       // how many tasks wait for a thread call, a shared future or a foreign awaitable
+  List under_way;                // the thread calls that are running or wait for a thread
+  std::size_t thread_calls = 0;  // how many there are in `under_way`
   unsigned max_threads = 32;
-  std::shared_ptr<void> thread_pool;          // made by the first call
-  std::shared_ptr<FailedTasks> failed_tasks;  // of the failures that were reported; made by the first
-  Ids ids;                                    // of its tasks
-  /// What there is to do when a chain has ended.
+  std::shared_ptr<void> thread_pool;          // made by the first thread call
+  std::shared_ptr<FailedTasks> failed_tasks;  // the tasks of failures that were reported; made by the first report
+  Ids ids;                                    // of the tasks
+  /// The things to do when a chain has ended.
   enum Notice : std::uint8_t {
-    drains_wait = 1,   // for those who wait for the end of all tasks
-    reports_wait = 2,  // of failures, which could not be made at once
+    drains_wait = 1,   // look whether one of `drains` is over
+    reports_wait = 2,  // make the reports of failures that could not be made at once
   };
   std::uint8_t notices = 0;
+  /// Notes that there is such a thing to do, or that there is none any more.
   void notice(Notice what, bool is_there = true) noexcept {
     notices = static_cast<std::uint8_t>(is_there ? notices | what : notices & ~what);
   }
-  unsigned turns_left = 1;     // until the App looks
-  bool open = false;           // what is added is queued at once, and not kept for the start
-  bool closing = false;        // a run is behind its last phase, or the App is being destroyed: work is destroyed unrun
-  bool polled_inside = false;  // `poll` was called inside the App, and did nothing
+  unsigned turns_left = 1;  // how many turns to make until the App looks at its requests
+  bool open = false;        // work that is added is queued at once; if not, it is kept for the start of the run
+  bool closing = false;     // after the last phase, and in the App's destructor: work that is added is destroyed unrun
+  bool polled_inside = false;  // `poll` was called inside the App, and so did nothing
 
-  /// A task has ended.
+  /// Wakes the waits in `drains` that are over. Called when a task has ended.
   void check_drains() noexcept;
-  /// Wakes all suspensions in this list.
+  /// Wakes all waiters in this list.
   static void wake_all(List& list) noexcept;
 
  private:
+  /// Adds a node to a turn whose last node has been taken out: the node is the last one now.
   void add_to_turn(Node& node) noexcept {
     last_ = &node;
     turns_behind_ = std::exchange(turns_left, 1);
@@ -237,18 +249,19 @@ class Loop {
   [[noreturn]] ERRAND_COLD static void app_is_gone() { throw InvalidState("the App that this belongs to has ended"); }
 
   struct LateReport;
-  LateReport* late_reports_ = nullptr;  // the first of them
+  LateReport* late_reports_ = nullptr;  // the first one
   LateReport** late_end_ = &late_reports_;
   Queue ready_;                // first in, first out
-  Node* last_ = ready_.end();  // during a turn: what stands behind it waits for the next; the end, where it has run
-  /// To read the steady clock takes longer than a step: while single steps follow each other, so many have one reading.
+  Node* last_ = ready_.end();  // the last node of this turn; the end if that has run, and between two turns
+  /// To read the steady clock takes longer than a step. So if turns have a single step each, the clock is not read
+  /// again for this many turns.
   static constexpr unsigned most_steps_unread = 15;
-  unsigned steps_unread_ = 0;  // how many may still follow the last reading
-  unsigned turns_behind_ = 0;  // where the last step has put something before all else: those that were left
+  unsigned steps_unread_ = 0;  // how many steps may still follow the last reading
+  unsigned turns_behind_ = 0;  // the `turns_left` from before `add_to_turn`
   struct Nothing final : Call {
     void run() noexcept override {}
     void drop() noexcept override {}
-  } nothing_;
+  } nothing_;  // stands in for the last node of a turn if that was taken out
   struct User final : ClockUser {
     explicit User(const Loop& its_loop) noexcept : loop(its_loop) {}
     Clock::time_point first_deadline() const noexcept override {
@@ -264,7 +277,7 @@ class Loop {
   std::size_t references_ = 1;
 
  public:
-  Ages ages;  // large, and so the last
+  Ages ages;  // the last member, because it is large
 };
 
 // Implementation
@@ -282,7 +295,7 @@ inline bool Loop::jump(Clock::time_point last) {
 
 ERRAND_COLD inline void Loop::wait(Nanoseconds limit) {
   if (can_jump()) {
-    if (inbox->has_reactor()) inbox->sleep(now());  // input comes before time
+    if (inbox->has_reactor()) inbox->sleep(now());  // deal with input before time moves
     if (!has_work()) jump();
     return;
   }
@@ -290,12 +303,12 @@ ERRAND_COLD inline void Loop::wait(Nanoseconds limit) {
   std::optional<Clock::time_point> until;
   if (!timers.empty() && !manual_) until = timers.next();
   if (limit != Nanoseconds::max()) {
-    // A Reactor cannot sleep by a ManualClock, and so gets a limit of the real time.
+    // A Reactor cannot sleep by a ManualClock, and so gets a limit by the steady clock.
     const Clock::time_point last = add(manual_ && inbox->has_reactor() ? Clock::now() : now(), limit);
     if (!until || last < *until) until = last;
   }
   if (until && clock_ && !inbox->has_reactor()) until = add(Clock::now(), *until - clock_->now());
-  if (!ready_.empty()) return;  // a clock of the user's has ended something
+  if (!ready_.empty()) return;  // reading a clock of the user's has made something ready
   inbox->sleep(until);
 }
 

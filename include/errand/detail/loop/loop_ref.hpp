@@ -7,7 +7,7 @@
 
 namespace errand::detail {
 
-/// A counted reference to a loop, whose App may be gone.
+/// A counted reference to a loop, which keeps the loop. The App of the loop may be gone.
 class LoopRef {
  public:
   explicit LoopRef(Loop& loop) noexcept : loop_(&loop) { loop.retain(); }

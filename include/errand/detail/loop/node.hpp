@@ -9,12 +9,12 @@
 
 namespace errand::detail {
 
-/// What the loop does with what is ready.
+/// How the loop runs a node that is ready.
 enum class Step : std::uint8_t {
-  chain,  // it goes on with a coroutine
-  first,  // the same, but there is something to do before its first step
-  call,
-  none,  // no node that can be ready has this
+  chain,  // the node is a chain: goes on with its coroutine
+  first,  // the node is a chain that has made no step: there may be something to do before the first one
+  call,   // the node is a call: calls it
+  none,   // no node in the ready queue has this value
 };
 
 /// Something that can stand in the ready queue.
@@ -22,7 +22,7 @@ struct Node : LinkOf<Node> {
   Step step;
 
   explicit Node(Step what) noexcept : step(what) {}
-  /// Makes its step, where that is not to go on with a coroutine.
+  /// Makes the step. For `Step::chain`, the loop may resume the coroutine itself instead.
   virtual void run() noexcept = 0;
 
  protected:
@@ -35,23 +35,23 @@ struct EndNode final : Node {
 };
 using Queue = ListOf<Node, EndNode>;
 
-/// Something that can be in the timer queue: a call, or a suspension.
+/// Something that can stand in the timer queue: a call, or a suspension.
 struct TimerNode {
   static constexpr std::uint32_t unarmed = 0xffffffff;
-  std::uint32_t timer = unarmed;  // its index in the heap
+  std::uint32_t timer = unarmed;  // the index in the heap
   const bool is_call;
 
   explicit TimerNode(bool call) noexcept : is_call(call) {}
   bool armed() const noexcept { return timer != unarmed; }
 };
 
-/// What a suspension waits for. An `observer` is none: it is told of a task's end on the spot.
+/// The things for which a suspension can wait. An `observer` does not wait, but is told at once that a task has ended.
 enum class Kind : std::uint8_t {
   observer,
   sleep,
-  task,         // whose failure is thrown
-  task_cancel,  // the same, but not that it was cancelled
-  task_end,     // nothing is thrown
+  task,         // failure and cancellation of the task are thrown
+  task_cancel,  // failure of the task is thrown, cancellation is not
+  task_end,     // neither is thrown
   tasks,
   event,
   lock,
@@ -67,6 +67,7 @@ enum class Kind : std::uint8_t {
   branches,
 };
 
+/// Returns the name of a kind for tables and messages.
 inline const char* name_of(Kind kind) noexcept {
   constexpr const char* names[] = {"",       "sleep",  "task",      "task",      "task",    "tasks",
                                    "event",  "lock",   "semaphore", "condition", "barrier", "queue",

@@ -12,34 +12,34 @@ class Loop;
 class TaskBase;
 struct GeneratorBase;
 
-// What PutOff does with generators stands in coro/destruction.hpp, and with tasks in task/steps.hpp: those are
-// floors above this one, which know the two.
+// The functions of PutOff are defined in coro/destruction.hpp, and in task/steps.hpp if they need to know tasks,
+// because this room knows neither generators nor tasks.
 
-/// What was to be destroyed while something inside it ran, was being destroyed, or was in use by another thread: it
-/// goes as soon as that is over.
+/// Tasks and generators that cannot be destroyed yet, because code inside them is running, frames inside them are being
+/// destroyed, or another thread uses one of their frames. They are destroyed as soon as this is over.
 class PutOff final : public Call {
  public:
   explicit PutOff(Loop& loop) noexcept : loop_(loop) {}
 
-  /// Whether there may be something.
+  /// Returns true if something may have been put off.
   bool any() const noexcept { return any_ || !in_use_.empty(); }
   void add(GeneratorBase& generator) noexcept;
-  /// A task that says already that it is cancelled.
+  /// Adds a task, whose status must be cancelled already.
   void add(TaskBase& task) noexcept;
-  /// The same of one that another thread uses.
+  /// Adds a task that waits only for another thread, which uses one of its frames. Its status must be cancelled.
   void add_in_use(TaskBase& task) noexcept;
-  /// A member of a group: it goes with the task that the group is in.
+  /// Adds a member of a group. It is destroyed with the task that the group is in.
   void add_member(TaskBase& task) noexcept;
-  /// A destruction has ended: destroys what can be destroyed now.
+  /// Destroys everything that can be destroyed now. Called when a destruction has ended.
   void settle() noexcept {
     if (any_) [[unlikely]]
       settle_all();
   }
-  /// The same at once behind the step that is under way, or before the next.
+  /// Calls `settle` after the step that is under way or, if there is none, before the next one.
   void settle_later() noexcept;
-  /// The same after a thread call has come back.
+  /// Like `settle`, but looks also at the tasks that wait for threads. Called when a thread call has come back.
   void settle_returned() noexcept;
-  /// Blocks until no other thread uses anything of this, and then destroys it.
+  /// Blocks until no other thread uses a frame of these tasks and generators, and then destroys all of them.
   void finish() noexcept;
 
  private:
@@ -49,16 +49,17 @@ class PutOff final : public Call {
   bool settle_one() noexcept;
   void settle_behind_step() noexcept;
   void add_to(List& list, TaskBase& task) noexcept;
-  /// Unless it has to wait for the end of another destruction.
+  /// Destroys a task, or moves it to `in_use_` if a thread uses one of its frames. Returns false if the task has to
+  /// wait for the end of another destruction.
   bool abort_task(Link& place) noexcept;
   static void block(Link& place) noexcept;
 
   Loop& loop_;
   List generators_;
   List tasks_;
-  List in_use_;       // tasks that wait for thread calls alone
-  List members_;      // of groups in all those
-  bool any_ = false;  // generators or tasks, but for those in use
+  List in_use_;       // tasks that wait only for thread calls
+  List members_;      // members of groups in all these tasks
+  bool any_ = false;  // there may be something in `generators_` or `tasks_`
   bool is_settling_ = false;
 };
 

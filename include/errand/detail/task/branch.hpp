@@ -15,14 +15,14 @@
 
 namespace errand::detail {
 
-/// How a branch ended.
+/// A branch with the room for its result, or for the error with which it ended.
 template <class T>
 class ResultBranch : public BranchBase {
  public:
   ResultBranch(ResultBranch&&) = delete;
 
   std::exception_ptr error() const noexcept final { return has_error() ? storage_.error : nullptr; }
-  /// The value of a branch that has ended. Throws what it ended with otherwise.
+  /// Returns the value of a branch that has ended. If the branch has no value, throws the error with which it ended.
   T take() {
     if (has_error()) std::rethrow_exception(storage_.error);
     if constexpr (std::is_reference_v<T>) {
@@ -31,7 +31,7 @@ class ResultBranch : public BranchBase {
       return T(std::move(storage_.value));
     }
   }
-  /// How it ended, whatever that is.
+  /// Returns the value or the error of a branch that has ended. Throws only what the move of the value throws.
   Outcome<T> outcome() {
     if (has_error()) return Outcome<T>(storage_.error, status == TaskStatus::cancelled || observed_cancelled);
     if constexpr (std::is_void_v<T>) {
@@ -48,7 +48,7 @@ class ResultBranch : public BranchBase {
     if (status == TaskStatus::succeeded) storage_.destroy_value();
   }
   bool has_error() const noexcept { return status == TaskStatus::failed || status == TaskStatus::cancelled; }
-  /// It ends without a value.
+  // How a branch ends if it has no value. The caller then calls `tell_combinator`.
   ERRAND_COLD void fail(std::exception_ptr error) noexcept {
     storage_.set_error(std::move(error));
     status = TaskStatus::failed;
@@ -65,7 +65,7 @@ class ResultBranch : public BranchBase {
   Storage<T> storage_;
 };
 
-/// A branch with a coroutine, whose frame goes as soon as it has ended.
+/// A branch with a coroutine. The frame is destroyed as soon as the coroutine has ended.
 template <class T>
 class Branch final : public ResultBranch<T> {
  public:
@@ -79,6 +79,8 @@ class Branch final : public ResultBranch<T> {
   }
 
  private:
+  /// Called before the first step if the branch was asked to end. Returns false if the coroutine is not to begin: it is
+  /// then destroyed, and the branch ends as cancelled.
   bool begin() noexcept override {
     if (this->combinator->may_begin(*this)) return true;
     this->state = Chain::State::running;
@@ -91,15 +93,19 @@ class Branch final : public ResultBranch<T> {
   void coroutine_ended() noexcept override { this->combinator->finished(*this); }
 };
 
-/// Reports an error of a branch that comes out nowhere, under the name of its task: at the end of the step if a branch
-/// has just ended, else at once. It is no failure that an observed task was cancelled.
+// How a combinator reports an error of a branch that it does not throw, under the name of the task. That an observed
+// task was cancelled is no failure, and is not reported.
+
+/// Reports the error at the end of the step. To be called when a branch has just ended.
 inline void report_branch_later(BranchBase& branch) noexcept {
   if (branch.observed_cancelled) return;
   branch.loop->report_later(static_cast<TaskBase&>(branch.root()), branch.error());
 }
+/// Reports this error at once, under the name of the task of `chain`.
 inline void report_branch(Chain& chain, std::exception_ptr error) noexcept {
   chain.loop->host->report(&static_cast<TaskBase&>(chain.root()), std::move(error));
 }
+/// Reports the error of the branch at once.
 inline void report_branch(BranchBase& branch) noexcept {
   if (!branch.observed_cancelled) report_branch(branch, branch.error());
 }

@@ -13,7 +13,7 @@
 
 namespace errand::detail {
 
-/// What a callable gives, called with the App where it takes it.
+/// The type that a callable returns. The callable is called with the App if it takes one, else without arguments.
 template <class F>
 struct WorkResult {
   static_assert(std::is_invocable_v<F&, App&> || std::is_invocable_v<F&>,
@@ -32,7 +32,8 @@ template <class F>
 struct WorkResult<F> {
   using type = std::invoke_result_t<F&>;
 };
-/// The same of what must not be looked at any closer: no other awaitable is started by anyone.
+/// The type of the result of a task whose callable returns an `R`. If `R` is a Coro, it is the result of the Coro. Any
+/// other awaitable is refused, because nobody would await it.
 template <class R>
 struct TaskResult {
   static_assert(GivesNoAwaitable<R>,
@@ -52,6 +53,7 @@ struct TaskResult<Coro<T>&&> {
   using type = T;
 };
 
+/// Calls the callable of a task.
 template <class F>
 decltype(auto) call_work(F& work, App& app) {
   if constexpr (std::is_invocable_v<F&, App&>) {
@@ -61,7 +63,8 @@ decltype(auto) call_work(F& work, App& app) {
   }
 }
 
-/// A task made from a callable, which is called in the task's first step and lives as long as the coroutine.
+/// A task made from a callable. The first step of the task calls the callable. The callable lives as long as the
+/// coroutine that it returns, because the coroutine of a lambda uses the captures of the lambda object.
 template <class T, class F>
 class CallableTask final : public TaskState<T> {
   static_assert(keeps_alignment<F>,
@@ -84,6 +87,8 @@ class CallableTask final : public TaskState<T> {
     }
   }
 
+  /// Called before the first step. Returns true if the callable has returned a Coro, which is to be run now. If not,
+  /// the task has ended: with the value or the exception of the callable, or because it was asked to end.
   bool begin() noexcept override {
     if (this->flags & Chain::asked) return TaskBase::begin();
     this->state = Chain::State::running;
@@ -112,7 +117,7 @@ class CallableTask final : public TaskState<T> {
   }
 
  private:
-  ~CallableTask() {}
+  ~CallableTask() {}  // never called, but the union needs one
   void dispose() noexcept override { this->template dispose_of<sizeof(CallableTask)>(); }
   void destroy_work() noexcept override {
     if (this->flags & Chain::has_work) std::destroy_at(std::addressof(work_));

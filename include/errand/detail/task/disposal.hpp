@@ -7,9 +7,9 @@
 
 namespace errand::detail {
 
-/// A task is being freed, and its result or its error runs code of the user's, which may give up the last handle to
-/// another task, and so on. From some depth on the inner ones are freed behind the outer ones, so that the stack
-/// is_still_needed flat.
+/// Stands on the stack while a task is freed whose result or error runs code of the user's. That code may give up the
+/// last handle to another task, whose result may do so too, and so on. From some depth on an inner task is freed only
+/// after the outer one, so that the stack stays flat.
 class Disposal {
  public:
   explicit Disposal(TaskBase& task) noexcept;
@@ -17,7 +17,8 @@ class Disposal {
   Disposal(const Disposal&) = delete;
   Disposal& operator=(const Disposal&) = delete;
 
-  /// It is too deep now: the task will be freed later, and must not be touched until then.
+  /// Returns true if too many tasks are being freed inside each other. The task will be freed later then, and the
+  /// caller must not touch it any more.
   bool is_put_off() const noexcept { return is_put_off_; }
 
  private:
@@ -49,7 +50,8 @@ inline Disposal::~Disposal() {
     free_all(thread);
 }
 
-/// A task that is freed stands in no list. The first may be freed last.
+/// A task that is being freed stands in no list from here on, so its link can hold the next task to free. The order
+/// does not matter: the task that was put off last is freed first.
 ERRAND_COLD inline void Disposal::put_off(ThreadState& thread, TaskBase& task) noexcept {
   TaskLink& link = task;
   if (link.linked()) link.unlink();

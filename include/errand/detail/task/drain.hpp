@@ -12,13 +12,14 @@
 
 namespace errand::detail {
 
-/// A time-out, of one wait after the other. There is none until it is set, which may be in the middle of a wait.
+/// A time-out for waits that come one after the other, each a `Limited`. Until it is set, the waits have no limit. It
+/// may be set or lifted in the middle of a wait.
 class Limit {
  public:
   Limit() noexcept = default;
   ERRAND_COLD Limit(Loop& loop, Clock::time_point until) { set(loop, until); }
 
-  /// Anew. Throws `std::bad_alloc`; there is none then.
+  /// Sets the limit, in place of an earlier one. Throws `std::bad_alloc`; there is no limit then.
   ERRAND_COLD void set(Loop& loop, Clock::time_point until) {
     lift();
     deadline_.arm(loop, until);
@@ -32,6 +33,7 @@ class Limit {
   template <class>
   friend class Limited;
 
+  /// Called when the time is over: ends the wait that is under way, if there is one.
   static void come(void* self) noexcept {
     Limit& limit = *static_cast<Limit*>(self);
     limit.is_over_ = true;
@@ -47,7 +49,7 @@ class Limit {
   Deadline deadline_{&come, this};
 };
 
-/// A wait under a time-out. Gives whether it came to its end.
+/// A wait under a time-out. `co_await` gives true if the wait came to its end, false if the limit ended it.
 template <class Wait>
 class Limited final : public Wait {
  public:
@@ -64,7 +66,7 @@ class Limited final : public Wait {
     if (!limit_.is_over_) Wait::await_suspend(awaiting);
   }
   ERRAND_COLD bool await_resume() {
-    if (limit_.has_ended_wait_ && this->chain_->is_asked()) {  // a request of the same turn is first
+    if (limit_.has_ended_wait_ && this->chain_->is_asked()) {  // a request in the turn of the time-out wins
       this->interrupt();
     }
     const bool in_time = !limit_.has_ended_wait_;
@@ -76,7 +78,7 @@ class Limited final : public Wait {
   Limit& limit_;
 };
 
-/// Waits until no task is pending whose id is at most `upto`, but for one.
+/// Waits until every task that was added before this wait was made has ended, except the task `except`.
 class Drained : public Drain {
  public:
   Drained(Loop& loop, TaskBase* except) noexcept : Drain(except, loop.ids.last()), loop_(loop) {}
@@ -94,9 +96,11 @@ class Drained : public Drain {
   Loop& loop_;
 };
 
-/// Asks all tasks but one to end that have not been asked. False where there is none. Once they have `Drained`, it is
-/// the turn of those that were added meanwhile. The request to a thread call may run a `std::stop_callback`, which may
-/// abort the task: then this begins again.
+/// Asks every pending task except `except` to end, unless the task has been asked already. Returns false if there is no
+/// other task. After a `Drained` the caller calls this again, because tasks may have been added meanwhile.
+///
+/// The request to a thread call may run a `std::stop_callback` of the user's, which may abort the task and so take it
+/// out of the list. The walk then begins at the first task again.
 ERRAND_COLD inline bool ask_all(Loop& loop, const TaskBase* except) {
   bool any = false;
   for (Link* link = loop.pending.begin(); link != loop.pending.end();) {
@@ -104,7 +108,8 @@ ERRAND_COLD inline bool ask_all(Loop& loop, const TaskBase* except) {
     if (&task != except) {
       any = true;
       if (task.requests == 0) task.cancel({});
-      // One that was added before `run` and whose place did not come ends on the next turn like any other.
+      // A task that was added before `run` is not queued until its place among the listeners comes. If that has not
+      // come, the task is queued here, and ends on the next turn like any other.
       if (task.state == Chain::State::created && !task.Node::linked()) loop.make_ready(static_cast<Chain&>(task));
     }
     link = task.done() ? loop.pending.begin() : link->next;
@@ -112,16 +117,18 @@ ERRAND_COLD inline bool ask_all(Loop& loop, const TaskBase* except) {
   return any;
 }
 
-/// How many times the end of a phase asks the tasks that were added meanwhile. The time-out alone would not do: what
-/// adds a task whenever one is destroyed never lets a ManualClock move on.
+/// How many times the end of a phase asks the tasks that were added meanwhile. The time-out alone is not enough: if
+/// each task adds another one when it is destroyed, a ManualClock never moves on.
 inline constexpr unsigned most_rounds = 1'000;
 
-/// Waits until no thread call is under way or, if nothing is waited for any more, none that uses what is to be
-/// destroyed. May end earlier: look again.
+/// A wait for the end of thread calls. The wait may end early: the caller asks `are_over` again, and waits again if
+/// needed.
 class ThreadsEnded : public Waiter {
  public:
   explicit ThreadsEnded(Loop& loop) noexcept : Waiter(Kind::thread), loop_(loop) {}
 
+  /// Returns true if no thread call is under way. If the run has expired, it is enough that no call uses a task that is
+  /// to be destroyed.
   static bool are_over(const Loop& loop, bool is_expired) noexcept {
     return loop.thread_calls == 0 || (is_expired && !loop.put_off.any());
   }

@@ -9,17 +9,20 @@ namespace errand::detail {
 
 class TaskBase;
 
-/// Is told on the spot that a task has ended, in its place among the task's awaiters.
+/// Is told when a task ends. It stands among the awaiters of the task. When its place comes, it is called at once,
+/// while the other awaiters are only put into the ready queue.
 struct Observer : Waiter {
   Observer() noexcept : Waiter(Kind::observer) {}
+  /// Called when the task has ended and its frames are gone. The observer has left the list, and may destroy itself.
   virtual void task_ended(TaskBase& task) noexcept = 0;
-  /// It is to be destroyed where it stands, and says already that it is cancelled; `task_ended` follows. For the first
-  /// of the task's observers.
+  /// Called when the task is aborted, before its frames are destroyed; `task_ended` follows. Only the first of the
+  /// awaiters is told.
   virtual void task_cancelled() noexcept {}
-  /// Of the observer that makes the task a member of a group: that, and the member after it.
+  /// Returns the group, if this observer makes the task a member of one.
   virtual Branches* group() const noexcept { return nullptr; }
+  /// Returns the member after this one in the group, or null.
   virtual Chain* next_member() const noexcept { return nullptr; }
-  /// Of the observer that makes the task one of a `TaskScope`: that.
+  /// Returns the `TaskScope`, if this observer makes the task one of its tasks.
   virtual const void* scope() const noexcept { return nullptr; }
 
  protected:

@@ -11,7 +11,8 @@
 
 namespace errand::detail {
 
-/// What `add_task` returns for work of this type, given as `Work&` or `Work&&`.
+/// How `add_task` treats work that it is given as `Work`, a reference type: the type of the result, the type of the
+/// handle that it returns, and how the task is made. This one is for callables.
 template <class Work>
 struct WorkTraits {
   using Callable = std::decay_t<Work>;
@@ -27,6 +28,7 @@ struct WorkTraits {
     return new CallableTask<Value, Callable>(loop, std::forward<Work>(work));
   }
 };
+/// For a Coro that is moved in.
 template <class T>
 struct WorkTraits<Coro<T>&&> {
   using Value = T;
@@ -38,6 +40,7 @@ struct WorkTraits<Coro<T>&&> {
     return new TaskState<T>(loop, *coro.release());
   }
 };
+/// For a Coro that is not moved in, which does not compile.
 template <class Work>
   requires is_coro<std::remove_cvref_t<Work>> && (!std::is_same_v<Work, std::remove_cvref_t<Work> &&>)
 struct WorkTraits<Work> {
@@ -45,6 +48,7 @@ struct WorkTraits<Work> {
   using Value = typename std::remove_cvref_t<Work>::value_type;
   using Handle = Task<Value>;
 };
+/// For a task, which `add_task` only registers under a further name.
 template <class Work>
   requires is_task_handle<std::remove_cvref_t<Work>>
 struct WorkTraits<Work> {
@@ -52,13 +56,14 @@ struct WorkTraits<Work> {
   using Handle = Task<Value>;
 };
 
-/// Gives a new task its id, and its place among those of the loop.
+/// Gives a new task its id, and appends it to the pending tasks of the loop.
 inline void enter_task(Loop& loop, TaskBase& task) noexcept {
   task.identity.take_id(loop.ids);
   task.join(loop.pending);
 }
 
-/// A task of the loop that is not queued yet. Throws `std::bad_alloc`; the work is destroyed then.
+/// Makes a task of this work, which is not queued yet: see `start_task`. Throws `std::bad_alloc`, and what the copy or
+/// the move of a callable throws; there is no task then.
 template <class Work>
 inline TaskState<typename WorkTraits<Work&&>::Value>& make_task(Loop& loop, Work&& work) {
   auto* task = WorkTraits<Work&&>::make(loop, std::forward<Work>(work));
@@ -66,7 +71,7 @@ inline TaskState<typename WorkTraits<Work&&>::Value>& make_task(Loop& loop, Work
   return *task;
 }
 
-/// The same of a coroutine, queued, in this memory.
+/// Makes a task of a coroutine in this memory, and queues it.
 template <class T>
 ERRAND_INLINE TaskBase& start_coroutine_at(void* place, Loop& loop, Promise<T>& promise) noexcept {
   TaskState<T>& task = *std::construct_at(static_cast<TaskState<T>*>(place), loop, promise);
@@ -74,17 +79,20 @@ ERRAND_INLINE TaskBase& start_coroutine_at(void* place, Loop& loop, Promise<T>& 
   loop.make_ready(task);
   return task;
 }
+/// Makes the task in a new block of memory, because this thread has kept no block of that size.
 template <class T>
 ERRAND_NOINLINE TaskBase& start_coroutine_in_new_block(Loop& loop, Promise<T>& promise) {
   return detail::start_coroutine_at(allocate_from_slab(sizeof(TaskState<T>)), loop, promise);
 }
 template <class T>
 TaskBase& start_coroutine(Loop& loop, Promise<T>& promise);
+/// Corrects the frame, which GCC has laid out wrongly, and then starts the coroutine.
 template <class T>
 ERRAND_NOINLINE TaskBase& start_skewed_coroutine(Loop& loop, Promise<T>& promise) {
   promise.correct_frame();
   return start_coroutine(loop, promise);
 }
+/// Makes a task of a coroutine, and queues it. Throws `std::bad_alloc`; the coroutine stays the caller's then.
 template <class T>
 ERRAND_NOINLINE TaskBase& start_coroutine(Loop& loop, Promise<T>& promise) {
   if (promise.has_skewed_frame()) [[unlikely]]
@@ -92,6 +100,7 @@ ERRAND_NOINLINE TaskBase& start_coroutine(Loop& loop, Promise<T>& promise) {
   void* const kept = allocate_kept(sizeof(TaskState<T>));
   return kept ? detail::start_coroutine_at(kept, loop, promise) : detail::start_coroutine_in_new_block(loop, promise);
 }
+/// Makes a task of this work, and queues it. Called by `add_task` for work without a name after the start.
 template <class Work>
 inline TaskBase& start_work(Loop& loop, Work&& work) {
   TaskBase& task = detail::make_task(loop, std::forward<Work>(work));
@@ -106,11 +115,12 @@ inline TaskBase& start_work(Loop& loop, Coro<T>&& coro) {
   return task;
 }
 
-/// Queues it, but for an App that is being destroyed: there it ends unrun.
+/// Queues a task that `make_task` has made. If the run of the App is over, or the App is being destroyed, the task ends
+/// without having run.
 inline void start_task(TaskBase& task) noexcept {
   if (task.loop->closing) {
     task.abort_if_pending();
-  } else if (!task.done()) {  // code of the user's that ran meanwhile may have aborted it
+  } else if (!task.done()) {  // code of the user's may have aborted it since it was made
     task.loop->make_ready(static_cast<Chain&>(task));
   }
 }

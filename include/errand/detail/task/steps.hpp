@@ -13,9 +13,10 @@
 
 namespace errand::detail {
 
-/// A wait until no task is pending that was there when it began, but for one.
+/// A wait until every pending task with an id of at most `upto` has ended, except the task `except`.
 class Drain : public Waiter {
  public:
+  /// Returns true if none of these tasks is left to wait for.
   bool is_over(const List& pending) const noexcept;
 
  protected:
@@ -27,9 +28,9 @@ class Drain : public Waiter {
   std::uint64_t upto_;
 };
 
-// Implementation, and that of what the loop does with its tasks
+// Implementation, also of the members of Loop and PutOff that use tasks
 
-/// The tasks stand in the order of their ids, so that a look at the first will do.
+/// Looks only at the first task that is not `except`, because the tasks stand in the order of their ids.
 inline bool Drain::is_over(const List& pending) const noexcept {
   const Link* first = pending.begin();
   if (first != pending.end() && &static_cast<const TaskBase&>(static_cast<const TaskLink&>(*first)) == except_) {
@@ -48,6 +49,7 @@ ERRAND_NOINLINE inline void Loop::check_drains() noexcept {
   notice(drains_wait, !drains.empty());
 }
 
+/// A failure that is reported at the end of the step. It keeps a reference to its task until then.
 struct Loop::LateReport {
   LateReport(TaskBase& its_task, std::exception_ptr its_error) noexcept : task(its_task), error(std::move(its_error)) {}
   TaskBase& task;
@@ -79,7 +81,8 @@ ERRAND_COLD inline void Loop::report_late_failures() noexcept {
   notice(reports_wait, false);
 }
 
-/// What is no plain step, or is timed.
+/// Runs a node that `turns` does not resume by itself: a call, or a first step before which `begin` is called. If slow
+/// steps are to be reported, runs every node.
 ERRAND_NOINLINE inline void Loop::run(Node& node) noexcept {
   if (timed_) {
     run_timed(node);
@@ -89,7 +92,7 @@ ERRAND_NOINLINE inline void Loop::run(Node& node) noexcept {
   }
 }
 
-/// Behind the end of a chain, and the callbacks that it may have made.
+/// Called by `resume` when a chain has ended and everyone has been told of its end.
 ERRAND_COLD inline void Loop::look_around() noexcept {
   if (notices & drains_wait) check_drains();
   if (notices & reports_wait) report_late_failures();
@@ -107,7 +110,7 @@ inline void Loop::resume(Chain& chain) noexcept {
   if (chain.flags & (Chain::is_branch | Chain::has_work)) {
     chain.coroutine_ended();
   } else {
-    static_cast<TaskBase&>(chain).finish_step(*this);  // as most do
+    static_cast<TaskBase&>(chain).finish_step(*this);  // a task made of a Coro, as most are
   }
   if (notices & (drains_wait | reports_wait)) [[unlikely]]
     look_around();

@@ -14,7 +14,8 @@
 
 namespace errand::detail {
 
-/// The future's side of submitted work, shared by those who may end it. Where all of them go, the work was cancelled.
+/// Sets the `std::future` of submitted work. Everyone who may end the work has a copy. If all copies go and none has
+/// set the future, the future throws `TaskCancelled`.
 template <class T>
 class Submission {
  public:
@@ -22,6 +23,7 @@ class Submission {
       : shared_(std::make_shared<Shared>(name.empty() ? "submitted work" : name)) {}
 
   std::future<T> future() { return shared_->promise.get_future(); }
+  /// Called when the task of the work is done: passes on its result, or the exception that its awaiters get.
   void set(Task<T> done) {
     shared_->is_set = true;
     try {
@@ -35,6 +37,7 @@ class Submission {
       shared_->promise.set_exception(std::current_exception());
     }
   }
+  /// Called if the work could not become a task.
   void fail(std::exception_ptr error) {
     shared_->is_set = true;
     shared_->promise.set_exception(std::move(error));
@@ -47,7 +50,7 @@ class Submission {
       if (is_set) return;
       try {
         promise.set_exception(std::make_exception_ptr(TaskCancelled(name)));
-      } catch (...) {  // no memory
+      } catch (...) {  // no memory for the TaskCancelled
         promise.set_exception(std::current_exception());
       }
     }

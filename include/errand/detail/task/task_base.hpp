@@ -16,38 +16,40 @@
 
 namespace errand::detail {
 
-/// The place of a task in one of its loop's lists of tasks.
+/// The place of a task in a list of its loop, such as `Loop::pending`.
 struct TaskLink : Link {};
 
-/// What handles refer to. Counted: each handle has a reference, and the loop one until the task ends. The registry
-/// keeps it as well, but that does not count: without a reference nobody can be waiting for the task.
+/// The state of a task, to which its handles refer. It counts references: each handle has one, and the loop has one
+/// until the task ends. The registry has none, so that a task without references is one that nobody can be waiting for.
 ///
-/// Nobody calls the destructor of a task: `dispose` destroys what has to be.
+/// The destructor of a task is never called: `dispose` destroys the members that need it, and frees the memory. The
+/// README of this room has a table of the functions that end a task.
 class TaskBase : public Chain, public TaskLink, public Pooled {
  public:
   explicit TaskBase(Loop& its_loop) noexcept : Chain(&its_loop) {}
-  /// Stands among these tasks of the loop until its end.
+  /// Appends the task to a list of its loop, in which it stands until it ends. From now on the loop stays alive.
   void join(List& tasks) noexcept {
     loop->retain();
     tasks.push_back(static_cast<TaskLink&>(*this));
   }
 
   void retain() noexcept { ++references_; }
-  /// Gives a reference back. A failure at which nobody can look any more is reported.
+  /// Gives a reference back. The last one frees the task, and reports a failure that nobody has looked at.
   ERRAND_INLINE void release() noexcept {
     if (--references_ == 0) [[unlikely]]
       release_last();
   }
-  /// One of its names has been forgotten.
+  /// Called by the registry when it has forgotten one of the names of the task.
   void unregistered() noexcept {
     if (--details().registrations == 0 && references_ == 0) dispose();
   }
 
   bool done() const noexcept { return status != TaskStatus::pending; }
-  /// Whether its frames are gone, too: whoever awaits it goes on. One that was destroyed where it stands is done
-  /// before.
+  /// Returns true if the task is done and its frames are gone, so that an await goes on at once. An aborted task is
+  /// done before its frames are gone, and stays in a list until then.
   bool has_ended() const noexcept { return done() && (status != TaskStatus::cancelled || !TaskLink::linked()); }
   std::string name() const;
+  /// Returns the details of the task, which it makes if there are none. Throws `std::bad_alloc`.
   TaskDetails& details() {
     TaskDetails& has = identity.make_details();
     is_special = true;
@@ -62,50 +64,56 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   Chain& root() noexcept final { return *this; }
 
   bool cancel(std::string_view reason);
-  /// The same of a task that is not done, from the App's thread. If there is no memory, it goes without the reason.
+  /// Like `cancel`, but does not throw. The task must not be done. If there is no memory for the reason, the task is
+  /// asked to end without a reason.
   void ask_to_end(std::string_view reason) noexcept;
   bool abort(std::string_view reason);
   unsigned uncancel();
-  /// Whether the step that is under way is one of this task, or of a member of a group of it.
+  /// Returns true if the step that is under way is one of this task, or of a member of a group inside it.
   bool is_around_step() const noexcept;
-  /// The same of all that is running now, and so of the destruction of its frames, too.
+  /// Returns true if the caller runs inside this task: in such a step, or in a destructor of a frame inside the task.
   bool is_around_caller() const noexcept { return is_around_step() || Destruction::is_inside(*this); }
+  /// Returns true if a step of this task, or of a branch of it, is under way.
   bool is_running() const noexcept {
     return loop->current && status == TaskStatus::pending && &loop->current->root() == this;
   }
 
-  /// Somebody looks at how it ended: a failure need not be reported any more.
+  /// Notes that somebody looks at how the task ended: a failure need not be reported any more.
   void look() noexcept { seen = true; }
-  /// What it failed with, or was cancelled by, if anything was thrown.
+  /// Returns the exception with which the work of the task ended; null if there is none. An aborted task has none.
   virtual std::exception_ptr error() const noexcept = 0;
-  /// The reason of the `Cancelled` that ended it.
+  /// Returns the reason of the `Cancelled` that ended the task. If nothing was thrown, returns the reason of the
+  /// `abort`, or of the request that came before the first step.
   std::string end_reason();
-  /// Throws what an awaiter gets, of a task that has not succeeded.
+  /// Throws the exception that awaiters of this task get. The task must have failed, or be cancelled.
   [[noreturn]] void throw_failure();
-  /// The same, not thrown; null where it has succeeded.
+  /// Returns the exception that `throw_failure` would throw; null if the task has succeeded.
   std::exception_ptr failure();
-  /// As above, of one that has succeeded but whose result somebody took.
+  /// Throws `InvalidState`: the task has succeeded, but somebody has taken its result.
   [[noreturn]] void throw_taken() const;
   [[noreturn]] void throw_pending() const;
 
-  /// Says already that it is cancelled.
+  /// Sets the status before the frames are destroyed, and tells the observer of the group or the scope.
   void set_cancelled() noexcept {
     status = TaskStatus::cancelled;
     is_special = true;
     if (Observer* const observer = first_observer()) observer->task_cancelled();
   }
-  /// Nobody refers to it any more: frees it, with its result, unless it `is_still_needed`.
+  /// Called when the task has no reference left: frees the task and its result, unless the task `is_still_needed`.
   virtual void dispose() noexcept = 0;
-  /// Ends it as cancelled where it stands, which is not inside a step.
+  /// Ends a pending task as cancelled, without running it any further. Its coroutine must not be running. The frames
+  /// go later if something inside the task is being destroyed, or is used by another thread.
   void abort_if_pending() noexcept;
+  /// Destroys the frames and the callable of a task whose status is set, and tells everyone that the task has ended.
   void destroy_and_finish() noexcept;
-  /// The same, but it is never put off, because what the task uses goes next: blocks until no thread call uses its
-  /// frames. If what is running now is inside it, it is asked to end.
+  /// Called by `~ScopedTask`: aborts the task at once, because what the task uses is destroyed next. Blocks until no
+  /// thread call uses the frames. If the caller runs inside the task, the task is asked to end instead.
   void abort_with_scope() noexcept;
-  /// The same if nothing that runs now is inside it.
+  /// Like `abort_with_scope`, for a caller that does not run inside the task. Called by `~TaskScope` too.
   void abort_blocking() noexcept;
 
-  /// What observes it and stands before all who wait for it: a group or a scope.
+  /// Returns the first of the awaiters if it is an observer, else null. The observer of a group or a scope, if the task
+  /// belongs to one, is always the first.
   Observer* first_observer() const noexcept {
     if (awaiters.empty()) return nullptr;
     Waiter& first = static_cast<Waiter&>(const_cast<Link&>(*awaiters.begin()));
@@ -127,16 +135,17 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
     loop->current = nullptr;
     finish();
   }
-  /// The same of a task whose coroutine was all that it had, but for those who wait for the end of all tasks.
+  /// Called by `Loop::resume` in place of `coroutine_ended` if the task has no callable. The loop itself looks after
+  /// those who wait for the end of all tasks.
   ERRAND_INLINE void finish_step(Loop& its_loop) noexcept;
-  /// A task of the same work for another worker; null where there can be none.
+  /// Makes a task with a copy of the callable for another worker. Returns null if no callable can be copied.
   virtual TaskBase* copy_for(Loop&) const { return nullptr; }
 
-  List awaiters;  // suspensions, done-callbacks and observers
+  List awaiters;  // waits for the end of this task, done-callbacks, and other observers
   Identity identity;
 
  protected:
-  std::uint32_t references_ = 1;  // the loop's, until the end
+  std::uint32_t references_ = 1;  // this one is the loop's, until the task ends
 
  public:
   bool seen = false;   // somebody has looked at its failure
@@ -147,35 +156,38 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
  protected:
   ~TaskBase() = default;
   ERRAND_NOINLINE void release_last() noexcept { dispose(); }
-  /// Of what is special: whether somebody has to do with it still.
+  /// Called by `dispose` if the task is special: reports a failure that nobody has looked at. Returns true if the task
+  /// must stay, because the report has left a handle, or because the task still has a registered name.
   bool is_still_needed() noexcept;
-  /// Of what is not: parts from all but its result.
+  /// Called by `dispose` before the memory goes: frees the details, and leaves the list and the loop.
   void leave_loop() noexcept {
     identity.clear();
     if (TaskLink::linked()) TaskLink::unlink();
     loop->release();
   }
-  /// Destroys the callable that it was made from, if there is one.
+  /// Destroys the callable from which the task was made, if there is one.
   virtual void destroy_work() noexcept {}
-  /// The frames are gone and the status is set: tells everyone.
+  /// Called when the status is set and the frames are gone: tells everyone. The task may be freed meanwhile.
   ERRAND_INLINE void finish() noexcept;
 
-  /// Whether this is the only reference, so that the result may be moved out.
+  /// Returns true if one handle is left and no registered name, so that the result may be moved out.
   bool is_last_reference() const noexcept { return references_ == 1 && !is_registered(); }
 
  private:
+  /// Returns the observer that makes the task a member of a group; null if the task is in no group.
   const Observer* membership() const noexcept;
   void abort_pending() noexcept;
   void note_reason(std::string_view reason);
-  /// Those who wait for this task.
+  /// Takes the task out of its list, wakes its awaiters, tells its observers, and gives back the loop's reference.
   ERRAND_INLINE void wake_awaiters() noexcept;
-  /// Of them, those who are seldom there.
+  /// Called by `wake_awaiters` if the task is special: tells the registry, marks the awaiters that are to throw the
+  /// failure, and reports a failure for which nobody can be waiting.
   void finish_special() noexcept;
-  /// Reports its failure, at which nobody can look any more.
+  /// Reports the failure, because nobody can look at it any more.
   void report() noexcept;
 };
 
-/// The task that has this place in a list of tasks.
+/// Returns the task whose place in a list of tasks this is.
 inline TaskBase& task_of(Link& link) noexcept { return static_cast<TaskBase&>(static_cast<TaskLink&>(link)); }
 
 // Implementation
@@ -208,7 +220,6 @@ inline unsigned TaskBase::uncancel() {
   return requests;
 }
 
-/// It was the first to observe the task.
 inline const Observer* TaskBase::membership() const noexcept {
   const Observer* const observer = first_observer();
   return observer && observer->group() ? observer : nullptr;
@@ -219,7 +230,7 @@ ERRAND_COLD inline void TaskBase::requested_with_group() noexcept {
   try {
     const Branches& of = *group();
     note_reason(of.chain()->reason_of_request(of.was_asked_by_task()));
-  } catch (...) {  // no memory: it goes without the reason
+  } catch (...) {  // no memory: the member is asked to end without the reason
   }
 }
 
@@ -234,7 +245,7 @@ inline void TaskBase::destroyed_with_group() noexcept {
   finish();
 }
 
-/// That of the request which is to be thrown, and so of the first.
+/// Keeps the reason of a new request. If an earlier request is still to be thrown, the reason of that request stays.
 ERRAND_COLD inline void TaskBase::note_reason(std::string_view reason) {
   if ((identity.details() || !reason.empty()) && !is_asked_by_task()) {
     details().request_reason = std::string(reason);
@@ -299,7 +310,7 @@ inline void TaskBase::abort_blocking() noexcept {
   destroy_and_finish();
 }
 
-/// Cancelled before it started.
+/// Called before the first step if the task was asked to end before it started: it ends without having run.
 ERRAND_COLD inline bool TaskBase::begin() noexcept {
   if (TaskDetails* has = identity.details()) has->end_reason = std::move(has->request_reason);
   abort_if_pending();

@@ -13,25 +13,26 @@
 
 namespace errand::detail {
 
-/// A task with its result.
+/// A task with the room for its result, or for the error with which it ended.
 template <class T>
 class TaskState : public TaskBase {
   static_assert(keeps_alignment<T>,
                 "the alignment of a result may not be above the default one: return a std::unique_ptr");
 
  public:
-  /// A task of a coroutine, which belongs to it from now on.
+  /// Makes a task of a coroutine, which belongs to the task from now on.
   TaskState(Loop& its_loop, Promise<T>& promise) noexcept : TaskBase(its_loop) { adopt(promise); }
 
   std::exception_ptr error() const noexcept final { return has_error ? storage_.error : nullptr; }
 
-  /// The result where it stands. Of a task that has succeeded.
+  /// Returns a reference to the result. The task must have succeeded. Throws `InvalidState` if the result was taken.
   decltype(auto) value() {
     check_not_taken();
     return storage_.get();
   }
 
-  /// The result for a handle that is given up: moved out where no other handle is left, or where it cannot be copied.
+  /// Returns the result for a handle that is given up. Moves the result out if no other handle and no registered name
+  /// is left, or if the result cannot be copied; else copies it. Throws `InvalidState` if the result was taken.
   T take() {
     check_not_taken();
     if constexpr (std::is_lvalue_reference_v<T>) {
@@ -52,7 +53,7 @@ class TaskState : public TaskBase {
   ~TaskState() = default;
 
   void dispose() noexcept override { dispose_of<sizeof(TaskState)>(); }
-  /// The same of a task of that size.
+  /// Called by the `dispose` of the most derived class, with the size of that class.
   template <std::size_t size>
   ERRAND_INLINE void dispose_of() noexcept {
     if constexpr (value_runs_code) {
@@ -99,7 +100,7 @@ class TaskState : public TaskBase {
   ERRAND_NOINLINE void dispose_special() noexcept {
     if (is_special && is_still_needed()) return;
     if (has_error) {
-      if constexpr (!value_runs_code) {  // else that is looked after already
+      if constexpr (!value_runs_code) {  // if the value runs code, `dispose_of` has made a Disposal
         const Disposal disposal(*this);
         if (disposal.is_put_off()) return;
         storage_.destroy_error();

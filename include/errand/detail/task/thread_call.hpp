@@ -17,8 +17,8 @@ namespace errand::detail {
 
 class ThreadCalls;
 
-/// A call for a thread of the pool. It belongs to its `ThreadWait` and to the pool. After the thread has made it, it is
-/// posted back to the loop; the last of its two owners destroys it, on the App's thread.
+/// A call for a thread of the pool. It belongs to both its `ThreadWait` and the pool. When a thread has made the call,
+/// the thread posts it back to the loop. The last of the two owners destroys the call, on the App's thread.
 class ThreadCallBase : public RemoteWake {
  public:
   enum class Stage : std::uint8_t { queued, running, returned };
@@ -26,13 +26,14 @@ class ThreadCallBase : public RemoteWake {
     ThreadCallBase* call;
   };
 
-  Loop* loop = nullptr;  // from its start on, as the next
+  Loop* loop = nullptr;  // set when the call is queued, as is the next member
   ThreadCalls* calls = nullptr;
-  Place under_way;              // among the calls of the loop; for the App's thread alone
+  Place under_way;              // among the calls of the loop; used by the App's thread alone
   Stage stage = Stage::queued;  // guarded by the mutex of `calls`
 
   StopToken stop_token() const noexcept { return stop_.get_token(); }
-  /// May run code of the user's, a `std::stop_callback`, in the middle of a walk through the chain that waits.
+  /// Requests the stop through the token of the call. That may run a `std::stop_callback` of the user's, in the middle
+  /// of work on the chain that waits. So a Pin keeps the frames of that chain until the callback has returned.
   void request_stop() noexcept {
     if (Chain* const waiting = chain()) {
       const Pin pin(*waiting);
@@ -42,37 +43,38 @@ class ThreadCallBase : public RemoteWake {
     }
   }
 
-  /// Whether the App's thread knows that no other thread uses it any more.
+  /// Returns true if the App's thread knows that no other thread uses the call any more.
   bool has_come_back() const noexcept { return !under_way.linked(); }
-  /// Notes that. Called on the App's thread, again too.
+  /// Notes that no other thread uses the call any more. Called on the App's thread, once or several times.
   void come_back() noexcept;
-  /// What it threw, if nobody has been given that yet. A `Cancelled` is no failure.
+  /// Returns the error of the call, if nobody has been given the error yet; else null. A `Cancelled` is no failure.
   std::exception_ptr take_failure() noexcept { return std::exchange(is_failure_, false) ? error() : nullptr; }
 
-  /// What it threw.
+  /// Returns the exception that the call has thrown.
   virtual std::exception_ptr error() const noexcept = 0;
   bool has_failed() const noexcept { return has_error_; }
 
-  /// Makes the call: once, on a thread of the pool.
+  /// Makes the call. Called once, on a thread of the pool.
   virtual void execute() noexcept = 0;
   inline void run() noexcept final;
   inline void drop() noexcept final;
 
  protected:
   ~ThreadCallBase() = default;
-  /// Reports a failure that nobody was given, as that of a callback: the task has gone on without the call.
+  /// Reports a failure that nobody was given. It is reported as the failure of a callback, because the task has gone on
+  /// without the call.
   void report_failure() noexcept {
     if (std::exception_ptr failure = take_failure()) loop->host->report(nullptr, std::move(failure));
   }
 
   bool has_error_ = false;
-  bool is_failure_ = false;  // it is not a `Cancelled`, and nobody has been given it
+  bool is_failure_ = false;  // the error is not a `Cancelled`, and nobody has been given it
 
  private:
   StopSource stop_;
 };
 
-/// The calls of an App, as the App's thread and the threads of the pool share them.
+/// The calls of an App, which the App's thread and the threads of the pool share.
 class ThreadCalls {
  public:
   using Stage = ThreadCallBase::Stage;
@@ -81,7 +83,8 @@ class ThreadCalls {
   ThreadCalls(const ThreadCalls&) = delete;
   ThreadCalls& operator=(const ThreadCalls&) = delete;
 
-  /// The call does not begin if it has not. Gives how far it was.
+  /// Takes the call out of the queue if it has not begun: it never begins then. Returns the stage of the call, `queued`
+  /// if it was taken back.
   ERRAND_COLD Stage take_back(ThreadCallBase& call) noexcept {
     const std::lock_guard lock(mutex_);
     if (call.stage == Stage::queued) {
@@ -90,14 +93,15 @@ class ThreadCalls {
     }
     return call.stage;
   }
-  /// Blocks until the call has returned, which has begun.
+  /// Blocks until the call has returned. The call must have begun.
   ERRAND_COLD void wait_for(const ThreadCallBase& call) noexcept {
     std::unique_lock lock(mutex_);
     returned_.wait(lock, [&call] { return call.stage == Stage::returned; });
   }
 
  protected:
-  /// Puts it behind those that wait for a thread. `make_thread` makes one more, if they are too few.
+  /// Appends the call to the queue of those that wait for a thread. If too few threads are idle, calls `make_thread`,
+  /// which may make another one. If that throws, the call is not queued.
   template <class MakeThread>
   void add(ThreadCallBase& call, MakeThread make_thread) {
     call.bind(loop_);
@@ -115,7 +119,7 @@ class ThreadCalls {
     wake_.notify_one();
   }
 
-  /// Makes calls until the end of the pool: what each thread does.
+  /// Run by each thread of the pool: makes calls until the pool is closed.
   void serve() {
     std::unique_lock lock(mutex_);
     for (;;) {
@@ -137,7 +141,8 @@ class ThreadCalls {
     }
   }
 
-  /// No call begins any more. Those that have begun are asked to stop, the others come back.
+  /// Called before the threads are joined. No call begins any more: the calls in the queue come back without having
+  /// run, and the calls that have begun are asked to stop.
   ERRAND_COLD void close() noexcept {
     Queue left;
     {
@@ -148,7 +153,7 @@ class ThreadCalls {
     }
     wake_.notify_all();
     while (!left.empty()) static_cast<ThreadCallBase&>(left.pop_front()).drop();
-    List asked;  // what a `std::stop_callback` does may wait for a call, which leaves the list then
+    List asked;  // a `std::stop_callback` may make another call come back, which then leaves the list it stands in
     while (!loop_.under_way.empty()) {
       Link& first = loop_.under_way.pop_front();
       asked.push_back(first);
@@ -157,8 +162,8 @@ class ThreadCalls {
     loop_.under_way.splice_back(asked);
   }
 
-  /// All threads have ended, and so no call uses anything any more. Their wake-ups, which are still to be dropped, must
-  /// not look at this: what the first of them lets go may be a wait for the second.
+  /// Called when all threads have ended. The wake-ups of their calls are still to be dropped. To drop one may destroy
+  /// the wait for another call, and that wait must not use this object any more. So all calls are marked first.
   ERRAND_COLD void come_back_all() noexcept {
     while (!loop_.under_way.empty()) static_cast<ThreadCallBase::Place&>(loop_.under_way.front()).call->come_back();
   }
@@ -174,28 +179,30 @@ class ThreadCalls {
   bool closed_ = false;
 };
 
-/// The wait for a call: to its end, or, if it may be abandoned, until the task is asked to end.
+/// The wait for a thread call. It ends when the call has returned. If the call may be abandoned, a request to end ends
+/// the wait at once.
 class ThreadWait : public OutsideWait {
  public:
-  /// A request takes a call back that has not begun. Of one that has begun it requests the stop, or gives it up.
+  /// Takes the call back if it has not begun. If it has begun, requests its stop or, if it may be abandoned, leaves it
+  /// to itself.
   ERRAND_COLD bool give_up() noexcept final {
-    if (!call_ || call_->has_come_back()) return true;  // a race may have looked at it only
+    if (!call_ || call_->has_come_back()) return true;  // there is no call if a race has only looked at this wait
     switch (call_->calls->take_back(*call_)) {
       case ThreadCalls::Stage::queued:
         call_->come_back();
         call_->forget();
-        call_->release();  // for the pool
+        call_->release();  // the share of the pool, which will not post the call
         return true;
       case ThreadCalls::Stage::running:
         if (may_abandon_) {
-          call_->forget();  // the stop is requested when this goes
+          call_->forget();  // the destructor of this wait requests the stop
         } else {
           call_->request_stop();
         }
         return may_abandon_;
       case ThreadCalls::Stage::returned: break;
     }
-    return false;  // it has completed, and that is not undone
+    return false;  // the call has completed, and its result is to be given
   }
   bool is_in_use() const noexcept final { return !may_abandon_ && !call_->has_come_back(); }
   ERRAND_COLD void block() noexcept final {
@@ -216,7 +223,7 @@ class ThreadWait : public OutsideWait {
     if (call_) leave_call();
   }
 
-  /// From now on it waits for this call, which has been started.
+  /// Begins to wait for this call, which has been started.
   void wait(ThreadCallBase& call) noexcept {
     call_ = &call;
     begin();
@@ -225,7 +232,8 @@ class ThreadWait : public OutsideWait {
   ThreadCallBase& call() const noexcept { return *call_; }
 
  private:
-  /// An error that was not thrown, since the frame was destroyed before, comes out as a report.
+  /// Called when this wait is destroyed. Reports an error of the call that was not thrown, because the frame is
+  /// destroyed before that could happen.
   ERRAND_NOINLINE void leave_call() noexcept {
     give_up();
     if (!call_->has_come_back()) {
@@ -236,7 +244,7 @@ class ThreadWait : public OutsideWait {
     call_->detach();
   }
 
-  ThreadCallBase* call_ = nullptr;  // from the await on
+  ThreadCallBase* call_ = nullptr;  // null until the await begins
   const bool may_abandon_;
 };
 
@@ -248,7 +256,8 @@ inline void ThreadCallBase::come_back() noexcept {
   if (--loop->thread_calls == 0) loop->wake_all(loop->thread_waiters);
 }
 
-/// What was put off because of this call is destroyed behind its wake-up, which then wakes nobody.
+/// Called by the loop when the call has returned. Wakes the task, unless the task no longer waits. Then destroys the
+/// tasks that could not be destroyed while the call used them.
 inline void ThreadCallBase::run() noexcept {
   Loop& its_loop = *loop;
   come_back();

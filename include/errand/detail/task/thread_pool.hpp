@@ -12,30 +12,33 @@
 
 namespace errand::detail {
 
-/// The threads of an App, made on demand. It belongs to the loop, and is made by the first call. `Thread` is
-/// `std::thread`: what makes threads is a template, so that only a program that has any pays for compiling that.
+/// The threads of an App, made when they are needed. The pool belongs to the loop, and is made by the first call.
+///
+/// `Thread` is always `std::thread`. The pool is a template, so that a program without thread calls does not pay for
+/// compiling it.
 template <class Thread = std::thread>
 class ThreadPool final : public ThreadCalls {
  public:
+  /// Returns the pool of this loop, which it makes if there is none.
   static ThreadPool& of(Loop& loop) {
     if (!loop.thread_pool) loop.thread_pool = std::make_shared<ThreadPool>(loop);
     return *static_cast<ThreadPool*>(loop.thread_pool.get());
   }
 
   explicit ThreadPool(Loop& loop) : ThreadCalls(loop), most_(loop.max_threads > 0 ? loop.max_threads : 1) {}
-  /// Asks the calls that are under way to stop, and waits for them. Those that have not begun do not begin.
+  /// Asks the calls that have begun to stop, and blocks until they have returned. The other calls never begin.
   ~ThreadPool() {
     close();
     for (Thread& thread : threads_) thread.join();
     come_back_all();
   }
 
-  /// On the App's thread. Throws where there is no thread, and none can be made.
+  /// Starts the call. To be called on the App's thread. Throws if there is no thread and none can be made.
   void start(ThreadCallBase& call) {
     add(call, [this] {
       if (threads_.size() == most_) return;
       try {
-        threads_.emplace_back([this] { serve(); });  // has room before the thread begins
+        threads_.emplace_back([this] { serve(); });  // makes room before it makes the thread
       } catch (...) {
         if (threads_.empty()) throw;
       }

@@ -9,7 +9,7 @@
 
 namespace errand::detail {
 
-// How the loop runs what is ready. Steps that are not plain stand in steps.hpp.
+// How the loop runs the nodes that are ready. The other members of Loop that run a step stand in steps.hpp.
 
 inline void Loop::wake_all(List& list) noexcept {
   while (!list.empty()) WaitList::of<Waiter>(list.front()).wake();
@@ -17,7 +17,7 @@ inline void Loop::wake_all(List& list) noexcept {
 
 inline void Loop::turns() {
   const Inbox& others = *inbox;
-  const Step plain = timed_ ? Step::none : Step::chain;  // what needs no `run`
+  const Step plain = timed_ ? Step::none : Step::chain;  // nodes of this kind are resumed without `run`
   const auto make_step = [this, plain](Node& node) {
     if (node.step == plain) [[likely]] {
       resume(static_cast<Chain&>(node));
@@ -54,7 +54,7 @@ inline void Loop::turns() {
     report_late_failures();
 }
 
-/// What the last step of a turn has put before everything else.
+/// Runs the nodes that the last step of a turn has put before everything else: they still belong to that turn.
 ERRAND_NOINLINE inline void Loop::run_rest() {
   const unsigned turns_behind = turns_behind_;
   while (last_ != ready_.end()) {
@@ -76,10 +76,10 @@ ERRAND_COLD inline void Loop::run_out() noexcept {
 }
 
 ERRAND_NOINLINE inline void Loop::take_due() {
-  current = nullptr;  // the clock may throw
+  current = nullptr;  // no chain is running now, also if the clock throws
   steps_unread_ = most_steps_unread;
   const Clock::time_point reading = now();
-  last_ = ready_.end();  // a clock may have ended something, and so have put what goes on into this turn
+  last_ = ready_.end();  // a clock of the user's may have ended a wait, and so have set the last node of a turn
   while (!timers.empty() && timers.next() <= reading) {
     TimerNode& due = timers.pop();
     if (due.is_call) {

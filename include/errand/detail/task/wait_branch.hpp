@@ -32,16 +32,17 @@ struct BranchResultOf<A> {
   using type = typename std::remove_cvref_t<A>::value_type;
 };
 
-/// What an argument of a combinator gives: that of a Coro or a Task, or of any other awaitable of the library.
+/// The type of the result that an argument of a combinator gives: the result of the Coro or the Task, or the type that
+/// `co_await` gives for any other awaitable of the library. A `const T&` becomes a copy, a `T`.
 template <class A>
 using BranchResult = typename BranchResultOf<A>::type;
 
-/// What a combinator takes: a Coro, which becomes its own, a Task, which it only observes, or another awaitable of the
-/// library, which stands for a Coro of its result.
+/// An argument that a combinator takes: a Coro, which then belongs to the combinator, a Task, which it only observes,
+/// or another awaitable of the library, which stands for a Coro of its result.
 template <class A>
 concept Branchable = LibraryAwaitable<A>;
 
-/// An awaitable whose wait can be a branch without a coroutine.
+/// An awaitable whose wait can be a branch by itself, without a coroutine that awaits it.
 template <class A>
 concept WaitsAlone =
     LibraryAwaitable<A> && !is_task_handle<std::remove_cvref_t<A>> && std::derived_from<Awaiter<A>, Suspension>;
@@ -52,8 +53,9 @@ struct WaitWork {
   A awaitable;
 };
 
-/// A branch that is a wait and no coroutine. It takes the result of its wait at once, as a coroutine would; if it
-/// `is_raced`, only when the race goes on with it: until then, what was handed to the wait can still be given back.
+/// A branch that is a wait and has no coroutine. It takes the result as soon as the wait has ended, as a coroutine
+/// would. If it `is_raced`, it takes the result only when the race goes on with this branch: until then, an item or a
+/// permit that was handed to the wait can still be given back.
 template <class A, bool is_raced>
 class WaitBranch final : public ResultBranch<BranchResult<A>> {
   static_assert(keeps_alignment<A>, "the alignment of an awaitable may not be above the default one");
@@ -75,7 +77,7 @@ class WaitBranch final : public ResultBranch<BranchResult<A>> {
   }
 
  private:
-  /// Called for its first step, and when its wait has ended.
+  /// Called by the loop for the first step, and again when the wait has ended. There is never a coroutine to resume.
   bool begin() noexcept override {
     this->step = Step::first;
     if (this->state == State::created) {
@@ -86,13 +88,13 @@ class WaitBranch final : public ResultBranch<BranchResult<A>> {
     }
     return false;
   }
-  void coroutine_ended() noexcept override {}  // it has no coroutine
+  void coroutine_ended() noexcept override {}
   void destroyed() noexcept override {
     if (std::exchange(has_wait_, false)) std::destroy_at(std::addressof(wait_));
   }
 
-  /// Ends if there is nothing to wait for. A race looks at all its waits before one of them waits, because a wait can
-  /// change what another one sees: a `get` lets in the item of a `put`.
+  /// The first step. Ends the branch at once if there is nothing to wait for. A race looks at all its waits before one
+  /// of them begins, because a wait can change what another one sees: a `get` lets in the item of a `put`.
   ERRAND_NOINLINE void look() noexcept {
     const bool may_begin = this->combinator->may_begin(*this);
     this->state = State::running;
@@ -122,6 +124,7 @@ class WaitBranch final : public ResultBranch<BranchResult<A>> {
     }
     suspend();
   }
+  /// Ends the branch, because its wait need not wait.
   void end_ready() noexcept {
     if constexpr (is_raced && requires { wait_.keep(); }) wait_.keep();
     end_wait();
@@ -134,6 +137,7 @@ class WaitBranch final : public ResultBranch<BranchResult<A>> {
     }
     if (this->state == State::running) end_wait();
   }
+  /// Ends the branch, because its wait has ended.
   void end_wait() noexcept {
     if (wait_.is_interrupted()) {
       this->cancel(wait_.take_request());
@@ -173,10 +177,10 @@ class WaitBranch final : public ResultBranch<BranchResult<A>> {
     Wait wait_;
   };
   bool has_wait_ = false;
-  bool is_looked_at_ = false;  // and does not stand in a list yet
+  bool is_looked_at_ = false;  // it was looked at, and does not stand in a list yet
 };
 
-/// Gives the chain of the coroutine that awaits it. Does not suspend.
+/// `co_await ThisChain()` gives the chain of the coroutine that awaits it. It does not suspend.
 class ThisChain : public OwnAwaitable {
  public:
   bool await_ready() const noexcept { return false; }
@@ -191,7 +195,8 @@ class ThisChain : public OwnAwaitable {
   Chain* chain_ = nullptr;
 };
 
-/// Only observes the task, and notes if it was cancelled, which for its observer is an error.
+/// Observes a task in a branch: gives the result of the task, which runs on if the branch ends first. Notes in the
+/// branch if the task was cancelled, because the `TaskCancelled` that comes out is then no failure to be reported.
 template <class T>
 Coro<T> observe(Task<T> task) {
   Chain& chain = co_await ThisChain();
@@ -199,6 +204,9 @@ Coro<T> observe(Task<T> task) {
   static_cast<BranchBase&>(chain).observed_cancelled = task.cancelled();
   co_return co_await std::move(task);
 }
+// Coros that await another awaitable, for `as_work`. It stands in the caller's frame, and is awaited by its name
+// (`await_there`) or as an rvalue (`take_there`); or it was moved into the frame of the Coro (`await_here`).
+
 template <class A>
 Coro<BranchResult<A&>> await_there(A& awaitable) {
   co_return co_await awaitable;
@@ -213,7 +221,7 @@ Coro<BranchResult<A>> await_here(A awaitable) {
   co_return co_await std::move(awaitable);
 }
 
-/// What a combinator keeps of an argument until it begins: a Coro, or a `WaitWork`.
+/// Makes of an argument what the combinator keeps until it begins: a Coro, or a `WaitWork`.
 template <class A>
 auto as_work(A&& awaitable) {
   using Plain = std::remove_cvref_t<A>;
@@ -235,10 +243,12 @@ auto as_work(A&& awaitable) {
     return detail::await_here<Plain>(std::forward<A>(awaitable));
   }
 }
+/// The type that `as_work` makes of this argument.
 template <class A>
 using WorkOf = decltype(detail::as_work(std::declval<A>()));
 
-/// The branch that a combinator makes of what it keeps, and its result.
+/// The branch that a combinator makes of such work, and the type of its result. `looks` is true if a race looks at the
+/// branch before it waits.
 template <class W, bool is_raced = false>
 struct BranchFor;
 template <class T, bool is_raced>
@@ -258,7 +268,8 @@ using BranchOf = typename BranchFor<W, is_raced>::type;
 template <class W>
 using ResultOf = typename BranchFor<W>::Result;
 
-/// Takes the value of a branch as an element of a container: `void` as a `std::monostate`.
+/// Takes the value of a branch as an element of a container: `void` becomes a `std::monostate`, a reference becomes a
+/// `std::reference_wrapper`.
 template <class B>
 auto take_element(B& branch) {
   if constexpr (std::is_void_v<decltype(branch.take())>) {
