@@ -307,7 +307,7 @@ class App : private detail::Host {
   bool is_polled_inside() noexcept;
   bool poll_ready(Clock::time_point until, Clock::time_point last_jump);
 
-  static void drop_all(detail::Queue& calls) noexcept {
+  static void drop_all(detail::NodeQueue& calls) noexcept {
     while (!calls.empty()) static_cast<detail::Call&>(calls.pop_front()).drop();
   }
 
@@ -334,7 +334,7 @@ class App : private detail::Host {
   TaskOf<Work&&> add_any(Work&& work, std::string_view name, NameTaken taken);
   template <class Work>
   detail::TaskHandle add_new(Work&& work, std::string_view name, NameTaken taken);
-  void introduce(detail::TaskBase& task, std::string_view name, NameTaken taken, bool check_again);
+  void register_and_start(detail::TaskBase& task, std::string_view name, NameTaken taken, bool check_again);
   template <class F>
   CallHandle call(Clock::time_point when, F&& f);
   static Coro<std::size_t> shutdown_all(detail::LoopRef of, std::chrono::nanoseconds timeout);

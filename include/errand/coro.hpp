@@ -113,7 +113,7 @@ class Coro<T>::Awaiter : public detail::OwnAwaitable {
   static constexpr bool is_value_noted = !std::is_trivially_destructible_v<typename detail::Stored<T>::type>;
 
   [[noreturn]] ERRAND_NOINLINE void throw_error() {
-    chain_.forget_failed();
+    chain_.clear_failure();
     result_.has = Has::nothing;
     result_.throw_error();
   }
@@ -122,7 +122,7 @@ class Coro<T>::Awaiter : public detail::OwnAwaitable {
     if (result_.has == Has::value) {
       result_.destroy_value();
     } else {
-      chain_.forget_failed(result_.error);
+      chain_.clear_failure(result_.error);
       result_.destroy_error();
     }
   }

@@ -53,7 +53,7 @@ TaskOf<Work&&> create_task(Work&& work, std::string name) {
       throw;
     }
   }
-  detail::start_task(task);
+  detail::queue_task(task);
   return handle;
 }
 

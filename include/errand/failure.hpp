@@ -38,7 +38,7 @@ class FailedTasks : public std::enable_shared_from_this<FailedTasks> {
       std::lock_guard lock(mutex_);
       kept_.push_back(*entry);
     }
-    return std::shared_ptr<Entry>(entry, &leave);
+    return std::shared_ptr<Entry>(entry, &last_copy_gone);
   }
   /// Returns the task if this thread may have it: the thread that is inside the App or, if none is, the thread on which
   /// the task failed. Returns null on other threads, and if the task was dropped.
@@ -69,15 +69,15 @@ class FailedTasks : public std::enable_shared_from_this<FailedTasks> {
   static const ThreadState* thread_inside(const Entry& entry) noexcept {
     return entry.task.handle().state()->loop->thread_inside();
   }
-  /// Called when the last copy of a failure has gone. If this thread is not inside the App, the entry waits in `left_`
-  /// until the App drops it.
-  ERRAND_COLD static void leave(Entry* entry) noexcept {
+  /// Called when the last copy of a failure has gone. If this thread is not inside the App, the entry waits in
+  /// `to_drop_` until the App drops it.
+  ERRAND_COLD static void last_copy_gone(Entry* entry) noexcept {
     const std::shared_ptr<FailedTasks> list = entry->list;
     {
       std::lock_guard lock(list->mutex_);
       if (entry->linked()) entry->unlink();
       if (entry->task && thread_inside(*entry) != &this_thread()) {
-        list->left_.push_back(*entry);
+        list->to_drop_.push_back(*entry);
         return;
       }
     }
@@ -87,14 +87,14 @@ class FailedTasks : public std::enable_shared_from_this<FailedTasks> {
     for (;;) {
       Owner<Entry> gone;
       std::lock_guard lock(mutex_);
-      if (left_.empty()) return;
-      gone = Owner<Entry>(static_cast<Entry*>(&left_.pop_front()));
+      if (to_drop_.empty()) return;
+      gone = Owner<Entry>(static_cast<Entry*>(&to_drop_.pop_front()));
     }
   }
 
   std::mutex mutex_;
   List kept_;
-  List left_;
+  List to_drop_;
 };
 
 }  // namespace detail

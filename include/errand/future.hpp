@@ -304,7 +304,7 @@ class SharedState {
       end_set(false);
       throw;
     }
-    Queue notices;
+    NodeQueue notices;
     notices.splice_back(end_set(true));
     while (!notices.empty()) first(notices).post();
     return true;
@@ -333,7 +333,7 @@ class SharedState {
   }
 
  private:
-  static SharedNotice& first(Queue& notices) noexcept { return static_cast<SharedNotice&>(notices.pop_front()); }
+  static SharedNotice& first(NodeQueue& notices) noexcept { return static_cast<SharedNotice&>(notices.pop_front()); }
 
   /// Begins to set the future. Returns false if it is done, or if this thread is setting it already. If another thread
   /// is setting it, waits until that thread has finished.
@@ -347,7 +347,7 @@ class SharedState {
   }
   /// Ends the setting. If `is_done`, the future is done from here on, and no wake-up is added any more to the list that
   /// is returned.
-  Queue& end_set(bool is_done) noexcept {
+  NodeQueue& end_set(bool is_done) noexcept {
     std::lock_guard lock(mutex_);
     setter_ = nullptr;
     if (is_done) done_.store(true, std::memory_order_release);
@@ -359,7 +359,7 @@ class SharedState {
   std::condition_variable has_set_;
   const ThreadState* setter_ = nullptr;  // the thread that is making the value
   FutureState<T> state_;
-  Queue notices_;
+  NodeQueue notices_;
   std::atomic<bool> done_ = false;
 };
 

@@ -62,10 +62,10 @@ namespace detail {
 
 /// The wait of `gather`. It ends when all branches have ended; the first branch that fails or is cancelled makes it ask
 /// the others to end.
-class All final : public Branches {
+class GatherWait final : public Branches {
  public:
   /// Reports the first failure if the gather is destroyed before that failure has come out.
-  ~All() {
+  ~GatherWait() {
     if (!goes_on() && failed_) report_branch(*failed_);
   }
 
@@ -100,9 +100,9 @@ class All final : public Branches {
 };
 
 /// The wait of `gather_settled`. It ends when all branches have ended, in whatever way.
-class Settled final : public Branches {
+class SettledWait final : public Branches {
  public:
-  ~Settled() {
+  ~SettledWait() {
     while (!failed_.empty()) failed_.pop_front();
   }
 
@@ -154,7 +154,7 @@ auto take_part(B& branch) -> Part<decltype(branch.take())> {
 template <class... Ws>
 Coro<std::tuple<Part<ResultOf<Ws>>...>> run_gather(Ws... works) {
   std::tuple<BranchOf<Ws>...> branches(works...);
-  All all;
+  GatherWait all;
   std::apply([&all](auto&... each) { (all.add(each), ...); }, branches);
   co_await all;
   all.check();
@@ -165,7 +165,7 @@ Coro<std::tuple<Part<ResultOf<Ws>>...>> run_gather(Ws... works) {
 template <class A>
 Coro<std::vector<Element<BranchResult<A>>>> run_gather(std::vector<A> awaitables) {
   BranchVector<WorkOf<A>> branches(awaitables.size());
-  All all;
+  GatherWait all;
   detail::fill(branches, awaitables, all);
   co_await all;
   all.check();
@@ -178,7 +178,7 @@ Coro<std::vector<Element<BranchResult<A>>>> run_gather(std::vector<A> awaitables
 template <class... Ws>
 Coro<std::tuple<Outcome<ResultOf<Ws>>...>> run_gather_settled(Ws... works) {
   std::tuple<BranchOf<Ws>...> branches(works...);
-  Settled all;
+  SettledWait all;
   std::apply([&all](auto&... each) { (all.add(each), ...); }, branches);
   co_await all;
   all.check();
@@ -188,7 +188,7 @@ Coro<std::tuple<Outcome<ResultOf<Ws>>...>> run_gather_settled(Ws... works) {
 template <class A>
 Coro<std::vector<Outcome<BranchResult<A>>>> run_gather_settled(std::vector<A> awaitables) {
   BranchVector<WorkOf<A>> branches(awaitables.size());
-  Settled all;
+  SettledWait all;
   detail::fill(branches, awaitables, all);
   co_await all;
   all.check();

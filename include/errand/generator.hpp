@@ -97,8 +97,8 @@ class GeneratorPromise final : public AwaitingPromise<GeneratorBase> {
   }
   void return_void() noexcept { is_over = true; }
   void unhandled_exception() noexcept {
-    asker->error = std::current_exception();
-    chain->fail(asker->error);
+    next_await->error = std::current_exception();
+    chain->fail(next_await->error);
     is_over = true;
     was_cancelled = handling<Cancelled>();
   }
@@ -112,7 +112,7 @@ class GeneratorPromise final : public AwaitingPromise<GeneratorBase> {
   struct Pass {
     bool await_ready() const noexcept { return false; }
     void await_suspend(std::coroutine_handle<>) const noexcept {
-      promise.asker = nullptr;
+      promise.next_await = nullptr;
       promise.return_to_parent();
     }
     void await_resume() const noexcept {}
@@ -123,33 +123,33 @@ class GeneratorPromise final : public AwaitingPromise<GeneratorBase> {
 }  // namespace detail
 
 template <class T>
-class AsyncGenerator<T>::Next : public detail::OwnAwaitable, public detail::GeneratorBase::Asker {
+class AsyncGenerator<T>::Next : public detail::OwnAwaitable, public detail::GeneratorBase::NextAwait {
  public:
   Next(AsyncGenerator& generator, detail::Chain& chain) noexcept : generator_(generator), chain_(chain) {}
   Next(const Next&) = delete;
   ~Next() {
     if (error) [[unlikely]]
-      chain_.forget_failed(error);
+      chain_.clear_failure(error);
   }
 
   bool await_ready() const {
     if (!generator_.promise_) return true;
     const promise_type& promise = generator_.promise();
-    if (promise.asker || promise.was_cancelled) chain_.check_earlier_awaits();
-    if (promise.asker) throw InvalidState("the next value of this generator is being waited for already");
+    if (promise.next_await || promise.was_cancelled) chain_.check_earlier_awaits();
+    if (promise.next_await) throw InvalidState("the next value of this generator is being waited for already");
     if (promise.was_cancelled) throw InvalidState("this generator was cancelled, and has no next value");
     return promise.is_over;
   }
   void await_suspend(std::coroutine_handle<>) {
     chain_.check_earlier_awaits();
     promise_type& promise = generator_.promise();
-    promise.asker = this;
+    promise.next_await = this;
     promise.asked_for = &value_;
     chain_.enter(promise);
   }
   std::optional<value_type> await_resume() {
     if (error) {
-      chain_.forget_failed();
+      chain_.clear_failure();
       std::rethrow_exception(std::exchange(error, nullptr));
     }
     return std::move(value_);

@@ -108,7 +108,7 @@ class Queue {
   bool is_empty() const noexcept { return items_.empty() && returned_.empty(); }
   std::size_t count() const noexcept { return items_.size() + returned_.size(); }
   bool put_if_room(Carried& item);
-  bool put_without_getter(Carried& item);
+  bool put_in_other_cases(Carried& item);
   void give_to_first(Carried&& item, std::size_t number) noexcept;
   void take(Carried* item, Get* getter);
   void take_returned(Carried* item, Get* getter);
@@ -121,8 +121,8 @@ class Queue {
   [[noreturn]] ERRAND_COLD static void throw_closed() { throw QueueClosed(); }
 
   const std::size_t capacity_;
-  std::size_t put_limit_ = 0;  // with fewer items than this a put only adds one; 0 if a getter may be waiting
-  bool get_looks_ = false;     // a putter may be waiting, an item was returned, or there is room to give back
+  std::size_t put_limit_ = 0;      // with fewer items than this a put only adds one; 0 if a getter may be waiting
+  bool get_has_to_check_ = false;  // a putter may be waiting, an item was returned, or there is room to give back
   bool is_closed_ = false;
   std::size_t unfinished_ = 0;
   detail::Ring<Carried> items_;
@@ -183,7 +183,7 @@ class Queue<T>::Put::Wait : public detail::Waiter {
     return queue_.put_if_room(item_);
   }
   void await_suspend(std::coroutine_handle<>) {
-    queue_.get_looks_ = true;
+    queue_.get_has_to_check_ = true;
     suspend(queue_.putters_.list());
   }
   void await_resume() { resumed(); }
@@ -279,7 +279,7 @@ inline bool Queue<T>::put_if_room(Carried& item) {
   } else if (!getters_.empty() && getters_.waits_on_this_thread()) {
     give_to_first(Carrier::take_over(item), items_.skip());
   } else {
-    return put_without_getter(item);
+    return put_in_other_cases(item);
   }
   ++unfinished_;
   return true;
@@ -287,7 +287,7 @@ inline bool Queue<T>::put_if_room(Carried& item) {
 
 /// The part of `put_if_room` for all cases but the two frequent ones.
 template <class T>
-ERRAND_NOINLINE bool Queue<T>::put_without_getter(Carried& item) {
+ERRAND_NOINLINE bool Queue<T>::put_in_other_cases(Carried& item) {
   check_thread();
   if (!getters_.empty()) {  // no thread is inside its App, or `check_thread` had thrown
     give_to_first(Carrier::take_over(item), items_.skip());
@@ -298,7 +298,7 @@ ERRAND_NOINLINE bool Queue<T>::put_without_getter(Carried& item) {
     items_.push_back_within_room(Carrier::take_over(item));
     const std::size_t room = items_.room();
     put_limit_ = !returned_.empty() ? 0 : capacity_ < room ? capacity_ : room;
-    get_looks_ |= items_.may_get_spare_room();
+    get_has_to_check_ |= items_.may_get_spare_room();
   } else {
     return false;
   }
@@ -321,7 +321,7 @@ ERRAND_INLINE void Queue<T>::give_to_first(Carried&& item, std::size_t number) n
 /// is changed then.
 template <class T>
 inline void Queue<T>::take(Carried* item, Get* getter) {
-  if (get_looks_) [[unlikely]] {
+  if (get_has_to_check_) [[unlikely]] {
     if (!returned_.empty()) return take_returned(item, getter);
     let_in();
     if (items_.has_spare_room()) give_back_room();
@@ -361,14 +361,14 @@ ERRAND_NOINLINE void Queue<T>::give_back(std::size_t number, Carried&& item) {
   }
   node->number = number;
   returned_.insert(*node);
-  get_looks_ = true;
+  get_has_to_check_ = true;
   put_limit_ = 0;
 }
 
 /// Puts the item of the putter that has waited longest. Called by a get just before it takes an item and so makes room.
 template <class T>
 ERRAND_NOINLINE void Queue<T>::let_in() {
-  get_looks_ = !putters_.empty() || !returned_.empty() || items_.may_get_spare_room();
+  get_has_to_check_ = !putters_.empty() || !returned_.empty() || items_.may_get_spare_room();
   if (putters_.empty() || count() > capacity_) return;
   putters_.check_thread();
   auto& first = putters_.template first<typename Put::Wait>();

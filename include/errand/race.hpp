@@ -67,11 +67,11 @@ namespace detail {
 
 /// The wait of `race`. It ends when all branches have ended; the first branch that ends, or is woken, makes it ask the
 /// others to end.
-class First final : public Branches {
+class RaceWait final : public Branches {
  public:
-  First() noexcept = default;
+  RaceWait() noexcept = default;
   /// Reports the failures that were kept, if the race is destroyed before they could come out.
-  ~First() {
+  ~RaceWait() {
     if (goes_on()) return;
     if (winner_ && winner_->status == TaskStatus::failed) report_branch(*winner_);
     if (failed_) report_branch(*failed_);
@@ -135,12 +135,12 @@ template <class... Ws>
 Coro<Race<std::variant<Element<ResultOf<Ws>>...>>> run_race(Ws... works) {
   using R = Race<std::variant<Element<ResultOf<Ws>>...>>;
   std::tuple<BranchOf<Ws, true>...> branches(works...);
-  First first;
+  RaceWait first;
   std::apply(
       [&first](auto&... each) {
         constexpr bool looks[] = {BranchFor<Ws, true>::looks..., false};
         std::size_t i = 0;
-        ((each.next_looks = looks[++i], first.add(each)), ...);
+        ((each.next_is_wait = looks[++i], first.add(each)), ...);
       },
       branches);
   co_await first;
@@ -152,9 +152,9 @@ Coro<Race<Element<BranchResult<A>>>> run_race(std::vector<A> awaitables) {
   using W = WorkOf<A>;
   if (awaitables.empty()) throw InvalidState("a race of nothing would never end");
   BranchVector<W, true> branches(awaitables.size());
-  First first;
+  RaceWait first;
   detail::fill(branches, awaitables, first);
-  for (auto& branch : branches) branch->next_looks = BranchFor<W, true>::looks && &branch != &branches.back();
+  for (auto& branch : branches) branch->next_is_wait = BranchFor<W, true>::looks && &branch != &branches.back();
   co_await first;
   const BranchBase& winner = first.winner();
   std::size_t index = 0;

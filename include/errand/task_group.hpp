@@ -72,7 +72,7 @@ class TaskGroup : private detail::Branches {
     if (error_) return TaskStatus::failed;
     return is_body_cancelled_ ? TaskStatus::cancelled : TaskStatus::succeeded;
   }
-  void destroying() noexcept override { is_ending_ = is_destroyed_ = true; }
+  void about_to_destroy() noexcept override { is_ending_ = is_destroyed_ = true; }
   inline detail::Chain* first_member() noexcept override;
   inline detail::Chain* next_to_destroy() noexcept override;
   bool is_over() const noexcept override { return live.empty() && members_.empty(); }
@@ -149,7 +149,7 @@ typename detail::WorkTraits<Work&&>::Handle TaskGroup::add(Work&& work, std::str
     task.abort_if_pending();
     throw;
   }
-  detail::start_task(task);
+  detail::queue_task(task);
   return handle;
 }
 

@@ -90,9 +90,9 @@ inline void check_observable(const TaskBase& task) {
 }
 
 /// The wait of `wait_any` and `wait_all`: until `needed` tasks have ended, or the time-out is over.
-class Watch : public TimedWait {
+class TasksWait : public TimedWait {
  public:
-  Watch(std::size_t needed, Nanoseconds timeout) noexcept
+  TasksWait(std::size_t needed, Nanoseconds timeout) noexcept
       : TimedWait(Kind::tasks), needed_(needed), timeout_(timeout) {}
 
   /// Observes a task, which must be pending.
@@ -119,14 +119,14 @@ class Watch : public TimedWait {
 
  private:
   struct Watched final : Observer, Pooled {
-    explicit Watched(Watch& its_watch) noexcept : watch(its_watch) {}
+    explicit Watched(TasksWait& its_watch) noexcept : watch(its_watch) {}
     void task_ended(TaskBase&) noexcept override {
       if (watch.needed_ == 0 || --watch.needed_ > 0) return;
       if (!watch.chain_ || watch.chain_->state != Chain::State::waiting || watch.chain_->waiting != &watch) return;
       watch.leave();
       watch.chain_->woken();
     }
-    Watch& watch;
+    TasksWait& watch;
   };
 
   std::size_t needed_;
@@ -143,7 +143,7 @@ Coro<Waited<T>> wait_some(std::vector<Task<T>> tasks, bool all, Nanoseconds time
     pending += !task.handle().state()->has_ended();
   }
   if (all ? pending > 0 : pending == tasks.size()) {
-    Watch watch(all ? pending : 1, timeout);
+    TasksWait watch(all ? pending : 1, timeout);
     watch.reserve(pending);
     for (const Task<T>& task : tasks) {
       if (!task.handle().state()->has_ended()) watch.add(*task.handle().state());

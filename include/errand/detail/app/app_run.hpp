@@ -75,7 +75,7 @@ ERRAND_COLD inline App::~App() {
     detail::Loop& loop = *loop_;
     loop.closing = true;
     loop.open = false;
-    detail::Queue left;
+    detail::NodeQueue left;
     loop.inbox->refuse(left);
     drop_all(left);
     loop.thread_pool = nullptr;  // waits for the calls that have begun
@@ -87,11 +87,11 @@ ERRAND_COLD inline App::~App() {
       detail::task_of(tasks.back()).abort_if_pending();
     }
     do {
-      loop.take_queued(left);
+      loop.take_all_calls(left);
       loop.inbox->close(left);
       while (!loop.timers.empty()) left.push_back(static_cast<detail::Call&>(loop.timers.pop()));
       drop_all(left);
-      loop.take_queued(left);
+      loop.take_all_calls(left);
     } while (!left.empty());
     life_.clear();
     if (signals_) signals_->clear();

@@ -60,15 +60,15 @@ detail::TaskHandle App::add_new(Work&& work, std::string_view name, NameTaken ta
   const std::uint64_t before = registry_.added();
   detail::TaskBase& task = detail::make_task(*loop_, std::forward<Work>(work));
   const detail::TaskHandle handle(task);
-  introduce(task, name, taken, registry_.added() != before);
+  register_and_start(task, name, taken, registry_.added() != before);
   return handle;
 }
 
 /// Registers a new task, and starts it or keeps it for the start of the run. `check_again` is true if the copy or the
 /// move of the callable has added tasks. Then the name is checked again, and if one of these tasks has it, that task
 /// cannot be kept any more: `keep` counts as `fail`.
-ERRAND_NOINLINE inline void App::introduce(detail::TaskBase& task, std::string_view name, NameTaken taken,
-                                           bool check_again) {
+ERRAND_NOINLINE inline void App::register_and_start(detail::TaskBase& task, std::string_view name, NameTaken taken,
+                                                    bool check_again) {
   const bool before_start = !loop_->open && !loop_->closing;
   try {
     if (before_start) {
@@ -82,7 +82,7 @@ ERRAND_NOINLINE inline void App::introduce(detail::TaskBase& task, std::string_v
     task.abort_if_pending();
     throw;
   }
-  if (!before_start) detail::start_task(task);
+  if (!before_start) detail::queue_task(task);
 }
 
 ERRAND_NOINLINE inline detail::TaskBase* App::check_name(std::string_view name, NameTaken taken,

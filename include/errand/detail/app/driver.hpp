@@ -53,7 +53,7 @@ class Driver {
   void fail_for_deadlock() noexcept;
   void report_stall() noexcept;
   /// Returns the message of a Deadlock, which begins with `before`.
-  std::string table_of_stuck(const char* before);
+  std::string deadlock_message(const char* before);
   /// Called before a turn. Handles the signals, and the requests to stop or to hurry, that have come since the last
   /// turn.
   void look_at_requests() noexcept;
@@ -223,7 +223,7 @@ ERRAND_COLD inline void Driver::drive() {
   }
 }
 
-ERRAND_COLD inline std::string Driver::table_of_stuck(const char* before) {
+ERRAND_COLD inline std::string Driver::deadlock_message(const char* before) {
   std::string table = text({before, " can wake these tasks:\n", table_of_tasks(loop_, 50)});
   if (loop_.calls > 0) table += text({"callbacks whose time does not come: ", number(loop_.calls), "\n"});
   return table;
@@ -233,7 +233,7 @@ ERRAND_COLD inline void Driver::report_stall() noexcept {
   has_reported_stall_ = true;
   std::exception_ptr error;
   try {
-    raise<Deadlock>({table_of_stuck("nothing but a signal")});
+    raise<Deadlock>({deadlock_message("nothing but a signal")});
   } catch (...) {  // the Deadlock, or no memory
     error = std::current_exception();
   }
@@ -242,7 +242,7 @@ ERRAND_COLD inline void Driver::report_stall() noexcept {
 
 ERRAND_COLD inline void Driver::fail_for_deadlock() noexcept {
   try {
-    raise<Deadlock>({table_of_stuck("nothing")});
+    raise<Deadlock>({deadlock_message("nothing")});
   } catch (...) {  // the Deadlock, or no memory
     life_.fail(std::current_exception());
   }

@@ -46,16 +46,18 @@ class Lifecycle {
   bool in_run() const noexcept { return stage_ != Stage::idle; }
   /// Returns true if from now on nothing is waited for longer than the graceful timeout: in the stop, and if the start
   /// is to end.
-  bool is_limited() const noexcept { return stage_ == Stage::stopping || (stage_ == Stage::starting && stop_); }
+  bool is_limited() const noexcept {
+    return stage_ == Stage::stopping || (stage_ == Stage::starting && is_stop_asked_);
+  }
 
   /// Begins a run. `main` is queued when everything has started. `others` is null unless this is worker 0 of several.
   /// Throws `std::bad_alloc`; nothing has begun then.
   ERRAND_COLD void begin(TaskHandle main, bool is_first_worker, OtherWorkers* others) {
     is_first_worker_ = is_first_worker;
     others_ = others;
-    task_ = start_hidden(loop_, live(), "the App's lifecycle");
+    task_ = start_hidden(loop_, run_phases(), "the App's lifecycle");
     stage_ = Stage::starting;
-    loop_.open = stop_ = expired_ = hurried_ = false;
+    loop_.open = is_stop_asked_ = expired_ = hurried_ = false;
     error_ = nullptr;
     main_ = std::move(main);
     proceed_.clear();
@@ -64,8 +66,8 @@ class Lifecycle {
   /// Ends the start, or the time in which the tasks run, and goes on with the stop. If a start listener is under way,
   /// it is asked to end, and has as long for that as each phase of the stop.
   ERRAND_COLD void stop() noexcept {
-    const bool interrupts = !stop_ && stage_ == Stage::starting && listener_.state();
-    stop_ = true;
+    const bool interrupts = !is_stop_asked_ && stage_ == Stage::starting && listener_.state();
+    is_stop_asked_ = true;
     proceed_.set();
     if (!interrupts) return;
     ++listener_.state()->requests;
@@ -79,7 +81,7 @@ class Lifecycle {
   }
 
   /// Returns true if the stop has been asked for, even if the loop has not seen that request yet.
-  bool is_stopping() const noexcept { return stop_ || loop_.inbox->is_stop_requested(); }
+  bool is_stopping() const noexcept { return is_stop_asked_ || loop_.inbox->is_stop_requested(); }
 
   /// The run will throw this error. If there is one already, this one is reported instead.
   ERRAND_COLD void fail(std::exception_ptr error) noexcept {
@@ -139,7 +141,7 @@ class Lifecycle {
   }
 
  private:
-  Coro<> live();
+  Coro<> run_phases();
   void open() noexcept;
   /// Returns `time`, or one tick from now if `time` has passed.
   Clock::time_point or_next(Clock::time_point time) const {
@@ -148,7 +150,7 @@ class Lifecycle {
   }
   /// Returns true if this worker calls the listeners of `phase` now.
   bool is_due(Phase phase) const noexcept;
-  Coro<> pass(Phase phase);
+  Coro<> run_phase(Phase phase);
   std::exception_ptr step(const std::vector<Listener*>& order, std::size_t i, Phase phase);
   std::exception_ptr end_of_wait(bool has_ended, bool was_asked);
   /// Destroys the tasks that are left, without running them further.
@@ -166,10 +168,10 @@ class Lifecycle {
   bool is_first_worker_ = true;
   const Nanoseconds graceful_timeout_;
   Stage stage_ = Stage::idle;
-  bool begun_ = false;    // the start has begun: else the listeners of the stop are not called
-  bool stop_ = false;     // somebody has asked for the end
-  bool expired_ = false;  // nothing is waited for any more in this phase
-  bool hurried_ = false;  // nor in the phases that follow
+  bool start_has_begun_ = false;  // the start has begun: else the listeners of the stop are not called
+  bool is_stop_asked_ = false;    // somebody has asked for the end
+  bool expired_ = false;          // nothing is waited for any more in this phase
+  bool hurried_ = false;          // nor in the phases that follow
   Event proceed_;
   TaskHandle task_;
   TaskHandle main_;
@@ -181,7 +183,7 @@ class Lifecycle {
 // Implementation
 
 /// The coroutine of a run: goes through the phases, and does what comes before, between and after them.
-ERRAND_COLD inline Coro<> Lifecycle::live() {
+ERRAND_COLD inline Coro<> Lifecycle::run_phases() {
   for (unsigned number = 0; number < phases; ++number) {
     const auto phase = static_cast<Phase>(number);
     if (phase == Phase::before_server_start && !is_stopping()) open();
@@ -196,7 +198,7 @@ ERRAND_COLD inline Coro<> Lifecycle::live() {
       stage_ = Stage::stopping;
     }
     if (phase == Phase::main_process_stop && others_) co_await others_->wait_for_end();
-    co_await pass(phase);
+    co_await run_phase(phase);
     if (phase == Phase::before_server_start) listeners.drop_spent_tasks();
   }
   stage_ = Stage::ended;
@@ -208,7 +210,7 @@ ERRAND_COLD inline void Lifecycle::open() noexcept {
   try {
     if (others_) others_->start();
     loop_.open = true;
-    begun_ = false;
+    start_has_begun_ = false;
   } catch (...) {
     fail(std::current_exception());
     loop_.inbox->request_stop();  // stops the workers that were started
@@ -217,7 +219,7 @@ ERRAND_COLD inline void Lifecycle::open() noexcept {
 
 ERRAND_COLD inline bool Lifecycle::is_due(Phase phase) const noexcept {
   if (phase == Phase::main_process_start || phase == Phase::main_process_stop) return is_first_worker_;
-  return loop_.open && (begun_ || !is_of_stop(phase));
+  return loop_.open && (start_has_begun_ || !is_of_stop(phase));
 }
 
 /// Makes step `i` of a phase: each step calls one listener, and a last one dispatches the signal of the phase if
@@ -260,13 +262,13 @@ ERRAND_COLD inline std::exception_ptr Lifecycle::end_of_wait(bool has_ended, boo
 /// Goes through one phase; each listener is awaited before the next begins. A phase of the start ends with the first
 /// listener that fails, and when the stop is asked for. A phase of the stop calls all of its listeners, and then ends
 /// all tasks.
-ERRAND_COLD inline Coro<> Lifecycle::pass(Phase phase) {
+ERRAND_COLD inline Coro<> Lifecycle::run_phase(Phase phase) {
   const bool stops = is_of_stop(phase);
   if (is_due(phase)) {
     const Clock::time_point until = stops ? loop_.deadline(graceful_timeout_) : never;
     const std::vector<Listener*> order = listeners.in_order(phase);
     for (std::size_t i = 0; i <= order.size() && (stops || !is_stopping()); ++i) {
-      begun_ = true;
+      start_has_begun_ = true;
       std::exception_ptr error = step(order, i, phase);
       if (listener_.state()) {
         if (stops) limit_.set(loop_, or_next(until));
@@ -275,7 +277,7 @@ ERRAND_COLD inline Coro<> Lifecycle::pass(Phase phase) {
       }
       if (error) {
         fail(std::move(error));
-        stop_ |= !stops;
+        is_stop_asked_ |= !stops;
       }
       listener_ = {};
     }

@@ -90,12 +90,12 @@ class HandlerOf final : public Handler {
 
 /// A handler of an event. `order` tells which of two handlers was added first. `wants_parameter` is true if the event
 /// has a `<name>`.
-struct Handling {
+struct NumberedHandler {
   std::uint64_t order;
   std::shared_ptr<Handler> handler;
   bool wants_parameter;
 };
-using Handlers = std::vector<Handling>;
+using Handlers = std::vector<NumberedHandler>;
 
 class SignalWait;
 
@@ -227,7 +227,7 @@ inline Owner<SignalHub> Signals::copy_for(Loop& loop) const {
   for (const Link* link = events_.begin(); link != events_.end(); link = link->next) {
     const NamedEvent& event = static_cast<const NamedEvent&>(*link);
     for (std::size_t i = 0; i < event.handlers.size(); ++i) {
-      const Handling each = event.handlers[i];  // a copy, because copying a callable may add handlers
+      const NumberedHandler each = event.handlers[i];  // a copy, because copying a callable may add handlers
       auto [copy, is_for_all] = each.handler->copy();
       if (copy) {
         copies.make(event.name)
@@ -303,7 +303,7 @@ inline void Signals::wake(const EventName& name, const std::shared_ptr<const Sig
 /// The coroutine of a dispatch: runs the handlers one after the other.
 inline Coro<> handle_signal(std::shared_ptr<const Signal> signal, std::shared_ptr<const Signal> with_parameter,
                             Handlers handlers) {
-  for (const Handling& one : handlers) {
+  for (const NumberedHandler& one : handlers) {
     const Signal& given = one.wants_parameter ? *with_parameter : *signal;
     co_await one.handler->call(given);
   }
@@ -340,7 +340,7 @@ inline Task<> Signals::dispatch(std::string_view event, std::any payload) {
     task.abort_if_pending();
     throw;
   }
-  start_task(task);
+  queue_task(task);
   return handle;
 }
 

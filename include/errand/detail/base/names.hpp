@@ -44,13 +44,13 @@ class Names {
     const std::size_t hash = std::hash<std::string_view>()(name);
     Entry* entry = buckets_[hash & (buckets_.size() - 1)];
     while (entry && (entry->hash_ != hash || entry->name != name)) entry = entry->next_;
-    return entry || crowd_.empty() ? entry : find_in_crowd(name);
+    return entry || overflow_.empty() ? entry : find_in_crowd(name);
   }
 
   /// Adds an entry whose name is not in the table yet. If it throws `std::bad_alloc`, nothing is changed.
   void add(Entry& entry) {
     if (size_ == buckets_.size()) grow();
-    if (!put(entry)) crowd_.insert(&entry);
+    if (!put(entry)) overflow_.insert(&entry);
     ++size_;
   }
   void remove(Entry& entry) noexcept {
@@ -59,7 +59,7 @@ class Names {
     if (*place) {
       *place = entry.next_;
     } else {
-      crowd_.erase(&entry);
+      overflow_.erase(&entry);
     }
     --size_;
   }
@@ -76,8 +76,8 @@ class Names {
   };
 
   ERRAND_COLD Entry* find_in_crowd(std::string_view name) const noexcept {
-    const auto found = crowd_.find(name);
-    return found == crowd_.end() ? nullptr : *found;
+    const auto found = overflow_.find(name);
+    return found == overflow_.end() ? nullptr : *found;
   }
   /// Splits each bucket into two, and moves entries from the tree into the buckets that have room for them now.
   ERRAND_COLD void grow() {
@@ -86,7 +86,8 @@ class Names {
     for (Entry* entry : old) {
       while (entry) put(*std::exchange(entry, entry->next_));
     }
-    for (auto place = crowd_.begin(); place != crowd_.end();) place = put(**place) ? crowd_.erase(place) : ++place;
+    for (auto place = overflow_.begin(); place != overflow_.end();)
+      place = put(**place) ? overflow_.erase(place) : ++place;
   }
   Entry*& bucket(const Entry& entry) noexcept { return buckets_[entry.hash_ & (buckets_.size() - 1)]; }
   /// Adds the entry to its bucket. Returns false if there is no room.
@@ -99,8 +100,8 @@ class Names {
     return true;
   }
 
-  std::vector<Entry*> buckets_;     // their number is 0 or a power of two
-  std::set<Entry*, Before> crowd_;  // entries for which their bucket had no room
+  std::vector<Entry*> buckets_;        // their number is 0 or a power of two
+  std::set<Entry*, Before> overflow_;  // entries for which their bucket had no room
   std::size_t size_ = 0;
 };
 

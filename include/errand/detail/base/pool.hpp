@@ -298,7 +298,7 @@ ERRAND_READS_THREAD_LOCAL inline void* allocate(std::size_t size) {
 
 /// Called if there is no room in the list of this size: half of its blocks then go back to the slabs. Also called if
 /// this thread has not opened its lists yet, if it has emptied them at its end, or if there is no list for this size.
-ERRAND_NOINLINE inline void deallocate_for_good(void* block, std::size_t size) noexcept {
+ERRAND_NOINLINE inline void deallocate_slowly(void* block, std::size_t size) noexcept {
   const std::size_t i = Pool::index(size);
   if (i >= Slabs::classes) return free_sized(block, size);
   Pool::Kept& list = thread_pool.kept[i];
@@ -330,7 +330,7 @@ ERRAND_READS_THREAD_LOCAL inline void deallocate(void* block, std::size_t size) 
       return;
     }
   }
-  deallocate_for_good(block, size);
+  deallocate_slowly(block, size);
 }
 
 }  // namespace errand::detail

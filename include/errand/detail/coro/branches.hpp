@@ -37,8 +37,8 @@ class BranchBase : public Chain {
   /// Destroys the wait of a branch that has no coroutine.
   virtual void destroyed() noexcept {}
 
-  Sibling sibling;          // in the list `live` of its combinator, until the branch ends
-  bool next_looks = false;  // in a race: the next branch is only a wait too, and is looked at before this one waits
+  Sibling sibling;            // in the list `live` of its combinator, until the branch ends
+  bool next_is_wait = false;  // in a race: the next branch is only a wait too, and is looked at before this one waits
   Branches* combinator = nullptr;
   bool observed_cancelled = false;  // the branch only observes a task, and the task was cancelled
   std::uint8_t thrown = 0;          // which requests to the combinator were thrown in this branch; flags of a Chain
@@ -86,13 +86,13 @@ class Branches : public Suspension {
   virtual std::string reason() const { return {}; }
   /// Called when a branch has ended. It is no longer in `live`.
   virtual void branch_ended(BranchBase& branch) noexcept = 0;
-  /// Called when the wait of a branch that `decides_on_wake` has ended, and for the first branch that is alive if a
-  /// later one may not begin because of a request. A race is decided by this branch then.
+  /// Called when the wait of a branch that `decides_race_on_wake` has ended, and for the first branch that is alive if
+  /// a later one may not begin because of a request. A race is decided by this branch then.
   virtual void decided(BranchBase&) noexcept {}
   /// Called when a request has come from outside, before it goes on to the branches.
   virtual void asked_to_end() noexcept {}
   /// Called when the chain is halted or destroyed, before the branches are. May be called more than once.
-  virtual void destroying() noexcept {}
+  virtual void about_to_destroy() noexcept {}
 
   /// Returns the first of the tasks that are members of this group; null if there is none.
   virtual Chain* first_member() noexcept { return nullptr; }
@@ -206,7 +206,7 @@ class Branches : public Suspension {
 inline void Chain::woken() noexcept {
   state = State::ready;
   loop->make_ready(*this);
-  if (flags & decides_on_wake) [[unlikely]]
+  if (flags & decides_race_on_wake) [[unlikely]]
     static_cast<BranchBase*>(this)->combinator->decided(static_cast<BranchBase&>(*this));
 }
 
@@ -328,7 +328,7 @@ inline void Branches::start(Chain& chain) {
   const std::uint8_t pending = chain.is_asked() ? chain.flags & Chain::asked : 0;
   chain.flags &= static_cast<std::uint8_t>(~pending);
   asked(pending);
-  Queue first;
+  NodeQueue first;
   for (Link* link = live.begin(); link != live.end(); link = link->next) {
     BranchBase& started = branch(*link);
     started.loop = chain.loop;

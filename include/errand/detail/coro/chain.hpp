@@ -88,12 +88,12 @@ inline const SkewedFrame& SkewedFrame::of(void* functions) noexcept {
 /// The promise of a generator. Its frame belongs to an `AsyncGenerator`, which is told if the chain destroys the frame.
 struct GeneratorBase : PromiseBase, Link {
   /// The await of the next value.
-  struct Asker {
+  struct NextAwait {
     std::exception_ptr error;  // thrown by the generator; an `InvalidState` if the generator was destroyed
   };
 
   GeneratorBase** object = nullptr;  // the pointer to this promise in the `AsyncGenerator`; null if that is gone
-  Asker* asker = nullptr;            // waits for the next value; null if nobody does
+  NextAwait* next_await = nullptr;   // waits for the next value; null if nobody does
 
   GeneratorBase() noexcept { is_generator = true; }
   ~GeneratorBase() {
@@ -133,10 +133,10 @@ class Chain : public Node {
     asked = asked_by_task | asked_by_combinator,
     defers_requests = 4,  // requests are held, because a clean-up is under way
     is_branch = 8,
-    decides_on_wake = 16,  // a branch of a race, which is decided when the wait of this branch ends
-    has_work = 32,         // `begin` makes the coroutine from a callable; or there is no coroutine, only a wait
-    failed_wait = 64,      // the wait `waiting` has ended with an error, and has not thrown it yet
-    failed_coro = 128,     // a Coro or a generator has ended with `error`, and its await has not thrown it yet
+    decides_race_on_wake = 16,  // a branch of a race, which is decided when the wait of this branch ends
+    has_work = 32,              // `begin` makes the coroutine from a callable; or there is no coroutine, only a wait
+    failed_wait = 64,           // the wait `waiting` has ended with an error, and has not thrown it yet
+    failed_coro = 128,          // a Coro or a generator has ended with `error`, and its await has not thrown it yet
     failed = failed_wait | failed_coro,
     special = asked | defers_requests | failed,  // an await has to check these before it begins
   };
@@ -159,9 +159,9 @@ class Chain : public Node {
   /// only a wait. Returns false if there is no coroutine to resume.
   virtual bool begin() noexcept = 0;
   /// Called when an exception has left the outermost coroutine. The exception stands in the storage of its result.
-  virtual void threw(TaskStatus) noexcept {}
+  virtual void ended_by_exception(TaskStatus) noexcept {}
   /// Called when the outermost coroutine has come to its end and its frame is gone. For a task that is only a
-  /// coroutine, the loop calls `TaskBase::finish_step` instead.
+  /// coroutine, the loop calls `TaskBase::finish_without_callable` instead.
   virtual void coroutine_ended() noexcept = 0;
   /// Returns the chain of the task: this one, or the one that this is a branch of.
   virtual Chain& root() noexcept = 0;
@@ -183,8 +183,8 @@ class Chain : public Node {
 
   /// Called when the leaf awaits `child`, a Coro or a generator: the chain goes on with `child`.
   void enter(PromiseBase& child) noexcept;
-  /// Makes the chain ready, and tells its race if it `decides_on_wake`. Called by whoever ends its wait, after the wait
-  /// has left its list or the timer queue.
+  /// Makes the chain ready, and tells its race if it `decides_race_on_wake`. Called by whoever ends its wait, after the
+  /// wait has left its list or the timer queue.
   void woken() noexcept;
   /// Returns true if the chain has suspended. The loop calls this after each `resume` of the leaf. One comparison
   /// excludes both `running`, when the chain goes on with another coroutine, and `ended`.
@@ -201,11 +201,11 @@ class Chain : public Node {
       throw_earlier_failure();
   }
   /// Called when an await of this chain throws its error.
-  void forget_failed() noexcept { flags &= static_cast<std::uint8_t>(~failed); }
+  void clear_failure() noexcept { flags &= static_cast<std::uint8_t>(~failed); }
   /// Called when the await of a Coro or a generator is destroyed that has not thrown its error `unthrown`, because
   /// another part of the expression has thrown.
-  void forget_failed(const std::exception_ptr& unthrown) noexcept {
-    if ((flags & failed_coro) && error == &unthrown) forget_failed();
+  void clear_failure(const std::exception_ptr& unthrown) noexcept {
+    if ((flags & failed_coro) && error == &unthrown) clear_failure();
   }
   /// Notes that the await of a Coro or a generator, in which `thrown` stands, will throw this error.
   void fail(std::exception_ptr& thrown) noexcept {
@@ -261,8 +261,8 @@ class Chain : public Node {
   /// chain then goes on with `frame`: its await throws `thrown`, which stands in it.
   void cut(PromiseBase& frame, std::exception_ptr& thrown) noexcept;
   /// Returns true if the frames inside this chain cannot be destroyed yet, because a destruction is under way that has
-  /// to end first (see `Destruction::has_to_wait`), or because another thread uses something inside. In the second case
-  /// the chain has been halted. Must not be called while a step is under way inside this chain.
+  /// to end first (see `Destruction::must_be_put_off`), or because another thread uses something inside. In the second
+  /// case the chain has been halted. Must not be called while a step is under way inside this chain.
   bool must_stay() noexcept;
   /// Makes sure that nothing inside this chain runs again: each chain leaves its wait, if that can be left. Returns
   /// true if another thread still uses a frame inside. May be called again.

@@ -18,7 +18,7 @@ class Destruction {
   explicit Destruction(Chain& chain) noexcept : Destruction(chain, true) {}
   ~Destruction() {
     loop_.destruction = outer_;
-    if (is_one_) {
+    if (is_real_) {
       loop_.put_off.settle();
     } else {
       loop_.put_off.settle_later();
@@ -31,7 +31,7 @@ class Destruction {
   static bool is_inside(const Chain& chain) noexcept { return chain.loop->destruction && is_any_inside(chain); }
   /// Returns true if the destruction of this chain has to wait for the end of another one: because that one is inside
   /// this chain, or because 32 destructions are under way, one inside the other, and each takes some of the stack.
-  static bool has_to_wait(const Chain& chain) noexcept {
+  static bool must_be_put_off(const Chain& chain) noexcept {
     constexpr unsigned deepest = 32;
     const Destruction* const innermost = chain.loop->destruction;
     return innermost && (innermost->depth_ >= deepest || is_any_inside(chain));
@@ -67,7 +67,7 @@ class Destruction {
         loop_(*chain.loop),
         outer_(std::exchange(loop_.destruction, this)),
         depth_(outer_ ? outer_->depth_ + 1 : 1),
-        is_one_(is_one) {}
+        is_real_(is_one) {}
 
  private:
   ERRAND_NOINLINE static bool is_any_inside(const Chain& chain) noexcept {
@@ -80,7 +80,7 @@ class Destruction {
   Loop& loop_;
   Destruction* const outer_;
   const unsigned depth_;  // 1 for the outermost
-  const bool is_one_;     // false for a `Pin`
+  const bool is_real_;    // false for a `Pin`
 };
 
 /// Stands on the stack while code of the user's runs in the middle of a walk through this chain. Meanwhile it keeps the
@@ -112,7 +112,7 @@ ERRAND_COLD inline void Chain::destroy_above(PromiseBase* last) noexcept {
     loop->destruction->at = chain;
     if (chain->state == State::branching) {
       Branches& branches = static_cast<Branches&>(*chain->waiting);
-      branches.destroying();
+      branches.about_to_destroy();
       if (Chain* const inner = branches.next_to_destroy()) {
         chain = inner;
         continue;
@@ -146,7 +146,7 @@ inline void Chain::destroy_frames(PromiseBase* last) noexcept {
 }
 
 inline bool Chain::must_stay() noexcept {
-  return Destruction::has_to_wait(*this) || (loop->thread_calls > 0 && halt());
+  return Destruction::must_be_put_off(*this) || (loop->thread_calls > 0 && halt());
 }
 
 ERRAND_COLD inline bool Chain::halt() noexcept {
@@ -154,7 +154,7 @@ ERRAND_COLD inline bool Chain::halt() noexcept {
   visit<true>([this, &any_in_use](Chain& chain) {
     if (&chain != this && !(chain.flags & is_branch)) chain.halted_with_group();
     if (chain.state == State::branching) {
-      static_cast<Branches&>(*chain.waiting).destroying();
+      static_cast<Branches&>(*chain.waiting).about_to_destroy();
       return true;
     }
     bool in_use = false;
@@ -179,7 +179,7 @@ ERRAND_COLD inline void Chain::block() noexcept {
 inline void Chain::cut(PromiseBase& frame, std::exception_ptr& thrown) noexcept {
   const Destruction destruction(*this);  // its end destroys this chain if a destructor has aborted the task
   destroy_above(&frame);
-  forget_failed();
+  clear_failure();
   fail(thrown);
   state = State::ready;
   loop->make_ready(*this);
@@ -187,7 +187,7 @@ inline void Chain::cut(PromiseBase& frame, std::exception_ptr& thrown) noexcept 
 
 inline void GeneratorBase::drop() noexcept {
   object = nullptr;
-  if (!asker) {
+  if (!next_await) {
     PromiseBase::drop();
     return;
   }
@@ -196,8 +196,8 @@ inline void GeneratorBase::drop() noexcept {
   if (chain->is_around(chain->loop->current) || chain->must_stay()) {
     chain->loop->put_off.add(*this);
   } else {
-    asker->error = std::make_exception_ptr(InvalidState("the generator that was waited for has been destroyed"));
-    chain->cut(parent.promise(), asker->error);
+    next_await->error = std::make_exception_ptr(InvalidState("the generator that was waited for has been destroyed"));
+    chain->cut(parent.promise(), next_await->error);
   }
 }
 
@@ -241,7 +241,7 @@ ERRAND_COLD inline bool PutOff::settle_one() noexcept {
   for (Link* link = generators_.begin(); link != generators_.end(); link = link->next) {
     GeneratorBase& generator = static_cast<GeneratorBase&>(*link);
     Chain& chain = *generator.chain;
-    if (generator.asker && (chain.is_around(loop_.current) || chain.must_stay())) continue;
+    if (generator.next_await && (chain.is_around(loop_.current) || chain.must_stay())) continue;
     generator.unlink();
     generator.drop();
     return true;

@@ -104,7 +104,7 @@ struct CoroPromise : AwaitingPromise<> {
       static_cast<AwaitedResult<T>*>(result)->has = AwaitedResult<T>::Has::error;
       chain->fail(result->error);
     } else {
-      chain->threw(status);
+      chain->ended_by_exception(status);
     }
   }
   template <class... Args>

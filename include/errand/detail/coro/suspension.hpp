@@ -118,7 +118,7 @@ class Suspension : public TimerNode, public OwnAwaitable {
   /// Called when a wait is destroyed that has an ending to throw. It may never have thrown it, because another part of
   /// the expression has thrown: `f(co_await a.wait(), fails())`.
   ERRAND_COLD void forget_ending() noexcept {
-    if ((chain_->flags & Chain::failed_wait) && chain_->waiting == this) chain_->forget_failed();
+    if ((chain_->flags & Chain::failed_wait) && chain_->waiting == this) chain_->clear_failure();
   }
   ERRAND_NOINLINE bool may_suspend_special() {
     chain_->check_earlier_awaits();
@@ -289,7 +289,7 @@ inline bool Suspension::leave() noexcept {
 ERRAND_NOINLINE inline void Suspension::throw_ending() {
   settle();
   if (ending == Ending::reached) return;
-  chain_->forget_failed();
+  chain_->clear_failure();
   if (ending == Ending::failed) {
     if (kind == Kind::task || kind == Kind::task_cancel) throw_task_failure(static_cast<Waiter&>(*this));
     if (kind == Kind::queue) throw QueueClosed();
@@ -311,7 +311,7 @@ ERRAND_COLD inline void Chain::throw_earlier_failure() {
   if (flags & failed_wait) {
     waiting->throw_ending();
   } else {
-    forget_failed();
+    clear_failure();
     std::rethrow_exception(*error);
   }
 }

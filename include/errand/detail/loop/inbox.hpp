@@ -105,7 +105,7 @@ class Inbox {
   bool kept() const noexcept { return keepers_.load(std::memory_order_acquire) > 0; }
 
   /// Moves the posted calls to the end of `calls`.
-  void take(Queue& calls) noexcept {
+  void take(NodeQueue& calls) noexcept {
     std::lock_guard lock(mutex_);
     calls.splice_back(posted_);
     pending_.store(false, std::memory_order_relaxed);
@@ -132,7 +132,7 @@ class Inbox {
 
   /// Called when the destruction of the App begins: users can post nothing any more. Moves the calls that are left to
   /// `left`.
-  void refuse(Queue& left) noexcept {
+  void refuse(NodeQueue& left) noexcept {
     std::lock_guard lock(mutex_);
     open_ = false;
     left.splice_back(posted_);
@@ -141,7 +141,7 @@ class Inbox {
 
   /// Called when the destruction of the App ends: from now on the inbox takes no calls and wakes nobody. Moves the
   /// calls that are left to `left`.
-  void close(Queue& left) noexcept {
+  void close(NodeQueue& left) noexcept {
     std::lock_guard lock(mutex_);
     open_ = alive_ = false;
     reactor_ = nullptr;
@@ -191,7 +191,7 @@ class Inbox {
 
   std::mutex mutex_;
   std::condition_variable woken_;
-  Queue posted_;
+  NodeQueue posted_;
   Reactor* reactor_;
   std::shared_ptr<StopGroup> group_;
   bool open_ = true;

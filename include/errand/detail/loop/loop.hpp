@@ -114,9 +114,9 @@ class Loop {
   void make_ready(Node& node) noexcept { ready_.push_back(node); }
   /// Takes a node out of the queue that it stands in.
   void take_out(Node& node) noexcept {
-    if (&node == last_) {
+    if (&node == last_of_turn_) {
       if (node.prev == ready_.end()) ready_.push_front(nothing_);  // a turn needs a last node until that has run
-      last_ = node.prev;
+      last_of_turn_ = node.prev;
     }
     node.unlink();
   }
@@ -153,18 +153,18 @@ class Loop {
   /// Puts a node before everything else in the ready queue: it runs right after the step that is under way, and in the
   /// same turn. A step must be under way.
   void run_next(Node& node) noexcept {
-    if (last_ == ready_.end()) add_to_turn(node);
+    if (last_of_turn_ == ready_.end()) add_to_turn(node);
     ready_.push_front(node);
   }
   /// Like `run_next`, but may be called if no step is under way: the node then runs before everything else in the next
   /// turn.
   void run_first(Node& node) noexcept {
-    if (last_ != ready_.end()) return run_next(node);
+    if (last_of_turn_ != ready_.end()) return run_next(node);
     ready_.push_front(node);
   }
   /// Like `run_next`, for several nodes in this order.
-  void run_next(Queue& nodes) noexcept {
-    if (last_ == ready_.end() && !nodes.empty()) add_to_turn(nodes.back());
+  void run_next(NodeQueue& nodes) noexcept {
+    if (last_of_turn_ == ready_.end() && !nodes.empty()) add_to_turn(nodes.back());
     nodes.splice_back(ready_);
     ready_.splice_back(nodes);
   }
@@ -176,7 +176,7 @@ class Loop {
   void report_late_failures() noexcept;
 
   /// Moves the ready queue, and the callbacks whose time is `never`, to `nodes`. Called when the App is destroyed.
-  void take_queued(Queue& nodes) noexcept {
+  void take_all_calls(NodeQueue& nodes) noexcept {
     nodes.splice_back(ready_);
     nodes.splice_back(never_called);
   }
@@ -194,7 +194,7 @@ class Loop {
   List drains;          // the waits for the end of all tasks
   List thread_waiters;  // the waits for the end of all thread calls
   Timers timers;
-  Queue never_called;                  // callbacks whose time is `never`
+  NodeQueue never_called;              // callbacks whose time is `never`
   Chain* current = nullptr;            // the chain that is running
   Destruction* destruction = nullptr;  // the innermost destruction that is under way
   PutOff put_off{*this};
@@ -230,10 +230,10 @@ class Loop {
  private:
   /// Adds a node to a turn whose last node has been taken out: the node is the last one now.
   void add_to_turn(Node& node) noexcept {
-    last_ = &node;
-    turns_behind_ = std::exchange(turns_left, 1);
+    last_of_turn_ = &node;
+    turns_left_before_ = std::exchange(turns_left, 1);
   }
-  void look_around() noexcept;
+  void handle_notices() noexcept;
   void take_due();
   void run_rest();
   void run(Node& node) noexcept;
@@ -251,13 +251,13 @@ class Loop {
   struct LateReport;
   LateReport* late_reports_ = nullptr;  // the first one
   LateReport** late_end_ = &late_reports_;
-  Queue ready_;                // first in, first out
-  Node* last_ = ready_.end();  // the last node of this turn; the end if that has run, and between two turns
+  NodeQueue ready_;                    // first in, first out
+  Node* last_of_turn_ = ready_.end();  // the last node of this turn; the end if that has run, and between two turns
   /// To read the steady clock takes longer than a step. So if turns have a single step each, the clock is not read
   /// again for this many turns.
   static constexpr unsigned most_steps_unread = 15;
-  unsigned steps_unread_ = 0;  // how many steps may still follow the last reading
-  unsigned turns_behind_ = 0;  // the `turns_left` from before `add_to_turn`
+  unsigned steps_unread_ = 0;       // how many steps may still follow the last reading
+  unsigned turns_left_before_ = 0;  // the `turns_left` from before `add_to_turn`
   struct Nothing final : Call {
     void run() noexcept override {}
     void drop() noexcept override {}

@@ -33,7 +33,7 @@ struct EndNode final : Node {
   EndNode() noexcept : Node(Step::none) {}
   void run() noexcept override {}
 };
-using Queue = ListOf<Node, EndNode>;
+using NodeQueue = ListOf<Node, EndNode>;
 
 /// Something that can stand in the timer queue: a call, or a suspension.
 struct TimerNode {

@@ -62,7 +62,7 @@ inline void enter_task(Loop& loop, TaskBase& task) noexcept {
   task.join(loop.pending);
 }
 
-/// Makes a task of this work, which is not queued yet: see `start_task`. Throws `std::bad_alloc`, and what the copy or
+/// Makes a task of this work, which is not queued yet: see `queue_task`. Throws `std::bad_alloc`, and what the copy or
 /// the move of a callable throws; there is no task then.
 template <class Work>
 inline TaskState<typename WorkTraits<Work&&>::Value>& make_task(Loop& loop, Work&& work) {
@@ -117,7 +117,7 @@ inline TaskBase& start_work(Loop& loop, Coro<T>&& coro) {
 
 /// Queues a task that `make_task` has made. If the run of the App is over, or the App is being destroyed, the task ends
 /// without having run.
-inline void start_task(TaskBase& task) noexcept {
+inline void queue_task(TaskBase& task) noexcept {
   if (task.loop->closing) {
     task.abort_if_pending();
   } else if (!task.done()) {  // code of the user's may have aborted it since it was made

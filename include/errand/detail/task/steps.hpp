@@ -93,7 +93,7 @@ ERRAND_NOINLINE inline void Loop::run(Node& node) noexcept {
 }
 
 /// Called by `resume` when a chain has ended and everyone has been told of its end.
-ERRAND_COLD inline void Loop::look_around() noexcept {
+ERRAND_COLD inline void Loop::handle_notices() noexcept {
   if (notices & drains_wait) check_drains();
   if (notices & reports_wait) report_late_failures();
 }
@@ -110,10 +110,10 @@ inline void Loop::resume(Chain& chain) noexcept {
   if (chain.flags & (Chain::is_branch | Chain::has_work)) {
     chain.coroutine_ended();
   } else {
-    static_cast<TaskBase&>(chain).finish_step(*this);  // a task made of a Coro, as most are
+    static_cast<TaskBase&>(chain).finish_without_callable(*this);  // a task made of a Coro, as most are
   }
   if (notices & (drains_wait | reports_wait)) [[unlikely]]
-    look_around();
+    handle_notices();
 }
 
 inline void Loop::run_chain(Chain& chain) noexcept {
@@ -168,7 +168,7 @@ ERRAND_COLD inline void PutOff::add_member(TaskBase& task) noexcept {
 
 ERRAND_COLD inline bool PutOff::abort_task(Link& place) noexcept {
   TaskBase& task = task_of(place);
-  if (Destruction::has_to_wait(task)) return false;
+  if (Destruction::must_be_put_off(task)) return false;
   if (loop_.thread_calls > 0 && task.halt()) {
     add_in_use(task);
   } else {

@@ -129,7 +129,7 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   inline void destroyed_with_group() noexcept override;
 
   inline bool begin() noexcept override;
-  void threw(TaskStatus) noexcept final { has_error = is_special = true; }
+  void ended_by_exception(TaskStatus) noexcept final { has_error = is_special = true; }
   ERRAND_NOINLINE void coroutine_ended() noexcept final {
     if (flags & has_work) destroy_work();
     loop->current = nullptr;
@@ -137,7 +137,7 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   }
   /// Called by `Loop::resume` in place of `coroutine_ended` if the task has no callable. The loop itself looks after
   /// those who wait for the end of all tasks.
-  ERRAND_INLINE void finish_step(Loop& its_loop) noexcept;
+  ERRAND_INLINE void finish_without_callable(Loop& its_loop) noexcept;
   /// Makes a task with a copy of the callable for another worker. Returns null if no callable can be copied.
   virtual TaskBase* copy_for(Loop&) const { return nullptr; }
 
@@ -171,7 +171,7 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   ERRAND_INLINE void finish() noexcept;
 
   /// Returns true if one handle is left and no registered name, so that the result may be moved out.
-  bool is_last_reference() const noexcept { return references_ == 1 && !is_registered(); }
+  bool may_move_result_out() const noexcept { return references_ == 1 && !is_registered(); }
 
  private:
   /// Returns the observer that makes the task a member of a group; null if the task is in no group.
@@ -277,7 +277,7 @@ inline void TaskBase::abort_if_pending() noexcept {
 
 inline void TaskBase::abort_pending() noexcept {
   set_cancelled();
-  if (Destruction::has_to_wait(*this)) [[unlikely]] {
+  if (Destruction::must_be_put_off(*this)) [[unlikely]] {
     loop->put_off.add(*this);
   } else if (loop->thread_calls > 0 && halt()) {
     loop->put_off.add_in_use(*this);
@@ -382,7 +382,7 @@ ERRAND_NOINLINE inline void TaskBase::finish_special() noexcept {
   }
 }
 
-ERRAND_INLINE void TaskBase::finish_step(Loop& its_loop) noexcept {
+ERRAND_INLINE void TaskBase::finish_without_callable(Loop& its_loop) noexcept {
   its_loop.current = nullptr;
   wake_awaiters();
 }

@@ -42,7 +42,7 @@ class TaskState : public TaskBase {
         taken = true;
         return T(std::move(storage_.get()));
       } else {
-        if (is_last_reference()) return T(std::move(storage_.get()));
+        if (may_move_result_out()) return T(std::move(storage_.get()));
         return T(std::as_const(storage_).value);
       }
     }

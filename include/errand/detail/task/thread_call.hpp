@@ -44,9 +44,9 @@ class ThreadCallBase : public RemoteWake {
   }
 
   /// Returns true if the App's thread knows that no other thread uses the call any more.
-  bool has_come_back() const noexcept { return !under_way.linked(); }
+  bool is_known_returned() const noexcept { return !under_way.linked(); }
   /// Notes that no other thread uses the call any more. Called on the App's thread, once or several times.
-  void come_back() noexcept;
+  void note_returned() noexcept;
   /// Returns the error of the call, if nobody has been given the error yet; else null. A `Cancelled` is no failure.
   std::exception_ptr take_failure() noexcept { return std::exchange(is_failure_, false) ? error() : nullptr; }
 
@@ -144,7 +144,7 @@ class ThreadCalls {
   /// Called before the threads are joined. No call begins any more: the calls in the queue come back without having
   /// run, and the calls that have begun are asked to stop.
   ERRAND_COLD void close() noexcept {
-    Queue left;
+    NodeQueue left;
     {
       const std::lock_guard lock(mutex_);
       closed_ = true;
@@ -164,8 +164,8 @@ class ThreadCalls {
 
   /// Called when all threads have ended. The wake-ups of their calls are still to be dropped. To drop one may destroy
   /// the wait for another call, and that wait must not use this object any more. So all calls are marked first.
-  ERRAND_COLD void come_back_all() noexcept {
-    while (!loop_.under_way.empty()) static_cast<ThreadCallBase::Place&>(loop_.under_way.front()).call->come_back();
+  ERRAND_COLD void note_all_returned() noexcept {
+    while (!loop_.under_way.empty()) static_cast<ThreadCallBase::Place&>(loop_.under_way.front()).call->note_returned();
   }
 
  private:
@@ -173,7 +173,7 @@ class ThreadCalls {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::condition_variable returned_;
-  Queue queue_;
+  NodeQueue queue_;
   std::size_t queued_ = 0;
   std::size_t idle_ = 0;
   bool closed_ = false;
@@ -186,10 +186,10 @@ class ThreadWait : public OutsideWait {
   /// Takes the call back if it has not begun. If it has begun, requests its stop or, if it may be abandoned, leaves it
   /// to itself.
   ERRAND_COLD bool give_up() noexcept final {
-    if (!call_ || call_->has_come_back()) return true;  // there is no call if a race has only looked at this wait
+    if (!call_ || call_->is_known_returned()) return true;  // there is no call if a race has only looked at this wait
     switch (call_->calls->take_back(*call_)) {
       case ThreadCalls::Stage::queued:
-        call_->come_back();
+        call_->note_returned();
         call_->forget();
         call_->release();  // the share of the pool, which will not post the call
         return true;
@@ -204,11 +204,11 @@ class ThreadWait : public OutsideWait {
     }
     return false;  // the call has completed, and its result is to be given
   }
-  bool is_in_use() const noexcept final { return !may_abandon_ && !call_->has_come_back(); }
+  bool is_in_use() const noexcept final { return !may_abandon_ && !call_->is_known_returned(); }
   ERRAND_COLD void block() noexcept final {
     if (!is_in_use()) return;
     call_->calls->wait_for(*call_);
-    call_->come_back();
+    call_->note_returned();
   }
 
   bool has_failed() const noexcept final { return call_->has_failed(); }
@@ -236,7 +236,7 @@ class ThreadWait : public OutsideWait {
   /// destroyed before that could happen.
   ERRAND_NOINLINE void leave_call() noexcept {
     give_up();
-    if (!call_->has_come_back()) {
+    if (!call_->is_known_returned()) {
       call_->request_stop();
     } else if (std::exception_ptr failure = call_->take_failure()) {
       report_branch(*chain_, std::move(failure));
@@ -250,7 +250,7 @@ class ThreadWait : public OutsideWait {
 
 // Implementation
 
-inline void ThreadCallBase::come_back() noexcept {
+inline void ThreadCallBase::note_returned() noexcept {
   if (!under_way.linked()) return;
   under_way.unlink();
   if (--loop->thread_calls == 0) loop->wake_all(loop->thread_waiters);
@@ -260,7 +260,7 @@ inline void ThreadCallBase::come_back() noexcept {
 /// tasks that could not be destroyed while the call used them.
 inline void ThreadCallBase::run() noexcept {
   Loop& its_loop = *loop;
-  come_back();
+  note_returned();
   RemoteWake::run();
   if (!its_loop.put_off.any()) return;
   its_loop.put_off.settle_returned();
@@ -269,7 +269,7 @@ inline void ThreadCallBase::run() noexcept {
 
 ERRAND_COLD inline void ThreadCallBase::drop() noexcept {
   Loop& its_loop = *loop;
-  come_back();
+  note_returned();
   RemoteWake::drop();
   its_loop.put_off.settle_returned();
 }

@@ -30,7 +30,7 @@ class ThreadPool final : public ThreadCalls {
   ~ThreadPool() {
     close();
     for (Thread& thread : threads_) thread.join();
-    come_back_all();
+    note_all_returned();
   }
 
   /// Starts the call. To be called on the App's thread. Throws if there is no thread and none can be made.

@@ -27,25 +27,25 @@ inline void Loop::turns() {
   };
   if (others.pending()) [[unlikely]]
     inbox->take(ready_);
-  last_ = ready_.end();
+  last_of_turn_ = ready_.end();
   steps_unread_ = 0;
   do {
     if (!timers.empty() && (clock_ || steps_unread_-- == 0)) take_due();
     Node* node = &ready_.front();
     if (node != &ready_.back()) {
-      last_ = &ready_.back();
+      last_of_turn_ = &ready_.back();
       do {
         make_step(ready_.pop_front());
         node = &ready_.front();
-      } while (node != last_);
-      last_ = ready_.end();
+      } while (node != last_of_turn_);
+      last_of_turn_ = ready_.end();
       steps_unread_ = 0;
     } else if (node == ready_.end()) {
       break;
     }
     make_step(ready_.pop_front());
     if (--turns_left == 0) [[unlikely]] {
-      if (last_ != ready_.end()) run_rest();
+      if (last_of_turn_ != ready_.end()) run_rest();
       if (turns_left == 0) break;
     }
   } while (!others.pending());
@@ -56,10 +56,10 @@ inline void Loop::turns() {
 
 /// Runs the nodes that the last step of a turn has put before everything else: they still belong to that turn.
 ERRAND_NOINLINE inline void Loop::run_rest() {
-  const unsigned turns_behind = turns_behind_;
-  while (last_ != ready_.end()) {
+  const unsigned turns_behind = turns_left_before_;
+  while (last_of_turn_ != ready_.end()) {
     Node& node = ready_.pop_front();
-    if (&node == last_) last_ = ready_.end();
+    if (&node == last_of_turn_) last_of_turn_ = ready_.end();
     run(node);
   }
   turns_left = turns_behind - 1;
@@ -79,7 +79,7 @@ ERRAND_NOINLINE inline void Loop::take_due() {
   current = nullptr;  // no chain is running now, also if the clock throws
   steps_unread_ = most_steps_unread;
   const Clock::time_point reading = now();
-  last_ = ready_.end();  // a clock of the user's may have ended a wait, and so have set the last node of a turn
+  last_of_turn_ = ready_.end();  // a clock of the user's may have ended a wait, and so have set the last node of a turn
   while (!timers.empty() && timers.next() <= reading) {
     TimerNode& due = timers.pop();
     if (due.is_call) {

@@ -65,7 +65,7 @@ class WaitBranch final : public ResultBranch<BranchResult<A>> {
 
  public:
   explicit WaitBranch(WaitWork<A>& work) : awaitable_(static_cast<A&&>(work.awaitable)) {
-    this->flags |= Chain::has_work | (is_raced ? Chain::decides_on_wake : 0);
+    this->flags |= Chain::has_work | (is_raced ? Chain::decides_race_on_wake : 0);
   }
   ~WaitBranch() { destroyed(); }
 
@@ -112,7 +112,7 @@ class WaitBranch final : public ResultBranch<BranchResult<A>> {
     if (!is_raced || this->is_asked()) return suspend();
     wait_.begin();
     is_looked_at_ = true;
-    if (!this->next_looks) this->combinator->wait_all();
+    if (!this->next_is_wait) this->combinator->wait_all();
   }
   void wait() noexcept override {
     if (!std::exchange(is_looked_at_, false) || this->state != State::waiting) return;
