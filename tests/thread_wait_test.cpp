@@ -694,6 +694,70 @@ REAL_APP_TEST("a stop callback may abort its own task and others, wherever the s
   }
   co_return;
 }
+
+namespace {
+
+/// A race between a wait for a primitive and a thread call. When `wake` wakes the wait, the race is decided and asks
+/// the call to stop. The stop callback of the call destroys the primitive, which is still inside `wake` at that moment.
+template <class Primitive, class Wait, class Wake>
+Coro<> destroy_when_stopped(App& app, std::unique_ptr<Primitive> primitive, Wait wait, Wake wake) {
+  std::atomic<bool> begun = false;
+  const auto call = [&](std::stop_token token) {
+    const std::stop_callback callback(token, [&] { primitive.reset(); });
+    begun = true;
+    while (!token.stop_requested()) std::this_thread::sleep_for(1ms);
+  };
+  const auto race = [&]() -> Coro<> { co_await errand::race(wait(*primitive), to_thread(call)); };
+  const auto racing = app.add_task(race());
+  while (!begun) co_await errand::sleep(1ms);
+  wake(*primitive);
+  co_await errand::wait_all(racing);
+  CHECK(!primitive);
+  (void)racing.exception();  // InvalidState if the wait had been handed something, QueueClosed after `close`
+}
+
+const auto wait_for_it = [](auto& primitive) { return primitive.wait(); };
+
+}  // namespace
+
+REAL_APP_TEST(
+    "a scope that ends in the step that decided a race requests the stop of the call before it waits for it") {
+  std::atomic<bool> begun = false;
+  std::atomic<bool> stopped = false;
+  const auto call = [&](std::stop_token token) {
+    begun = true;
+    while (!token.stop_requested()) std::this_thread::sleep_for(1ms);
+    stopped = true;
+  };
+  errand::Event event;
+  {
+    errand::TaskScope scope;
+    scope.add([&]() -> Coro<> { co_await errand::race(event.wait(), to_thread(call)); });
+    while (!begun) co_await errand::sleep(1ms);
+    event.set();
+  }
+  CHECK(stopped);
+}
+
+REAL_APP_TEST("a stop callback may destroy the primitive whose wake-up decided the race with the thread call") {
+  const auto set = [](errand::Event& event) { event.set(); };
+  co_await destroy_when_stopped(app, std::make_unique<errand::Event>(), wait_for_it, set);
+  const auto notify_one = [](errand::Condition& condition) { condition.notify_one(); };
+  co_await destroy_when_stopped(app, std::make_unique<errand::Condition>(), wait_for_it, notify_one);
+  const auto notify_all = [](errand::Condition& condition) { condition.notify_all(); };
+  co_await destroy_when_stopped(app, std::make_unique<errand::Condition>(), wait_for_it, notify_all);
+  const auto get = [](errand::Queue<int>& queue) { return queue.get(); };
+  const auto put = [](errand::Queue<int>& queue) { queue.try_put(1); };
+  co_await destroy_when_stopped(app, std::make_unique<errand::Queue<int>>(), get, put);
+  const auto close = [](errand::Queue<int>& queue) { queue.close(); };
+  co_await destroy_when_stopped(app, std::make_unique<errand::Queue<int>>(), get, close);
+  const auto acquire = [](errand::Semaphore& semaphore) { return semaphore.acquire(); };
+  const auto release = [](errand::Semaphore& semaphore) { semaphore.release(); };
+  co_await destroy_when_stopped(app, std::make_unique<errand::Semaphore>(0), acquire, release);
+  const auto await = [](errand::Future<int>& future) -> errand::Future<int>& { return future; };
+  const auto set_result = [](errand::Future<int>& future) { future.set_result(1); };
+  co_await destroy_when_stopped(app, std::make_unique<errand::Future<int>>(), await, set_result);
+}
 #endif
 
 REAL_APP_TEST(

@@ -207,7 +207,13 @@ inline void Chain::woken() noexcept {
   state = State::ready;
   loop->make_ready(*this);
   if (flags & decides_race_on_wake) [[unlikely]]
-    static_cast<BranchBase*>(this)->combinator->decided(static_cast<BranchBase&>(*this));
+    decide_race();
+}
+
+ERRAND_COLD inline void Chain::decide_race() noexcept {
+  const bool was_waking = std::exchange(loop->is_waking, true);
+  static_cast<BranchBase*>(this)->combinator->decided(static_cast<BranchBase&>(*this));
+  loop->is_waking = was_waking;
 }
 
 ERRAND_COLD inline std::string Chain::take_request(bool of_task) noexcept {

@@ -274,6 +274,7 @@ class Chain : public Node {
   ~Chain() = default;
 
  private:
+  void decide_race() noexcept;
   template <bool with_members, class Visit>
   void visit(Visit visit) noexcept;
   bool ask(Flag origin) noexcept;

@@ -206,7 +206,7 @@ class Waiter : public Suspension, public Link {
  protected:
   Waiter(Kind of, Chain& chain, Place place = Place::list) noexcept : Suspension(of, place, &chain) {}
   explicit Waiter(Kind of, Chain* chain = nullptr) noexcept : Suspension(of, Place::list, chain) {}
-  ~Waiter() {
+  ERRAND_INLINE ~Waiter() {
     if (linked()) [[unlikely]]
       unlink();
   }

@@ -220,6 +220,7 @@ class Loop {
   unsigned turns_left = 1;  // how many turns to make until the App looks at its requests
   bool open = false;        // work that is added is queued at once; if not, it is kept for the start of the run
   bool closing = false;     // after the last phase, and in the App's destructor: work that is added is destroyed unrun
+  bool is_waking = false;   // a primitive is waking somebody, and no code of the user's may run before it has done so
   bool polled_inside = false;  // `poll` was called inside the App, and so did nothing
 
   /// Wakes the waits in `drains` that are over. Called when a task has ended.

@@ -32,15 +32,22 @@ class ThreadCallBase : public RemoteWake {
   Stage stage = Stage::queued;  // guarded by the mutex of `calls`
 
   StopToken stop_token() const noexcept { return stop_.get_token(); }
-  /// Requests the stop through the token of the call. That may run a `std::stop_callback` of the user's, in the middle
-  /// of work on the chain that waits. So a Pin keeps the frames of that chain until the callback has returned.
+  /// Requests the stop through the token of the call, which may run a `std::stop_callback` of the user's. If a
+  /// primitive is in the middle of waking somebody, the loop makes the request before the next step, because the
+  /// callback may destroy the primitive.
   void request_stop() noexcept {
-    if (Chain* const waiting = chain()) {
-      const Pin pin(*waiting);
-      stop_.request_stop();
-    } else {
-      stop_.request_stop();
+    if (!loop->is_waking) {
+      request_stop_now();
+    } else if (!stop_later_.linked()) {
+      loop->run_first(stop_later_);
     }
+  }
+
+  /// Requests the stop that the loop was to request. Called before the App's thread waits for the call.
+  void request_postponed_stop() noexcept {
+    if (!stop_later_.linked()) return;
+    loop->take_out(stop_later_);
+    request_stop_now();
   }
 
   /// Returns true if the App's thread knows that no other thread uses the call any more.
@@ -60,7 +67,10 @@ class ThreadCallBase : public RemoteWake {
   inline void drop() noexcept final;
 
  protected:
-  ~ThreadCallBase() = default;
+  ThreadCallBase() noexcept = default;
+  ~ThreadCallBase() {
+    if (stop_later_.linked()) loop->take_out(stop_later_);
+  }
   /// Reports a failure that nobody was given. It is reported as the failure of a callback, because the task has gone on
   /// without the call.
   void report_failure() noexcept {
@@ -71,7 +81,30 @@ class ThreadCallBase : public RemoteWake {
   bool is_failure_ = false;  // the error is not a `Cancelled`, and nobody has been given it
 
  private:
+  /// A stop that is requested by the loop.
+  class StopLater final : public Call {
+   public:
+    explicit StopLater(ThreadCallBase& call) noexcept : call_(call) {}
+    void run() noexcept override { call_.request_stop_now(); }
+    void drop() noexcept override {}  // at the App's end, the pool requests the stop of all calls
+
+   private:
+    ThreadCallBase& call_;
+  };
+
+  /// The callback may run in the middle of work on the chain that waits. So a Pin keeps the frames of that chain until
+  /// the callback has returned.
+  void request_stop_now() noexcept {
+    if (Chain* const waiting = chain()) {
+      const Pin pin(*waiting);
+      stop_.request_stop();
+    } else {
+      stop_.request_stop();
+    }
+  }
+
   StopSource stop_;
+  StopLater stop_later_{*this};
 };
 
 /// The calls of an App, which the App's thread and the threads of the pool share.
@@ -207,6 +240,7 @@ class ThreadWait : public OutsideWait {
   bool is_in_use() const noexcept final { return !may_abandon_ && !call_->is_known_returned(); }
   ERRAND_COLD void block() noexcept final {
     if (!is_in_use()) return;
+    call_->request_postponed_stop();
     call_->calls->wait_for(*call_);
     call_->note_returned();
   }
