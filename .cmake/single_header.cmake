@@ -33,7 +33,17 @@ function(take_standard_includes variable)
   set(${variable} "${kept}${rest}" PARENT_SCOPE)
 endfunction()
 
-# Appends what a header includes, and then the header, if that was not done before.
+# Appends the headers of the library that `text` includes.
+function(append_included text)
+  string(REGEX MATCHALL "\n#include <errand/[^>\n]+>" includes "${text}")
+  foreach(include IN LISTS includes)
+    string(REGEX REPLACE ".*<(.*)>" "\\1" include "${include}")
+    append_header("${include}")
+  endforeach()
+endfunction()
+
+# Appends what a header includes, and then the header, if that was not done before. What it includes behind its
+# namespace, as app.hpp includes its implementation, comes after the header.
 function(append_header name)
   get_property(headers GLOBAL PROPERTY headers)
   if(name IN_LIST headers)
@@ -51,13 +61,16 @@ function(append_header name)
   # The prologue and the epilogue of every header: written once, around all.
   string(REGEX REPLACE "\n#include <errand/detail/(prologue|epilogue)\\.hpp>\n" "" text "${text}")
 
-  set(own "\n#include <(errand/[^>\n]+)>")
-  string(REGEX MATCHALL "${own}" includes "${text}")
-  foreach(include IN LISTS includes)
-    string(REGEX REPLACE "${own}" "\\1" include "${include}")
-    append_header("${include}")
-  endforeach()
-  string(REGEX REPLACE "${own}" "" text "${text}")
+  set(behind "")
+  string(FIND "${text}" "\n}  // namespace errand" end REVERSE)
+  if(NOT end EQUAL -1)
+    string(SUBSTRING "${text}" ${end} -1 behind)
+    string(SUBSTRING "${text}" 0 ${end} before)
+    append_included("${before}")
+  else()
+    append_included("${text}")
+  endif()
+  string(REGEX REPLACE "\n#include <errand/[^>\n]+>[^\n]*" "" text "${text}")
   take_standard_includes(text)
 
   if(NOT name STREQUAL "errand/errand.hpp")  # which has nothing but includes
@@ -65,6 +78,7 @@ function(append_header name)
     string(STRIP "${text}" text)
     set_property(GLOBAL APPEND_STRING PROPERTY body "\n// ---- ${name}\n\n${text}\n")
   endif()
+  append_included("${behind}")
 endfunction()
 
 # Sets `variable` to a text that is no header of its own, without what it includes and its first line.

@@ -20,7 +20,7 @@
 
 namespace errand {
 
-// The members of App for callbacks, listeners and signals, and for work from other threads.
+// Implementation: the members of App for callbacks, listeners and signals, and for work from other threads.
 
 template <class F>
 bool App::post(F&& f) {

@@ -19,7 +19,7 @@
 
 namespace errand {
 
-// The members of App that begin, run and end it.
+// Implementation: the members of App that begin, run and end it.
 
 /// Notes, while it lives, that this thread is inside the App: for `run`, `poll` and the destructor.
 class App::Inside {

@@ -16,7 +16,7 @@
 
 namespace errand {
 
-// The members of App that add its tasks and find them again.
+// Implementation: the members of App that add its tasks and find them again.
 
 template <class Work>
 ERRAND_INLINE TaskOf<Work&&> App::add_task(Work&& work) {
