@@ -173,7 +173,7 @@ class Queue<T>::Put::Wait : public detail::Waiter {
  public:
   Wait(Queue& queue, T&& item, detail::Chain& chain)
       : Waiter(detail::Kind::queue, chain), queue_(queue), item_(Carrier::carry(std::move(item))) {}
-  ~Wait() {
+  ERRAND_INLINE ~Wait() {
     leave();  // before the item is destroyed, because its destructor may use the queue
     Carrier::discard(item_);
   }
@@ -202,7 +202,7 @@ class Queue<T>::Get : public detail::Waiter {
     if constexpr (!Carrier::is_silent) item_ = nullptr;
   }
   /// Gives back an item that was handed to this wait and not picked up, for example because the task was aborted.
-  ~Get() {
+  ERRAND_INLINE ~Get() {
     if (linked()) [[unlikely]]
       give_back();
     Carrier::discard(item_);
@@ -273,7 +273,7 @@ class Queue<T>::Join : public detail::Waiter {
 
 /// Puts the item, or hands it to a getter. Returns false if there is no room. Throws `QueueClosed`.
 template <class T>
-inline bool Queue<T>::put_if_room(Carried& item) {
+ERRAND_INLINE bool Queue<T>::put_if_room(Carried& item) {
   if (items_.size() < put_limit_) {
     items_.push_back_within_room(Carrier::take_over(item));
   } else if (!getters_.empty() && getters_.waits_on_this_thread()) {

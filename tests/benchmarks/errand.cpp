@@ -87,6 +87,43 @@ Coro<long> timers(App& app, long n) {
   co_return sum;
 }
 
+/// Cancels these timers, in this order.
+long cancel_all(std::vector<errand::CallHandle>& calls) {
+  long sum = 0;
+  for (auto& call : calls) sum += call.cancel();
+  return sum;
+}
+
+/// W5br: starts n timers with random delays, and cancels all of them.
+Coro<long> random_timers(App& app, long n) {
+  std::vector<errand::CallHandle> calls;
+  calls.reserve(static_cast<std::size_t>(n));
+  bench::Random random;
+  for (long i = 0; i < n; ++i)
+    calls.push_back(app.call_later(1h + std::chrono::nanoseconds(random(100'000'000)), [] {}));
+  co_return cancel_all(calls);
+}
+
+/// W5bf: the same with one constant delay: the timers are cancelled in the order in which they are due.
+Coro<long> constant_timers(App& app, long n) {
+  std::vector<errand::CallHandle> calls;
+  calls.reserve(static_cast<std::size_t>(n));
+  for (long i = 0; i < n; ++i) calls.push_back(app.call_later(1h, [] {}));
+  co_return cancel_all(calls);
+}
+
+/// W5bw: a window of 1,000 time-outs of 30 s. Each new one cancels the oldest.
+Coro<long> timer_window(App& app, long n) {
+  std::vector<errand::CallHandle> window(1000);
+  long sum = 0;
+  for (long i = 0; i < n; ++i) {
+    auto& oldest = window[static_cast<std::size_t>(i) % window.size()];
+    sum += oldest.cancel();
+    oldest = app.call_later(30s, [] {});
+  }
+  co_return sum + cancel_all(window);
+}
+
 /// W6: cancels a sleeper, and awaits its end.
 Coro<long> cancel_sleeper(App& app, long n) {
   long sum = 0;
@@ -186,6 +223,9 @@ long bench::run(std::string_view workload, long n, Memory& memory) {
   if (workload == "W4d") return app.run(chain(n));
   if (workload == "W5") return app.run(sleepers(app, n));
   if (workload == "W5b") return app.run(timers(app, n));
+  if (workload == "W5br") return app.run(random_timers(app, n));
+  if (workload == "W5bf") return app.run(constant_timers(app, n));
+  if (workload == "W5bw") return app.run(timer_window(app, n));
   if (workload == "W6") return app.run(cancel_sleeper(app, n));
   if (workload == "W6a") return app.run(abort_sleeper(app, n));
   if (workload == "W7") return app.run(ping(app, n));

@@ -383,6 +383,36 @@ Job timers(long n) {
   co_return sum;
 }
 
+/// W5br, W5bf: puts n timers into the wheel's lists, and takes all of them out.
+Job many_timers(long n, bool with_random_delays) {
+  std::vector<Timer> timers(static_cast<std::size_t>(n));
+  bench::Random random;
+  for (Timer& timer : timers) wheel.arm(timer, with_random_delays ? hour + random(100'000'000) : hour);
+  long sum = 0;
+  for (Timer& timer : timers) {
+    sum += timer.next != &timer;
+    timer.remove();
+  }
+  co_return sum;
+}
+
+/// W5bw: a ring of 1,000 timers, of which the oldest is taken out and put in again.
+Job timer_window(long n) {
+  std::vector<Timer> window(1000);
+  long sum = 0;
+  for (long i = 0; i < n; ++i) {
+    Timer& oldest = window[static_cast<std::size_t>(i) % window.size()];
+    sum += oldest.next != &oldest;
+    oldest.remove();
+    wheel.arm(oldest, hour);
+  }
+  for (Timer& timer : window) {
+    sum += timer.next != &timer;
+    timer.remove();
+  }
+  co_return sum;
+}
+
 Job cancellable(CancellableSleep*& sleep) {
   try {
     co_await CancellableSleep(sleep);
@@ -505,6 +535,9 @@ long bench::run(std::string_view workload, long n, Memory& memory) {
   if (workload == "W4d") return ::run(chain(n));
   if (workload == "W5") return ::run(sleepers(n));
   if (workload == "W5b") return ::run(timers(n));
+  if (workload == "W5br") return ::run(many_timers(n, true));
+  if (workload == "W5bf") return ::run(many_timers(n, false));
+  if (workload == "W5bw") return ::run(timer_window(n));
   if (workload == "W6") return ::run(cancel_sleeper(n));
   if (workload == "W6a") return ::run(abort_sleeper(n));
   if (workload == "W7") return ::run(ping(n));

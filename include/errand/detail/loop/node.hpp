@@ -3,6 +3,7 @@
 
 #include <errand/detail/prologue.hpp>
 
+#include <cstddef>
 #include <cstdint>
 
 #include <errand/detail/base/list.hpp>
@@ -37,8 +38,8 @@ using NodeQueue = ListOf<Node, EndNode>;
 
 /// Something that can stand in the timer queue: a call, or a suspension.
 struct TimerNode {
-  static constexpr std::uint32_t unarmed = 0xffffffff;
-  std::uint32_t timer = unarmed;  // the index in the heap
+  static constexpr std::uint32_t unarmed = 0x7fffffff;
+  std::uint32_t timer = unarmed;  // its place in the heap or, with `TimerLane::mark`, in the lane
   const bool is_call;
 
   explicit TimerNode(bool call) noexcept : is_call(call) {}
@@ -72,6 +73,7 @@ inline const char* name_of(Kind kind) noexcept {
   constexpr const char* names[] = {"",       "sleep",  "task",      "task",      "task",    "tasks",
                                    "event",  "lock",   "semaphore", "condition", "barrier", "queue",
                                    "future", "signal", "thread",    "scope",     "foreign", "branches"};
+  static_assert(sizeof names / sizeof *names == static_cast<std::size_t>(Kind::branches) + 1);
   return names[static_cast<unsigned>(kind)];
 }
 

@@ -9,114 +9,89 @@
 #include <errand/clock.hpp>
 #include <errand/detail/base/compiler.hpp>
 #include <errand/detail/loop/node.hpp>
+#include <errand/detail/loop/timer_heap.hpp>
+#include <errand/detail/loop/timer_lane.hpp>
 
 namespace errand::detail {
 
-/// The deadlines, in a 4-ary heap. Each node knows its place, so that a timer that is no longer wanted, as most are,
-/// leaves at once. Equal deadlines come out in the order in which they were armed.
+/// The timer queue. Most timers are time-outs, which are cancelled before they are due, and most time-outs have one of
+/// a few constant delays: each is due later than the one that was armed before it. Those timers stand in a lane, and
+/// all others in a heap. Timers with equal deadlines come out in the order in which they were armed, wherever they
+/// stand.
 class Timers {
  public:
-  Timers() { grow(); }
-  ~Timers() { delete[] heap_; }
-  Timers(const Timers&) = delete;
-  Timers& operator=(const Timers&) = delete;
-
   bool empty() const noexcept { return size_ == 0; }
   std::size_t size() const noexcept { return size_; }
-  /// The earliest deadline. There must be one.
-  Clock::time_point next() const noexcept { return heap_[0].when; }
+  /// Returns the earliest deadline. There must be one.
+  Clock::time_point next() const noexcept { return first().when; }
 
-  /// Throws `std::bad_alloc`; nothing is changed then. A deadline of `never` is not kept.
+  /// Puts a node into the queue, unless its deadline is `never`. If it throws `std::bad_alloc`, nothing is changed.
   void arm(TimerNode& node, Clock::time_point when) {
     if (when != never) arm_finite(node, when);
   }
-  /// The same of one that is not `never`.
-  void arm_finite(TimerNode& node, Clock::time_point when) {
-    if (size_ == room_) [[unlikely]]
-      grow();
-    rise(size_++, Entry{when, ++sequence_, &node});
+  /// Like `arm`, for a deadline that is not `never`.
+  ERRAND_INLINE void arm_finite(TimerNode& node, Clock::time_point when) {
+    if (lane_.takes(when)) {
+      lane_.add({when, sequence_, &node});
+    } else if (--patience_ > 0) [[likely]] {
+      heap_.add({when, sequence_, &node});
+    } else {
+      add_without_patience({when, sequence_, &node});
+    }
+    ++sequence_;
+    ++size_;
   }
 
+  /// Takes a node out. It must be in the queue.
   void disarm(TimerNode& node) noexcept {
-    const std::size_t hole = node.timer;
+    const std::uint32_t place = node.timer;
     node.timer = TimerNode::unarmed;
-    if (hole != --size_) fill(hole);
+    --size_;
+    if (place & TimerLane::mark) {
+      lane_.remove(place);
+    } else {
+      heap_.remove(place);
+    }
   }
 
   /// Takes out the earliest node. There must be one.
   TimerNode& pop() noexcept {
-    TimerNode& node = *heap_[0].node;
+    TimerNode& node = *first().node;
     disarm(node);
     return node;
   }
 
  private:
-  struct Entry {
-    Clock::time_point when;
-    std::uint64_t sequence;
-    TimerNode* node;
-
-    bool operator<(const Entry& other) const noexcept {
-      return when != other.when ? when < other.when : sequence < other.sequence;
-    }
-  };
-
-  /// With the entry behind the last.
-  ERRAND_NOINLINE void fill(std::size_t hole) noexcept { rise(sink(hole), heap_[size_]); }
-
-  static std::size_t parent(std::size_t i) noexcept { return (i - 1) / 4; }
-
-  void put(std::size_t i, const Entry& entry) noexcept {
-    heap_[i] = entry;
-    entry.node->timer = static_cast<std::uint32_t>(i);
+  const TimerEntry& first() const noexcept {
+    if (lane_.empty()) return heap_.first();
+    if (heap_.empty()) return lane_.first();
+    return heap_.first() < lane_.first() ? heap_.first() : lane_.first();
   }
 
-  void rise(std::size_t i, Entry entry) noexcept {
-    while (i > 0) {
-      const std::size_t above = parent(i);
-      if (!(entry < heap_[above])) break;
-      put(i, heap_[above]);
-      i = above;
-    }
-    put(i, entry);
-  }
-
-  /// Moves a hole down to a leaf, on the way of the earliest; the last entry, which is to fill it, seldom has to rise
-  /// far from there.
-  std::size_t sink(std::size_t hole) noexcept {
-    const std::size_t size = size_;
-    const Entry* const heap = heap_;
-    for (;;) {
-      const std::size_t first = 4 * hole + 1;
-      std::size_t least = first;
-      if (first + 4 <= size) [[likely]] {
-        const Entry* const child = heap + first;
-        const std::size_t left = child[1] < child[0] ? 1 : 0;
-        const std::size_t right = child[3] < child[2] ? 3 : 2;
-        least += child[right] < child[left] ? right : left;
-      } else {
-        if (first >= size) return hole;
-        for (std::size_t i = first + 1; i < size; ++i) {
-          if (heap[i] < heap[least]) least = i;
-        }
-      }
-      put(hole, heap[least]);
-      hole = least;
+  /// A timer that is due in the far future keeps all others out of the lane. So after the lane has kept out eight times
+  /// as many timers as stand in it, those move to the heap, and the lane begins anew with this timer. A timer moves at
+  /// most once.
+  ERRAND_NOINLINE void add_without_patience(TimerEntry entry) {
+    patience_ = 1;  // in case of `std::bad_alloc`: the next timer comes here again
+    const std::size_t wanted = 8 * lane_.length();
+    if (kept_out_ < wanted) {
+      heap_.add(entry);
+      patience_ = wanted - kept_out_;
+      kept_out_ = wanted;
+    } else {
+      lane_.move_to(heap_);
+      lane_.add(entry);
+      patience_ = kept_out_ = least_patience;
     }
   }
 
-  ERRAND_NOINLINE void grow() {
-    const std::size_t room = room_ > 0 ? 2 * room_ : 32;
-    Entry* const heap = new Entry[room];
-    for (std::size_t i = 0; i < size_; ++i) heap[i] = heap_[i];
-    delete[] heap_;
-    heap_ = heap;
-    room_ = room;
-  }
+  static constexpr std::size_t least_patience = 256;
 
-  Entry* heap_ = nullptr;
+  TimerHeap heap_;
+  TimerLane lane_;
   std::size_t size_ = 0;
-  std::size_t room_ = 0;
+  std::size_t patience_ = least_patience;  // how many more timers may be kept out of the lane before it is looked at
+  std::size_t kept_out_ = least_patience;  // how many were kept out since the lane began, when `patience_` is 0
   std::uint64_t sequence_ = 0;
 };
 
