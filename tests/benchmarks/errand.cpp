@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The workloads on errand.
 #include <errand/errand.hpp>
+#include <stdexcept>
 #include <string_view>
 #include <thread>
 #include <vector>
@@ -65,6 +66,25 @@ Coro<long> await_coro(long n) {
 Coro<long> chain(long n) {
   if (n == 0) co_return 0;
   co_return 1 + co_await chain(n - 1);
+}
+
+/// A level of W11: awaits the next one. The innermost one throws.
+Coro<long> throwing(int level) {
+  if (level == 1) throw std::runtime_error("failed");
+  co_return 1 + co_await throwing(level - 1);
+}
+
+/// W11: an error comes out through eleven levels of Coro.
+Coro<long> errors(long n) {
+  long sum = 0;
+  for (long i = 0; i < n; ++i) {
+    try {
+      sum += co_await throwing(11);
+    } catch (const std::runtime_error&) {
+      ++sum;
+    }
+  }
+  co_return sum;
 }
 
 /// W5: n tasks, each of which sleeps between 0 and 100 ms.
@@ -229,6 +249,7 @@ long bench::run(std::string_view workload, long n, Memory& memory) {
   if (workload == "W6") return app.run(cancel_sleeper(app, n));
   if (workload == "W6a") return app.run(abort_sleeper(app, n));
   if (workload == "W7") return app.run(ping(app, n));
+  if (workload == "W11") return app.run(errors(n));
   if (workload == "W1t") return with_timer(app, spawn_await(app, n));
   if (workload == "W3t") return with_timer(app, yields(app, n));
   if (workload == "W7t") return with_timer(app, ping(app, n));

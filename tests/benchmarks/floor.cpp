@@ -9,6 +9,7 @@
 #include <exception>
 #include <mutex>
 #include <new>
+#include <stdexcept>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -362,6 +363,25 @@ Job chain(long n) {
   co_return 1 + co_await chain(n - 1);
 }
 
+/// A level of W11, as a plain function.
+[[gnu::noinline]] long throwing(int level) {
+  if (level == 1) throw std::runtime_error("failed");
+  return 1 + throwing(level - 1);
+}
+
+/// W11: an error comes out through eleven functions.
+Job errors(long n) {
+  long sum = 0;
+  for (long i = 0; i < n; ++i) {
+    try {
+      sum += throwing(11);
+    } catch (const std::runtime_error&) {
+      ++sum;
+    }
+  }
+  co_return sum;
+}
+
 /// W5: one frame with the timer in it. A sleep is exact to the tick, not to the nanosecond.
 Job sleepers(long n) {
   auto tasks = room_for(n);
@@ -538,6 +558,7 @@ long bench::run(std::string_view workload, long n, Memory& memory) {
   if (workload == "W5br") return ::run(many_timers(n, true));
   if (workload == "W5bf") return ::run(many_timers(n, false));
   if (workload == "W5bw") return ::run(timer_window(n));
+  if (workload == "W11") return ::run(errors(n));
   if (workload == "W6") return ::run(cancel_sleeper(n));
   if (workload == "W6a") return ::run(abort_sleeper(n));
   if (workload == "W7") return ::run(ping(n));

@@ -94,7 +94,7 @@ struct Storage {
   void destroy_value() noexcept { std::destroy_at(std::addressof(value)); }
   void destroy_error() noexcept { std::destroy_at(std::addressof(error)); }
   /// Throws the error, which leaves this room.
-  [[noreturn]] ERRAND_NOINLINE void throw_error() {
+  [[noreturn]] ERRAND_INLINE void throw_error() {
     std::exception_ptr thrown = std::move(error);
     destroy_error();
     std::rethrow_exception(std::move(thrown));

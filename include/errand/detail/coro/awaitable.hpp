@@ -10,6 +10,7 @@
 
 #include <errand/detail/base/storage.hpp>
 #include <errand/detail/coro/destruction.hpp>
+#include <errand/detail/coro/wait_list.hpp>
 
 namespace errand {
 template <class T>
