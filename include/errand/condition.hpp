@@ -57,34 +57,25 @@ class Condition {
 
 // Implementation
 
-class Condition::Wait : public detail::Waiter {
+class Condition::Wait : public detail::HandedWaiter {
  public:
   Wait(Condition& condition, detail::Chain& chain) noexcept
-      : Waiter(detail::Kind::condition, chain), condition_(condition) {}
+      : HandedWaiter(detail::Kind::condition, chain), condition_(condition) {}
   /// If the task was aborted after `notify_one` had chosen it, the notification goes to the next task that waits.
   ~Wait() {
-    if (was_chosen_ && ending != detail::Ending::broken) condition_.choose_one();
+    if (must_give_back()) condition_.choose_one();
   }
 
   bool await_ready() const noexcept { return false; }
   void await_suspend(std::coroutine_handle<>) { suspend(condition_.waiters_.list()); }
-  void await_resume() {
-    was_chosen_ = false;
-    resumed();
-  }
+  void await_resume() { pick_up(); }
 
  private:
-  friend Condition;
-
   Condition& condition_;
-  bool was_chosen_ = false;  // by `choose_one`, and the task has not resumed yet
 };
 
 inline void Condition::choose_one() noexcept {
-  if (waiters_.empty()) return;
-  Wait& first = waiters_.first<Wait>();
-  first.was_chosen_ = true;
-  waiters_.hand_over(first);
+  if (!waiters_.empty()) waiters_.hand_to_first();
 }
 
 template <class Predicate>

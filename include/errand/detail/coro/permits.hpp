@@ -41,8 +41,6 @@ class Permits {
   WaitList waiters;
 
  private:
-  void hand_to_first() noexcept;
-
   std::size_t free_;
   std::size_t all_;  // the free permits and the permits that are taken
 };
@@ -76,33 +74,29 @@ class Grant {
 };
 
 /// The wait for a permit, for any type of guard.
-class AcquireBase : public Waiter {
+class AcquireBase : public HandedWaiter {
  public:
-  AcquireBase(Permits& permits, Chain& chain) noexcept : Waiter(permits.kind, chain), permits_(permits) {}
+  AcquireBase(Permits& permits, Chain& chain) noexcept : HandedWaiter(permits.kind, chain), permits_(permits) {}
   /// Gives back a permit that was handed over and not picked up, because the task was aborted.
   ~AcquireBase() {
-    if (granted_ && ending != Ending::broken) permits_.give_back();
+    if (must_give_back()) permits_.give_back();
   }
 
   bool await_ready() {
     chain_->check_earlier_awaits();
-    return granted_ = permits_.try_take();
+    return was_handed_ = permits_.try_take();
   }
   void await_suspend(std::coroutine_handle<>) { suspend(permits_.waiters.list()); }
 
  protected:
   /// Called by `await_resume`: the permit belongs to the guard from now on.
   Permits& pick_up() {
-    resumed();
-    granted_ = false;
+    HandedWaiter::pick_up();
     return permits_;
   }
 
  private:
-  friend Permits;
-
   Permits& permits_;
-  bool granted_ = false;
 };
 
 /// The wait for a permit. Returns a guard of type `G`, a class derived from `Grant`.
@@ -119,14 +113,8 @@ ERRAND_NOINLINE inline void Permits::give_back() noexcept {
   if (waiters.empty()) {
     ++free_;
   } else {
-    hand_to_first();
+    waiters.hand_to_first();
   }
-}
-
-inline void Permits::hand_to_first() noexcept {
-  AcquireBase& next = waiters.first<AcquireBase>();
-  next.granted_ = true;
-  waiters.hand_over(next);
 }
 
 ERRAND_NOINLINE inline void Permits::give_back_here() {
@@ -145,7 +133,7 @@ ERRAND_COLD inline void Permits::add(std::size_t n) {
     throw InvalidState("a Semaphore cannot count so many permits");
   }
   all_ += n;
-  for (; n > 0 && !waiters.empty(); --n) hand_to_first();
+  for (; n > 0 && !waiters.empty(); --n) waiters.hand_to_first();
   free_ += n;
 }
 

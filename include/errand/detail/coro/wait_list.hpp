@@ -8,6 +8,28 @@
 
 namespace errand::detail {
 
+/// A waiter to which something is handed that must not get lost: a permit, a notification. If its task is destroyed
+/// after that and before it resumes, the primitive gets it back.
+class HandedWaiter : public Waiter {
+ protected:
+  using Waiter::Waiter;
+  ~HandedWaiter() = default;
+
+  /// Called by `await_resume`.
+  void pick_up() {
+    resumed();
+    was_handed_ = false;
+  }
+  /// Called by the destructor of the derived class. Returns true if the primitive is to be given back what was handed
+  /// over. It still exists then.
+  bool must_give_back() const noexcept { return was_handed_ && ending != Ending::broken; }
+
+  bool was_handed_ = false;
+
+ private:
+  friend class WaitList;
+};
+
 /// The waiters of a primitive, in the order in which they began to wait. If it is destroyed while tasks wait, their
 /// awaits throw `InvalidState`, also if something was handed to a waiter and its task has not resumed yet.
 class WaitList {
@@ -60,6 +82,12 @@ class WaitList {
   /// Notes a waiter that got something from the primitive without waiting, and has it until its task resumes.
   void keep(Waiter& with) noexcept { handed_.push_back(with); }
   /// Wakes all waiters, as `hand_over` does.
+  /// Hands something over to the first waiter, which must be a `HandedWaiter`.
+  void hand_to_first() noexcept {
+    HandedWaiter& first = this->first<HandedWaiter>();
+    first.was_handed_ = true;
+    hand_over(first);
+  }
   void hand_over_all() noexcept {
     while (!empty()) hand_over(first<Waiter>());
   }
