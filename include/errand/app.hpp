@@ -43,8 +43,9 @@ namespace errand {
 ///     app.add_task(poll_sensor, "sensor");
 ///     app.run();   // until stop(), or until no work is left
 ///
-/// Everything but `stop`, `post` and `submit` belongs to the App's thread: the one inside `run` or `poll`, and at other
-/// times whichever single thread uses the App. A call from another thread throws `WrongThread` if that can be seen.
+/// `stop`, `post` and `submit` may be called on any thread. Everything else belongs to the App's thread: the thread
+/// inside `run` or `poll`, and at other times the one thread that uses the App. While a thread is inside, a call from
+/// another one throws `WrongThread`. At other times errand cannot detect such a call.
 ///
 /// Callables and arguments are copied or moved into the App. If that throws, or there is no memory (`std::bad_alloc`),
 /// the error comes out of the call, and nothing has been added. If the App itself lacks memory for a step of a run,
@@ -92,9 +93,10 @@ class App : private detail::Host {
   /// The task runs on when the scope that added it is left. If it uses something by reference, or the `this` of an
   /// object, add it to a `TaskScope` that stands below what the task uses.
   ///
-  /// Throws `TaskNameInUse` if the name belongs to a pending task, unless `taken` says otherwise; `TaskTypeMismatch` if
-  /// the task to keep has another type; `InvalidState` for an empty Coro or a task of another App; `WrongThread`;
-  /// `std::bad_alloc`. Then the work is destroyed unrun, and the name stays with its task.
+  /// Throws `TaskNameInUse` if the name belongs to a pending task, unless `taken` says otherwise; `TaskTypeMismatch`
+  /// with `NameTaken::keep`, if the task of this name has another type; `InvalidState` for an empty Coro or a task of
+  /// another App; `WrongThread`; `std::bad_alloc`. Then the work is destroyed unrun, and the task that has the name
+  /// keeps it.
   ///
   ///     errand::Task<int> task = app.add_task(count("a.txt"), "count:a.txt");
   template <class Work>
@@ -118,7 +120,7 @@ class App : private detail::Host {
   ///     bool cancelled = co_await app.cancel_task("slow_task", "no longer needed");
   CancelTask cancel_task(std::string_view name, std::string_view reason = {});
 
-  /// Forgets the registered tasks that are done, and returns how many names that were.
+  /// Forgets the registered tasks that are done, and returns how many names were removed.
   std::size_t purge_tasks();
   /// Returns the registered tasks, one for each name, in the order added: a copy, so that tasks may be added, purged
   /// and cancelled meanwhile.
@@ -144,10 +146,10 @@ class App : private detail::Host {
   /// destroyed.
   void run() { run_with({}, nullptr); }
   /// Runs with options: several workers, SIGINT and SIGTERM, or until `stop` alone. Throws `InvalidState` if there are
-  /// no workers; if there are several, and the App has a Reactor or a ManualClock, or a listener or a signal handler
-  /// that can be neither copied nor is marked by `errand::once`; and if another App handles signals already. Throws
-  /// `std::system_error` if there can be no thread for a worker. (It is a template so that only a program that calls it
-  /// compiles the code that starts threads.)
+  /// no workers; if there are several, and the App has a Reactor or a ManualClock, or a signal handler or a listener
+  /// for every worker that cannot be copied and is not marked by `errand::once`; and if another App handles SIGINT and
+  /// SIGTERM already. Throws `std::system_error` if there can be no thread for a worker. (It is a template so that only
+  /// a program that calls it compiles the code that starts threads.)
   template <class = void>
   void run(RunOptions options);
   /// Runs until `main` ends; then cancels the other tasks, waits for them, and returns the result of `main`. Throws
@@ -160,16 +162,16 @@ class App : private detail::Host {
   template <class T>
   T run(Coro<T> main, RunOptions options);
   /// Makes one turn without blocking, for a host loop such as that of a game or a GUI. Returns false when the run is
-  /// over. The first call starts what `run` would start. When no work is left, or after `stop`, the next calls make the
-  /// stop sequence. Throws what a listener threw, and `InvalidState` inside the `run` or `poll` of another App; never
-  /// `Deadlock`.
+  /// over. The first call starts what `run` would start. When no work is left, or after `stop`, the next calls go
+  /// through the phases of the stop, see `Phase`. Throws what a listener threw, and `InvalidState` inside the `run` or
+  /// `poll` of another App; never `Deadlock`.
   ///
   /// If it is called inside this App's own `run` or `poll`, for example when a task opens a dialog whose loop polls, it
   /// does nothing and returns true. `Reactor::wake` is called when the outer `run` or `poll` is over.
   bool poll();
-  /// Returns when `poll` should be called again: now if something is ready, empty if only something from outside can
-  /// help. Ask again after each `poll`, and if the host has used the App between two of them. `Reactor::wake` tells the
-  /// host of what other threads do meanwhile.
+  /// Returns when `poll` should be called again: now if something is ready, empty if only another thread or the host
+  /// can give it work. Ask again after each `poll`, and if the host has used the App between two of them.
+  /// `Reactor::wake` tells the host of what other threads do meanwhile.
   std::optional<Clock::time_point> next_deadline() const;
   /// Makes turns until `until`, a time of the App's clock, or until nothing is ready; at least one turn: this is `poll`
   /// for one frame of a game. Returns false when the run is over. A ManualClock does not jump beyond `until` meanwhile.
@@ -182,8 +184,8 @@ class App : private detail::Host {
         loop_->inbox;  // the App may be destroyed when its loop sees the request
     inbox->request_stop();
   }
-  /// Returns a guard that keeps `run` waiting for more work while it lives. Code that posts from other threads holds
-  /// one, which the App's thread makes and hands on.
+  /// Returns a guard that keeps `run` waiting for more work while it lives. Code that posts from another thread must
+  /// hold such a guard: make it on the App's thread, and give it to that code.
   [[nodiscard]] KeepAlive keep_alive() {
     loop_->check_thread();
     return KeepAlive(loop_->inbox);
@@ -192,7 +194,8 @@ class App : private detail::Host {
   // From other threads
 
   /// Runs `f` on the App's thread; may be called on any thread. Returns false, and destroys `f` unrun, if the App has
-  /// ended: from the end of a `run` to the start of the next. If `f` throws, that is reported.
+  /// ended: from the end of a `run` to the start of the next. Before the first `run`, `f` is kept, and runs then. If
+  /// `f` throws, that is reported.
   template <class F>
   bool post(F&& f);
 
@@ -223,11 +226,12 @@ class App : private detail::Host {
   }
 
   // Listeners: f(App&) or f(), a plain function or a coroutine. Each is awaited before the next begins: higher priority
-  // first, then in the order added; those of the *_stop phases in reverse.
+  // first, then in the order added. In the `*_stop` phases this whole order is reversed: lower priority first, the last
+  // added first.
 
   /// Calls `f` in this phase of every run; if it is `errand::once(f)`, on worker 0 alone. If `f` throws in a `*_start`
-  /// phase, that ends the run, which rethrows it after the stop sequence. If `f` throws in a `*_stop` phase, the other
-  /// listeners still run, and then the run rethrows it.
+  /// phase, that ends the run, which rethrows it after the phases of the stop. If `f` throws in a `*_stop` phase, the
+  /// other listeners still run, and then the run rethrows it.
   template <class F>
   void add_listener(Phase phase, F&& f, int priority = 0);
   /// Calls `f` once, before any worker starts; if `f` throws, no worker starts.
@@ -276,8 +280,8 @@ class App : private detail::Host {
   /// `co_await app.event("my.custom.event")` returns the next signal of that event that is dispatched after the await
   /// began. The last part of the name may be `*`, for any action. Throws `InvalidEvent` if the name is wrong.
   EventWait event(std::string_view event) { return wait_for_event(event, std::chrono::nanoseconds::max()); }
-  /// Like `event(event)`, but the await throws `TimeoutError` if no signal comes in time; at once if `timeout` is not
-  /// above zero.
+  /// Like `event(event)`, but the await throws `TimeoutError` if no signal comes in time; at once if `timeout` is zero
+  /// or negative.
   template <class Rep, class Period>
   EventWait event(std::string_view event, std::chrono::duration<Rep, Period> timeout) {
     return wait_for_event(event, detail::to_nanoseconds(timeout));

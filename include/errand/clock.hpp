@@ -64,7 +64,7 @@ class ManualClock : public ClockSource {
   /// Moves time on by `by`, and stops at every deadline on the way. The first deadline is reached at once. Time moves
   /// to the next one when everything has run that was woken at the last one. So a task that sleeps a minute again and
   /// again wakes 60 times in an hour. If there is no deadline on the way, all of `by` has passed when the call returns.
-  /// A call that comes before the last `advance` is over adds to it. If `by` is not above zero, nothing happens.
+  /// A call that comes before the last `advance` is over adds to it. If `by` is zero or negative, nothing happens.
   ///
   /// Inside `run`, `poll` and `run_ready`, the App goes on from one deadline to the next. Before each, it waits for
   /// thread calls, because a task that was woken may have started them. It does not wait for shared futures or for
@@ -107,7 +107,7 @@ namespace detail {
 inline constexpr Clock::time_point never = Clock::time_point::max();
 
 /// Returns `from + delay`, or the first or the last point in time if the sum does not fit. The largest delay gives
-/// `never`, even if the clock is below zero.
+/// `never`, even if `from` is before the epoch of the clock, so that the sum would fit.
 constexpr Clock::time_point add(Clock::time_point from, Nanoseconds delay) noexcept {
   constexpr Clock::time_point first = Clock::time_point::min();
   if (delay > Nanoseconds::zero()) return delay == Nanoseconds::max() || from > never - delay ? never : from + delay;

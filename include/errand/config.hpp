@@ -16,8 +16,9 @@ namespace errand {
 struct AppConfig {
   ClockSource* clock = nullptr;  ///< null for `std::chrono::steady_clock`; must outlive the App
   Reactor* reactor = nullptr;    ///< null if the loop is to sleep on a condition variable; must outlive the App
-  /// How long each phase of the stop may take, and a start listener after `stop` has asked it to end. Tasks that have
-  /// not ended by then are reported and destroyed.
+  /// How long the listeners of each phase of the stop may take, and then again the tasks that are left. A start
+  /// listener has the same time after `stop` has asked it to end. Listeners and tasks that have not ended by then are
+  /// reported and destroyed. Tasks that these reports have started get the same time once more.
   std::chrono::nanoseconds graceful_timeout = std::chrono::seconds(15);
   std::chrono::nanoseconds slow_step = {};  ///< if above zero, every step that takes longer is reported
   bool purge_when_done = false;             ///< if true, a named task is forgotten as soon as it is done

@@ -37,8 +37,8 @@ using PartResult = typename PartWork<std::decay_t<W>>::type;
 /// Awaits `body` and then `cleanup`, whether `body` returns, throws, or is cancelled.
 ///
 /// Each of the two is a Coro, or a callable without arguments that returns a Coro or a plain value. The clean-up runs
-/// once, and may await. Requests to end the task are held back meanwhile; the next await that suspends after the
-/// clean-up throws them. A clean-up that is a plain function runs even if there is no memory for a coroutine.
+/// once, and may await. Requests to end the task are held back meanwhile: after the clean-up, the next await that would
+/// have to wait throws them. A clean-up that is a plain function runs even if there is no memory for a coroutine.
 ///
 /// Returns what `body` returns, and throws what `body` throws. If the clean-up throws, its error comes out instead, and
 /// an error of the body is reported. `abort`, and the end of the App, destroy both without running them further.

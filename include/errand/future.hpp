@@ -117,13 +117,13 @@ class SharedWait;
 /// often as they like. It can be neither copied nor moved, and belongs to the App's thread. `Future<T>::shared()` makes
 /// a future that any thread may set.
 ///
-/// `co_await future` gives a reference to the value, and `co_await std::move(future)` moves the value out. Both throw
-/// the exception that was set, `TaskCancelled` if the future was cancelled, and `Cancelled` if the task is asked to
-/// end, which leaves the future as it is. If the future is destroyed while tasks wait, their awaits throw
-/// `InvalidState`.
+/// `co_await future` gives a reference to the value, and `co_await std::move(future)` moves the value out: later awaits
+/// get, without an error, what the move has left. Both throw the exception that was set, `TaskCancelled` if the future
+/// was cancelled, and `Cancelled` if the task is asked to end, which leaves the future as it is. If the future is
+/// destroyed while tasks wait, their awaits throw `InvalidState`.
 ///
-/// The future must outlive whoever sets it. If a callback may come after the waiting task was cancelled, let the
-/// callback share the future:
+/// The future must live until nobody can set it any more. If a callback may come after the waiting task was cancelled,
+/// let the callback share the future:
 ///
 ///     const auto reply = std::make_shared<errand::Future<Reply>>();
 ///     client.ask(question, [reply](Reply r) { reply->set_result(std::move(r)); });
@@ -137,9 +137,9 @@ class Future {
   Future(const Future&) = delete;
   Future& operator=(const Future&) = delete;
 
-  /// Sets the value, and wakes the tasks that await it. Returns false and does nothing if the future is done, or if the
-  /// copy or the move of a value that is just being set calls this. Throws what the copy or the move of the value
-  /// throws; the future is not done then.
+  /// Sets the value, and wakes the tasks that await it. Returns false and does nothing if the future is done, or if
+  /// this is called by the copy or the move of the value that is being set. Throws what the copy or the move of the
+  /// value throws; the future is not done then.
   template <class... Args>
     requires detail::SetsFuture<T, Args&&...>
   bool set_result(Args&&... value) {
@@ -200,8 +200,8 @@ class Future {
 /// A future that any thread may set. It is a counted handle: all copies refer to the same future, which exists as long
 /// as one of them does.
 ///
-/// Tasks of any App may `co_await` it. The await throws as that of a `Future` does, and `std::bad_alloc`. A handle that
-/// was moved from is empty: all its members throw `InvalidState`.
+/// Tasks of any App may `co_await` it. The await throws what the await of a `Future` throws, and `std::bad_alloc`. A
+/// handle that was moved from is empty: all its members throw `InvalidState`.
 ///
 ///     auto reply = errand::Future<Reply>::shared();
 ///     std::thread([reply]() mutable { reply.set_result(ask()); }).detach();

@@ -30,9 +30,9 @@ class GeneratorPromise;
 ///     auto generator = ticks(3);
 ///     while (auto tick = co_await generator.next()) show(*tick);
 ///
-/// If the generator is destroyed, its coroutine is destroyed too; if code inside the coroutine is running, as soon as
-/// that has suspended. If a task is waiting for the next value then, its await throws `InvalidState`. A reference is
-/// given as a `std::reference_wrapper`.
+/// If the generator is destroyed, its coroutine is destroyed too. If code inside the coroutine is running, the
+/// coroutine is destroyed as soon as that code has suspended. If a task is waiting for the next value, its await throws
+/// `InvalidState`. `AsyncGenerator<T&>` gives each reference as a `std::reference_wrapper`.
 template <class T>
 class [[nodiscard("a generator does nothing until next() is awaited")]] AsyncGenerator {
  public:

@@ -20,7 +20,7 @@ enum class MissedTick {
 /// Ticks at a regular pace. Use `every` to make one. It must not be moved or destroyed while a tick is awaited.
 class Interval {
  public:
-  /// Makes an interval, as `every` does. Throws `InvalidState` if the period is not above zero.
+  /// Makes an interval, as `every` does. Throws `InvalidState` if the period is zero or negative.
   Interval(std::chrono::nanoseconds period, MissedTick missed);
 
   class Tick;
@@ -51,7 +51,7 @@ class Interval {
 };
 
 /// Returns an `Interval` of this period, which may be any `std::chrono::duration`. Throws `InvalidState` if the period
-/// is not above zero.
+/// is zero or negative.
 ///
 ///     auto interval = errand::every(1s);
 ///     for (;;) {

@@ -20,12 +20,12 @@
 namespace errand {
 
 /// Passes items between tasks of one App, first in, first out. Getters and putters are served in the order in which
-/// they came. An item that was handed to a getter is given to it, even if it is asked to end before it resumes. If it
-/// is aborted, the item goes to the next getter, or back to its place.
+/// they came. An item that was handed to a getter stays with it, even if the task of the getter is asked to end before
+/// it resumes. If that task is aborted, the item goes to the next getter, or back to its place in the queue.
 ///
 /// If the queue is destroyed while tasks wait, their awaits throw `InvalidState`. Every member throws `WrongThread` if
 /// a task is waiting and another thread is inside the App of that task. The move and the destructor of an item may use
-/// the queue. When a burst of items has been taken, the queue gives its memory back, but for the room of a few items.
+/// the queue. When a burst of items has been taken, the queue gives its memory back, except the room for a few items.
 ///
 ///     errand::Queue<Job> jobs(100);
 ///     co_await jobs.put(job);             // waits while there are 100
@@ -57,13 +57,13 @@ class Queue {
   class Join;
 
   /// Waits until there is room for the item, and puts it: `co_await queue.put(item)`. Throws `QueueClosed` if the queue
-  /// is closed, and `Cancelled` if the task is asked to end before there is room; the item is destroyed then.
+  /// is closed, and `Cancelled` if the task is asked to end before there is room. In both cases the item is destroyed.
   Put put(T item) { return Put(*this, std::move(item)); }
   /// Waits until there is an item for this task, and gives it: `T item = co_await queue.get()`. Throws `QueueClosed` if
   /// the queue is closed and empty, and `Cancelled` if the task is asked to end before it has an item.
   detail::WaitOn<Get, Queue> get() noexcept { return *this; }
   /// Puts the item if there is room for it, without waiting. Returns false if there is none, or if the queue is closed;
-  /// the item is destroyed then.
+  /// in both cases the item is destroyed.
   bool try_put(T item);
   /// Returns the next item, or nullopt if the queue is empty. Never takes an item that was already handed to a waiting
   /// getter.

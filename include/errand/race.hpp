@@ -46,17 +46,18 @@ class Race {
 ///
 /// The others are cancelled, and their clean-up is awaited. Errors that they end with are reported; a result that one
 /// of them returns all the same is destroyed. If an argument is a `Task`, it is only observed. If the caller is
-/// cancelled, all the Coros are cancelled and awaited. Throws `InvalidState` if the vector is empty.
+/// cancelled, all the Coros are cancelled and awaited.
 ///
-/// A race of other awaitables of the library is decided when the first of them is woken. The others stop waiting at
-/// that moment, so that nothing can be handed to them. An item, a permit or a lock is taken when the race resumes its
-/// caller, not before; so nothing is lost if the caller is cancelled or aborted before that.
+/// A race of awaitables that are neither a Coro nor a Task, such as `queue.get()`, is decided when the first of them is
+/// woken. The others stop waiting at that moment, so that nothing can be handed to them. An item, a permit or a lock is
+/// taken when the race resumes its caller, not before; so nothing is lost if the caller is cancelled or aborted before
+/// that.
 ///
 ///     auto first = co_await errand::race(ask(primary), ask(secondary));
 template <class... As>
   requires(sizeof...(As) > 0 && (detail::Branchable<As> && ...))
 Coro<Race<std::variant<typename Outcome<detail::BranchResult<As>>::value_type...>>> race(As&&... awaitables);
-/// Like `race` of several arguments, for a vector of one type.
+/// Like `race` of several arguments, for a vector of one type. Throws `InvalidState` if the vector is empty.
 template <class A>
   requires detail::Branchable<A>
 Coro<Race<typename Outcome<detail::BranchResult<A>>::value_type>> race(std::vector<A> awaitables);

@@ -66,11 +66,12 @@ class TaskAwaiter;
 /// task of any result. A default-constructed handle is empty: it can be tested, compared and assigned, and all its
 /// other members throw `InvalidState`.
 ///
-/// If the result of a task throws when it is moved to the place that keeps it, the task has failed with that exception.
-/// If a copy or a move on the way out to you throws, the result stays.
+/// If the move of the result into the task throws, the task has failed with that exception. If a copy of the result for
+/// you throws, the task keeps the result. A result that is moved out to you is gone, even if that move throws.
 ///
-/// A handle belongs to the App's thread. Its members throw `WrongThread` if they are called on another thread while the
-/// App runs and that can be seen.
+/// A handle belongs to the App's thread. While a thread is inside `run` or `poll`, the members throw `WrongThread` if
+/// another thread calls them. At other times errand cannot detect such a call, and copies, moves and comparisons of
+/// handles are never checked.
 ///
 ///     auto task = app.add_task(work(), "work");
 ///     int n = co_await task;   // as often as you like, from as many places as you like
@@ -111,7 +112,7 @@ class Task {
 
   /// Asks the task to end: `Cancelled`, with this reason, is thrown out of the await at which the task is suspended. If
   /// the task is not suspended, or its wait has completed already, `Cancelled` is thrown out of the next await that
-  /// suspends, so that a result that has come is not lost.
+  /// would have to wait, so that a result that has come is not lost.
   ///
   /// If several requests come before the first one is thrown, `Cancelled` is thrown once, with the reason of the first
   /// request. A task that has not started never runs a line of its body.
@@ -123,16 +124,16 @@ class Task {
   /// Ends the task without asking: destroys its suspended frames, the innermost first. Destructors run; no `catch`
   /// runs, and no clean-up that awaits. This is much cheaper than `cancel`, because nothing is thrown.
   ///
-  /// Returns false if the task is done. The task is cancelled at once. If a thread call is under way inside the task,
-  /// the frames are destroyed, and awaiters go on, when the call has returned. If a destructor that runs inside the
-  /// task calls this, it takes effect when the destruction that is under way is over. A failure that a combinator or a
-  /// `finally` in the task was still to throw is reported.
+  /// Returns false if the task is done. Else its status is `cancelled` at once. But if a thread call is under way
+  /// inside the task, the frames are destroyed, and awaiters go on, only when the call has returned. If a destructor
+  /// that runs inside the task calls this, it takes effect when the destruction that is under way is over. If a
+  /// combinator or a `finally` in the task has kept a failure and not thrown it yet, the failure is reported.
   ///
   /// Throws `InvalidState` if the task is running, or if it waits for a `TaskGroup` and a member of that group is
   /// running. The destructors that run must not run or destroy the App.
   bool abort(std::string_view reason = {}) { return handle_.get().abort(reason); }
 
-  /// Returns the number of requests to end that were not taken back.
+  /// Returns the number of requests to end that were not taken back. A request that was thrown still counts.
   unsigned cancelling() const { return task().requests; }
   /// Takes one request back, and returns how many are left. Call this if you catch a `Cancelled` and go on. When the
   /// last request is taken back, a request that was not thrown yet is withdrawn.
@@ -168,9 +169,10 @@ class Task {
     return its_task.failure();
   }
 
-  /// Calls `f(Task<T>)` from the loop after the task has ended, in one order with the tasks that await it. If the task
-  /// has ended already, `f` is called as by `App::call_soon`. Returns a handle that can cancel the callback. An
-  /// exception of `f` is reported as the failure of a callback. Throws `InvalidState` if the App is gone.
+  /// Calls `f(Task<T>)` from the loop after the task has ended. Callbacks and awaiting tasks are served in the order in
+  /// which they came. If the task has ended already, `f` is called as by `App::call_soon`. Returns a handle that can
+  /// cancel the callback. An exception of `f` is reported as the failure of a callback. Throws `InvalidState` if the
+  /// App is gone.
   template <class F>
   CallHandle add_done_callback(F&& f);
 

@@ -19,7 +19,8 @@ namespace errand {
 /// A group of tasks that end together: `run` returns when its body and all members of the group have ended.
 ///
 /// The first failure, of a member or of the body, cancels the others: the members in the order added, then the body. It
-/// is rethrown as it is; what fails later is reported. It is no failure if a member is cancelled or aborted by itself.
+/// is rethrown as it is; what fails later is reported. If a member is cancelled or aborted, and the group is not, that
+/// is no failure.
 ///
 /// If the caller is cancelled, the members and the body are cancelled. If only members are left at that time,
 /// `Cancelled` comes out when they have ended, unless one of them swallowed it.
@@ -45,8 +46,8 @@ class TaskGroup : private detail::Branches {
   typename detail::WorkTraits<Work&&>::Handle add(Work&& work, std::string name = {});
 
   /// Asks the body and all members to end, with this reason; nothing can be added from here on. `run` then returns
-  /// normally, unless somebody fails. But if the body was to return a value and this request has ended it, `Cancelled`
-  /// comes out. Does nothing if the group is ending already. Throws `WrongThread` on another thread.
+  /// normally, unless somebody fails. But if the result of the body is not `void` and this request has ended the body,
+  /// `Cancelled` comes out. Does nothing if the group is ending already. Throws `WrongThread` on another thread.
   void cancel(std::string_view reason = {});
 
  private:

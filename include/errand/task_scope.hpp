@@ -47,9 +47,9 @@ namespace errand {
 /// code does not. If a thread call has begun, the destructor asks it to stop and blocks until it has returned, because
 /// the call may use what is destroyed next.
 ///
-/// A task that destroys its own scope (itself, in a branch, or through a member of a `TaskGroup` that it waits for)
-/// cannot be destroyed there, because its code is running. It is asked to end instead, as by `Task::cancel`, and no
-/// longer belongs to the scope.
+/// If the code that destroys a scope runs inside one of its tasks (also in a branch of the task, or in a member of a
+/// `TaskGroup` that the task waits for), that task cannot be destroyed. It is asked to end instead, as by
+/// `Task::cancel`, and no longer belongs to the scope.
 ///
 /// A scope belongs to the App's thread. On another thread its members throw `WrongThread`, and its destructor ends the
 /// program with a message if tasks are pending. A scope may outlive its App, which ends the tasks.
@@ -64,8 +64,8 @@ class TaskScope {
   ~TaskScope();
 
   /// Starts a task of this scope, from a Coro or a callable, and returns its handle, like `App::add_task`. If it is
-  /// added before `run`, it runs on worker 0 alone. A task that `NameTaken::keep` returns does not become one of this
-  /// scope.
+  /// added before `run`, it runs on worker 0 alone. A task that `NameTaken::keep` returns does not become a task of
+  /// this scope.
   ///
   /// Throws what `App::add_task` throws, and `InvalidState` if the scope is closed or the App is gone; the work is
   /// destroyed unrun then.

@@ -38,14 +38,15 @@ class ToThread;
 /// App's thread. Threads are made when they are needed, up to `AppConfig::max_threads`, and end with the App.
 ///
 /// If the task is asked to end meanwhile, a stop is requested through the token. When the call has returned, its result
-/// is given, or its error thrown, and `Cancelled` is thrown out of the next await that suspends. If the call still
-/// waits for a thread, it is taken back: it never runs, and `Cancelled` is thrown at once.
+/// is given, or its error thrown, and `Cancelled` is thrown out of the next await that would have to wait. If the call
+/// still waits for a thread, it is taken back: it never runs, and `Cancelled` is thrown at once.
 ///
-/// `Task::abort` and the end of the App request the stop too. The task is cancelled at once. Its frames are destroyed,
-/// and its awaiters go on, when the call has returned. An error of the call is then reported as a failure of the task.
+/// `Task::abort` and the end of the App request the stop too. The status of the task is `cancelled` at once, but its
+/// frames are destroyed, and its awaiters go on, only when the call has returned. An error of the call is then reported
+/// as a failure of the task.
 ///
-/// Throws `std::system_error` if there is no thread and none can be made; if you gave the call a name, you may await it
-/// again then. Awaiting a call that has begun already throws `InvalidState`.
+/// Throws `std::system_error` if there is no thread and none can be made; if the call stands in a variable, you may
+/// await it again then. Awaiting a call that has begun already throws `InvalidState`.
 ///
 ///     std::vector<int> numbers = read();
 ///     int sum = co_await errand::to_thread([&] { return std::accumulate(numbers.begin(), numbers.end(), 0); });
@@ -56,8 +57,8 @@ detail::ToThread<false, std::decay_t<F>, std::decay_t<Args>...> to_thread(F&& f,
 /// requested through the token, `Cancelled` is thrown at once, and the call is left to itself. An error that the call
 /// throws after that is reported as a failure. The end of the App waits for the call.
 ///
-/// So `f` must own everything that it uses. A `std::reference_wrapper` or a pointer, but for one to a function, does
-/// not compile. A lambda that captures by reference does compile, because the library cannot see the captures.
+/// So `f` must own everything that it uses. A `std::reference_wrapper` or a pointer does not compile, except a pointer
+/// to a function. A lambda that captures by reference does compile, because the library cannot see the captures.
 ///
 ///     auto address = co_await errand::to_thread(errand::abandon, look_up, std::string("example.org"));
 template <class F, class... Args>

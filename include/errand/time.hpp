@@ -25,8 +25,8 @@ Clock::time_point now();
 /// end meanwhile.
 ///
 /// Takes any `std::chrono::duration`, which counts from the time of the await. A sleep of the largest duration never
-/// ends, and a sleep that is not above zero is a `yield`. Allocates nothing but, now and then, room in the App's table
-/// of timers.
+/// ends, and a sleep that is zero or negative is a `yield`. Allocates nothing but, now and then, room in the App's
+/// table of timers.
 template <class Rep, class Period>
 Sleep sleep(std::chrono::duration<Rep, Period> duration) noexcept;
 
@@ -42,13 +42,14 @@ Yield yield() noexcept;
 /// Awaits a Coro, a Task or another awaitable of the library, but no longer than `timeout`, and gives its result.
 /// Throws `TimeoutError` if the time is over first.
 ///
-/// A Coro, or an awaitable that is no Task, runs inside the awaiting task. When the time is over, it is cancelled and
-/// its clean-up is awaited before `TimeoutError` is thrown. If it returns a result all the same, the result is given;
-/// if it throws an error, the error comes out. If the caller is asked to end, the Coro is cancelled, and there is no
-/// `TimeoutError`. If the awaitable is a `Task`, only the wait ends, and the task goes on.
+/// A Coro, or an awaitable that is no Task, runs inside the awaiting task. When the time is over, the Coro or the
+/// awaitable is cancelled, and its clean-up is awaited before `TimeoutError` is thrown. If it returns a result all the
+/// same, the result is given; if it throws an error, the error comes out. If the caller is asked to end, the Coro is
+/// cancelled, and there is no `TimeoutError`. If the awaitable is a `Task`, only the wait ends, and the task goes on.
 ///
-/// `timeout` is any duration. The largest one means no time-out. If it is not above zero, a Coro runs to its first
-/// suspension.
+/// `timeout` is any duration. The largest one means no time-out. If it is zero or negative, a Coro runs until it would
+/// have to wait, and a Task or another awaitable gives its result only if that is there already; otherwise
+/// `TimeoutError` is thrown.
 ///
 ///     Reply reply = co_await errand::wait_for(ask(server), 2s);
 template <class A, class Rep, class Period>

@@ -225,7 +225,7 @@ class Completions<T>::State {
     Task<T> task;
   };
 
-  /// Gives tasks that have ended to those who wait. When the last task has been given, the others get an empty
+  /// Gives each ended task to the next waiter. When no task is left to give, the waiters that remain get an empty
   /// optional.
   void give() noexcept {
     while (!waiters.empty() && is_ready()) {

@@ -65,8 +65,8 @@ detail::TaskHandle App::add_new(Work&& work, std::string_view name, NameTaken ta
 }
 
 /// Registers a new task, and starts it or keeps it for the start of the run. `check_again` is true if the copy or the
-/// move of the callable has added tasks. Then the name is checked again, and if one of these tasks has it, that task
-/// cannot be kept any more: `keep` counts as `fail`.
+/// move of the callable has registered a name (see `Registry::added`). Then the name is checked again. Because the new
+/// task is made already, `keep` cannot give the other task any more, and counts as `fail`.
 ERRAND_NOINLINE inline void App::register_and_start(detail::TaskBase& task, std::string_view name, NameTaken taken,
                                                     bool check_again) {
   const bool before_start = !loop_->open && !loop_->closing;

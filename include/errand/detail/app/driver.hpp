@@ -37,7 +37,7 @@ class Driver {
   /// Makes turns until `until`, or until nothing is ready; at least one. A ManualClock jumps no further than to
   /// `last_jump`. Returns false when the run is over.
   bool poll_ready(Clock::time_point until, Clock::time_point last_jump);
-  /// Returns when `poll` has something to do again; empty if only something from outside can give it work.
+  /// Returns when `poll` has something to do again; empty if only another thread or the host can give it work.
   std::optional<Clock::time_point> next_deadline() const;
 
   unsigned worker = 0;             // the number of this worker
@@ -67,7 +67,7 @@ class Driver {
     return loop_.pending.empty() && !loop_.put_off.any() && loop_.calls == 0 && !loop_.inbox->kept() &&
            !options.keep_alive;
   }
-  /// Returns true if a wait could end. In the stop sequence the timer of its own time-out does not count.
+  /// Returns true if a wait could end. In the stop, the timer of its own time-out does not count.
   ERRAND_COLD bool can_wake() const noexcept {
     if (loop_.inbox->kept() || reactor_) return true;
     if (!life_.is_limited()) return options.keep_alive || loop_.can_wake();

@@ -64,7 +64,7 @@ class Lifecycle {
   }
 
   /// Ends the start, or the time in which the tasks run, and goes on with the stop. If a start listener is under way,
-  /// it is asked to end, and has as long for that as each phase of the stop.
+  /// it is asked to end, and has the graceful timeout for that.
   ERRAND_COLD void stop() noexcept {
     const bool interrupts = !is_stop_asked_ && stage_ == Stage::starting && listener_.state();
     is_stop_asked_ = true;
@@ -96,8 +96,7 @@ class Lifecycle {
   void hurry() noexcept { hurried_ = true; }
   bool is_hurried() const noexcept { return hurried_; }
 
-  /// Ends everything that the stop sequence waits for. Called if nothing can end these waits any more, or if the run is
-  /// hurried.
+  /// Ends everything that the stop waits for. Called if nothing can end these waits any more, or if the run is hurried.
   ERRAND_COLD void expire() noexcept {
     const bool was_expired = std::exchange(expired_, true);
     if (listener_.state() && !listener_.state()->done()) {
@@ -261,7 +260,8 @@ ERRAND_COLD inline std::exception_ptr Lifecycle::end_of_wait(bool has_ended, boo
 
 /// Goes through one phase; each listener is awaited before the next begins. A phase of the start ends with the first
 /// listener that fails, and when the stop is asked for. A phase of the stop calls all of its listeners, and then ends
-/// all tasks.
+/// all tasks. It has the graceful timeout three times: for the listeners, for the tasks, and for tasks that the reports
+/// of tasks which did not end have started.
 ERRAND_COLD inline Coro<> Lifecycle::run_phase(Phase phase) {
   const bool stops = is_of_stop(phase);
   if (is_due(phase)) {

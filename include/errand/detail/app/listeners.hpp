@@ -105,8 +105,8 @@ class StartTask final : public Listener {
   TaskHandle task_;
 };
 
-/// The listeners of an App. In each phase higher priority comes first, then the order added. The phases of the stop are
-/// called in reverse.
+/// The listeners of an App. In each phase higher priority comes first, then the order added. In the phases of the stop,
+/// this whole order is reversed.
 class Listeners {
  public:
   Listeners() = default;
@@ -149,7 +149,8 @@ class Listeners {
   }
 
   /// Copies for another worker the listeners that every worker runs. `copy_task` copies a task that was added before
-  /// `run`, and returns null if there is to be no copy. Throws `InvalidState` if a listener cannot be copied.
+  /// `run`, and returns null if there is to be no copy. Throws `InvalidState` if a listener cannot be copied and is not
+  /// marked by `errand::once`.
   template <class CopyTask>
   void copy_to(Listeners& other, CopyTask copy_task) {
     for (const Phase phase :

@@ -37,7 +37,8 @@ class SignalHub {
   virtual Task<> dispatch(std::string_view event, std::any payload) = 0;
   /// Returns true if a dispatch of this event would reach a handler or a waiter.
   virtual bool is_heard(std::string_view event) const = 0;
-  /// Returns copies of the handlers for another worker. Throws `InvalidState` if a handler cannot be copied.
+  /// Returns a hub for another worker, with copies of the handlers that are not marked by `errand::once`. Throws
+  /// `InvalidState` if one of them cannot be copied.
   virtual Owner<SignalHub> copy_for(Loop& loop) const = 0;
   /// Dispatches a failure, if somebody listens to failures.
   virtual void report(const TaskFailure& failure) = 0;

@@ -138,8 +138,8 @@ constexpr void check_callback() noexcept {
 
 namespace errand {
 
-/// A handle to a callback that was given to the loop, such as `App::call_later` returns. It can be copied, and is empty
-/// by default. If the handle is destroyed, the callback still runs.
+/// A handle to a callback, as `App::call_later` returns it. It can be copied, and is empty by default. If the handle is
+/// destroyed, the callback still runs.
 class CallHandle {
  public:
   CallHandle() noexcept = default;

@@ -129,7 +129,7 @@ class Chain : public Node {
   };
   enum Flag : std::uint8_t {
     asked_by_task = 1,        // a request to the task is pending here
-    asked_by_combinator = 2,  // a request of a combinator that this is a branch of is pending here
+    asked_by_combinator = 2,  // a request of the combinator of this branch is pending here
     asked = asked_by_task | asked_by_combinator,
     defers_requests = 4,  // requests are held, because a clean-up is under way
     is_branch = 8,
@@ -163,7 +163,7 @@ class Chain : public Node {
   /// Called when the outermost coroutine has come to its end and its frame is gone. For a task that is only a
   /// coroutine, the loop calls `TaskBase::finish_without_callable` instead.
   virtual void coroutine_ended() noexcept = 0;
-  /// Returns the chain of the task: this one, or the one that this is a branch of.
+  /// Returns the chain of the task: this chain or, if this is a branch, the outermost chain around it.
   virtual Chain& root() noexcept = 0;
   /// Returns why the task was asked to end. For the chain of a task only.
   virtual std::string request_reason() const { return {}; }
@@ -202,12 +202,13 @@ class Chain : public Node {
   }
   /// Called when an await of this chain throws its error.
   void clear_failure() noexcept { flags &= static_cast<std::uint8_t>(~failed); }
-  /// Called when the await of a Coro or a generator is destroyed that has not thrown its error `unthrown`, because
+  /// Called when the await of a Coro or a generator is destroyed before it has thrown its error `unthrown`, because
   /// another part of the expression has thrown.
   void clear_failure(const std::exception_ptr& unthrown) noexcept {
     if ((flags & failed_coro) && error == &unthrown) clear_failure();
   }
-  /// Notes that the await of a Coro or a generator, in which `thrown` stands, will throw this error.
+  /// Notes that the await of a Coro or a generator has still to throw `thrown`. The object `thrown` is a part of that
+  /// await.
   void fail(std::exception_ptr& thrown) noexcept {
     error = &thrown;
     flags |= failed_coro;
@@ -233,12 +234,12 @@ class Chain : public Node {
   std::string take_request(bool of_task) noexcept;
   /// Tells the combinators around this chain that their requests have been thrown inside it.
   void note_thrown() noexcept;
-  /// Returns the reason of a request to the task or, if not `of_task`, of the request of the combinator that this is a
-  /// branch of. Empty if there is no memory for it.
+  /// Returns the reason of a request to the task or, if not `of_task`, of a request of the combinator of this branch.
+  /// Empty if there is no memory for it.
   std::string reason_of_request(bool of_task) noexcept;
 
   /// Asks this chain, its branches, and the members of its groups to end. In each of them `Cancelled` is thrown out of
-  /// the await at which it is suspended, or else out of its next await that suspends.
+  /// the await at which it is suspended, or else out of its next await that would suspend.
   void request(Flag origin) noexcept;
   /// Takes back the requests to the task that are pending. A request that has ended a wait is still thrown.
   void withdraw() noexcept;
@@ -258,7 +259,7 @@ class Chain : public Node {
     }
   }
   /// Destroys only the frames inside `frame`, which awaits the next value of a generator that is being destroyed. The
-  /// chain then goes on with `frame`: its await throws `thrown`, which stands in it.
+  /// chain then goes on with `frame`: its await throws `thrown`, an object that is a part of that await.
   void cut(PromiseBase& frame, std::exception_ptr& thrown) noexcept;
   /// Returns true if the frames inside this chain cannot be destroyed yet, because a destruction is under way that has
   /// to end first (see `Destruction::must_be_put_off`), or because another thread uses something inside. In the second

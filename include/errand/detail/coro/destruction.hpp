@@ -44,8 +44,8 @@ class Destruction {
     if (loop.current) visit_tasks_around(*loop.current, visit);
     for (const Destruction* each = loop.destruction; each; each = each->outer_) visit_tasks_around(*each->at, visit);
   }
-  /// Calls `visit(chain)` with the chain of each task that `inner` is inside of: its own task; if this is a member of a
-  /// group, the task that waits for the group; and so on outwards.
+  /// Calls `visit(chain)` with the chain of each task around `inner`: its own task; if this is a member of a group, the
+  /// task that waits for the group; and so on outwards.
   template <class Visit>
   static void visit_tasks_around(Chain& inner, Visit visit) {
     for (Chain* chain = &inner; chain;) {

@@ -39,8 +39,8 @@ class Inbox {
     std::lock_guard lock(mutex_);
     return open_ && put(call);
   }
-  /// Like `post`, but for the result of something that the loop itself has started, such as a thread call. It is taken
-  /// until the App is destroyed, even between two runs.
+  /// Like `post`, for a call that the loop itself waits for, such as the end of a thread call. The inbox takes it until
+  /// the App is destroyed, even between two runs.
   bool post_back(Node& call) noexcept {
     std::lock_guard lock(mutex_);
     return alive_ && put(call);

@@ -28,7 +28,7 @@ class PutOff final : public Call {
   void add(TaskBase& task) noexcept;
   /// Adds a task that waits only for another thread, which uses one of its frames. Its status must be cancelled.
   void add_in_use(TaskBase& task) noexcept;
-  /// Adds a member of a group. It is destroyed with the task that the group is in.
+  /// Adds a member of a group. It is destroyed with the task that waits for the group.
   void add_member(TaskBase& task) noexcept;
   /// Destroys everything that can be destroyed now. Called when a destruction has ended.
   void settle() noexcept {

@@ -69,7 +69,7 @@ class Timers {
   }
 
   /// A timer that is due in the far future keeps all others out of the lane. So after the lane has kept out eight times
-  /// as many timers as stand in it, those move to the heap, and the lane begins anew with this timer. A timer moves at
+  /// as many timers as stand in it, those move to the heap, and the lane begins again with this timer. A timer moves at
   /// most once.
   ERRAND_NOINLINE void add_without_patience(TimerEntry entry) {
     patience_ = 1;  // in case of `std::bad_alloc`: the next timer comes here again
