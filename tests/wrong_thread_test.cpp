@@ -207,6 +207,10 @@ REAL_APP_TEST("every member of a primitive that a task waits for throws WrongThr
     App other;
     other.run([](errand::Queue<int>& queue) -> Coro<> { co_await queue.get(); }(waited.full));
   });
+  table.add("the await of a get beside another", [&] {
+    App other;
+    other.run([](errand::Queue<int>& queue) -> Coro<> { co_await queue.get(); }(waited.empty));
+  });
   CHECK(table.failed().empty());
 
   CHECK_FALSE(waited.event.is_set());

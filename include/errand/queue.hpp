@@ -219,6 +219,8 @@ class Queue<T>::Get : public detail::Waiter {
     return false;
   }
   void await_suspend(std::coroutine_handle<>) {
+    if (!queue_.getters_.empty()) [[unlikely]]
+      queue_.getters_.check_thread();
     queue_.put_limit_ = 0;
     has_item_ = false;
     suspend(queue_.getters_.list());

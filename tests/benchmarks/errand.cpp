@@ -2,6 +2,7 @@
 // The workloads on errand.
 #include <errand/errand.hpp>
 #include <stdexcept>
+#include <string>
 #include <string_view>
 #include <thread>
 #include <vector>
@@ -220,12 +221,14 @@ long posts(App& app, long n) {
   return sum;
 }
 
-/// W9: n sleepers, each of which could be named, awaited and cancelled.
-Coro<long> memory_of_sleepers(App& app, long n, bench::Memory& memory) {
+/// W9: n sleepers, each of which could be named, awaited and cancelled. W9n: they have names.
+Coro<long> memory_of_sleepers(App& app, long n, bench::Memory& memory, bool with_names) {
   std::vector<Task<>> tasks;
   tasks.reserve(static_cast<std::size_t>(n));
   memory.begin();
-  for (long i = 0; i < n; ++i) tasks.push_back(app.add_task(hang()));
+  for (long i = 0; i < n; ++i) {
+    tasks.push_back(with_names ? app.add_task(hang(), "sleeper " + std::to_string(i)) : app.add_task(hang()));
+  }
   co_await errand::yield();
   memory.end();
   for (auto& task : tasks) task.abort();
@@ -255,6 +258,7 @@ long bench::run(std::string_view workload, long n, Memory& memory) {
   if (workload == "W7t") return with_timer(app, ping(app, n));
   if (workload == "W7b") return app.run(stream(app, n));
   if (workload == "W8") return posts(app, n);
-  if (workload == "W9") return app.run(memory_of_sleepers(app, n, memory));
+  if (workload == "W9") return app.run(memory_of_sleepers(app, n, memory, false));
+  if (workload == "W9n") return app.run(memory_of_sleepers(app, n, memory, true));
   return unknown;
 }

@@ -564,6 +564,6 @@ long bench::run(std::string_view workload, long n, Memory& memory) {
   if (workload == "W7") return ::run(ping(n));
   if (workload == "W7b") return ::run(stream(n));
   if (workload == "W8") return posts(n);
-  if (workload == "W9") return ::run(memory_of_sleepers(n, memory));
+  if (workload == "W9" || workload == "W9n") return ::run(memory_of_sleepers(n, memory));
   return unknown;
 }

@@ -95,9 +95,7 @@ ERRAND_NOINLINE inline detail::TaskBase* App::check_name(std::string_view name, 
 }
 
 ERRAND_NOINLINE inline void App::register_task(detail::TaskBase& task, std::string_view name, NameTaken taken) {
-  std::string own(name);
   const detail::TaskHandle old = registry_.add(name, task);
-  if (!task.has_name() && task.details().registrations == 1) task.details().name = std::move(own);
   if (old.state() && taken == NameTaken::cancel) old.state()->cancel({});
 }
 

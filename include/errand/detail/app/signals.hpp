@@ -117,7 +117,8 @@ class Signals final : public SignalHub {
   friend class errand::detail::SignalWait;
 
   struct NamedEvent : Names::Entry, Link {
-    using Names::Entry::Entry;
+    explicit NamedEvent(const std::string& its_name) : Names::Entry(text), text(its_name) {}
+    const std::string text;
     Handlers handlers;
     WaitList waiters;
     bool is_heard() const noexcept { return !handlers.empty() || !waiters.empty(); }
@@ -231,11 +232,11 @@ inline Owner<SignalHub> Signals::copy_for(Loop& loop) const {
       const NumberedHandler each = event.handlers[i];  // a copy, because copying a callable may add handlers
       auto [copy, is_for_all] = each.handler->copy();
       if (copy) {
-        copies.make(event.name)
+        copies.make(event.text)
             .handlers.push_back({each.order, std::shared_ptr<Handler>(copy.release()), each.wants_parameter});
       } else if (is_for_all) {
         raise<InvalidState>(
-            {"the handler of '", event.name, "' cannot be copied for each worker: mark it with errand::once"});
+            {"the handler of '", event.text, "' cannot be copied for each worker: mark it with errand::once"});
       }
     }
   }

@@ -24,15 +24,17 @@ class Names {
  public:
   class Entry {
    public:
-    explicit Entry(std::string its_name) : name(std::move(its_name)) {}
+    /// The name stands elsewhere. It must not change while the entry is in the table.
+    explicit Entry(const std::string& its_name) noexcept : name_(&its_name) {}
     Entry(const Entry&) = delete;
     Entry& operator=(const Entry&) = delete;
 
-    const std::string name;
+    const std::string& name() const noexcept { return *name_; }
 
    private:
     friend class Names;
-    std::size_t hash_ = std::hash<std::string_view>()(name);
+    const std::string* name_;
+    std::size_t hash_ = 0;   // of the name; set by `add`
     Entry* next_ = nullptr;  // in the bucket
   };
 
@@ -43,19 +45,32 @@ class Names {
     if (size_ == 0) return nullptr;
     const std::size_t hash = std::hash<std::string_view>()(name);
     Entry* entry = buckets_[hash & (buckets_.size() - 1)];
-    while (entry && (entry->hash_ != hash || entry->name != name)) entry = entry->next_;
+    while (entry && (entry->hash_ != hash || entry->name() != name)) entry = entry->next_;
     return entry || overflow_.empty() ? entry : find_in_crowd(name);
   }
 
   /// Adds an entry whose name is not in the table yet. If it throws `std::bad_alloc`, nothing is changed.
   void add(Entry& entry) {
     if (size_ == buckets_.size()) grow();
+    entry.hash_ = std::hash<std::string_view>()(entry.name());
     if (!put(entry)) overflow_.insert(&entry);
     ++size_;
   }
+  /// Puts an entry of the same name into the place of one that is in the table.
+  void replace(Entry& old, Entry& entry) noexcept {
+    entry.hash_ = old.hash_;
+    Entry** const place = place_of(old);
+    if (*place) {
+      entry.next_ = old.next_;
+      *place = &entry;
+    } else {
+      auto node = overflow_.extract(&old);
+      node.value() = &entry;
+      overflow_.insert(std::move(node));
+    }
+  }
   void remove(Entry& entry) noexcept {
-    Entry** place = &bucket(entry);
-    while (*place && *place != &entry) place = &(*place)->next_;
+    Entry** const place = place_of(entry);
     if (*place) {
       *place = entry.next_;
     } else {
@@ -70,9 +85,9 @@ class Names {
 
   struct Before {
     using is_transparent = void;
-    bool operator()(const Entry* a, const Entry* b) const noexcept { return a->name < b->name; }
-    bool operator()(const Entry* a, std::string_view b) const noexcept { return a->name < b; }
-    bool operator()(std::string_view a, const Entry* b) const noexcept { return a < b->name; }
+    bool operator()(const Entry* a, const Entry* b) const noexcept { return a->name() < b->name(); }
+    bool operator()(const Entry* a, std::string_view b) const noexcept { return a->name() < b; }
+    bool operator()(std::string_view a, const Entry* b) const noexcept { return a < b->name(); }
   };
 
   ERRAND_COLD Entry* find_in_crowd(std::string_view name) const noexcept {
@@ -88,6 +103,12 @@ class Names {
     }
     for (auto place = overflow_.begin(); place != overflow_.end();)
       place = put(**place) ? overflow_.erase(place) : ++place;
+  }
+  /// Returns the pointer in the bucket that points to the entry; a null pointer if the entry is in the tree.
+  Entry** place_of(const Entry& entry) noexcept {
+    Entry** place = &bucket(entry);
+    while (*place && *place != &entry) place = &(*place)->next_;
+    return place;
   }
   Entry*& bucket(const Entry& entry) noexcept { return buckets_[entry.hash_ & (buckets_.size() - 1)]; }
   /// Adds the entry to its bucket. Returns false if there is no room.

@@ -8,18 +8,34 @@
 
 #include <errand/detail/base/compiler.hpp>
 #include <errand/detail/base/list.hpp>
+#include <errand/detail/base/names.hpp>
+#include <errand/detail/base/owner.hpp>
+#include <errand/detail/base/pool.hpp>
 
 namespace errand::detail {
 
+class TaskBase;
+
+struct NameOrderLink : Link {};  // in the order in which the names were added
+struct NameDoneLink : Link {};   // among the names of the tasks that are done
+
+/// A name under which the registry knows a task.
+struct TaskName : Names::Entry, NameOrderLink, NameDoneLink {
+  explicit TaskName(const std::string& its_name) noexcept : Names::Entry(its_name) {}
+  TaskBase* task = nullptr;
+
+  bool is_registered() const noexcept { return NameOrderLink::linked(); }
+};
+
 /// Members that few tasks need. They are allocated when the first of them is needed.
-struct TaskDetails {
+struct TaskDetails : Pooled {
   std::uint64_t id = 0;
   std::string name;
-  std::string request_reason;       // of the first request to end
-  std::string end_reason;           // of the cancellation, if the task has ended so
-  List names;                       // the entries of the registry for this task
+  Owner<std::string> reason;        // of the first request to end or, if the task was aborted, of that; null if empty
+  List aliases;                     // further names under which the task is registered
   std::uint32_t registrations = 0;  // how many names the task is registered under
   bool is_report = false;           // the task dispatches a failure, and so its own failure is not dispatched
+  TaskName own{name};               // the entry of `name` in the registry, if it is registered
 };
 
 /// Numbers the tasks of a loop, from 1. Each id is given as the word of an `Identity`.

@@ -58,9 +58,7 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   bool has_name() const noexcept { return identity.details() && !identity.details()->name.empty(); }
   bool is_report() const noexcept { return identity.details() && identity.details()->is_report; }
   bool is_registered() const noexcept { return identity.details() && identity.details()->registrations > 0; }
-  ERRAND_COLD std::string request_reason() const override {
-    return identity.details() ? identity.details()->request_reason : std::string();
-  }
+  ERRAND_COLD std::string request_reason() const override { return noted_reason(); }
   Chain& root() noexcept final { return *this; }
 
   bool cancel(std::string_view reason);
@@ -93,10 +91,12 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   [[noreturn]] void throw_taken() const;
   [[noreturn]] void throw_pending() const;
 
-  /// Sets the status before the frames are destroyed, and tells the observer of the group or the scope.
-  void set_cancelled() noexcept {
+  /// Sets the status before the frames are destroyed, and tells the observer of the group or the scope. The reason is
+  /// that of the abort; those of earlier requests are forgotten.
+  void set_cancelled(Owner<std::string> reason = {}) noexcept {
     status = TaskStatus::cancelled;
     is_special = true;
+    if (TaskDetails* const has = identity.details()) has->reason = std::move(reason);
     if (Observer* const observer = first_observer()) observer->task_cancelled();
   }
   /// Called when the task has no reference left: frees the task and its result, unless the task `is_still_needed`.
@@ -176,7 +176,14 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
  private:
   /// Returns the observer that makes the task a member of a group; null if the task is in no group.
   const Observer* membership() const noexcept;
-  void abort_pending() noexcept;
+  void abort_pending(Owner<std::string> reason = {}) noexcept;
+  static Owner<std::string> owned(std::string_view text) {
+    return text.empty() ? Owner<std::string>() : Owner<std::string>(new std::string(text));
+  }
+  std::string noted_reason() const {
+    const TaskDetails* const has = identity.details();
+    return has && has->reason ? *has->reason : std::string();
+  }
   void note_reason(std::string_view reason);
   /// Takes the task out of its list, wakes its awaiters, tells its observers, and gives back the loop's reference.
   ERRAND_INLINE void wake_awaiters() noexcept;
@@ -248,7 +255,7 @@ inline void TaskBase::destroyed_with_group() noexcept {
 /// Keeps the reason of a new request. If an earlier request is still to be thrown, the reason of that request stays.
 ERRAND_COLD inline void TaskBase::note_reason(std::string_view reason) {
   if ((identity.details() || !reason.empty()) && !is_asked_by_task()) {
-    details().request_reason = std::string(reason);
+    details().reason = owned(reason);
   }
 }
 
@@ -266,8 +273,9 @@ inline bool TaskBase::abort(std::string_view reason) {
   if (done()) return false;
   if (may_have_step_inside() && is_around_step()) [[unlikely]]
     raise<InvalidState>({"task '", name(), "' cannot be aborted from inside"});
-  if (is_special || !reason.empty()) details().end_reason = reason;
-  abort_pending();
+  Owner<std::string> end_reason = owned(reason);
+  if (end_reason) details();
+  abort_pending(std::move(end_reason));
   return true;
 }
 
@@ -275,8 +283,8 @@ inline void TaskBase::abort_if_pending() noexcept {
   if (!done()) abort_pending();
 }
 
-inline void TaskBase::abort_pending() noexcept {
-  set_cancelled();
+inline void TaskBase::abort_pending(Owner<std::string> reason) noexcept {
+  set_cancelled(std::move(reason));
   if (Destruction::must_be_put_off(*this)) [[unlikely]] {
     loop->put_off.add(*this);
   } else if (loop->thread_calls > 0 && halt()) {
@@ -312,8 +320,10 @@ inline void TaskBase::abort_blocking() noexcept {
 
 /// Called before the first step if the task was asked to end before it started: it ends without having run.
 ERRAND_COLD inline bool TaskBase::begin() noexcept {
-  if (TaskDetails* has = identity.details()) has->end_reason = std::move(has->request_reason);
-  abort_if_pending();
+  if (!done()) {
+    TaskDetails* const has = identity.details();
+    abort_pending(has ? std::move(has->reason) : Owner<std::string>());
+  }
   return false;
 }
 
@@ -326,7 +336,7 @@ ERRAND_COLD inline std::string TaskBase::end_reason() {
     } catch (...) {
     }
   }
-  return identity.details() ? identity.details()->end_reason : std::string();
+  return noted_reason();
 }
 
 ERRAND_COLD inline void TaskBase::throw_failure() {
