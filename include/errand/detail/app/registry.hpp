@@ -40,10 +40,13 @@ class Registry {
   /// has this one from now on. Throws `std::bad_alloc`; nothing is changed then.
   TaskHandle add(std::string_view name, TaskBase& task) {
     TaskDetails& details = task.details();
-    std::string text(name);
     const bool is_first = details.name.empty();
-    Owner<Alias> alias(is_first ? nullptr : new Alias(std::move(text)));
-    if (is_first) details.name = std::move(text);
+    Owner<Alias> alias;
+    if (is_first) {
+      details.name = std::string(name);
+    } else {
+      alias = Owner<Alias>(new Alias(std::string(name)));
+    }
     TaskName& entry = is_first ? details.own : *alias;
     TaskName* const found = static_cast<TaskName*>(names_.find(name));
     if (found) {
@@ -78,7 +81,7 @@ class Registry {
     }
   }
 
-  /// Forgets the tasks that are done. Returns how many names that were.
+  /// Forgets the tasks that are done. Returns how many names were removed.
   std::size_t purge() noexcept {
     std::size_t count = 0;
     for (; !done_.empty(); ++count) erase(static_cast<TaskName&>(static_cast<NameDoneLink&>(done_.front())));

@@ -117,7 +117,7 @@ class Signals final : public SignalHub {
   friend class errand::detail::SignalWait;
 
   struct NamedEvent : Names::Entry, Link {
-    explicit NamedEvent(const std::string& its_name) : Names::Entry(text), text(its_name) {}
+    explicit NamedEvent(std::string its_name) : Names::Entry(text), text(std::move(its_name)) {}
     const std::string text;
     Handlers handlers;
     WaitList waiters;
