@@ -33,8 +33,8 @@ class Suspension;
 struct PromiseBase {
   using Handle = std::coroutine_handle<PromiseBase>;
 
-  Chain* chain;  // set when the coroutine starts, as `parent` is
-  union {
+  Chain* chain;     // set when the coroutine starts, as `parent` is
+  union {           // so that the constructor does not set it: an await of a Coro takes 126 instructions, not 127
     Handle parent;  // the coroutine that awaits this one; null for the outermost
   };
   union {
@@ -45,7 +45,7 @@ struct PromiseBase {
   TaskStatus status = TaskStatus::pending;  // how it is about to end
   bool is_generator = false;
   bool is_skewed = false;
-  std::uint8_t spare = 0;  // makes the members from `line` on eight bytes, which the compiler sets with one store
+  std::uint8_t spare = 0;  // makes the members from `line` on eight bytes, which one store sets: 126, not 128
 
   PromiseBase() noexcept {}
   PromiseBase(const PromiseBase&) = delete;
