@@ -19,7 +19,7 @@ namespace errand::detail {
 /// node. There are no gaps at the two ends.
 class TimerLane {
  public:
-  TimerLane() noexcept = default;
+  TimerLane() { make_room(); }
   ~TimerLane() { TimerEntry::deallocate(ring_); }
   TimerLane(const TimerLane&) = delete;
   TimerLane& operator=(const TimerLane&) = delete;
@@ -78,7 +78,7 @@ class TimerLane {
   /// Called when the ring is full. If at least half of the entries are gaps, they are closed; if not, the ring is
   /// doubled. Nodes need not be told that it was: they know how many timers came before them, and not where they stand.
   ERRAND_NOINLINE void make_room() {
-    if (room_ > 0 && gaps_ >= room_ / 2) return close_gaps();
+    if (ring_ && gaps_ >= room_ / 2) return close_gaps();
     const std::size_t room = room_ > 0 ? 2 * room_ : 32;
     TimerEntry* const entries = TimerEntry::allocate(room);
     for (std::size_t i = begin_; i != end_; ++i) entries[i & (room - 1)] = at(i);
@@ -97,7 +97,7 @@ class TimerLane {
   }
 
   TimerEntry* ring_ = nullptr;
-  std::size_t room_ = 0;  // a power of two, or 0
+  std::size_t room_ = 0;  // a power of two
   std::size_t mask_ = 0;
   std::size_t begin_ = 0;  // entries are counted from the first one ever: entry i stands in `ring_[i & mask_]`
   std::size_t end_ = 0;
