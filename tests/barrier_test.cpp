@@ -15,7 +15,7 @@ struct Waiters : waiting::Subject {
   auto wait() { return barrier.wait(); }
   void keep(std::size_t index) { indices.push_back(index); }
   Coro<> serve() { co_await barrier.wait(); }
-  static std::size_t serves(std::size_t began, std::size_t left) { return began + 1 - left; }
+  static std::size_t serves(std::size_t began, std::size_t still_waiting) { return began + 1 - still_waiting; }
   static bool next_is_served(bool first_had_left, bool) { return !first_had_left; }
   bool settled(std::size_t) {  // each index was given once, in the order of the waiters
     return std::adjacent_find(indices.begin(), indices.end(), std::greater_equal<>()) == indices.end();

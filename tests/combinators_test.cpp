@@ -38,7 +38,7 @@ Coro<> in_all() { co_await gather(in_gather(), in_race(), in_losers(), in_finall
 
 }  // namespace
 
-TEST_CASE("a failure that a combinator was to throw is reported where it is destroyed before") {
+TEST_CASE("a failure that a combinator was to throw is reported if it is destroyed before") {
   errand::ManualClock clock;
   std::vector<std::string> reports;
   errand::AppConfig config;

@@ -13,14 +13,14 @@ struct Waiters : Served {
 
   Condition condition;
 };
-struct ToldOne : Waiters<waiting::OneByOne> {
+struct ToldOne : Waiters<waiting::ServesOne> {
   using Waiters::Waiters;
   Coro<> serve() {
     condition.notify_one();
     co_return;
   }
 };
-struct ToldAll : Waiters<waiting::AllAtOnce> {
+struct ToldAll : Waiters<waiting::ServesAll> {
   using Waiters::Waiters;
   Coro<> serve() {
     condition.notify_all();

@@ -72,10 +72,10 @@ PLAIN_TEST("100,000 generators that hold each other as arguments can be dropped,
 }
 
 APP_TEST("a dropped Coro is gone when the drop is over, and so are those that it holds") {
-  const auto says = [](Coro<>, std::unique_ptr<support::Says>) -> Coro<> { co_return; };
+  const auto says = [](Coro<>, std::unique_ptr<support::LogsAtEnd>) -> Coro<> { co_return; };
   Coro<> coro;
   for (const char* name : {"c", "b", "a"}) {
-    coro = says(std::move(coro), std::make_unique<support::Says>(log, name));
+    coro = says(std::move(coro), std::make_unique<support::LogsAtEnd>(log, name));
   }
   coro = {};
   log("over");

@@ -8,19 +8,10 @@
 
 using errand::AsyncGenerator;
 using errand::wait_for;
+using support::AbortsAtEnd;
+using support::CallsAtEnd;
 
 namespace {
-
-/// Calls a function when it is destroyed.
-class AtEnd {
- public:
-  explicit AtEnd(std::function<void()> f) : f_(std::move(f)) {}
-  AtEnd(const AtEnd&) = delete;
-  ~AtEnd() { f_(); }
-
- private:
-  const std::function<void()> f_;
-};
 
 enum class Where { coro, gather, race, member, generator };
 enum class End { abort, drop, app, cancel, time_out };
@@ -52,7 +43,7 @@ class Inside {
     co_await errand::sleep(1h);
   }
   Coro<> hold_and_act() {
-    const AtEnd at_end([this, alive = alive_] { act(); });
+    const CallsAtEnd at_end([this, alive = alive_] { act(); });
     co_await hold();
   }
   void act() {
@@ -162,7 +153,7 @@ TEST_CASE("a generator dropped by what a cancellation or a time-out unwinds insi
 
 APP_TEST("what goes with a member may abort the caller of its group: the members go before the frame that holds them") {
   const auto hold = [](std::function<void()> f) -> Coro<> {
-    const AtEnd at_end(std::move(f));
+    const CallsAtEnd at_end(std::move(f));
     co_await errand::sleep(1h);
   };
   const auto says = [this](const char* what) { return [this, what] { log(what); }; };
@@ -176,17 +167,17 @@ APP_TEST("what goes with a member may abort the caller of its group: the members
       co_yield 1;
     };
     const auto asking = [&]() -> Coro<> {
-      const AtEnd at_end(says("member"));
+      const CallsAtEnd at_end(says("member"));
       generator = std::make_unique<AsyncGenerator<int>>(aborting());
       co_await generator->next();
     };
     const auto body = [&](errand::TaskGroup& group) -> Coro<> {
-      const AtEnd at_end(says("body"));
+      const CallsAtEnd at_end(says("body"));
       member = group.add(asking());
       co_await errand::sleep(1h);
     };
     caller = add([&]() -> Coro<> {
-      const AtEnd at_end(says("caller"));
+      const CallsAtEnd at_end(says("caller"));
       co_await errand::race(errand::TaskGroup::run(body), errand::sleep(1h));
     });
     co_await errand::sleep(1s);
@@ -203,7 +194,7 @@ APP_TEST("what goes with a member may abort the caller of its group: the members
 APP_TEST("a generator that a member of a group inside it drops goes when the member's step is over, and with it both") {
   std::unique_ptr<AsyncGenerator<int>> generator;
   const auto member = [&]() -> Coro<> {
-    const support::Says says(log, "member");
+    const support::LogsAtEnd says(log, "member");
     co_await errand::sleep(1s);
     std::unique_ptr<AsyncGenerator<int>>().swap(generator);
     log("on");
@@ -211,7 +202,7 @@ APP_TEST("a generator that a member of a group inside it drops goes when the mem
     log("never");
   };
   const auto body = [&](errand::TaskGroup& group) -> Coro<> {
-    const support::Says says(log, "body");
+    const support::LogsAtEnd says(log, "body");
     group.add(member());
     co_await errand::sleep(1h);
   };
@@ -225,7 +216,7 @@ APP_TEST("a generator that a member of a group inside it drops goes when the mem
   expect("on ; member ; body ; InvalidState ; 1 1");
 }
 
-PLAIN_TEST("what goes with a task, where that is aborted outside of any run, cannot run the App") {
+PLAIN_TEST("what goes with a task that is aborted outside of any run cannot run the App") {
   const auto polls = [this] {
     try {
       app.poll();
@@ -235,7 +226,7 @@ PLAIN_TEST("what goes with a task, where that is aborted outside of any run, can
   };
   errand::Event event;
   const auto waits = [&]() -> Coro<> {
-    const AtEnd at_end(polls);
+    const CallsAtEnd at_end(polls);
     co_await event.wait();
     log("went on");
   };
@@ -290,24 +281,14 @@ namespace {
 
 constexpr int many = 100'000;
 
-/// Aborts a task when it is destroyed.
-struct Aborts {
-  explicit Aborts(Task<> its_task) : task(std::move(its_task)) {}
-  Aborts(Aborts&&) = default;
-  ~Aborts() {
-    if (task) task.abort();
-  }
-  Task<> task;
-};
-
 Coro<> aborts_at_end(App& app, int left, int& begun) {
   ++begun;
-  const Aborts next(left > 0 ? app.add_task(aborts_at_end(app, left - 1, begun)) : Task<>());
+  const AbortsAtEnd next(left > 0 ? app.add_task(aborts_at_end(app, left - 1, begun)) : Task<>());
   co_await errand::sleep(1h);
 }
 
 AsyncGenerator<int> drops_at_end(std::vector<AsyncGenerator<int>>& all, std::size_t i) {
-  const AtEnd drop(
+  const CallsAtEnd drop(
       [&all, i] { AsyncGenerator<int> next = i + 1 < all.size() ? std::move(all[i + 1]) : AsyncGenerator<int>(); });
   co_await errand::sleep(1h);
   co_yield 1;

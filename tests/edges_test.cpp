@@ -111,7 +111,7 @@ APP_TEST("of a race whose losers all fail, the result comes out, and every error
 PLAIN_TEST("a stop listener that nothing can wake is ended at once, and reported") {
   errand::Event never;
   app.before_server_stop([this, &never]() -> Coro<> {
-    const support::Says end(log, "listener gone");
+    const support::LogsAtEnd end(log, "listener gone");
     co_await never.wait();
   });
   app.after_server_stop([this] { log("stopped at", now()); });
@@ -200,14 +200,7 @@ APP_TEST("a dispatch whose payload aborts all tasks when a waiter is given a cop
 }
 
 APP_TEST("a task that is given a name by what goes at its end is purged once") {
-  struct Names {
-    explicit Names(std::function<void()> its_f) : f(std::move(its_f)) {}
-    Names(Names&& other) noexcept : f(std::exchange(other.f, nullptr)) {}
-    ~Names() {
-      if (f) f();
-    }
-    std::function<void()> f;
-  };
+  using Names = support::CallsAtEnd<std::function<void()>>;
   const auto work = [](Names, bool stays) -> Coro<> {
     if (stays) co_await errand::sleep(1h);
   };

@@ -5,7 +5,7 @@ using errand::Event;
 
 namespace {
 
-struct Waiters : waiting::AllAtOnce {
+struct Waiters : waiting::ServesAll {
   static constexpr const char* name = "event";
   explicit Waiters(std::size_t) {}
   auto wait() { return event.wait(); }

@@ -16,19 +16,6 @@ Coro<> fails() {
   co_return;
 }
 
-/// Captures the text that is written to std::cerr while this exists.
-class Said {
- public:
-  Said() : before_(std::cerr.rdbuf(text_.rdbuf())) {}
-  ~Said() { std::cerr.rdbuf(before_); }
-  Said(const Said&) = delete;
-  std::string text() const { return text_.str(); }
-
- private:
-  std::ostringstream text_;
-  std::streambuf* const before_;
-};
-
 /// Makes std::cerr fail at each write, and throw, while this exists.
 class Broken {
  public:
@@ -128,7 +115,7 @@ TEST_CASE("control characters in names and texts are replaced in lines and table
   CHECK(errand::detail::printable("plain").size() == 5);
   CHECK(errand::detail::printable("\xc2").size() == 1);
   CHECK(errand::detail::printable("").empty());
-  const Said said;
+  const support::CapturedCerr captured;
   std::ostringstream table;
   {
     errand::ManualClock clock;
@@ -138,7 +125,7 @@ TEST_CASE("control characters in names and texts are replaced in lines and table
     app.call_soon([&] { app.dump_tasks(table); });
     app.run();
   }
-  CHECK(said.text() == "errand: 'name " + shown + "' failed: text " + shown + "\n");
+  CHECK(captured.text() == "errand: 'name " + shown + "' failed: text " + shown + "\n");
   CHECK(table.str().find("sleeper " + shown) != std::string::npos);
 }
 

@@ -129,7 +129,7 @@ APP_TEST("one that is cancelled before it starts runs neither, and one that star
   expect("TaskCancelled why ; body start ; body cancelled ; cleanup 0 ; cleanup over ; TaskCancelled own");
 }
 
-APP_TEST("the clean-up does not run on abort, and does not go on where it has begun") {
+APP_TEST("the clean-up does not run on abort, and does not go on if it has begun") {
   for (const auto abort_at : {1s, 3s}) {
     auto held = std::make_shared<int>();
     const std::weak_ptr<int> watched = held;

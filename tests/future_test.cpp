@@ -11,7 +11,7 @@ namespace {
 const std::string text = "a text too long for the place inside a string";
 
 template <class F>
-struct Awaiting : waiting::AllAtOnce {
+struct Awaiting : waiting::ServesAll {
   static constexpr const char* name = "future";
   explicit Awaiting(std::size_t) {}
   F& wait() { return future; }
@@ -154,7 +154,7 @@ APP_TEST("co_await gives the value where it stands, once the Future is set witho
   co_await other;
 }
 
-APP_TEST("where the copy of the value throws, the Future is not done, and can still be set") {
+APP_TEST("if the copy of the value throws, the Future is not done, and can still be set") {
   Future<Copied> f;
   auto s = Future<Copied>::shared();
   const Copied bad(-1), good(1);

@@ -94,7 +94,7 @@ APP_TEST("gather gives results that can only be moved, of a Coro and of a handle
   expect("1 2 3 4 5");
 }
 
-APP_TEST("where the move of a result throws, that comes out of every combinator, and nothing is left") {
+APP_TEST("if the move of a result throws, that comes out of every combinator, and nothing is left") {
   using Through = Coro<> (*)(Coro<Fragile>);
   const Through throughs[] = {
       [](Coro<Fragile> f) -> Coro<> { co_await gather(std::move(f), after(1s)); },
@@ -218,7 +218,7 @@ APP_TEST("gather_settled tells a value, an error, a cancellation and an observed
   expect("true false false 1 ; false false true ; false true true");
 }
 
-APP_TEST("gather_settled gives its outcomes where all that were asked to end went on") {
+APP_TEST("gather_settled gives its outcomes if all that were asked to end went on") {
   auto t = add(gather_settled(goes_on_when_asked(1), after(1s, 2)));
   later(2s, [&] { t.cancel("why"); });
   const auto [a, b] = co_await t;
@@ -236,7 +236,7 @@ APP_TEST("an observed task that was cancelled does not hide the cancellation of 
   expect("TaskCancelled why ; cancelled");
 }
 
-APP_TEST("gather gives its results where all that were asked to end went on, and no request is left") {
+APP_TEST("gather gives its results if all that were asked to end went on, and no request is left") {
   auto t = add([]() -> Coro<int> {
     const auto [a, b] = co_await gather(goes_on_when_asked(1), goes_on_when_asked(2));
     co_await errand::sleep(1s);

@@ -13,7 +13,7 @@ static_assert(!std::is_copy_constructible_v<AsyncGenerator<int>> && std::is_move
 namespace {
 
 AsyncGenerator<int> numbers(support::Log& log, int count, std::chrono::nanoseconds delay = 0s) {
-  const support::Says says(log, "gone");
+  const support::LogsAtEnd says(log, "gone");
   log("begun");
   for (int i = 1; i <= count; ++i) {
     if (delay > 0s) co_await errand::sleep(delay);
@@ -55,7 +55,7 @@ APP_TEST("a generator is lazy, runs inside who asks, and is exhausted for ever")
 
 APP_TEST("an error of the body comes out once, behind the values before it, and then it is exhausted") {
   const auto failing = [this]() -> AsyncGenerator<int> {
-    const support::Says says(log, "gone");
+    const support::LogsAtEnd says(log, "gone");
     co_yield 1;
     co_await errand::sleep(1s);
     throw runtime_error("failed");
@@ -131,7 +131,7 @@ APP_TEST("a body that goes on after a cancellation gives its values") {
   expect("1 ; 2 ; 2");
 }
 
-APP_TEST("a pending request is thrown where the body suspends, and not where it gives a value at once") {
+APP_TEST("a pending request is thrown when the body suspends, and not when it gives a value at once") {
   auto at_once = numbers(log, 5);
   auto waits = numbers(log, 5, 1s);
   auto t = add([&]() -> Coro<> {
@@ -187,7 +187,7 @@ APP_TEST("values that can only be moved, references, and values whose move throw
     Fragile(const Fragile&) = delete;
   };
   const auto fragile = [this]() -> AsyncGenerator<Fragile> {
-    const support::Says says(log, "gone");
+    const support::LogsAtEnd says(log, "gone");
     co_yield Fragile();
   };
   auto pointers = moved();
@@ -283,7 +283,7 @@ APP_TEST("a time-out ends the generator, and in gather and race its next value i
 APP_TEST("a generator that drops itself goes where it suspends next, and who awaits its next value is told so") {
   std::unique_ptr<AsyncGenerator<int>> generator;
   const auto drops_itself = [&](bool yields) -> AsyncGenerator<int> {
-    const support::Says says(log, "gone");
+    const support::LogsAtEnd says(log, "gone");
     std::unique_ptr<AsyncGenerator<int>>().swap(generator);
     log("dropped");
     if (yields) co_yield 1;
@@ -315,12 +315,8 @@ APP_TEST("100,000 values, and 1,000 generators inside each other, take constant 
 
 APP_TEST("a generator that is dropped may abort the task that waits for its next value, from a destructor inside") {
   Task<> asking;
-  struct Aborts {
-    ~Aborts() { task.abort("why"); }
-    Task<>& task;
-  };
   const auto generate = [&]() -> AsyncGenerator<int> {
-    const Aborts aborts{asking};
+    const support::CallsAtEnd aborts([&asking] { asking.abort("why"); });
     co_await errand::sleep(1h);
     co_yield 1;
   };

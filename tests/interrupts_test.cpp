@@ -140,7 +140,7 @@ TEST_CASE("a second signal ends the waiting of all workers") {
   CHECK(test.reports.size() >= 3);
 }
 
-TEST_CASE("where only a signal can wake the tasks, that is reported once, and the run goes on") {
+TEST_CASE("if only a signal can wake the tasks, that is reported once, and the run goes on") {
   std::atomic<int> deadlocks = 0, others = 0;
   std::string name, what;
   App app("waits", {.on_failure = [&](const errand::TaskFailure& failure) {
@@ -197,7 +197,7 @@ TEST_CASE("what is told of a stall may end it, and one in the next run is report
 }
 
 TEST_CASE(
-    "nothing is reported where something can wake the tasks, and a stop that only its time-out ends is over at once") {
+    "nothing is reported if something can wake the tasks, and a stop that only its time-out ends is over at once") {
   support::RealFixture test({.graceful_timeout = 1h});
   errand::Event never, soon;
   test.app.add_task([&]() -> Coro<> {

@@ -40,14 +40,14 @@ Coro<> stubborn() {
 
 }  // namespace
 
-PLAIN_TEST("where before_server_start throws, the later listeners are skipped and the whole stop sequence runs") {
+PLAIN_TEST("if before_server_start throws, the later listeners are skipped and the whole stop sequence runs") {
   add_listeners(*this, Phase::before_server_start);
   add([this] { log("never"); });
   CHECK_THROWS_WITH(app.run(after(0s)), "bad bstart");
   expect("mstart1 ; bstart1 ; bstop1 ; astop1 ; mstop1");
 }
 
-PLAIN_TEST("where after_server_start throws, main does not start and the whole stop sequence runs") {
+PLAIN_TEST("if after_server_start throws, main does not start and the whole stop sequence runs") {
   add_listeners(*this, Phase::after_server_start);
   auto main = [this]() -> Coro<> {
     log("main");
@@ -57,7 +57,7 @@ PLAIN_TEST("where after_server_start throws, main does not start and the whole s
   expect("mstart1 ; bstart1 ; astart1 ; bstop1 ; astop1 ; mstop1");
 }
 
-PLAIN_TEST("where a stop listener throws, the others run all the same and run rethrows") {
+PLAIN_TEST("if a stop listener throws, the others run all the same and run rethrows") {
   for (const Phase phase : {Phase::before_server_stop, Phase::after_server_stop, Phase::main_process_stop}) {
     support::Fixture test;
     add_listeners(test, phase);
@@ -153,7 +153,7 @@ PLAIN_TEST("a start listener that ends in time after stop leaves nothing to be w
   CHECK(reports.size() == 1);
 }
 
-PLAIN_TEST("where only the graceful timeout could wake a start listener, the wait ends at once") {
+PLAIN_TEST("if only the graceful timeout could wake a start listener, the wait ends at once") {
   errand::Event never;
   app.after_server_start([&]() -> Coro<> {
     for (;;) {
@@ -266,7 +266,7 @@ PLAIN_TEST("the graceful timeout bounds the listeners of a stop phase") {
   CHECK(reports.size() == 1);
 }
 
-PLAIN_TEST("where only the graceful timeout could wake anything, the wait ends at once") {
+PLAIN_TEST("if only the graceful timeout could wake anything, the wait ends at once") {
   errand::Event never;
   add([&]() -> Coro<> {
     for (;;) {
@@ -317,7 +317,7 @@ PLAIN_TEST("what clean-up code adds, and what after_server_stop adds, is cancell
 PLAIN_TEST("what a done-callback adds while the run ends is cancelled and awaited like the others") {
   const auto last = []() -> Coro<> { co_await errand::sleep(1h); };
   add([&]() -> Coro<> { co_await last(); }).add_done_callback([this](const Task<>&) {
-    add([says = std::make_shared<support::Says>(log, "gone")] {});
+    add([says = std::make_shared<support::LogsAtEnd>(log, "gone")] {});
     log("added");
   });
   app.after_server_stop([this] { log("astop", app.all_tasks().size()); });
@@ -326,7 +326,7 @@ PLAIN_TEST("what a done-callback adds while the run ends is cancelled and awaite
   expect("added ; gone ; astop 0");
 }
 
-PLAIN_TEST("tasks that were added before run are cancelled where the start fails") {
+PLAIN_TEST("tasks that were added before run are cancelled if the start fails") {
   auto task = add(after(1s), "t");
   app.before_server_start([] { throw runtime_error("start"); }, 1);
   CHECK_THROWS_WITH(app.run(), "start");

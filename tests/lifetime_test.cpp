@@ -16,6 +16,7 @@ using errand::TaskGroup;
 using errand::to_thread;
 using errand::wait_all;
 using errand::wait_for;
+using support::CallsAtEnd;
 
 namespace {
 
@@ -61,27 +62,12 @@ Coro<> group_of(Coro<> member) {
   co_await TaskGroup::run(body);
 }
 
-/// Calls a function when it is destroyed. An object that was moved from does not call it.
-template <class F>
-class AtEnd {
+/// Aborts a task when it is destroyed, and logs "aborted" or the error that `abort` throws.
+class AbortsAndLogs {
  public:
-  explicit AtEnd(F f) : f_(std::move(f)) {}
-  AtEnd(AtEnd&& other) noexcept : f_(other.f_), armed_(std::exchange(other.armed_, false)) {}
-  ~AtEnd() {
-    if (armed_) f_();
-  }
-
- private:
-  F f_;
-  bool armed_ = true;
-};
-
-/// Aborts a task when it is destroyed, and logs whether that was allowed.
-class Aborts {
- public:
-  Aborts(Task<>& task, support::Log& log) : task_(&task), log_(&log) {}
-  Aborts(Aborts&& other) noexcept : task_(std::exchange(other.task_, nullptr)), log_(other.log_) {}
-  ~Aborts() {
+  AbortsAndLogs(Task<>& task, support::Log& log) : task_(&task), log_(&log) {}
+  AbortsAndLogs(AbortsAndLogs&& other) noexcept : task_(std::exchange(other.task_, nullptr)), log_(other.log_) {}
+  ~AbortsAndLogs() {
     if (!task_) return;
     try {
       task_->abort();
@@ -193,7 +179,7 @@ APP_TEST("a Queue destroyed while a later await of the expression waits gives th
   CHECK((log.text() == "3" || log.text() == "the queue that was waited for has been destroyed"));
 }
 
-APP_TEST("where the destructor of a local throws after the co_return, the task fails with that") {
+APP_TEST("if the destructor of a local throws after the co_return, the task fails with that") {
   struct Throws {
     ~Throws() noexcept(false) { throw runtime_error("destructor"); }
   };
@@ -208,7 +194,7 @@ APP_TEST("where the destructor of a local throws after the co_return, the task f
 
 PLAIN_TEST("a result that nobody takes is destroyed outside any task") {
   const auto note = [this] { log("current", bool(current_task())); };
-  add([&]() -> Coro<AtEnd<decltype(note)>> { co_return AtEnd<decltype(note)>(note); });
+  add([&]() -> Coro<CallsAtEnd<decltype(note)>> { co_return CallsAtEnd<decltype(note)>(note); });
   app.run();
   expect("current false");
 }
@@ -227,7 +213,7 @@ APP_TEST("the body of a group may be a plain function that adds members and retu
   CHECK((log.text() == "1 ; 2 ; over" || log.text() == "2 ; 1 ; over"));
 }
 
-TEST_CASE("a group ends once where on_failure aborts its last member") {
+TEST_CASE("a group ends exactly once if on_failure aborts its last member") {
   support::Log log;
   Task<> last;
   errand::AppConfig config;
@@ -260,7 +246,7 @@ TEST_CASE("a local of a member may abort the parent while the App destroys both"
   support::Log log;
   Task<> parent;
   const auto member = [&]() -> Coro<> {
-    const Aborts aborts(parent, log);
+    const AbortsAndLogs aborts(parent, log);
     co_await errand::sleep(1h);
   };
   {
@@ -275,14 +261,14 @@ TEST_CASE("a local of a member may abort the parent while the App destroys both"
 
 PLAIN_TEST("a member that aborts its parent, itself or by an argument, gets InvalidState, and both go on") {
   Task<> parent;
-  const auto member = [&](Aborts) -> Coro<> {
+  const auto member = [&](AbortsAndLogs) -> Coro<> {
     co_await errand::yield();
     {
-      const Aborts aborts(parent, log);
+      const AbortsAndLogs aborts(parent, log);
     }
     log("on");
   };
-  parent = add(group_of(member(Aborts(parent, log))));
+  parent = add(group_of(member(AbortsAndLogs(parent, log))));
   app.run();
   log(parent.status());
   expect("InvalidState ; on ; InvalidState ; succeeded");
@@ -324,8 +310,8 @@ PLAIN_TEST("what handlers and listeners hold may use signals and add listeners w
       log("gone");
     };
     for (const char* event : {"a.b.c", "a.b.x"}) {
-      own.add_signal(event, [this, end = AtEnd(use)] { log("called"); });
-      own.after_server_start([this, end = AtEnd(use)] { log("called"); });
+      own.add_signal(event, [this, end = CallsAtEnd(use)] { log("called"); });
+      own.after_server_start([this, end = CallsAtEnd(use)] { log("called"); });
     }
   }
   expect("gone ; gone ; gone ; gone");
@@ -559,11 +545,11 @@ APP_TEST("a callable that asks its own task to end is called once") {
 namespace {
 
 /// When this is destroyed after the end of the task, it logs the status of the task, and looks at the task's error.
-class Looks {
+class LooksAtEnd {
  public:
-  Looks(support::Log& log, Task<>& task) : log_(&log), task_(task) {}
-  Looks(Looks&& other) noexcept : log_(std::exchange(other.log_, nullptr)), task_(other.task_) {}
-  ~Looks() {
+  LooksAtEnd(support::Log& log, Task<>& task) : log_(&log), task_(task) {}
+  LooksAtEnd(LooksAtEnd&& other) noexcept : log_(std::exchange(other.log_, nullptr)), task_(other.task_) {}
+  ~LooksAtEnd() {
     if (!log_ || !task_ || !task_.done()) return;
     try {
       (*log_)(task_.status());
@@ -584,17 +570,17 @@ class Looks {
 
 APP_TEST("what goes at the end of a task may look at how it ended, and that is not reported then") {
   Task<> task;
-  const auto ends = [](Looks, bool cancelled) -> Coro<> {
+  const auto ends = [](LooksAtEnd, bool cancelled) -> Coro<> {
     co_await errand::yield();
     if (cancelled) throw Cancelled("why");
     throw runtime_error("coroutine");
   };
   const auto no_task = [] { return 0; };
   for (const bool cancelled : {false, true}) {
-    task = add(ends(Looks(log, task), cancelled));
+    task = add(ends(LooksAtEnd(log, task), cancelled));
     co_await errand::sleep(1ms);
   }
-  task = add([looks = Looks(log, task)] { throw runtime_error("callable"); });
+  task = add([looks = LooksAtEnd(log, task)] { throw runtime_error("callable"); });
   co_await errand::sleep(1ms);
   task = add(no_task);
   co_await errand::sleep(1ms);

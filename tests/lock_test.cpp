@@ -9,7 +9,7 @@ using errand::Semaphore;
 namespace {
 
 /// The waiter that gets the lock keeps it until the next waiter is served.
-struct Acquirers : waiting::OneByOne {
+struct Acquirers : waiting::ServesOne {
   static constexpr const char* name = "lock";
   explicit Acquirers(std::size_t) : held(lock.try_acquire()) {}
   auto wait() { return lock.acquire(); }

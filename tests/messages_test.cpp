@@ -1,24 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Tests of texts for people: the messages of errors, the lines on std::cerr if there is no on_failure, the table of
 // tasks.
-#include <iostream>
 
 #include "real_fixture.hpp"
 
 namespace {
-
-/// Captures the text that is written to std::cerr while this exists.
-class Overheard {
- public:
-  Overheard() : old_(std::cerr.rdbuf(text_.rdbuf())) {}
-  Overheard(const Overheard&) = delete;
-  ~Overheard() { std::cerr.rdbuf(old_); }
-  std::string text() const { return text_.str(); }
-
- private:
-  std::ostringstream text_;
-  std::streambuf* old_;
-};
 
 template <class E, class F>
 std::string message_of(F f) {
@@ -71,17 +57,17 @@ PLAIN_TEST("failures that are no std::exception have a text too") {
 }
 
 TEST_CASE("without on_failure a failure is one line on std::cerr, with the name and the error") {
-  const Overheard told;
+  const support::CapturedCerr captured;
   App app("app");
   app.add_task([] { throw runtime_error("no such file"); }, "loader");
   app.run();
-  CHECK(has(told.text(), "'loader'"));
-  CHECK(has(told.text(), "no such file"));
-  CHECK(told.text().back() == '\n');
+  CHECK(has(captured.text(), "'loader'"));
+  CHECK(has(captured.text(), "no such file"));
+  CHECK(captured.text().back() == '\n');
 }
 
 TEST_CASE("without on_slow_step a slow step is one line on std::cerr, with the place that it went on from") {
-  const Overheard told;
+  const support::CapturedCerr captured;
   errand::AppConfig config;
   config.slow_step = 1ms;
   App app("app", std::move(config));
@@ -93,9 +79,9 @@ TEST_CASE("without on_slow_step a slow step is one line on std::cerr, with the p
       },
       "busy");
   app.run();
-  CHECK(has(told.text(), "a step of 'busy' took "));
-  CHECK(has(told.text(), " ms from "));
-  CHECK(has(told.text(), "messages_test.cpp:"));
+  CHECK(has(captured.text(), "a step of 'busy' took "));
+  CHECK(has(captured.text(), " ms from "));
+  CHECK(has(captured.text(), "messages_test.cpp:"));
 }
 
 TEST_CASE("on_slow_step is given the name, how long it took, and the place") {

@@ -100,19 +100,13 @@ TEST_CASE("a poll inside a step, a callback, a listener, a report or a wait of t
   };
   App app("app", {.reactor = &host, .on_failure = [&](const errand::TaskFailure&) { polls("report"); }});
   of = &app;
-  struct Local {
-    explicit Local(std::function<void()> its_f) : f(std::move(its_f)) {}
-    Local(const Local&) = delete;
-    ~Local() { f(); }
-    std::function<void()> f;
-  };
   app.before_server_start([&] { polls("start"); });
   app.after_server_stop([&]() -> Coro<> {
     polls("stop");
     co_return;
   });
   app.add_task([&]() -> Coro<> {
-    const Local local([&] { polls("destructor"); });
+    const support::CallsAtEnd local([&] { polls("destructor"); });
     polls("task");
     co_await errand::yield();
     throw runtime_error("failure");

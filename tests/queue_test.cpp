@@ -10,7 +10,7 @@ using errand::QueueClosed;
 
 namespace {
 
-struct Getters : waiting::OneByOne {
+struct Getters : waiting::ServesOne {
   static constexpr const char* name = "queue";
   explicit Getters(std::size_t) {}
   auto wait() { return queue.get(); }
@@ -32,7 +32,7 @@ struct Getters : waiting::OneByOne {
 };
 
 /// Each serve takes an item. The putter that waits first uses the free room at once.
-struct Putters : waiting::OneByOne {
+struct Putters : waiting::ServesOne {
   static constexpr const char* name = "queue";
   explicit Putters(std::size_t) { queue.try_put(0); }
   auto wait() { return queue.put(++items); }
@@ -51,7 +51,7 @@ struct Putters : waiting::OneByOne {
   std::vector<int> taken;
 };
 
-struct Joiners : waiting::AllAtOnce {
+struct Joiners : waiting::ServesAll {
   static constexpr const char* name = "queue";
   explicit Joiners(std::size_t) { queue.try_put(1); }
   auto wait() { return queue.join(); }
@@ -90,7 +90,7 @@ WAITING_TESTS(Getters, "the getters of a Queue")
 WAITING_TESTS(Putters, "the putters of a Queue")
 WAITING_TESTS(Joiners, "those that join a Queue")
 
-APP_TEST("a put waits only where a bounded Queue is full, and an unbounded one takes all at once") {
+APP_TEST("a put waits only if a bounded Queue is full, and an unbounded one takes all at once") {
   Queue<int> unbounded, bounded(3);
   bool has_others_run = false;
   auto other = add([&] { has_others_run = true; });
@@ -236,7 +236,7 @@ APP_TEST("the item of a put that is cancelled, aborted or refused is destroyed, 
   CHECK(tasks[2].exception());
 }
 
-APP_TEST("where the move of an item throws, no item is lost, none is there twice, and nobody waits in vain") {
+APP_TEST("if the move of an item throws, no item is lost, none is there twice, and nobody waits in vain") {
   const auto has_thrown_at_move = [this](int n, bool tries) -> Coro<bool> {
     Queue<Fragile> q(1);
     std::vector<int> seen;
@@ -291,7 +291,7 @@ APP_TEST("where the move of an item throws, no item is lost, none is there twice
   }
 }
 
-APP_TEST("where the move of an item throws while a Queue grows, those in it are as they were") {
+APP_TEST("if the move of an item throws while a Queue grows, those in it are as they were") {
   for (int n = 1; n < 100; ++n) {
     Queue<Fragile> q;
     std::vector<int> put, got;

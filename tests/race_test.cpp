@@ -283,7 +283,7 @@ APP_TEST("an item handed to a race that is aborted before it resumes is the next
   expect("1");
 }
 
-APP_TEST("where the first to end after a request goes on with a result, that comes out") {
+APP_TEST("if the first to end after a request goes on with a result, that comes out") {
   const auto at_once = []() -> Coro<int> {
     try {
       co_await errand::sleep(1h);

@@ -252,7 +252,7 @@ TEST_CASE("what a Reactor throws ends the tasks where they stand, and the next r
   App app("app", {.reactor = &reactor});
   app.before_server_stop([&] { log("stop"); });
   app.add_task([&]() -> Coro<> {
-    const support::Says gone(log, "gone");
+    const support::LogsAtEnd gone(log, "gone");
     reactor.fails = true;
     co_await errand::sleep(24h);
   });

@@ -55,11 +55,12 @@ class Notes {
 };
 
 /// Notes, when it is destroyed, whether the thread is the one that made it.
-class HomeLoving {
+class NotesThreadOfEnd {
  public:
-  explicit HomeLoving(Notes<bool>& at_home) : at_home_(&at_home) {}
-  HomeLoving(HomeLoving&& other) noexcept : at_home_(std::exchange(other.at_home_, nullptr)), home_(other.home_) {}
-  ~HomeLoving() {
+  explicit NotesThreadOfEnd(Notes<bool>& at_home) : at_home_(&at_home) {}
+  NotesThreadOfEnd(NotesThreadOfEnd&& other) noexcept
+      : at_home_(std::exchange(other.at_home_, nullptr)), home_(other.home_) {}
+  ~NotesThreadOfEnd() {
     if (at_home_) (*at_home_)(home_ == std::this_thread::get_id());
   }
 

@@ -95,8 +95,8 @@ TEST_CASE("an App that is destroyed before it runs destroys what was posted and 
   bool ran = false;
   {
     App app("app");
-    future = app.submit([&ran, owned = support::HomeLoving(at_home)] { ran = true; });
-    CHECK(app.post([&ran, owned = support::HomeLoving(at_home)] { ran = true; }));
+    future = app.submit([&ran, owned = support::NotesThreadOfEnd(at_home)] { ran = true; });
+    CHECK(app.post([&ran, owned = support::NotesThreadOfEnd(at_home)] { ran = true; }));
   }
   CHECK(at_home.all() == std::vector{true, true});
   CHECK(throws<TaskCancelled>(future));

@@ -115,7 +115,7 @@ TEST_CASE("a request that no branch was thrown is pending as soon as the last of
     CHECK_FALSE(is_cancelled_after(race_of_failures, act));
     CHECK_FALSE(is_cancelled_after(GroupOfResult{act}, act));
   }
-  SECTION("it is not lost where the generator that awaits the combinator is dropped") {
+  SECTION("it is not lost if the generator that awaits the combinator is dropped") {
     CHECK(is_cancelled_after_generator(gather_of_failures, act));
     CHECK(is_cancelled_after_generator(race_of_failures, act));
     CHECK(is_cancelled_after_generator(GroupOfResult{act}, act));
@@ -441,7 +441,7 @@ APP_TEST("an error that comes out of a race uses up nothing, though the loser th
   expect("fails ; Cancelled please");
 }
 
-APP_TEST("a request that only losers were thrown is still to come where their race is dropped") {
+APP_TEST("a request that only losers were thrown is still to come if their race is dropped") {
   errand::Event event;
   Task<> task;
   errand::AsyncGenerator<int> generator;
@@ -579,7 +579,7 @@ APP_TEST("the time-out of a loser that is in its clean-up already is no failure,
   CHECK(reports.empty());
 }
 
-APP_TEST("a request of the task has its reason where a combinator had asked just before") {
+APP_TEST("a request of the task has its reason if a combinator had asked just before") {
   Task<> task;
   const auto loser = [this]() -> Coro<> { co_await end_of(sleep(1h), log); };
   const auto asks = [&]() -> Coro<> {

@@ -33,11 +33,11 @@ void run_app(App& app, How how) {
 
 /// Calls `again` when it is destroyed. It does not do so if it is destroyed inside such a call, because then the App
 /// has refused to take it.
-class Restless {
+class AddsNextAtEnd {
  public:
-  explicit Restless(const std::function<void()>& again) noexcept : again_(&again) {}
-  Restless(Restless&& other) noexcept : again_(std::exchange(other.again_, nullptr)) {}
-  ~Restless() {
+  explicit AddsNextAtEnd(const std::function<void()>& again) noexcept : again_(&again) {}
+  AddsNextAtEnd(AddsNextAtEnd&& other) noexcept : again_(std::exchange(other.again_, nullptr)) {}
+  ~AddsNextAtEnd() {
     if (!again_ || is_inside) return;
     is_inside = true;
     (*again_)();
@@ -49,48 +49,48 @@ class Restless {
   const std::function<void()>* again_;
 };
 
-Coro<> keep(Restless) { co_await errand::sleep(1h); }
+Coro<> keep(AddsNextAtEnd) { co_await errand::sleep(1h); }
 
 struct Adding {
   const char* name;
-  void (*add)(App&, Restless);
+  void (*add)(App&, AddsNextAtEnd);
 };
 const Adding ways_to_add[] = {
-    {"a coroutine", [](App& app, Restless restless) { app.add_task(keep(std::move(restless))); }},
+    {"a coroutine", [](App& app, AddsNextAtEnd adds_next) { app.add_task(keep(std::move(adds_next))); }},
     {"a callable",
-     [](App& app, Restless restless) {
-       app.add_task([kept = std::move(restless)]() -> Coro<> { co_await errand::sleep(1h); });
+     [](App& app, AddsNextAtEnd adds_next) {
+       app.add_task([kept = std::move(adds_next)]() -> Coro<> { co_await errand::sleep(1h); });
      }},
     {"a task with a name that is kept",
-     [](App& app, Restless restless) {
-       app.add_task([kept = std::move(restless)]() -> Coro<> { co_await errand::sleep(1h); }, "name",
+     [](App& app, AddsNextAtEnd adds_next) {
+       app.add_task([kept = std::move(adds_next)]() -> Coro<> { co_await errand::sleep(1h); }, "name",
                     errand::NameTaken::keep);
      }},
-    {"a callback", [](App& app, Restless restless) { app.call_soon([kept = std::move(restless)] {}); }},
-    {"a timer", [](App& app, Restless restless) { app.call_later(1ms, [kept = std::move(restless)] {}); }},
+    {"a callback", [](App& app, AddsNextAtEnd adds_next) { app.call_soon([kept = std::move(adds_next)] {}); }},
+    {"a timer", [](App& app, AddsNextAtEnd adds_next) { app.call_later(1ms, [kept = std::move(adds_next)] {}); }},
     {"a callback that is never called",
-     [](App& app, Restless restless) {
-       auto call = app.call_later(std::chrono::hours::max(), [kept = std::move(restless)] {});
+     [](App& app, AddsNextAtEnd adds_next) {
+       auto call = app.call_later(std::chrono::hours::max(), [kept = std::move(adds_next)] {});
        app.call_soon([call]() mutable { call.cancel(); });
      }},
-    {"a post", [](App& app, Restless restless) { app.post([kept = std::move(restless)] {}); }},
+    {"a post", [](App& app, AddsNextAtEnd adds_next) { app.post([kept = std::move(adds_next)] {}); }},
     {"submitted work",
-     [](App& app, Restless restless) {
-       app.submit([kept = std::move(restless)]() -> Coro<> { co_await errand::sleep(1h); });
+     [](App& app, AddsNextAtEnd adds_next) {
+       app.submit([kept = std::move(adds_next)]() -> Coro<> { co_await errand::sleep(1h); });
      }},
     {"a done-callback",
-     [](App& app, Restless restless) {
-       app.add_task(support::Fixture::after(1ms)).add_done_callback([kept = std::move(restless)](const Task<int>&) {});
+     [](App& app, AddsNextAtEnd adds_next) {
+       app.add_task(support::Fixture::after(1ms)).add_done_callback([kept = std::move(adds_next)](const Task<int>&) {});
      }},
 };
 
-/// Adds a Restless to the App, which adds the next one when it is destroyed. From the twentieth on, each of them also
-/// stops the App. `again` must outlive the App.
+/// Adds an AddsNextAtEnd to the App, which adds the next one when it is destroyed. From the twentieth on, each of them
+/// also stops the App. `again` must outlive the App.
 void add_endlessly(App& app, const Adding& way, How how, std::function<void()>& again) {
   CAPTURE(way.name, static_cast<int>(how));
   again = [&app, &way, &again, count = 0]() mutable {
     if (++count >= 20) app.stop();
-    way.add(app, Restless(again));
+    way.add(app, AddsNextAtEnd(again));
   };
   app.add_task([&]() -> Coro<> {
     again();
@@ -248,17 +248,10 @@ PLAIN_TEST("a callback whose time is never is not called, and time does not jump
 TEST_CASE("callbacks whose time is never go with the App") {
   errand::CallHandle handle;
   bool is_gone = false;
-  struct Gone {
-    explicit Gone(bool& its_flag) : flag(&its_flag) {}
-    Gone(Gone&& other) noexcept : flag(std::exchange(other.flag, nullptr)) {}
-    ~Gone() {
-      if (flag) *flag = true;
-    }
-    bool* flag;
-  };
   {
     App app("app");
-    handle = app.call_at(errand::Clock::time_point::max(), [gone = Gone(is_gone)] {});
+    handle = app.call_at(errand::Clock::time_point::max(),
+                         [at_end = support::CallsAtEnd([&is_gone] { is_gone = true; })] {});
     CHECK(!is_gone);
   }
   CHECK(is_gone);

@@ -13,7 +13,7 @@ APP_TEST("leaving the scope destroys the task where it stands") {
   Task<int> task;
   {
     const ScopedTask scoped{add([this]() -> Coro<int> {
-      const support::Says gone(log, "gone");
+      const support::LogsAtEnd gone(log, "gone");
       co_return co_await nap("a", 1h);
     })};
     task = scoped.get();

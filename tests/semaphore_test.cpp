@@ -8,7 +8,7 @@ using errand::Semaphore;
 
 namespace {
 
-struct Acquirers : waiting::OneByOne {
+struct Acquirers : waiting::ServesOne {
   static constexpr const char* name = "semaphore";
   explicit Acquirers(std::size_t) {}
   auto wait() { return semaphore.acquire(); }

@@ -50,7 +50,7 @@ Coro<> in_race() { co_await errand::race(slow_and_fails()); }
 
 }  // namespace
 
-TEST_CASE("the error of a branch is reported where on_slow_step aborts its task before it comes out") {
+TEST_CASE("the error of a branch is reported if on_slow_step aborts its task before it comes out") {
   for (auto* const work : {in_wait_for, in_gather, in_race}) {
     support::Log log;
     Task<> task;

@@ -5,6 +5,7 @@
 #include <errand/errand.hpp>
 #include <exception>
 #include <functional>
+#include <iostream>
 #include <optional>
 #include <sstream>
 #include <stdexcept>
@@ -96,15 +97,56 @@ class Log {
 };
 
 /// Logs a text when it is destroyed.
-class Says {
+class LogsAtEnd {
  public:
-  Says(Log& log, std::string what) : log_(log), what_(std::move(what)) {}
-  Says(const Says&) = delete;
-  ~Says() { log_(what_); }
+  LogsAtEnd(Log& log, std::string what) : log_(log), what_(std::move(what)) {}
+  LogsAtEnd(const LogsAtEnd&) = delete;
+  ~LogsAtEnd() { log_(what_); }
 
  private:
   Log& log_;
   const std::string what_;
+};
+
+/// Calls a function when it is destroyed. An object that was moved from does not call the function.
+template <class F>
+class CallsAtEnd {
+ public:
+  explicit CallsAtEnd(F f) : f_(std::move(f)) {}
+  CallsAtEnd(CallsAtEnd&& other) noexcept : f_(std::move(other.f_)), armed_(std::exchange(other.armed_, false)) {}
+  ~CallsAtEnd() {
+    if (armed_) f_();
+  }
+
+ private:
+  F f_;
+  bool armed_ = true;
+};
+
+/// Aborts a task when it is destroyed. The handle may be empty: then there is no task to abort.
+class AbortsAtEnd {
+ public:
+  explicit AbortsAtEnd(Task<> task) : task_(std::move(task)) {}
+  AbortsAtEnd(AbortsAtEnd&&) = default;
+  ~AbortsAtEnd() {
+    if (task_) task_.abort();
+  }
+
+ private:
+  Task<> task_;
+};
+
+/// While an object of this class exists, text that is written to std::cerr goes to this object instead.
+class CapturedCerr {
+ public:
+  CapturedCerr() : before_(std::cerr.rdbuf(text_.rdbuf())) {}
+  CapturedCerr(const CapturedCerr&) = delete;
+  ~CapturedCerr() { std::cerr.rdbuf(before_); }
+  std::string text() const { return text_.str(); }
+
+ private:
+  std::ostringstream text_;
+  std::streambuf* const before_;
 };
 
 /// The base of a test: an App named "app" on a ManualClock that starts at 0, a log, and the failures that were

@@ -145,7 +145,7 @@ TEST_CASE("ages are right in an App that is never idle, whether it runs or is po
             place(line) + "\n" + "3   new   pending  30 s   sleep at " + place(rest_line) + "\n");
 }
 
-TEST_CASE("ages hardly change where many tasks come after: the first stays exact, the others within an eighth") {
+TEST_CASE("ages hardly change when many tasks come after: the first stays exact, the others within an eighth") {
   errand::detail::Ages ages;
   errand::Clock::time_point now;
   std::vector<errand::Clock::time_point> added;

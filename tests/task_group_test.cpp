@@ -50,11 +50,11 @@ using Two = Coro<> (*)(Coro<>, Coro<>);
 constexpr Two combinators[] = {in_gather, in_vector, in_settled, in_race, in_group};
 
 Coro<> held(support::Log& log, std::string name) {
-  const support::Says says(log, name);
+  const support::LogsAtEnd says(log, name);
   co_await tidy(log, name, 1s);
 }
 Coro<> holder(support::Log& log, Two two) {
-  const support::Says says(log, "caller");
+  const support::LogsAtEnd says(log, "caller");
   co_await two(held(log, "a"), held(log, "b"));
 }
 
@@ -198,7 +198,7 @@ APP_TEST("a body that throws Cancelled itself cancels the members, and Cancelled
   expect("member asked ; member cleaned ; Cancelled own");
 }
 
-APP_TEST("where members and body fail, the first failure comes out and every other one is reported") {
+APP_TEST("if members and body fail, the first failure comes out and every other one is reported") {
   const auto body = [](TaskGroup& group) -> Coro<> {
     group.add(bad(1s, "1"));
     group.add(fails_when_asked("2"));
@@ -226,7 +226,7 @@ APP_TEST("a body that throws, or gives an empty Coro, before it is a coroutine e
   expect("failed ; InvalidState");
 }
 
-APP_TEST("where members swallow a request and go on, run waits for them, and gives the value") {
+APP_TEST("if members swallow a request and go on, run waits for them, and gives the value") {
   const auto body = [](TaskGroup& group) -> Coro<> {
     group.add(goes_on_when_asked());
     co_return;
@@ -317,7 +317,7 @@ APP_TEST(
   }
 }
 
-APP_TEST("where a member fails in the turn of a request, its error comes out") {
+APP_TEST("if a member fails in the turn of a request, its error comes out") {
   for (const Two two : combinators) {
     for (const bool request_first : {true, false}) {
       log.clear();

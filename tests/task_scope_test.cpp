@@ -11,7 +11,8 @@
 using errand::NameTaken;
 using errand::TaskGroup;
 using errand::TaskScope;
-using support::Says;
+using support::AbortsAtEnd;
+using support::LogsAtEnd;
 
 static_assert(!std::is_copy_constructible_v<TaskScope> && !std::is_move_constructible_v<TaskScope>);
 static_assert(std::is_nothrow_destructible_v<TaskScope>);
@@ -35,7 +36,7 @@ Coro<> sleep_long() { co_await errand::sleep(1h); }
 
 /// Sleeps, and logs when its frame is destroyed.
 Coro<> stays(support::Log& log, std::string name) {
-  const Says gone(log, name + " gone");
+  const LogsAtEnd gone(log, name + " gone");
   log(name);
   co_await errand::sleep(1h);
   log(name, "end");
@@ -43,7 +44,7 @@ Coro<> stays(support::Log& log, std::string name) {
 
 /// Sleeps until it is asked to end, and then cleans up for a second.
 Coro<> cleans_up(support::Log& log, std::string name) {
-  const Says gone(log, name + " gone");
+  const LogsAtEnd gone(log, name + " gone");
   try {
     co_await errand::sleep(1h);
   } catch (const Cancelled& error) {
@@ -92,7 +93,7 @@ APP_TEST("a scope is left by an exception, by a cancellation and by an abort of 
     TaskScope scope;
     scope.add([&, text = local.get()]() -> Coro<> {
       const errand::ScopedTask<> own{scope.add(sleep_long())};
-      const Says gone(log, *text);
+      const LogsAtEnd gone(log, *text);
       co_await errand::sleep(1h);
     });
     co_await errand::yield();
@@ -246,16 +247,13 @@ APP_TEST("work that owns the scope may go inside its add") {
   }
   Task<> late;
   {
-    struct AtEnd {
-      std::function<void()> act;
-      ~AtEnd() { act(); }
-    };
     App own;
-    own.ctx().emplace<AtEnd>().act = [&] {
+    const auto add_to_scope = [&] {
       auto scope = std::make_shared<TaskScope>(own);
       TaskScope& same = *scope;
       late = same.add([scope = std::move(scope)]() -> Coro<> { co_await errand::sleep(1h); });
     };
+    own.ctx().emplace<support::CallsAtEnd<decltype(add_to_scope)>>(add_to_scope);
   }
   log(late.status());
   co_await errand::yield();
@@ -468,7 +466,7 @@ struct Session : std::enable_shared_from_this<Session> {
   Task<> start(std::chrono::nanoseconds time) {
     tasks.add(stays(log, "other"));
     return tasks.add([self = shared_from_this(), time]() -> Coro<> {
-      const Says gone(self->log, "own task's local gone");
+      const LogsAtEnd gone(self->log, "own task's local gone");
       co_await errand::sleep(time);
     });
   }
@@ -528,14 +526,6 @@ struct Uses {
   int& faults;
 };
 
-/// Aborts the next task when it is destroyed.
-struct Domino {
-  Task<> next;
-  ~Domino() {
-    if (next) next.abort();
-  }
-};
-
 }  // namespace
 
 APP_TEST("a scope is never put off, however deep inside aborts it is destroyed") {
@@ -550,7 +540,7 @@ APP_TEST("a scope is never put off, however deep inside aborts it is destroyed")
         const Uses uses(*local, alive, wrong);
         co_await errand::sleep(1h);
       });
-      const Domino domino{next};
+      const AbortsAtEnd aborts(next);
       co_await errand::sleep(1h);
     });
   }
@@ -567,12 +557,12 @@ APP_TEST("aborts from destructors take constant stack below many scopes that sta
   Task<> next;
   for (int i = 0; i < aborts; ++i) {
     next = add([](Task<> last) -> Coro<> {
-      const Domino domino{last};
+      const AbortsAtEnd aborts_last(last);
       co_await errand::sleep(1h);
     }(next));
   }
   const std::function<Coro<>(int)> nest = [&](int depth) -> Coro<> {
-    const Domino domino{depth == 0 ? next : Task<>()};
+    const AbortsAtEnd aborts_next(depth == 0 ? next : Task<>());
     TaskScope scope;
     if (depth > 0) scope.add(nest(depth - 1));
     co_await errand::sleep(1h);
@@ -589,10 +579,10 @@ APP_TEST("scopes that stand in the tasks of scopes go from the inside out") {
   {
     TaskScope outer;
     outer.add([this]() -> Coro<> {
-      const Says gone(log, "outer gone");
+      const LogsAtEnd gone(log, "outer gone");
       TaskScope middle;
       middle.add([this]() -> Coro<> {
-        const Says middle_gone(log, "middle gone");
+        const LogsAtEnd middle_gone(log, "middle gone");
         TaskScope inner;
         inner.add(stays(log, "inner"));
         co_await errand::sleep(1h);

@@ -72,7 +72,7 @@ PLAIN_TEST("handles that are assigned to themselves stay as they are, and copies
   expect("called");
 }
 
-APP_TEST("a table of tasks tells the line of the user's await, where a combinator of the library waits for it") {
+APP_TEST("a table of tasks tells the line of the user's await, also if a combinator of the library waits for it") {
   errand::Event event;
   const int line = __LINE__ + 1;
   const auto wait = [&]() -> Coro<> { co_await errand::race(event.wait(), errand::sleep(1s)); };

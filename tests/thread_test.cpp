@@ -96,12 +96,12 @@ TEST_CASE("an App destroyed with calls under way waits for them, and destroys wh
     for (int i = 0; i < 2; ++i) {
       app.add_task([&]() -> Coro<> {
         co_await to_thread(
-            [&](const support::HomeLoving&) {
+            [&](const support::NotesThreadOfEnd&) {
               ++begun;
               std::this_thread::sleep_for(30ms);
               ++ended;
             },
-            support::HomeLoving(at_home));
+            support::NotesThreadOfEnd(at_home));
       });
     }
     while (begun == 0) app.poll();

@@ -394,11 +394,11 @@ TEST_CASE("a call that has not begun is taken back, and what it was given goes i
         const auto blocks = [&may_go] { may_go.get_future().wait(); };
         auto first = its_app.add_task([&]() -> Coro<> { co_await to_thread(blocks); });
         auto second = its_app.add_task([&]() -> Coro<> {
-          const auto call = [&called](const support::HomeLoving&) { called = true; };
+          const auto call = [&called](const support::NotesThreadOfEnd&) { called = true; };
           if (abandons) {
-            co_await to_thread(abandon, call, support::HomeLoving(notes));
+            co_await to_thread(abandon, call, support::NotesThreadOfEnd(notes));
           } else {
-            co_await to_thread(call, support::HomeLoving(notes));
+            co_await to_thread(call, support::NotesThreadOfEnd(notes));
           }
         });
         co_await errand::sleep(1ms);

@@ -2,7 +2,6 @@
 // Tests of code of the user's that throws when the library calls, copies or moves it: which call or await the error
 // comes out of, and what stays as it was.
 #include <atomic>
-#include <iostream>
 
 #include "real_fixture.hpp"
 
@@ -55,18 +54,6 @@ class BrokenReactor : public errand::Reactor {
 
  private:
   int waits_ = 0;
-};
-
-/// Captures the text that is written to std::cerr while this exists.
-class Captured {
- public:
-  Captured() : old_(std::cerr.rdbuf(text_.rdbuf())) {}
-  ~Captured() { std::cerr.rdbuf(old_); }
-  std::string text() const { return text_.str(); }
-
- private:
-  std::ostringstream text_;
-  std::streambuf* old_;
 };
 
 /// An awaitable that is not the library's. It throws in the function that `where` names.
@@ -233,7 +220,7 @@ PLAIN_TEST("on_failure that throws is swallowed, with a line on std::cerr, and t
   other.call_soon([] { throw runtime_error("first"); });
   other.add_task([] { throw runtime_error("second"); }, "task");
   other.call_later(1s, [&ran] { ++ran; });
-  const Captured captured;
+  const support::CapturedCerr captured;
   other.run();
   CHECK(ran == 1);
   CHECK(captured.text() ==
@@ -246,7 +233,7 @@ PLAIN_TEST("on_slow_step that throws is swallowed, with a line on std::cerr") {
   config.slow_step = 1ns;
   config.on_slow_step = [](const errand::SlowStep&) { throw runtime_error("on_slow_step"); };
   App other("other", config);
-  const Captured captured;
+  const support::CapturedCerr captured;
   CHECK(other.run(after(1ms, 7)) == 7);
   CHECK(captured.text().find("errand: a slow step could not be reported\n") == 0);
 }
@@ -267,11 +254,8 @@ TEST_CASE("a clock that throws at an await throws there, and in the loop it ends
   }(clock, log));
   int stops = 0;
   app.after_server_stop([&stops] { ++stops; });
-  struct Looks {
-    ~Looks() { CHECK(!current_task()); }
-  };
   auto task = app.add_task([]() -> Coro<> {
-    const Looks at_the_end;
+    const support::CallsAtEnd at_the_end([] { CHECK(!current_task()); });
     co_await errand::sleep(1h);
   });
   const auto later = app.call_later(1h, [] {});
@@ -295,7 +279,7 @@ TEST_CASE("a clock that throws at an await throws there, and in the loop it ends
   CHECK(log.text() == "clock");
 }
 
-TEST_CASE("a wait for tasks reads the clock where it has a time-out, and only there") {
+TEST_CASE("a wait for tasks reads the clock if it has a time-out, and only then") {
   BrokenClock clock;
   support::Log log;
   errand::AppConfig config;
@@ -327,7 +311,7 @@ TEST_CASE("a clock that throws when stop asks a start listener to end ends that 
   App app("app", config);
   bool breaks = true;
   app.before_server_start([&]() -> Coro<> {
-    const support::Says says(log, "gone");
+    const support::LogsAtEnd says(log, "gone");
     if (breaks)
       app.call_soon([&] {
         app.stop();

@@ -95,7 +95,7 @@ APP_TEST("a time-out gives what is done by then, and one that is not above zero 
       "done a b pending 3 ; done a b pending");
 }
 
-APP_TEST("a task that ends at the instant of the time-out is done where it ended before the awaiter resumed") {
+APP_TEST("a task that ends at the instant of the time-out is done if it ended before the awaiter resumed") {
   const auto tasks = sleepers(*this, {{"a", 1s}});
   co_await errand::yield();
   log(names(co_await wait_all(tasks, 1s)));

@@ -9,8 +9,8 @@
 //     Coro<> serve();                         // serves the first waiter, or all waiters
 //     bool settled(std::size_t serves);       // whether nothing is lost or doubled after so many serves
 //
-//     // How often to call serve until all are served, if `began` waiters came and `left` of them still wait.
-//     static std::size_t serves(std::size_t began, std::size_t left);
+//     // How often to call serve until all are served, if `began` waiters came and `still_waiting` of them still wait.
+//     static std::size_t serves(std::size_t began, std::size_t still_waiting);
 //
 //     // Whether one serve reaches the second waiter, if the first one has left before the serve, or is aborted in the
 //     // turn of the serve.
@@ -42,15 +42,15 @@ struct Subject {
 };
 
 /// One serve serves one waiter. If that task is then aborted, what it was handed goes to the next waiter.
-struct OneByOne : Subject {
-  static std::size_t serves(std::size_t, std::size_t left) { return left; }
+struct ServesOne : Subject {
+  static std::size_t serves(std::size_t, std::size_t still_waiting) { return still_waiting; }
   static bool next_is_served(bool first_had_left, bool first_was_aborted) {
     return first_had_left || first_was_aborted;
   }
 };
 
 /// One serve serves all waiters.
-struct AllAtOnce : Subject {
+struct ServesAll : Subject {
   static std::size_t serves(std::size_t, std::size_t) { return 1; }
   static bool next_is_served(bool, bool) { return true; }
 };
@@ -69,7 +69,7 @@ inline Coro<> pass(support::Fixture& fixture, std::chrono::nanoseconds time) {
 
 /// Waits, and returns a word for what ended the wait. An exception that ends the wait comes out.
 template <class S>
-Coro<std::string> attempt(S& subject, S& other, Way way, std::chrono::nanoseconds limit) {
+Coro<std::string> wait_and_name_end(S& subject, S& other, Way way, std::chrono::nanoseconds limit) {
   constexpr bool gives_nothing = std::is_same_v<decltype(errand::wait_for(subject.wait(), limit)), Coro<>>;
   if (way == Way::plain) {
     if constexpr (gives_nothing) {
@@ -103,9 +103,9 @@ Coro<std::string> attempt(S& subject, S& other, Way way, std::chrono::nanosecond
 
 /// Writes to `text` how a wait ended. Then waits to be cancelled, and adds the reason of the cancellation.
 template <class S>
-Coro<> note(S& subject, S& other, Way way, std::chrono::nanoseconds limit, std::string& text) {
+Coro<> note_ends(S& subject, S& other, Way way, std::chrono::nanoseconds limit, std::string& text) {
   try {
-    text = co_await attempt(subject, other, way, limit);
+    text = co_await wait_and_name_end(subject, other, way, limit);
   } catch (const TimeoutError&) {
     text = "timed out";
   } catch (const InvalidState& e) {
@@ -146,8 +146,8 @@ inline std::string label(const std::string& order, Way way) {
   return names[static_cast<int>(way)] + order + ": ";
 }
 
-/// Returns the text that `happen` has to return: how the first waiter ends, how the second waiter at its subject ends,
-/// and how the waiter at the other subject ends.
+/// Returns the text that `play_in_one_turn` has to return: how the first waiter ends, how the second waiter at its
+/// subject ends, and how the waiter at the other subject ends.
 template <class S>
 std::string expected(const std::string& order, Way way) {
   const auto before = [&](char a, char b) { return order.find(a) < order.find(b); };
@@ -189,7 +189,7 @@ std::string expected(const std::string& order, Way way) {
 
 /// Makes the events happen in this order in one turn, and returns how the three waiters ended.
 template <class S>
-Coro<std::string> happen(support::Fixture& fixture, std::string order, Way way) {
+Coro<std::string> play_in_one_turn(support::Fixture& fixture, std::string order, Way way) {
   auto subject = std::make_unique<S>(2);
   auto other = std::make_unique<S>(2);
   std::string first, behind, behind_other;
@@ -205,7 +205,7 @@ Coro<std::string> happen(support::Fixture& fixture, std::string order, Way way) 
   };
   // Equal deadlines are due in the order in which they were set. So the tasks are started in the order of the events.
   const bool is_timed = has(order, timed_out);
-  const auto start = [&] { task = fixture.add(note(*subject, *other, way, is_timed ? 1s : 1h, first)); };
+  const auto start = [&] { task = fixture.add(note_ends(*subject, *other, way, is_timed ? 1s : 1h, first)); };
   if (!is_timed) start();
   for (const char what : order) {
     if (what == timed_out) {
@@ -215,8 +215,8 @@ Coro<std::string> happen(support::Fixture& fixture, std::string order, Way way) 
     }
     co_await errand::yield();
   }
-  rest.push_back(fixture.add(note(*subject, *other, Way::plain, 1h, behind)));
-  rest.push_back(fixture.add(note(*other, *subject, Way::plain, 1h, behind_other)));
+  rest.push_back(fixture.add(note_ends(*subject, *other, Way::plain, 1h, behind)));
+  rest.push_back(fixture.add(note_ends(*other, *subject, Way::plain, 1h, behind_other)));
   co_await pass(fixture, 2s);
 
   const auto state = [](const std::string& text) { return text.empty() ? "waiting" : text; };
@@ -235,7 +235,7 @@ template <class S>
 Coro<> all_orders(support::Fixture& fixture) {
   const auto check = [&](std::string what, Way way) -> Coro<> {
     for (const std::string& order : orders(what)) {
-      const std::string became = co_await happen<S>(fixture, order, way);
+      const std::string became = co_await play_in_one_turn<S>(fixture, order, way);
       CHECK(became == expected<S>(order, way));
     }
   };
@@ -256,7 +256,7 @@ Coro<> crowd(support::Fixture& fixture, char leaves) {
   std::vector<std::size_t> came, stay;
   std::vector<Task<>> tasks;
   const auto waiter = [&](std::size_t i, Way way) -> Coro<> {
-    co_await attempt(subject, subject, way, 1s);
+    co_await wait_and_name_end(subject, subject, way, 1s);
     came.push_back(i);
   };
   for (std::size_t i = 0; i < count; ++i) {
@@ -298,7 +298,8 @@ Coro<> handed_on(support::Fixture& fixture) {
   constexpr std::size_t count = 1'000;
   S subject(count);
   std::vector<Task<std::string>> tasks;
-  for (std::size_t i = 0; i < count; ++i) tasks.push_back(fixture.add(attempt(subject, subject, Way::plain, 1h)));
+  for (std::size_t i = 0; i < count; ++i)
+    tasks.push_back(fixture.add(wait_and_name_end(subject, subject, Way::plain, 1h)));
   co_await errand::yield();
   fixture.add(subject.serve());
   co_await errand::yield();
@@ -320,7 +321,7 @@ void teardown(bool is_served, bool subject_first) {
   const auto alive = std::make_shared<int>(0);
   const auto wait = [&](Way way, std::shared_ptr<int> begun) -> Coro<> {
     ++*begun;
-    co_await attempt(*subject, other, way, 1h);
+    co_await wait_and_name_end(*subject, other, way, 1h);
   };
   for (const Way way : ways) {
     for (int i = 0; i < 2; ++i) app->add_task(wait(way, alive));

@@ -38,7 +38,7 @@ REAL_PLAIN_TEST("a start that fails on any worker stops all, and comes out of ru
   }
 }
 
-REAL_PLAIN_TEST("a worker runs stop listeners only where its start had begun") {
+REAL_PLAIN_TEST("a worker runs stop listeners only if its start had begun") {
   int differ = 0;
   for (int i = 0; i < 50; ++i) {
     App own("own");

@@ -281,7 +281,7 @@ APP_TEST("B12' all who await a cancelled task get its reason, and are not cancel
       "succeeded succeeded succeeded ; 0 0 0");
 }
 
-APP_TEST("B13 a task fails with TaskCancelled where the future that it awaits is cancelled") {
+APP_TEST("B13 a task fails with TaskCancelled if the future that it awaits is cancelled") {
   errand::Future<int> f;
   auto t = add([&]() -> Coro<> { co_await f; });
   co_await errand::yield();

@@ -74,8 +74,7 @@ APP_TEST("F06 a body that throws cancels the members") {
   expect("a start ; a cancelled ; b cancelled");
 }
 
-APP_TEST(
-    "F08 where the body's clean-up fails after a member, the member's error comes out and the body's is reported") {
+APP_TEST("F08 if the body's clean-up fails after a member, the member's error comes out and the body's is reported") {
   try {
     co_await TaskGroup::run([](TaskGroup& g) -> Coro<> {
       g.add(bad(1s, "member"));

@@ -83,7 +83,7 @@ APP_TEST("E05' cancelling the caller of a gather leaves observed tasks alone") {
   expect("a start ; b start ; TaskCancelled m ; pending pending ; a end ; b end");
 }
 
-APP_TEST("E09 where two Coros would fail, the first failure cancels the other") {
+APP_TEST("E09 if two Coros would fail, the first failure cancels the other") {
   try {
     co_await gather(bad(1s, "1"), bad(2s, "2"));
   } catch (const runtime_error& e) {

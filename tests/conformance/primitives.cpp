@@ -174,7 +174,7 @@ APP_TEST("G05 releasing a Guard again does nothing") {
   expect("false");
 }
 
-APP_TEST("G18 try_put and try_get say where a Queue is full or empty") {
+APP_TEST("G18 try_put and try_get say if a Queue is full or empty") {
   Queue<int> q(1);
   log(q.try_get());
   log(q.try_put(1));

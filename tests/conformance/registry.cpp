@@ -232,7 +232,7 @@ APP_TEST("S17 cancel_task gives the reason, awaits the end, leaves the task regi
   expect("sleepy No more sleeping! 1 ; true ; true true ; true");
 }
 
-APP_TEST("S21 cancel_task gives false where the task swallows the request, and awaits its end") {
+APP_TEST("S21 cancel_task gives false if the task swallows the request, and awaits its end") {
   auto stubborn = []() -> Coro<std::string> {
     try {
       co_await errand::sleep(1h);

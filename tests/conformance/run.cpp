@@ -216,7 +216,7 @@ PLAIN_TEST("S44 each listener is awaited before the next begins") {
   expect("1 ; 2 ; 3 ; 4");
 }
 
-PLAIN_TEST("S49 where main_process_start throws only main_process_stop runs, and run rethrows") {
+PLAIN_TEST("S49 if main_process_start throws, only main_process_stop runs, and run rethrows") {
   app.main_process_start([this] { log("mstart1"); });
   app.main_process_start([] { throw runtime_error("v"); });
   app.main_process_start([this] { log("mstart3"); });

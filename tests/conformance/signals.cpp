@@ -147,7 +147,7 @@ Coro<> feed(support::Fixture& test, Coro<> its_receiver) {
 
 }  // namespace
 
-APP_TEST("W1 where the peer is gone the handler cancels its receiver and fails") {
+APP_TEST("W1 if the peer is gone, the handler cancels its receiver and fails") {
   auto f = add(feed(*this, receiver(log)));
   co_await errand::yield();
   co_await errand::yield();

@@ -9,9 +9,9 @@ namespace model {
 
 inline void Model::step(Chain& chain) {
   current_ = &chain;
-  if (chain.spent.order) timers_.erase(std::exchange(chain.spent, {}));
+  if (chain.ended_limit.order) timers_.erase(std::exchange(chain.ended_limit, {}));
   if (chain.state == Chain::created && !chain.owner && !chain.asked.empty()) {
-    return end_standing(*chain.task, request_of(chain).code);
+    return end_without_resuming(*chain.task, request_of(chain).code);
   }
   if (chain.state == Chain::created && chain.owner && !may_begin(chain)) {
     const bool was_decided = chain.owner->decided;
@@ -53,7 +53,8 @@ inline void Model::complete(Chain& chain, Outcome outcome) {
   } else {
     frame.last = outcome.value;
   }
-  const bool goes_on = frame.of < 0 && goes_on_after_errors(-1 - frame.of) && outcome.thrown.kind != Thrown::cancelled;
+  const bool goes_on =
+      frame.owner_op < 0 && goes_on_after_errors(-1 - frame.owner_op) && outcome.thrown.kind != Thrown::cancelled;
   if (threw && (frame.quiet || !goes_on)) return leave_frame(chain, outcome);
   frame.stage = 0;
   ++frame.at;
@@ -137,7 +138,7 @@ inline void Model::put_back(Queue& queue, Value item) {
 /// the last branch first.
 inline void Model::destroy(Chain& chain) {
   const bool has_started = chain.state != Chain::created;
-  if (chain.spent.order) timers_.erase(std::exchange(chain.spent, {}));
+  if (chain.ended_limit.order) timers_.erase(std::exchange(chain.ended_limit, {}));
   const bool has_item = chain.parallel && has_won_item(*chain.parallel);
   if (chain.state == Chain::waiting && chain.parallel) {
     Parallel& parallel = *chain.parallel;
@@ -146,7 +147,7 @@ inline void Model::destroy(Chain& chain) {
       Task& member = *parallel.members.back();
       parallel.members.pop_back();
       std::erase_if(member.awaiters, [&](const Awaiter& each) { return each.group == &parallel; });
-      end_standing(member, -1);
+      end_without_resuming(member, -1);
     }
     while (!parallel.live.empty()) {
       destroy(*parallel.live.back());
@@ -155,7 +156,7 @@ inline void Model::destroy(Chain& chain) {
     disarm(parallel.timer, {Item::limit, &parallel});
   }
   if (chain.parallel) {
-    report_kept(*chain.parallel);
+    report_unthrown(*chain.parallel);
     if (has_item) put_back(queues_[op_of(chain.frames.back()).arguments[0] % 2], chain.parallel->first->outcome.value);
   }
   remove({Item::chain, &chain});
@@ -168,7 +169,7 @@ inline void Model::destroy(Chain& chain) {
     if (frame.saved.thrown.kind && frame.saved.thrown.kind != Thrown::cancelled) {
       report(chain.task, frame.saved.thrown);  // the error of the body of a finally
     }
-    if (has_started && !frame.quiet) log(chain.task->id, frame.of, Entry::gone);
+    if (has_started && !frame.quiet) log(chain.task->id, frame.owner_op, Entry::gone);
   }
   release(chain.observed);
 }
@@ -190,7 +191,7 @@ inline void Model::ask(Chain& chain, Request request) {
   chain.interrupted = true;
   chain.by_the_task = request.from == by_task;
   if (chain.timer.order && timers_[chain.timer].type == Item::signal_limit) {
-    chain.spent = std::exchange(chain.timer, {});
+    chain.ended_limit = std::exchange(chain.timer, {});
   }
   leave(chain);
   chain.state = Chain::ready;

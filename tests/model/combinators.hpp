@@ -11,11 +11,11 @@ inline Model::Parallel& Model::parallel(Chain& chain) {
   return *(chain.parallel = &parallels_.emplace_back(Parallel{op_of(chain.frames.back()).kind, &chain}));
 }
 
-inline Model::Chain& Model::branch(Parallel& parallel, const Block& block, int of, bool quiet) {
+inline Model::Chain& Model::branch(Parallel& parallel, const Block& block, int owner_op, bool quiet) {
   Chain& made = parallel.branches.emplace_back();
   made.task = parallel.chain->task;
   made.owner = &parallel;
-  Frame frame{&block, of, parallel.kind == Kind::group ? &parallel : parallel.chain->frames.back().group};
+  Frame frame{&block, owner_op, parallel.kind == Kind::group ? &parallel : parallel.chain->frames.back().group};
   frame.quiet = quiet;
   made.frames.push_back(frame);
   parallel.live.push_back(&made);
@@ -38,11 +38,11 @@ inline void Model::start(Parallel& parallel) {
     const Op& op = op_of(chain.frames.back());
     const int limit = op.arguments[parallel.kind == Kind::wait_for ? 0 : 1];
     if (limit > 0 && limit != unlimited) parallel.timer = arm(limit, {Item::limit, &parallel});
-    parallel.over = limit == 0;
+    parallel.time_is_up = limit == 0;
   }
   for (auto branch = parallel.live.rbegin(); branch != parallel.live.rend(); ++branch) {
     (*branch)->asked = parallel.asked;
-    if (parallel.over) ask(**branch, by_owner);
+    if (parallel.time_is_up) ask(**branch, by_owner);
     run_next({Item::chain, *branch});
   }
 }
@@ -172,7 +172,7 @@ inline void Model::check_over(Parallel& parallel) {
 /// Returns true if the time limit has ended the branch, and no request from outside has.
 inline bool Model::timed_out(const Parallel& limit) {
   const Chain& branch = limit.branches.front();
-  return limit.over && branch.outcome.thrown.kind == Thrown::cancelled && branch.thrown.empty();
+  return limit.time_is_up && branch.outcome.thrown.kind == Thrown::cancelled && branch.thrown.empty();
 }
 
 /// Returns true if an item has won a race of waits. The race takes the item only when it goes on.

@@ -34,7 +34,7 @@ inline Log Model::run() {
     closing_ = true;
     abort_all(false);
     turn();
-    go_on();
+    continue_advance();
     const bool threw_itself = main_->status == failed;
     if (deadlock_ && threw_itself) report(nullptr, {Thrown::deadlock});
     const Outcome outcome = deadlock_ && !threw_itself ? Outcome{{Thrown::deadlock}} : look(*main_);
@@ -63,7 +63,7 @@ inline void Model::turn() {
       case Item::limit: static_cast<Parallel*>(due.what)->timer = {}; break;
       case Item::signal_limit: {
         Chain& waiter = *static_cast<Chain*>(due.what);
-        if (std::exchange(waiter.spent, {}).order) continue;
+        if (std::exchange(waiter.ended_limit, {}).order) continue;
         waiter.timer = {};
         break;
       }
@@ -88,7 +88,7 @@ inline void Model::run(Item item) {
     case Item::call: return call(*static_cast<Call*>(item.what));
     case Item::limit: {
       Parallel& limited = *static_cast<Parallel*>(item.what);
-      limited.over = true;
+      limited.time_is_up = true;
       return ask(*limited.live.front(), by_owner);
     }
     case Item::signal_limit: {
@@ -116,14 +116,14 @@ inline bool Model::is_due() const { return program_.held && !timers_.empty() && 
 /// Moves the clock to the next deadline. Called only when nothing is ready, because time stands still otherwise.
 inline void Model::jump() {
   if (now_ < target_) {
-    go_on();
+    continue_advance();
   } else if (!program_.held && !timers_.empty()) {
     now_ = std::max(now_, timers_.begin()->first.when);
   }
 }
 
 /// Continues an `advance`: moves the clock to the next deadline, or to the target if the target comes first.
-inline void Model::go_on() {
+inline void Model::continue_advance() {
   const long first = timers_.empty() ? target_ : timers_.begin()->first.when;
   if (first > now_) now_ = std::max(now_, std::min(first, target_));
 }
@@ -131,7 +131,7 @@ inline void Model::go_on() {
 /// Starts a task. If the last phase of the run is over, the task is destroyed and never runs.
 inline void Model::start(Task& task) {
   if (closing_) {
-    end_standing(task, -1);
+    end_without_resuming(task, -1);
   } else {
     push({Item::chain, &task.chain});
   }
@@ -197,7 +197,7 @@ inline void Model::abort_all(bool reports) {
     Task& task = *standing.back();
     if (task.status != pending) continue;
     retain(&task);
-    end_standing(task, -1);
+    end_without_resuming(task, -1);
     if (reports) report(&task, {Thrown::timeout});
     release(&task);
   }
@@ -206,7 +206,7 @@ inline void Model::abort_all(bool reports) {
 /// Destroys all tasks that are left, the last added first, and reports the failures that nobody has looked at.
 inline void Model::destroy_app() {
   closing_ = true;
-  while (!pending_.empty()) end_standing(*pending_.back(), -1);
+  while (!pending_.empty()) end_without_resuming(*pending_.back(), -1);
   for (auto* queue : {&batch_, &ready_}) {
     for (const Item& item : std::exchange(*queue, {})) {
       if (item.type != Item::call) continue;

@@ -59,7 +59,7 @@ class Model {
   /// A coroutine: a block of operations, and how far it has come.
   struct Frame {
     const Block* ops;
-    int of;           // the operation that the block belongs to; less than 0 if the block is a body
+    int owner_op;     // the operation that the block belongs to; less than 0 if the block is a body
     Parallel* group;  // the innermost group around the block
     bool quiet = false;
     std::size_t at = 0;
@@ -115,7 +115,7 @@ class Model {
     // state of the wait
     std::deque<Chain*>* list = nullptr;
     Time timer{};
-    Time spent{};  // the time-out of a wait for a signal that a request has ended: removed when the chain resumes
+    Time ended_limit{};  // the time-out of a wait for a signal that a request has ended: removed when the chain resumes
     Parallel* parallel = nullptr;
     std::vector<Task*> awaited;
     std::size_t needed = 0;
@@ -131,11 +131,11 @@ class Model {
     Chain* chain;
     std::deque<Chain> branches{};
     std::vector<Chain*> live{};
-    Requests asked{};      // requests from outside
-    Requests thrown{};     // requests that were thrown in any branch
-    Requests used{};       // requests that were thrown in a branch or a member whose end counts
-    bool decided = false;  // no more branches are started
-    bool over = false;     // the time limit is over
+    Requests asked{};         // requests from outside
+    Requests thrown{};        // requests that were thrown in any branch
+    Requests used{};          // requests that were thrown in a branch or a member whose end counts
+    bool decided = false;     // no more branches are started
+    bool time_is_up = false;  // the time limit has been reached
     Time timer{};
     Chain* first = nullptr;  // the branch that decided
     std::vector<Chain*> failed{};
@@ -165,7 +165,7 @@ class Model {
     int reason = -1;  // the operation of the first request that is still to be thrown
     int handles = 0;
     bool seen = false;
-    bool tells = false;  // it is the task of a signal that reports a failure
+    bool is_report = false;  // it is the task of a signal that reports a failure
     std::vector<Awaiter> awaiters;
   };
   struct Call {
@@ -206,7 +206,7 @@ class Model {
   }
   void turn();
   void jump();
-  void go_on();
+  void continue_advance();
   bool can_wake() const;
   bool is_due() const;
   void run(Item item);
@@ -238,7 +238,7 @@ class Model {
 
   // Combinators
   Parallel& parallel(Chain& chain);
-  Chain& branch(Parallel& parallel, const Block& block, int of, bool quiet);
+  Chain& branch(Parallel& parallel, const Block& block, int owner_op, bool quiet);
   void observe(Parallel& parallel, Task& task);
   void start(Parallel& parallel);
   void branch_ended(Parallel& parallel, Chain& branch);
@@ -258,7 +258,7 @@ class Model {
   Task& make_task(const Block& block, int index, Parallel* group);
   bool cancel(Task& task, int reason);
   unsigned uncancel(Task& task);
-  void end_standing(Task& task, int reason);
+  void end_without_resuming(Task& task, int reason);
   void finish(Task& task, Status status, Outcome outcome);
   void retain(Task* task) {
     if (task) ++task->handles;
@@ -270,7 +270,7 @@ class Model {
   }
   void report_unwatched(Task& task);
   void report(Task* task, Thrown thrown);
-  void report_kept(const Parallel& parallel);
+  void report_unthrown(const Parallel& parallel);
   static bool is_race(const Parallel& parallel) {
     return parallel.kind == Kind::race || parallel.kind == Kind::race_tasks || parallel.kind == Kind::race_raw;
   }

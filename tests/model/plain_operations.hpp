@@ -68,7 +68,7 @@ inline std::optional<Model::Outcome> Model::plain(const Op& op, Parallel* group)
     case Kind::advance: {
       const bool is_advancing = now_ < target_;
       target_ = a + (is_advancing ? target_ : now_);
-      if (!is_advancing) go_on();
+      if (!is_advancing) continue_advance();
       return value(0);
     }
     case Kind::cancel_call: {
@@ -115,7 +115,7 @@ inline std::optional<Model::Outcome> Model::plain(const Op& op, Parallel* group)
     case Kind::abort:
       if (task->status != pending) return value(0);
       if (is_around(*task)) return thrown(Thrown::invalid);
-      end_standing(*task, op.id);
+      end_without_resuming(*task, op.id);
       return value(1);
     case Kind::uncancel: return value(uncancel(*task));
     case Kind::inspect: return value(task->status * 1000 + task->requests);

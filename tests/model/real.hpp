@@ -47,13 +47,13 @@ class Real {
     int task;
   };
   /// Stands in a frame or in an argument, and logs its destruction unless it was disarmed before.
-  class Guard {
+  class LoggedObject {
    public:
-    Guard(Real& real, int task, int op, Entry::What what, Value value = 0)
+    LoggedObject(Real& real, int task, int op, Entry::What what, Value value = 0)
         : real_(&real), task_(task), op_(op), what_(what), value_(value), number_(real.destroyed_.size()) {
       real.destroyed_.push_back(0);
     }
-    Guard(Guard&& other) noexcept
+    LoggedObject(LoggedObject&& other) noexcept
         : real_(std::exchange(other.real_, nullptr)),
           task_(other.task_),
           op_(other.op_),
@@ -61,7 +61,7 @@ class Real {
           value_(other.value_),
           number_(other.number_),
           armed_(other.armed_) {}
-    ~Guard() {
+    ~LoggedObject() {
       if (!real_) return;
       ++real_->destroyed_[number_];
       if (armed_) real_->log(task_, op_, what_, value_);
@@ -78,8 +78,8 @@ class Real {
   };
 
   Coro<Value> main();
-  Coro<Value> body(Guard never_ran, int index, errand::TaskGroup* group);
-  Coro<Value> block(Place place, const Block& ops, int of);
+  Coro<Value> body(LoggedObject never_ran, int index, errand::TaskGroup* group);
+  Coro<Value> block(Place place, const Block& ops, int owner_op);
   Coro<Value> await_op(const Op& op);
   Coro<Value> nest_op(Place place, const Op& op);
   Coro<Value> catch_cancelled(Place place, const Op& op);
@@ -88,7 +88,7 @@ class Real {
   std::optional<Value> plain(Place place, const Op& op);
   void call(const Op& op);
   Coro<Value> new_work(int index, errand::TaskGroup* group = nullptr) {
-    return body(Guard(*this, 0, 0, Entry::unrun, index), index, group);
+    return body(LoggedObject(*this, 0, 0, Entry::unrun, index), index, group);
   }
 
   void log(int task, int op, Entry::What what, Value value = 0, Thrown thrown = {}) {
@@ -210,15 +210,15 @@ inline Real::Coro<Value> Real::main() {
   co_return co_await block(place, program_.body[main_body], -1 - main_body);
 }
 
-inline Real::Coro<Value> Real::body(Guard never_ran, int index, errand::TaskGroup* group) {
+inline Real::Coro<Value> Real::body(LoggedObject never_ran, int index, errand::TaskGroup* group) {
   never_ran.disarm();
   const Place place{group, static_cast<int>(errand::current_task().id())};
   log(place.task, 0, Entry::started, index);
   co_return co_await block(place, program_.body[static_cast<std::size_t>(index)], -1 - index);
 }
 
-inline Real::Coro<Value> Real::block(Place place, const Block& ops, int of) {
-  Guard standing(*this, place.task, of, Entry::gone);
+inline Real::Coro<Value> Real::block(Place place, const Block& ops, int owner_op) {
+  LoggedObject standing(*this, place.task, owner_op, Entry::gone);
   Value result = -1;
   for (const Op& op : ops) {
     if (steps_ == most_steps) break;
@@ -246,7 +246,7 @@ inline Real::Coro<Value> Real::block(Place place, const Block& ops, int of) {
     } catch (...) {
       const Thrown thrown = thrown_by(std::current_exception());
       log(place.task, op.id, Entry::threw, 0, thrown);
-      if (of < 0 && goes_on_after_errors(-1 - of) && thrown.kind != Thrown::cancelled) continue;
+      if (owner_op < 0 && goes_on_after_errors(-1 - owner_op) && thrown.kind != Thrown::cancelled) continue;
       standing.disarm();
       throw;
     }

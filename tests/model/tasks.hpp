@@ -30,7 +30,7 @@ inline unsigned Model::uncancel(Task& task) {
   return task.requests;
 }
 
-inline void Model::end_standing(Task& task, int reason) {
+inline void Model::end_without_resuming(Task& task, int reason) {
   if (task.status != pending) return;
   task.status = cancelled;
   const bool has_started = task.chain.state != Chain::created;
@@ -81,7 +81,7 @@ inline void Model::report_lost(const Chain& branch) {
 }
 
 /// Called when a combinator is destroyed: reports the errors that it can no longer throw.
-inline void Model::report_kept(const Parallel& parallel) {
+inline void Model::report_unthrown(const Parallel& parallel) {
   if (parallel.error.kind) report(parallel.chain->task, parallel.error);
   if (parallel.kind == Kind::settled || parallel.kind == Kind::group || parallel.failed.empty()) return;
   const bool is_winner = parallel.failed[0] == parallel.first;
@@ -100,8 +100,8 @@ inline void Model::report(Task* task, Thrown thrown) {
   log(task ? task->id : 0, 0, Entry::reported, 0, thrown);
   const bool is_heard =
       std::any_of(signal_waiters_.begin(), signal_waiters_.end(), [](Chain* c) { return c->signal == 3; });
-  if ((task && task->tells) || closing_ || !is_heard) return;
-  dispatch(3, 0, task).tells = true;
+  if ((task && task->is_report) || closing_ || !is_heard) return;
+  dispatch(3, 0, task).is_report = true;
 }
 
 /// Returns the outcome of an ended task, as a coroutine that awaits the task gets it.

@@ -121,8 +121,8 @@ void posts(Random& random) {
 
 /// A thread submits work and then releases the last KeepAlive. The work must run to its end, because it was submitted
 /// before the App began to stop.
-void submits(Random&) {
-  App app("submits", quiet());
+void submit_before_last_keep_alive(Random&) {
+  App app("submit_before_last_keep_alive", quiet());
   std::future<int> last;
   Threads threads;
   threads.add([&, alive = app.keep_alive()](Random& own) mutable {
@@ -340,8 +340,12 @@ int main(int argc, char** argv) {
     const char* name;
     void (*run)(Random&);
   };
-  const Round rounds[] = {{"posts", posts}, {"submits", submits}, {"stops", stops}, {"futures", futures},
-                          {"calls", calls}, {"workers", workers}, {"polls", polls}};
+  const Round rounds[] = {
+      {"posts", posts}, {"submit_before_last_keep_alive", submit_before_last_keep_alive},
+      {"stops", stops}, {"futures", futures},
+      {"calls", calls}, {"workers", workers},
+      {"polls", polls},
+  };
   const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
   unsigned long done = 0;
   for (; std::chrono::steady_clock::now() < end; ++seed) {

@@ -128,7 +128,7 @@ Coro<long> scope(Scene& scene) {
   co_return co_await sum_of(std::move(all));
 }
 /// If the coroutine is asked to end while it waits, it closes the scope.
-Coro<long> closed_scope(Scene& scene) {
+Coro<long> scope_closed_on_request(Scene& scene) {
   errand::TaskScope scope;
   std::vector<Task<long>> all;
   for (int i = 0; i < scene.count; ++i) all.push_back(scope.add(work(scene, i)));
@@ -155,7 +155,7 @@ constexpr Combinator combinators[] = {
     {"race", race, true, false, true},          {"wait_any", wait_any, false, false, false},
     {"wait_all", wait_all, false, true, false}, {"as_completed", as_completed, false, true, false},
     {"group", group, true, true, true},         {"nested", nested, true, true, true},
-    {"scope", scope, true, true, false},        {"closed_scope", closed_scope, true, true, false},
+    {"scope", scope, true, true, false},        {"scope_closed_on_request", scope_closed_on_request, true, true, false},
 };
 
 Coro<> play(errand::App& app, Scene& scene, const Combinator& combinator) {

@@ -272,7 +272,7 @@ inline const Case cases[] = {
        try {
          app.run({.workers = 2});
        } catch (const std::bad_alloc&) {
-         world.saw();
+         world.count_error();
        }
        memory::refuse_none();
        demand(ended == 1, "a worker has not ended");

@@ -39,7 +39,7 @@ class CountedLines : public std::streambuf {
     return n;
   }
 };
-CountedLines told;
+CountedLines lines_on_cerr;
 
 // Describes the current pass. It is printed if the program ends inside this pass.
 const char* scenario = "";
@@ -51,27 +51,25 @@ void say_where() { std::printf("FAILED %s: %s %ld .. %ld\n", scenario, kind, whe
 struct Figures {
   int cases = 0;
   int scenarios = 0;
-  long steps = 0, allocations = 0, refused = 0;
+  long turns = 0, allocations = 0, refused = 0;
   bool failed = false;
 } figures;
 
-/// The object that is destroyed first at the end of a pass: the App, or the objects that its tasks share.
-enum class Order { app, kept };
-
-/// Makes one pass over a scenario, and checks that nothing of it is left afterwards.
+/// Makes one pass over a scenario, and checks that nothing of it is left afterwards. `first` is the App or the shared
+/// objects.
 template <class Pass>
-void pass(const char* what, const Scenario& of, long from, long to, Order order, Pass its_pass) {
+void pass(const char* what, const Scenario& of, long from, long to, DestroyedFirst first, Pass its_pass) {
   kind = what;
   where = from;
   until = to;
   complaints = 0;
-  told.lines = 0;
+  lines_on_cerr.lines = 0;
   Tracked::count = 0;
   const long blocks = memory::live;
   {
     World world(of.options.has_threads);
     its_pass(world);
-    if (order == Order::kept) world.end_kept();
+    if (first == DestroyedFirst::kept) world.end_kept();
     world.end_app();
     world.end_kept();
     memory::refuse_none();
@@ -83,11 +81,10 @@ void pass(const char* what, const Scenario& of, long from, long to, Order order,
   say_where();
 }
 
-/// Returns the orders in which the App and the shared objects may be destroyed.
-std::vector<Order> orders(const Scenario& of) {
-  if (of.options.ends == Ends::app) return {Order::app};
-  if (of.options.ends == Ends::kept) return {Order::kept};
-  return {Order::app, Order::kept};
+/// Returns what the passes over the scenario destroy first: the App, the shared objects, or each of them in turn.
+std::vector<DestroyedFirst> destroyed_first(const Scenario& of) {
+  if (of.options.destroyed_first == DestroyedFirst::either) return {DestroyedFirst::app, DestroyedFirst::kept};
+  return {of.options.destroyed_first};
 }
 
 /// Polls the App until the run is over or throws, but at most `most` times. Returns the number of turns.
@@ -96,7 +93,7 @@ long turns(const Scenario& of, World& world, long most) {
     try {
       if (!world.app().poll()) return n;
     } catch (const std::exception&) {
-      world.saw();
+      world.count_error();
       return n;
     }
     if (n == 300 && !of.options.has_threads) world.app().stop();
@@ -111,18 +108,18 @@ long turns(const Scenario& of, World& world, long most) {
 
 /// Ends the App after every number of turns, both with memory and without.
 void tear_down(const Scenario& of) {
-  for (const Order order : orders(of)) {
+  for (const DestroyedFirst first : destroyed_first(of)) {
     for (const bool starved : {false, true}) {
       bool is_over = false;
       for (long n = 0; !is_over; ++n) {
-        pass(starved ? "torn down without memory after turn" : "torn down after turn", of, n, n, order,
+        pass(starved ? "torn down without memory after turn" : "torn down after turn", of, n, n, first,
              [&](World& world) {
                world.make_app();
                of.build(world);
                is_over = turns(of, world, n) < n || n > 400;
                if (starved) memory::refuse(1, to_the_end);
              });
-        ++figures.steps;
+        ++figures.turns;
       }
     }
   }
@@ -135,7 +132,7 @@ Coro<int> probe(App& app) {
 }
 
 /// Called after a lack of memory. Checks that every name still belongs to a task, and that the App works.
-void check_fit(const Scenario& of, World& world) {
+void check_usable(const Scenario& of, World& world) {
   App& app = world.app();
   for (const char* name : names) {
     if (const auto task = app.find_task(name)) {
@@ -159,9 +156,9 @@ void check_fit(const Scenario& of, World& world) {
 }
 
 /// Refuses the allocations from number `from` to number `to`. Returns false if none was refused.
-bool starve(const Scenario& of, long from, long to, bool by_host, Order order) {
+bool starve(const Scenario& of, long from, long to, bool by_host, DestroyedFirst first) {
   bool refused = false;
-  pass(by_host ? "polled, without allocations" : "without allocations", of, from, to, order, [&](World& world) {
+  pass(by_host ? "polled, without allocations" : "without allocations", of, from, to, first, [&](World& world) {
     bool built = false;
     world.is_watched = by_host;
     memory::refuse(from, to);
@@ -170,7 +167,7 @@ bool starve(const Scenario& of, long from, long to, bool by_host, Order order) {
       of.build(world);
       built = true;
     } catch (const std::bad_alloc&) {
-      world.saw();
+      world.count_error();
     }
     if (built) {
       try {
@@ -182,7 +179,7 @@ bool starve(const Scenario& of, long from, long to, bool by_host, Order order) {
           world.app().run();
         }
       } catch (const std::exception&) {
-        world.saw();
+        world.count_error();
       }
     }
     refused = memory::refused > 0;
@@ -191,10 +188,10 @@ bool starve(const Scenario& of, long from, long to, bool by_host, Order order) {
     if (to == to_the_end) return;  // the App is destroyed without memory, too
     memory::refuse_none();
     if (!world.has_app()) return;
-    check_fit(of, world);
-    if (order == Order::kept) world.end_kept();
+    check_usable(of, world);
+    if (first == DestroyedFirst::kept) world.end_kept();
     world.end_app();  // reports the failures that nobody has looked at
-    if (refused && to == from && world.out_of_memory == 0 && told.lines == 0) {
+    if (refused && to == from && world.out_of_memory == 0 && lines_on_cerr.lines == 0) {
       if (!of.options.may_be_quiet) complain("nobody was told of the lack of memory");
     }
   });
@@ -203,14 +200,14 @@ bool starve(const Scenario& of, long from, long to, bool by_host, Order order) {
 
 void starve_all(const Scenario& of, bool complete) {
   const long windows[] = {1, 2, 5, to_the_end};
-  for (const Order order : orders(of)) {
+  for (const DestroyedFirst first : destroyed_first(of)) {
     for (const bool by_host : {false, true}) {
       if (by_host && of.options.run) continue;
       for (const long window : windows) {
-        if (!complete && (by_host || order != orders(of).front()) && window != 1) continue;
+        if (!complete && (by_host || first != destroyed_first(of).front()) && window != 1) continue;
         long k = 1;
-        while (starve(of, k, window == to_the_end ? to_the_end : k + window - 1, by_host, order)) ++k;
-        if (window == 1 && !by_host && order == orders(of).front()) figures.allocations += k - 1;
+        while (starve(of, k, window == to_the_end ? to_the_end : k + window - 1, by_host, first)) ++k;
+        if (window == 1 && !by_host && first == destroyed_first(of).front()) figures.allocations += k - 1;
       }
     }
   }
@@ -226,11 +223,11 @@ const Scenario all[] = {
     {"results", &results},
     {"nested", &nested, {.may_be_quiet = true}},
     {"shut_down", &shut_down},
-    {"looked_at", &looked_at, {.may_be_quiet = true}},
+    {"tables_and_lists", &tables_and_lists, {.may_be_quiet = true}},
     {"listeners", &listeners},
     {"failing_start", &failing_start, {.fails = true}},
     {"failing_stop", &failing_stop, {.fails = true}},
-    {"standing", &standing},
+    {"tasks_that_do_not_end", &tasks_that_do_not_end},
     {"standing_start", &standing_start, {.fails = true}},
     {"deadlocked", &deadlocked, {.fails = true, .run = &run_to_deadlock}},
     {"has_main", &has_main, {.run = &run_main}},
@@ -238,19 +235,19 @@ const Scenario all[] = {
     {"failing_handler", &failing_handler},
     {"gathers", &gathers, {.may_be_quiet = true}},
     {"settled", &settled, {.may_be_quiet = true}},
-    {"races", &races, {.ends = Ends::either, .may_be_quiet = true}},
+    {"races", &races, {.destroyed_first = DestroyedFirst::either, .may_be_quiet = true}},
     {"observers", &observers, {.may_be_quiet = true}},
     {"groups", &groups},
     {"cancelled_groups", &cancelled_groups, {.may_be_quiet = true}},
     {"scopes", &scopes, {.may_be_quiet = true}},
     {"cleanups", &cleanups, {.may_be_quiet = true}},
-    {"timeouts", &timeouts, {.ends = Ends::either}},
+    {"timeouts", &timeouts, {.destroyed_first = DestroyedFirst::either}},
     {"generators", &generators, {.may_be_quiet = true}},
-    {"meetings", &meetings, {.ends = Ends::either, .may_be_quiet = true}},
+    {"meetings", &meetings, {.destroyed_first = DestroyedFirst::either, .may_be_quiet = true}},
     {"permits", &permits, {.may_be_quiet = true}},
-    {"bounded_queue", &bounded_queue, {.ends = Ends::either}},
-    {"unbounded_queue", &unbounded_queue, {.ends = Ends::either}},
-    {"futures", &futures, {.ends = Ends::either}},
+    {"bounded_queue", &bounded_queue, {.destroyed_first = DestroyedFirst::either}},
+    {"unbounded_queue", &unbounded_queue, {.destroyed_first = DestroyedFirst::either}},
+    {"futures", &futures, {.destroyed_first = DestroyedFirst::either}},
     {"times", &times},
     {"crowded_sleep", &crowded<Crowd::sleep>},
     {"crowded_callback", &crowded<Crowd::callback>},
@@ -258,11 +255,11 @@ const Scenario all[] = {
     {"crowded_event", &crowded<Crowd::event>},
     {"crowded_wait_any", &crowded<Crowd::wait_any>},
     {"crowded_interval", &crowded<Crowd::interval>},
-    {"foreign", &foreign, {.has_threads = true, .ends = Ends::either, .may_be_quiet = true}},
+    {"foreign", &foreign, {.has_threads = true, .destroyed_first = DestroyedFirst::either, .may_be_quiet = true}},
     {"scoped_calls", &scoped_calls, {.has_threads = true, .may_be_quiet = true}},
     {"thread_calls", &thread_calls, {.has_threads = true, .may_be_quiet = true}},
-    {"submitted", &submitted, {.has_threads = true, .ends = Ends::kept, .may_be_quiet = true}},
-    {"shared_future", &shared_future, {.has_threads = true, .ends = Ends::either}},
+    {"submitted", &submitted, {.has_threads = true, .destroyed_first = DestroyedFirst::kept, .may_be_quiet = true}},
+    {"shared_future", &shared_future, {.has_threads = true, .destroyed_first = DestroyedFirst::either}},
     {"workers", &workers, {.has_threads = true, .run = &run_workers}},
 };
 
@@ -272,7 +269,7 @@ void check_cases(const char* only) {
   for (const Case& one : cases) {
     if (only && std::strncmp(only, one.name, std::strlen(only)) != 0) continue;
     scenario = one.name;
-    pass("case", none, 0, 0, Order::app, [&one](World& world) {
+    pass("case", none, 0, 0, DestroyedFirst::app, [&one](World& world) {
       world.make_app();
       one.check(world.app(), world);
     });
@@ -283,7 +280,7 @@ void check_cases(const char* only) {
 int check(int argc, char** argv) {
   const bool is_short = argc > 1 && std::strcmp(argv[1], "short") == 0;
   const char* const only = argc > 1 && !is_short ? argv[1] : nullptr;
-  std::streambuf* const shown = std::cerr.rdbuf(&told);
+  std::streambuf* const shown = std::cerr.rdbuf(&lines_on_cerr);
   std::set_terminate([] {
     say_where();
     std::fflush(stdout);
@@ -296,7 +293,7 @@ int check(int argc, char** argv) {
     scenario = of.name;
     if (argc > 2) {
       const long from = std::atol(argv[2]), count = argc > 3 ? std::atol(argv[3]) : 1;
-      starve(of, from, count > 0 ? from + count - 1 : to_the_end, argc > 4, orders(of).front());
+      starve(of, from, count > 0 ? from + count - 1 : to_the_end, argc > 4, destroyed_first(of).front());
       continue;
     }
     tear_down(of);
@@ -304,7 +301,7 @@ int check(int argc, char** argv) {
   }
   std::cerr.rdbuf(shown);
   std::printf("%d cases; %d scenarios: torn down at %ld steps, starved at each of %ld allocations, %ld times in all\n",
-              figures.cases, figures.scenarios, figures.steps, figures.allocations, figures.refused);
+              figures.cases, figures.scenarios, figures.turns, figures.allocations, figures.refused);
   return figures.failed ? 1 : 0;
 }
 

@@ -82,7 +82,7 @@ inline Coro<> stubborn(Tracked argument) {
   }
 }
 /// Tasks and a listener that do not end in time.
-inline void standing(World& world) {
+inline void tasks_that_do_not_end(World& world) {
   App& app = world.app();
   app.add_task(stubborn(Tracked()), names[0]);
   app.add_task(stubborn(Tracked()), names[1]);

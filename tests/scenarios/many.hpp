@@ -35,9 +35,9 @@ inline void settled(World& world) {
   App& app = world.app();
   auto work = app.add_task([&world, held = Tracked()]() -> Coro<> {
     auto [a, b, c] = co_await errand::gather_settled(give({}, 1, 1ms), fail({}, 2ms), make<Heavy>(0s));
-    if (b.exception()) world.saw(b.exception());
-    if (a.exception()) world.saw(a.exception());
-    if (c.exception()) world.saw(c.exception());
+    if (b.exception()) world.count_error(b.exception());
+    if (a.exception()) world.count_error(a.exception());
+    if (c.exception()) world.count_error(c.exception());
     std::vector<Coro<>> many;
     many.push_back(tidy({}, 1h));
     many.push_back(fail({}, 1ms));
@@ -123,7 +123,7 @@ inline void groups(World& world) {
     try {
       co_await errand::TaskGroup::run(failing);
     } catch (...) {
-      world.saw();
+      world.count_error();
     }
     held.use();
   });
@@ -235,7 +235,7 @@ inline void cleanups(World& world) {
       co_await errand::finally(hold(held, 1ms), plain);
       co_await errand::shield(hold(held, 1ms));
     } catch (const std::exception&) {
-      world.saw();
+      world.count_error();
     }
   };
   auto& works = world.keep<std::decay_t<decltype(work)>>(work);
@@ -279,7 +279,7 @@ inline void generators(World& world) {
     try {
       while (auto one = co_await generator.next()) held.use();
     } catch (...) {
-      world.saw();
+      world.count_error();
     }
     auto dropped = numbers(held, 2);
     co_await dropped.next();

@@ -67,7 +67,7 @@ inline void bounded_queue(World& world) {
     try {
       for (int i = 0; i < n; ++i) co_await queue.put(Heavy());
     } catch (const std::exception&) {
-      world.saw();
+      world.count_error();
     }
     held.use();
   };
@@ -79,7 +79,7 @@ inline void bounded_queue(World& world) {
         queue.task_done();
       }
     } catch (const std::exception&) {
-      world.saw();
+      world.count_error();
     }
     held.use();
   };
@@ -137,17 +137,17 @@ inline void futures(World& world) {
       try {
         co_await error;
       } catch (const std::exception&) {
-        world.saw();
+        world.count_error();
       }
       try {
         co_await cancelled;
       } catch (const std::exception&) {
-        world.saw();
+        world.count_error();
       }
       try {
         if (ended) co_await *ended;
       } catch (const std::exception&) {
-        world.saw();
+        world.count_error();
       }
       held.use();
     });

@@ -45,13 +45,13 @@ inline void taken_names(World& world) {
         expect(its_app.find_task(names[1]) == second, "taken_names: another has the name");
       } catch (const errand::TaskNameInUse&) {
       } catch (...) {
-        world.saw();
+        world.count_error();
       }
       try {
         its_app.add_task(give({}, 1, 1ms), names[0], NameTaken::keep);
       } catch (const errand::TaskTypeMismatch&) {
       } catch (...) {
-        world.saw();
+        world.count_error();
       }
       co_await errand::sleep(15ms);
       held.use();
@@ -83,7 +83,7 @@ inline void cancelled_tasks(World& world) {
     } catch (const errand::TaskCancelled& cancelled) {
       expect(cancelled.reason() == why, "cancelled_tasks: another reason");
     } catch (...) {
-      world.saw();
+      world.count_error();
     }
     held.use();
   });
@@ -113,7 +113,7 @@ inline void failures(World& world) {
   App& app = world.app();
   app.add_signal("server.exception.report", [&world, held = Tracked()](const errand::Signal& signal) {
     held.use();
-    world.saw(signal.get<errand::TaskFailure>().exception());
+    world.count_error(signal.get<errand::TaskFailure>().exception());
   });
   auto seen = app.add_task(fail({}, 0s), names[0]);
   app.add_task(fail({}, 5ms), names[1]);
@@ -143,7 +143,7 @@ inline void callbacks(World& world) {
     try {
       expect(done.result() == 1, "callbacks: a wrong result");
     } catch (...) {
-      world.saw();
+      world.count_error();
     }
   }));
   handles.push_back(
@@ -177,7 +177,7 @@ inline void results(World& world) {
       const auto value = its_app.add_task([held] { return Heavy(); });
       const Heavy outer = co_await value;
     } catch (...) {
-      world.saw();
+      world.count_error();
     }
     world.keep<Task<Heavy>>(heavy);
   });
@@ -226,7 +226,7 @@ inline void shut_down(World& world) {
 }
 
 /// Things that people look at: the context, the table of the tasks, and the lists of tasks.
-inline void looked_at(World& world) {
+inline void tables_and_lists(World& world) {
   App& app = world.app();
   app.ctx().emplace<Tracked>();
   app.ctx().emplace<Heavy>();
@@ -240,7 +240,7 @@ inline void looked_at(World& world) {
     for (auto& task : its_app.all_tasks()) {
       if (task.id() == 1) task.cancel();
     }
-    expect(its_app.tasks().size() == 2, "looked_at: another number of tasks");
+    expect(its_app.tasks().size() == 2, "tables_and_lists: another number of tasks");
     held.use();
   });
 }

@@ -113,7 +113,7 @@ inline void submitted(World& world) {
       app.submit(give(Tracked(Tracked::anywhere), 2, 1h), names[1]);
       app.post([held = Tracked(Tracked::anywhere)] { held.use(); });
     } catch (...) {
-      world.saw();
+      world.count_error();
     }
     alive.release();
   });
@@ -131,7 +131,7 @@ inline void shared_future(World& world) {
       try {
         expect(future.set_result(Heavy()), "shared_future: done already");
       } catch (...) {
-        world.saw();
+        world.count_error();
         future.cancel();
       }
     });

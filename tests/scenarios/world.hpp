@@ -112,7 +112,7 @@ class World {
     errand::AppConfig config;
     if (!on_real_clock_) config.clock = &clock;
     config.graceful_timeout = on_real_clock_ ? 5s : 1s;
-    config.on_failure = [this](const errand::TaskFailure& failure) { saw(failure.exception()); };
+    config.on_failure = [this](const errand::TaskFailure& failure) { count_error(failure.exception()); };
     if (is_watched) {
       config.slow_step = 1ns;
       config.on_slow_step = [](const errand::SlowStep&) {};
@@ -137,8 +137,8 @@ class World {
     while (!kept_.empty()) kept_.pop_back();
   }
 
-  /// Called when an error has come out as it should. Counts the lack of memory.
-  void saw(const std::exception_ptr& error) {
+  /// Called when an error has come out as it should. Counts the error if it is a lack of memory.
+  void count_error(const std::exception_ptr& error) {
     try {
       std::rethrow_exception(error);
     } catch (const std::bad_alloc&) {
@@ -146,7 +146,7 @@ class World {
     } catch (...) {
     }
   }
-  void saw() { saw(std::current_exception()); }
+  void count_error() { count_error(std::current_exception()); }
 
   errand::ManualClock clock;
   bool began = false;       // the run has begun
@@ -170,14 +170,14 @@ class World {
 };
 
 /// The object that is destroyed first at the end: the App, the objects that its tasks share, or either of them.
-enum class Ends { app, kept, either };
+enum class DestroyedFirst { app, kept, either };
 
 struct Scenario {
   struct Options {
     bool has_threads = false;
     bool fails = false;             // run throws an error of the scenario's own
     void (*run)(World&) = nullptr;  // called instead of App::run
-    Ends ends = Ends::app;
+    DestroyedFirst destroyed_first = DestroyedFirst::app;
     /// A lack of memory may stay unreported: a request loses its reason, or the task that fails is aborted afterwards.
     bool may_be_quiet = false;
   };
@@ -239,7 +239,7 @@ Coro<> settle(World& world, A awaitable) {
   } catch (const Cancelled&) {
     throw;
   } catch (...) {
-    world.saw();
+    world.count_error();
   }
   local.use();
 }
