@@ -479,3 +479,24 @@ APP_TEST("items that aborted getters give back stand in the Queue in the order i
   }
   expect("12345 ; 12345 ; 12345");
 }
+
+APP_TEST("an item whose destructor takes another item of a queue that is being destroyed lets no waiting put in") {
+  struct Taker {
+    errand::Queue<Taker>* queue;
+    explicit Taker(errand::Queue<Taker>* its_queue) : queue(its_queue) {}
+    Taker(Taker&& other) noexcept : queue(std::exchange(other.queue, nullptr)) {}
+    ~Taker() {
+      if (queue) (void)std::exchange(queue, nullptr)->try_get();
+    }
+  };
+  auto queue = std::make_unique<errand::Queue<Taker>>(2);
+  co_await queue->put(Taker(queue.get()));
+  co_await queue->put(Taker(nullptr));
+  const auto put = [](errand::Queue<Taker>& full) -> Coro<> { co_await full.put(Taker(nullptr)); };
+  const auto putting = app.add_task(put(*queue));
+  co_await errand::yield();
+  co_await errand::yield();
+  queue.reset();
+  co_await errand::wait_all(putting);
+  CHECK_THROWS_AS(putting.result(), InvalidState);
+}

@@ -720,6 +720,65 @@ const auto wait_for_it = [](auto& primitive) { return primitive.wait(); };
 
 }  // namespace
 
+REAL_APP_TEST("a race that a wake-up decides requests the stops of its thread calls in the order of its arguments") {
+  std::atomic<int> begun = 0;
+  std::vector<int> stopped;
+  const auto call = [&](std::stop_token token, int number) {
+    const std::stop_callback callback(token, [&] { stopped.push_back(number); });
+    ++begun;
+    while (!token.stop_requested()) std::this_thread::sleep_for(1ms);
+  };
+  errand::Event event;
+  const auto race = [&]() -> Coro<> {
+    co_await errand::race(event.wait(), to_thread(call, 1), to_thread(call, 2), to_thread(call, 3));
+  };
+  const auto racing = app.add_task(race());
+  while (begun < 3) co_await errand::sleep(1ms);
+  event.set();
+  co_await racing;
+  CHECK(stopped == std::vector<int>{1, 2, 3});
+}
+
+REAL_APP_TEST("an aborted member of a group keeps the reason of its abort while a thread call uses its frames") {
+  for (const bool is_destroyed : {false, true}) {
+    std::atomic<bool> begun = false;
+    std::atomic<bool> may_end = false;
+    const auto call = [&] {
+      begun = true;
+      while (!may_end) std::this_thread::sleep_for(1ms);
+    };
+    const auto calls = [&]() -> Coro<> { co_await to_thread(call); };
+    Task<> member;
+    const auto body = [&](errand::TaskGroup& group) -> Coro<> {
+      member = group.add(calls());
+      co_await errand::sleep(1h);
+    };
+    const auto grouped = [&]() -> Coro<> { co_await errand::TaskGroup::run(body); };
+    std::optional<errand::ScopedTask<>> outer(app.add_task(grouped()));
+    while (!begun) co_await errand::sleep(1ms);
+    member.abort("of the abort");
+    std::thread ends_call([&] {
+      std::this_thread::sleep_for(5ms);
+      may_end = true;
+    });
+    if (is_destroyed) {
+      outer.reset();
+    } else {
+      (*outer)->cancel("of the group");
+      co_await errand::wait_all(outer->get());
+    }
+    ends_call.join();
+    co_await errand::wait_all(member);
+    std::string reason;
+    try {
+      member.result();
+    } catch (const errand::TaskCancelled& cancelled) {
+      reason = cancelled.reason();
+    }
+    CHECK(reason == "of the abort");
+  }
+}
+
 REAL_APP_TEST(
     "a scope that ends in the step that decided a race requests the stop of the call before it waits for it") {
   std::atomic<bool> begun = false;

@@ -371,7 +371,7 @@ ERRAND_NOINLINE void Queue<T>::give_back(std::size_t number, Carried&& item) {
 template <class T>
 ERRAND_NOINLINE void Queue<T>::let_in() {
   get_has_to_check_ = !putters_.empty() || !returned_.empty() || items_.may_get_spare_room();
-  if (putters_.empty() || count() > capacity_) return;
+  if (putters_.empty() || is_closed_ || count() > capacity_) return;
   putters_.check_thread();
   auto& first = putters_.template first<typename Put::Wait>();
   items_.make_room();

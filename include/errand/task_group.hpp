@@ -176,7 +176,7 @@ inline detail::Chain* TaskGroup::next_to_destroy() noexcept {
     Member& member = Member::of(members_.back());
     detail::TaskBase& task = member.task_;
     if (!task.is_running()) {
-      task.set_cancelled();
+      if (!task.done()) task.set_cancelled();
       return &task;
     }
     delete &member;

@@ -81,13 +81,13 @@ class WaitList {
   }
   /// Notes a waiter that got something from the primitive without waiting, and has it until its task resumes.
   void keep(Waiter& with) noexcept { handed_.push_back(with); }
-  /// Wakes all waiters, as `hand_over` does.
   /// Hands something over to the first waiter, which must be a `HandedWaiter`.
   void hand_to_first() noexcept {
     HandedWaiter& first = this->first<HandedWaiter>();
     first.was_handed_ = true;
     hand_over(first);
   }
+  /// Wakes all waiters, as `hand_over` does.
   void hand_over_all() noexcept {
     while (!empty()) hand_over(first<Waiter>());
   }

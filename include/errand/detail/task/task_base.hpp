@@ -234,6 +234,7 @@ inline const Observer* TaskBase::membership() const noexcept {
 
 ERRAND_COLD inline void TaskBase::requested_with_group() noexcept {
   ++requests;
+  if (done()) return;  // it was aborted, and a thread call still uses its frames: the reason is that of the abort
   try {
     const Branches& of = *group();
     note_reason(of.chain()->reason_of_request(of.was_asked_by_task()));

@@ -33,21 +33,14 @@ class ThreadCallBase : public RemoteWake {
 
   StopToken stop_token() const noexcept { return stop_.get_token(); }
   /// Requests the stop through the token of the call, which may run a `std::stop_callback` of the user's. If a
-  /// primitive is in the middle of waking somebody, the loop makes the request before the next step, because the
-  /// callback may destroy the primitive.
+  /// primitive is in the middle of waking somebody, the loop makes the request later, because the callback may destroy
+  /// the primitive.
   void request_stop() noexcept {
     if (!loop->is_waking) {
       request_stop_now();
     } else if (!stop_later_.linked()) {
-      loop->run_first(stop_later_);
+      loop->make_ready(stop_later_);
     }
-  }
-
-  /// Requests the stop that the loop was to request. Called before the App's thread waits for the call.
-  void request_postponed_stop() noexcept {
-    if (!stop_later_.linked()) return;
-    loop->take_out(stop_later_);
-    request_stop_now();
   }
 
   /// Returns true if the App's thread knows that no other thread uses the call any more.
@@ -67,7 +60,7 @@ class ThreadCallBase : public RemoteWake {
   inline void drop() noexcept final;
 
  protected:
-  ThreadCallBase() noexcept = default;
+  ThreadCallBase() = default;
   ~ThreadCallBase() {
     if (stop_later_.linked()) loop->take_out(stop_later_);
   }
@@ -240,7 +233,6 @@ class ThreadWait : public OutsideWait {
   bool is_in_use() const noexcept final { return !may_abandon_ && !call_->is_known_returned(); }
   ERRAND_COLD void block() noexcept final {
     if (!is_in_use()) return;
-    call_->request_postponed_stop();
     call_->calls->wait_for(*call_);
     call_->note_returned();
   }
