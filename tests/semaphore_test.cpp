@@ -160,3 +160,21 @@ APP_TEST("many permits at once go to those who wait, and the rest is free") {
   CHECK(semaphore.try_acquire());
   co_await errand::sleep(2s);  // until the permits are given back, because none may outlive the semaphore
 }
+
+APP_TEST("a semaphore that is destroyed after a race has taken a permit, and before the race ends, makes it throw") {
+  auto semaphore = std::make_unique<errand::Semaphore>(1);
+  const auto cleans_up = []() -> Coro<> {
+    try {
+      co_await errand::sleep(1h);
+    } catch (const Cancelled&) {
+    }
+    co_await errand::sleep(1s);
+  };
+  const auto race = [&]() -> Coro<> { co_await errand::race(cleans_up(), semaphore->acquire()); };
+  const auto racing = app.add_task(race());
+  co_await errand::sleep(1ms);
+  CHECK_FALSE(semaphore->try_acquire());
+  semaphore.reset();
+  co_await errand::wait_all(racing);
+  CHECK_THROWS_AS(racing.result(), InvalidState);
+}

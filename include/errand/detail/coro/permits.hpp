@@ -87,6 +87,9 @@ class AcquireBase : public HandedWaiter {
     return was_handed_ = permits_.try_take();
   }
   void await_suspend(std::coroutine_handle<>) { suspend(permits_.waiters.list()); }
+  /// Called by a race after `await_ready` has taken a permit, because the race may go on only later: if the Lock or the
+  /// Semaphore is destroyed meanwhile, the race throws `InvalidState`.
+  void keep() noexcept { permits_.waiters.keep(*this); }
 
  protected:
   /// Called by `await_resume`: the permit belongs to the guard from now on.
