@@ -3,10 +3,8 @@
 
 #include <errand/detail/prologue.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <exception>
-#include <optional>
 #include <tuple>
 #include <type_traits>
 #include <utility>
