@@ -83,7 +83,7 @@ std::future<typename detail::WorkTraits<Work&&>::Value> App::submit(Work&& work,
   detail::Submission<T> submission(name);
   std::future<T> future = submission.future();
   auto begin = [this, work = std::decay_t<Work>(std::forward<Work>(work)), name, submission]() mutable {
-    if (life_.stage() >= detail::Lifecycle::Stage::stopping) return;
+    if (life_.has_begun_to_stop()) return;
     Task<T> task;
     try {
       task = add_task(std::move(work), name);

@@ -44,6 +44,8 @@ class Lifecycle {
   /// Returns true if the run is over, also if the lifecycle itself has failed.
   bool has_ended() const noexcept { return stage_ == Stage::ended || task_.state()->done(); }
   bool in_run() const noexcept { return stage_ != Stage::idle; }
+  /// Returns true if the stop has begun: work that is submitted from then on is not taken.
+  bool has_begun_to_stop() const noexcept { return stage_ == Stage::stopping || stage_ == Stage::ended; }
   /// Returns true if from now on nothing is waited for longer than the graceful timeout: in the stop, and if the start
   /// is to end.
   bool is_limited() const noexcept {
