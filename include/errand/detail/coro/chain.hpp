@@ -34,7 +34,7 @@ struct PromiseBase {
   using Handle = std::coroutine_handle<PromiseBase>;
 
   Chain* chain;     // set when the coroutine starts, as `parent` is
-  union {           // so that the constructor does not set it: an await of a Coro takes 126 instructions, not 127
+  union {           // so that the constructor does not set it: one instruction less of some 126 (W4)
     Handle parent;  // the coroutine that awaits this one; null for the outermost
   };
   union {
@@ -45,7 +45,7 @@ struct PromiseBase {
   TaskStatus status = TaskStatus::pending;  // how it is about to end
   bool is_generator = false;
   bool is_skewed = false;
-  std::uint8_t spare = 0;  // makes the members from `line` on eight bytes, which one store sets: 126, not 128
+  std::uint8_t spare = 0;  // makes the members from `line` on eight bytes, which one store sets: two less
 
   PromiseBase() noexcept {}
   PromiseBase(const PromiseBase&) = delete;
