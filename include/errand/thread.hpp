@@ -75,7 +75,7 @@ class ThreadCall final : public ThreadCallBase {
   static constexpr bool takes_token = !std::is_invocable_v<F, Args...> && std::is_invocable_v<F, StopToken, Args...>;
   static_assert(takes_token || std::is_invocable_v<F, Args...>,
                 "to_thread cannot call this function with these arguments, nor "
-                "with a StopToken before them");
+                "with a std::stop_token before them");
 
   using Plain = typename std::conditional_t<takes_token, std::invoke_result<F, StopToken, Args...>,
                                             std::invoke_result<F, Args...>>::type;
