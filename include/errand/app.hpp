@@ -180,8 +180,8 @@ class App : private detail::Host {
   /// is called before the first `run`, that one makes one turn. A start listener that is under way is cancelled, and
   /// has `graceful_timeout` to end; the later ones are skipped.
   void stop() noexcept {
-    const std::shared_ptr<detail::Inbox> inbox =
-        loop_->inbox;  // the App may be destroyed when its loop sees the request
+    // A copy, because the App may be destroyed as soon as its loop sees the request.
+    const std::shared_ptr<detail::Inbox> inbox = loop_->inbox;
     inbox->request_stop();
   }
   /// Returns a guard that keeps `run` waiting for more work while it lives. Code that posts from another thread must
@@ -339,6 +339,8 @@ class App : private detail::Host {
   template <class Work>
   detail::TaskHandle add_new(Work&& work, std::string_view name, NameTaken taken);
   void register_and_start(detail::TaskBase& task, std::string_view name, NameTaken taken, bool check_again);
+  template <class F, class Place>
+  CallHandle add_callback(F&& f, Place place);
   template <class F>
   CallHandle call(Clock::time_point when, F&& f);
   static Coro<std::size_t> shutdown_all(detail::LoopRef of, std::chrono::nanoseconds timeout);

@@ -31,8 +31,10 @@ bool App::post(F&& f) {
   return false;
 }
 
-template <class F>
-CallHandle App::call_soon(F&& f) {
+/// Makes a callback, and hands it to `place`, which puts it where it waits for its turn. If `place` throws, the
+/// callback is destroyed unrun; so it is if the App takes no more work.
+template <class F, class Place>
+CallHandle App::add_callback(F&& f, Place place) {
   detail::check_callback<std::decay_t<F>>();
   loop_->check_thread();
   auto* callback = new detail::PlainCallback<std::decay_t<F>>(*loop_, std::forward<F>(f));
@@ -40,34 +42,31 @@ CallHandle App::call_soon(F&& f) {
   callback->count();
   if (loop_->closing) {
     callback->drop();
-  } else {
-    loop_->make_ready(*callback);
-  }
-  return handle;
-}
-
-template <class F>
-CallHandle App::call(Clock::time_point when, F&& f) {
-  detail::check_callback<std::decay_t<F>>();
-  loop_->check_thread();
-  auto* callback = new detail::PlainCallback<std::decay_t<F>>(*loop_, std::forward<F>(f));
-  const CallHandle handle(*callback);
-  callback->count();
-  if (loop_->closing) {
-    callback->drop();
-    return handle;
-  }
-  if (when == detail::never) {
-    loop_->never_called.push_back(*callback);
     return handle;
   }
   try {
-    loop_->timers.arm_finite(*callback, when);
+    place(*callback);
   } catch (...) {
     callback->drop();
     throw;
   }
   return handle;
+}
+
+template <class F>
+CallHandle App::call_soon(F&& f) {
+  return add_callback(std::forward<F>(f), [this](detail::Call& call) { loop_->make_ready(call); });
+}
+
+template <class F>
+CallHandle App::call(Clock::time_point when, F&& f) {
+  return add_callback(std::forward<F>(f), [this, when](detail::Call& call) {
+    if (when == detail::never) {
+      loop_->never_called.push_back(call);
+    } else {
+      loop_->timers.arm_finite(call, when);
+    }
+  });
 }
 
 template <class F>

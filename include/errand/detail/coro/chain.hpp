@@ -131,7 +131,7 @@ class Chain : public Node {
     asked_by_task = 1,        // a request to the task is pending here
     asked_by_combinator = 2,  // a request of the combinator of this branch is pending here
     asked = asked_by_task | asked_by_combinator,
-    defers_requests = 4,  // requests are held, because a clean-up is under way
+    defers_requests = 4,  // a clean-up is under way
     is_branch = 8,
     decides_race_on_wake = 16,  // a branch of a race, which is decided when the wait of this branch ends
     has_work = 32,              // `begin` makes the coroutine from a callable; or there is no coroutine, only a wait
@@ -191,7 +191,7 @@ class Chain : public Node {
   bool has_suspended() const noexcept { return state > State::ended; }
   /// Returns true if a step may be under way inside this chain: its own, or that of a branch or of a member of a group.
   bool may_have_step_inside() const noexcept { return state <= State::branching; }
-  /// Returns true if a request is pending and not held. An await that would suspend throws it instead.
+  /// Returns true if a request is pending and not deferred. An await that would suspend throws it instead.
   bool is_asked() const noexcept { return (flags & asked) && !(flags & defers_requests); }
   /// Called by an await before it begins. If an expression has two awaits, GCC calls `await_resume` of the first only
   /// after the second has ended. So the second would begin although the first has failed: this throws the error of the
