@@ -1,16 +1,24 @@
 # SPDX-License-Identifier: MIT
-# What `cmake --install` copies: the headers, and what find_package and pkg-config read. All of it may be moved
-# afterwards, and none of it depends on the machine, so that it belongs under share/.
+# What `cmake --install` copies: the headers, what find_package and pkg-config read and, with ERRAND_BUILD_COMPILED, the
+# library. All of it may be moved afterwards. Without the library, none of it depends on the machine, so that it belongs
+# under share/.
 include(CMakePackageConfigHelpers)
 include(GNUInstallDirs)
 
+set(ERRAND_TARGETS errand)
 set(ERRAND_PACKAGE_DIR ${CMAKE_INSTALL_DATADIR}/cmake/errand)
+set(ERRAND_ANY_MACHINE ARCH_INDEPENDENT)
+if(ERRAND_BUILD_COMPILED)
+  list(APPEND ERRAND_TARGETS errand_compiled)
+  set(ERRAND_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/errand)
+  set(ERRAND_ANY_MACHINE "")
+endif()
 set(ERRAND_PC_DIR ${CMAKE_INSTALL_DATADIR}/pkgconfig)
 
 install(DIRECTORY include/errand DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.hpp")
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/licenses/errand)
 
-install(TARGETS errand EXPORT errand-targets INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(TARGETS ${ERRAND_TARGETS} EXPORT errand-targets INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(EXPORT errand-targets NAMESPACE errand:: DESTINATION ${ERRAND_PACKAGE_DIR})
 
 # Before 1.0.0 a minor version may change the API.
@@ -20,7 +28,7 @@ else()
   set(ERRAND_COMPATIBILITY SameMajorVersion)
 endif()
 configure_package_config_file(.cmake/errand-config.cmake.in errand-config.cmake INSTALL_DESTINATION ${ERRAND_PACKAGE_DIR})
-write_basic_package_version_file(errand-config-version.cmake COMPATIBILITY ${ERRAND_COMPATIBILITY} ARCH_INDEPENDENT)
+write_basic_package_version_file(errand-config-version.cmake COMPATIBILITY ${ERRAND_COMPATIBILITY} ${ERRAND_ANY_MACHINE})
 install(
   FILES ${CMAKE_CURRENT_BINARY_DIR}/errand-config.cmake ${CMAKE_CURRENT_BINARY_DIR}/errand-config-version.cmake
   DESTINATION ${ERRAND_PACKAGE_DIR}

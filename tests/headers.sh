@@ -28,12 +28,12 @@ export -f check check_use
 
 # Every header must begin with the prologue and end with the epilogue. Between them, no macro of the user's changes the
 # code, and everything is visible outside of a shared library.
-parts='errand/(errand|version|detail/(prologue|epilogue))\.hpp'
+parts='errand/(compiled|errand|version|detail/(prologue|epilogue))\.hpp'
 without=$(grep -rLE --include='*.hpp' '^#include <errand/detail/prologue\.hpp>' include | grep -vE "$parts")
 without+=$(grep -rLE --include='*.hpp' '^#include <errand/detail/epilogue\.hpp>' include | grep -vE "$parts")
 [ -z "$without" ] || { echo "FAILED to begin with the prologue and to end with the epilogue: $without"; exit 1; }
 
 jobs=$(nproc 2>/dev/null || echo 2)
 printf '%s\n' tests/model/check.cpp examples/readme/toolbox.cpp | xargs -P "$jobs" -I{} bash -c 'check_use {}' &&
-  find include -name '*.hpp' ! -name epilogue.hpp | sort | xargs -P "$jobs" -I{} bash -c 'check {}' &&
+  find include -name '*.hpp' ! -name epilogue.hpp ! -name compiled.hpp | sort | xargs -P "$jobs" -I{} bash -c 'check {}' &&
   echo "every header compiles alone: ${CXX:-g++} ${STANDARD:-c++20} ${CXXFLAGS:-}"

@@ -19,7 +19,7 @@ PUBLIC = {
     4: "barrier condition event future interval lock queue semaphore thread time",
     5: "finally gather race task_group task_scope wait",
     6: "app config context failure keep_alive signals",
-    7: "errand",
+    7: "compiled errand",
 }
 # The includes of a header of a higher floor that are allowed, and the reasons.
 EXCEPTIONS = {

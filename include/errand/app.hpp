@@ -20,11 +20,9 @@
 #include <errand/config.hpp>
 #include <errand/context.hpp>
 #include <errand/create_task.hpp>
-#include <errand/detail/app/driver.hpp>
-#include <errand/detail/app/lifecycle.hpp>
-#include <errand/detail/app/listeners.hpp>
-#include <errand/detail/app/registry.hpp>
-#include <errand/detail/app/reports.hpp>
+#include <errand/detail/app/handler.hpp>
+#include <errand/detail/app/listener.hpp>
+#include <errand/detail/app/workers.hpp>
 #include <errand/detail/base/owner.hpp>
 #include <errand/detail/loop/loop_ref.hpp>
 #include <errand/detail/task/submission.hpp>
@@ -35,6 +33,10 @@
 #include <errand/signals.hpp>
 
 namespace errand {
+
+namespace detail {
+class Engine;
+}
 
 /// A single-threaded event loop and the tasks that it runs: start work in the background, name it, find it again, await
 /// it, cancel it, never lose an error, shut down cleanly.
@@ -56,12 +58,12 @@ namespace errand {
 /// it is called inside the App's own `run` or `poll`, or while one of its tasks is being destroyed (by `abort`, or with
 /// a generator that is dropped while its next value is awaited). Handles and other objects of an App may outlive it; if
 /// they then need the App, they throw `InvalidState`.
-class App : private detail::Host {
+class App {
  public:
   /// Makes an App, which runs nothing before `run` or `poll`. The clock and the Reactor of the configuration must
   /// outlive it.
   explicit App(std::string name = "app", AppConfig config = {});
-  inline virtual ~App();
+  ~App();
   App(const App&) = delete;
   App& operator=(const App&) = delete;
 
@@ -291,7 +293,7 @@ class App : private detail::Host {
   /// does not throw; the members of the Context throw `WrongThread`.
   Context& ctx() noexcept { return ctx_; }
   /// Returns the number of this worker, from 0.
-  unsigned worker() const noexcept { return driver_.worker; }
+  unsigned worker() const noexcept;
   /// Writes a table for people, with a row for each pending task: the id, the name, the status, the age, what the task
   /// waits for, and the file and line of that await. Below it, indented, stand the awaits around that one and, if it is
   /// a combinator, what its branches wait for. Long lists are cut short. An age is measured by the App's clock, and may
@@ -315,20 +317,10 @@ class App : private detail::Host {
     while (!calls.empty()) static_cast<detail::Call&>(calls.pop_front()).drop();
   }
 
-  void report(detail::TaskBase* task, std::exception_ptr error) noexcept override {
-    reports_.failure(task, std::move(error));
-  }
-  void report_stall(std::exception_ptr error) noexcept override {
-    reports_.failure(nullptr, std::move(error), name_.c_str());
-  }
-  void registered_ended(detail::TaskBase& task) noexcept override {
-    registry_.task_ended(task, config_.purge_when_done);
-  }
-  void slow_step(detail::TaskBase* task, std::chrono::nanoseconds took, const char* file,
-                 unsigned line) noexcept override {
-    reports_.slow_step(task, took, file, line);
-  }
-
+  /// Returns the task that is registered under this name; null if there is none.
+  detail::TaskBase* find_registered(std::string_view name) const noexcept;
+  /// Returns how many names have been added so far.
+  std::uint64_t names_added() const noexcept;
   /// Returns the pending task that keeps this name, because `taken` is `keep` or because it is `wanted`; null if the
   /// name is free, or is to be taken from its task. An empty name is no name. Throws `TaskNameInUse` if `taken` is
   /// `fail` and another pending task has the name.
@@ -344,26 +336,26 @@ class App : private detail::Host {
   template <class F>
   CallHandle call(Clock::time_point when, F&& f);
   static Coro<std::size_t> shutdown_all(detail::LoopRef of, std::chrono::nanoseconds timeout);
-  EventWait wait_for_event(std::string_view event, std::chrono::nanoseconds timeout) {
-    loop_->check_thread();
-    return EventWait(signals(), event, timeout);
-  }
-  detail::Signals& signals();
+  EventWait wait_for_event(std::string_view event, std::chrono::nanoseconds timeout);
+  void add_handler(std::string_view event, detail::Owner<detail::Handler> handler);
+  void add_any_listener(Phase phase, detail::Owner<detail::Listener> listener);
+  /// Returns true if work that is submitted is not taken any more.
+  bool is_stopping() const noexcept;
 
-  /// `others` is null if there are no options. Then nothing refers to workers, and the program has no code for them.
+  /// Returns what starts the other workers of a run. (It is a template so that only a program that gives options to
+  /// `run` has code for workers.)
+  template <class = void>
+  detail::Owner<detail::OtherWorkers> other_workers();
+  /// `others` is null if there are no options. Then nothing refers to workers.
   void run_with(RunOptions options, detail::OtherWorkers* others);
+  void run_until(const detail::TaskHandle& main, RunOptions options, detail::OtherWorkers* others);
   template <class T>
   T run_main(Coro<T> main, RunOptions options, detail::OtherWorkers* others);
 
   const std::string name_;
-  const AppConfig config_;
+  const detail::Owner<detail::Engine> engine_;
   detail::Loop* const loop_;
   Context ctx_;
-  detail::Registry registry_;
-  detail::Owner<detail::SignalHub> signals_;  // null until the first use
-  detail::Lifecycle life_;
-  detail::Driver driver_;
-  detail::Reports reports_;
   bool is_ending_ = false;  // the destructor is running
 };
 

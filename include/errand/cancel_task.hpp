@@ -57,7 +57,13 @@ class CancelTask::Wait : public detail::TaskWait {
   bool was_done_;
 };
 
-inline CancelTask CancelTask::ask(detail::TaskBase& task, std::string_view reason) {
+inline CancelTask::Wait CancelTask::awaited_by(detail::Chain& chain) const noexcept {
+  return Wait(asked_, was_done_, chain);
+}
+
+#if ERRAND_DEFINES
+
+ERRAND_ONCE CancelTask CancelTask::ask(detail::TaskBase& task, std::string_view reason) {
   task.loop->check_thread();
   if (task.is_running()) detail::raise<InvalidState>({"task '", task.name(), "' cannot cancel and await itself"});
   CancelTask cancelling{detail::TaskHandle(task)};
@@ -65,9 +71,7 @@ inline CancelTask CancelTask::ask(detail::TaskBase& task, std::string_view reaso
   return cancelling;
 }
 
-inline CancelTask::Wait CancelTask::awaited_by(detail::Chain& chain) const noexcept {
-  return Wait(asked_, was_done_, chain);
-}
+#endif
 
 }  // namespace errand
 

@@ -122,7 +122,9 @@ void ManualClock::advance(std::chrono::duration<Rep, Period> by) {
   if (delay > detail::Nanoseconds::zero()) move_on(delay);
 }
 
-inline void ManualClock::move_on(std::chrono::nanoseconds delay) noexcept {
+#if ERRAND_DEFINES
+
+ERRAND_ONCE void ManualClock::move_on(std::chrono::nanoseconds delay) noexcept {
   if (is_advancing()) {  // the tasks that were woken on the way so far may not have run yet
     target_ = detail::add(target_, delay);
     return;
@@ -135,6 +137,8 @@ inline void ManualClock::move_on(std::chrono::nanoseconds delay) noexcept {
   }
   go_on(first);
 }
+
+#endif
 
 }  // namespace errand
 

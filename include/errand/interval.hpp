@@ -118,17 +118,21 @@ class Interval::Tick : public detail::TimedWait {
   bool has_come_ = false;
 };
 
-inline Interval::Interval(std::chrono::nanoseconds period, MissedTick missed) : period_(period), missed_(missed) {
+#if ERRAND_DEFINES
+
+ERRAND_ONCE Interval::Interval(std::chrono::nanoseconds period, MissedTick missed) : period_(period), missed_(missed) {
   if (period <= std::chrono::nanoseconds::zero()) throw InvalidState("the period of an Interval must be above zero");
 }
 
-inline Clock::time_point Interval::next(Clock::time_point now) noexcept {
+ERRAND_ONCE Clock::time_point Interval::next(Clock::time_point now) noexcept {
   const Clock::time_point due = due_;
   due_ = detail::add(due, period_);
   if (missed_ == MissedTick::delay && (is_late_ || due_ < now)) due_ = detail::add(now, period_);
   if (missed_ == MissedTick::skip && due_ < now) due_ = detail::add(due + period_ * ((now - due) / period_), period_);
   return due;
 }
+
+#endif
 
 }  // namespace errand
 

@@ -5,7 +5,7 @@
 
 #include <string_view>
 
-#include <errand/detail/app/signals.hpp>
+#include <errand/detail/app/signal_wait.hpp>
 #include <errand/signal.hpp>
 
 namespace errand {

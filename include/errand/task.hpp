@@ -233,12 +233,7 @@ class TaskWait : protected AwaitedTask, public Waiter {
   TaskWait(Kind of, TaskHandle task, Chain* chain) noexcept : AwaitedTask{std::move(task)}, Waiter(of, chain) {}
 
  private:
-  ERRAND_COLD void suspend_or_refuse() {
-    chain_->check_earlier_awaits();
-    if (task().loop != chain_->loop) raise<InvalidState>({"task '", task().name(), "' belongs to another App"});
-    if (&task() == &chain_->root()) raise<InvalidState>({"task '", task().name(), "' awaits itself"});
-    suspend(task().awaiters);
-  }
+  void suspend_or_refuse();
 };
 
 /// A wait for the end of a task that gives nothing and does not throw the task's error.
@@ -297,13 +292,13 @@ class TaskAwaiter final : public TaskWait {
   [[no_unique_address]] std::conditional_t<take, TaskHandle*, Nothing> from_;
 };
 
-inline void throw_task_failure(Waiter& waiter) { static_cast<TaskWait&>(waiter).task().throw_failure(); }
+[[noreturn]] void throw_type_mismatch(std::string_view name);
 
 /// Returns a handle to a task that was found by its name. Throws `TaskTypeMismatch` if its result is of another type.
 template <class T>
 TaskHandle typed_handle(TaskBase& task, std::string_view name) {
   if constexpr (!std::is_void_v<T>) {
-    if (!dynamic_cast<TaskState<T>*>(&task)) throw TaskTypeMismatch(std::string(name));
+    if (!dynamic_cast<TaskState<T>*>(&task)) throw_type_mismatch(name);
   }
   return TaskHandle(task);
 }
@@ -350,11 +345,28 @@ CallHandle Task<T>::add_done_callback(F&& f) {
   return handle;
 }
 
-inline Task<> current_task() {
+#if ERRAND_DEFINES
+
+ERRAND_COLD ERRAND_ONCE void detail::TaskWait::suspend_or_refuse() {
+  chain_->check_earlier_awaits();
+  if (task().loop != chain_->loop) raise<InvalidState>({"task '", task().name(), "' belongs to another App"});
+  if (&task() == &chain_->root()) raise<InvalidState>({"task '", task().name(), "' awaits itself"});
+  suspend(task().awaiters);
+}
+
+ERRAND_COLD ERRAND_ONCE void detail::throw_type_mismatch(std::string_view name) {
+  throw TaskTypeMismatch(std::string(name));
+}
+
+ERRAND_ONCE void detail::throw_task_failure(Waiter& waiter) { static_cast<TaskWait&>(waiter).task().throw_failure(); }
+
+ERRAND_ONCE Task<> current_task() {
   detail::Loop* loop = detail::this_thread().loop;
   if (!loop || !loop->current) return {};
   return Task<>(detail::TaskHandle(static_cast<detail::TaskBase&>(loop->current->root())));
 }
+
+#endif
 
 }  // namespace errand
 

@@ -61,7 +61,7 @@ class TaskGroup : private detail::Branches {
   static Coro<BodyResult<F>> run_body(F body);
 
   const char* name() const noexcept override { return "TaskGroup"; }
-  inline void branch_ended(detail::BranchBase& body) noexcept override;
+  ERRAND_ONCE void branch_ended(detail::BranchBase& body) noexcept override;
   void asked_to_end() noexcept override { is_ending_ = true; }
   void over() noexcept override {
     is_ending_ = true;
@@ -74,8 +74,8 @@ class TaskGroup : private detail::Branches {
     return is_body_cancelled_ ? TaskStatus::cancelled : TaskStatus::succeeded;
   }
   void about_to_destroy() noexcept override { is_ending_ = is_destroyed_ = true; }
-  inline detail::Chain* first_member() noexcept override;
-  inline detail::Chain* next_to_destroy() noexcept override;
+  ERRAND_ONCE detail::Chain* first_member() noexcept override;
+  ERRAND_ONCE detail::Chain* next_to_destroy() noexcept override;
   bool is_over() const noexcept override { return live.empty() && members_.empty(); }
   void member_ended(Member& member, detail::TaskBase& task) noexcept;
   void fail(std::exception_ptr error) noexcept;
@@ -126,11 +126,6 @@ class TaskGroup::Member final : public detail::Observer, public detail::Pooled {
   Entry entry_;  // in `members_`, which has the order added
 };
 
-inline TaskGroup::~TaskGroup() {
-  while (!members_.empty()) delete &Member::of(members_.front());
-  if (!goes_on() && error_) detail::report_branch(*chain(), std::move(error_));  // the group was destroyed
-}
-
 template <class Work>
 typename detail::WorkTraits<Work&&>::Handle TaskGroup::add(Work&& work, std::string name) {
   static_assert(!detail::is_task_handle<std::remove_cvref_t<Work>>, "a TaskGroup takes a Coro or a callable");
@@ -152,80 +147,6 @@ typename detail::WorkTraits<Work&&>::Handle TaskGroup::add(Work&& work, std::str
   }
   detail::queue_task(task);
   return handle;
-}
-
-inline void TaskGroup::branch_ended(detail::BranchBase& body) noexcept {
-  waits_for_members_ = !members_.empty();
-  is_body_cancelled_ = body.status == TaskStatus::cancelled;
-  use_thrown(body);
-  if (body.status == TaskStatus::failed) {
-    fail(body.error());
-  } else if (is_body_cancelled_ || has_unused()) {
-    end_all(chain()->reason_of_request(was_asked_by_task()));
-  }
-}
-
-inline detail::Chain* TaskGroup::first_member() noexcept {
-  return members_.empty() ? nullptr : &Member::of(members_.front()).task_;
-}
-
-/// Members go before the frames of the body and of the caller, because they may refer to these: the last added first. A
-/// member that is running cannot be destroyed; it is asked to end, and let go.
-inline detail::Chain* TaskGroup::next_to_destroy() noexcept {
-  while (!members_.empty()) {
-    Member& member = Member::of(members_.back());
-    detail::TaskBase& task = member.task_;
-    if (!task.is_running()) {
-      if (!task.done()) task.set_cancelled();
-      return &task;
-    }
-    delete &member;
-    task.cancel({});
-  }
-  return Branches::next_to_destroy();
-}
-
-inline void TaskGroup::member_ended(Member& member, detail::TaskBase& task) noexcept {
-  delete &member;
-  if (is_destroyed_) return;
-  if (task.status == TaskStatus::failed) {
-    task.look();
-    fail(task.error());
-  } else if (!was_asked() || !is_ending_) {  // no request has reached the members
-  } else if (task.status == TaskStatus::cancelled) {
-    is_member_cancelled_ = true;
-  } else if (!(task.flags & detail::Chain::asked_by_task)) {
-    use_all();  // the member has swallowed the request
-  }
-  check_over();
-}
-
-/// Called when the body or a member has failed. The first error ends the group; the others are reported.
-inline void TaskGroup::fail(std::exception_ptr error) noexcept {
-  if (error_) {
-    chain()->loop->report_later(static_cast<detail::TaskBase&>(chain()->root()), error);
-    return;
-  }
-  error_ = error;
-  end_all({});
-}
-
-inline void TaskGroup::end_all(std::string_view reason) noexcept {
-  if (is_ending_) return;
-  is_ending_ = true;
-  for (detail::Link* link = members_.begin(); link != members_.end(); link = link->next) {
-    detail::TaskBase& task = Member::of(*link).task_;
-    if (!task.done()) task.ask_to_end(reason);
-  }
-  decide();
-}
-
-inline void TaskGroup::cancel(std::string_view reason) {
-  chain()->loop->check_thread();
-  if (is_ending_) return;
-  reason_ = reason;
-  is_cancelled_ = true;
-  end_all(reason);
 }
 
 template <class F>
@@ -255,6 +176,89 @@ auto TaskGroup::run(Body&& body) {
   detail::check_awaited_callable<Body>();
   return run_body<F>(std::forward<Body>(body));
 }
+
+#if ERRAND_DEFINES
+
+ERRAND_ONCE TaskGroup::~TaskGroup() {
+  while (!members_.empty()) delete &Member::of(members_.front());
+  if (!goes_on() && error_) detail::report_branch(*chain(), std::move(error_));  // the group was destroyed
+}
+
+ERRAND_ONCE void TaskGroup::branch_ended(detail::BranchBase& body) noexcept {
+  waits_for_members_ = !members_.empty();
+  is_body_cancelled_ = body.status == TaskStatus::cancelled;
+  use_thrown(body);
+  if (body.status == TaskStatus::failed) {
+    fail(body.error());
+  } else if (is_body_cancelled_ || has_unused()) {
+    end_all(chain()->reason_of_request(was_asked_by_task()));
+  }
+}
+
+ERRAND_ONCE detail::Chain* TaskGroup::first_member() noexcept {
+  return members_.empty() ? nullptr : &Member::of(members_.front()).task_;
+}
+
+/// Members go before the frames of the body and of the caller, because they may refer to these: the last added first. A
+/// member that is running cannot be destroyed; it is asked to end, and let go.
+ERRAND_ONCE detail::Chain* TaskGroup::next_to_destroy() noexcept {
+  while (!members_.empty()) {
+    Member& member = Member::of(members_.back());
+    detail::TaskBase& task = member.task_;
+    if (!task.is_running()) {
+      if (!task.done()) task.set_cancelled();
+      return &task;
+    }
+    delete &member;
+    task.cancel({});
+  }
+  return Branches::next_to_destroy();
+}
+
+ERRAND_ONCE void TaskGroup::member_ended(Member& member, detail::TaskBase& task) noexcept {
+  delete &member;
+  if (is_destroyed_) return;
+  if (task.status == TaskStatus::failed) {
+    task.look();
+    fail(task.error());
+  } else if (!was_asked() || !is_ending_) {  // no request has reached the members
+  } else if (task.status == TaskStatus::cancelled) {
+    is_member_cancelled_ = true;
+  } else if (!(task.flags & detail::Chain::asked_by_task)) {
+    use_all();  // the member has swallowed the request
+  }
+  check_over();
+}
+
+/// Called when the body or a member has failed. The first error ends the group; the others are reported.
+ERRAND_ONCE void TaskGroup::fail(std::exception_ptr error) noexcept {
+  if (error_) {
+    chain()->loop->report_later(static_cast<detail::TaskBase&>(chain()->root()), error);
+    return;
+  }
+  error_ = error;
+  end_all({});
+}
+
+ERRAND_ONCE void TaskGroup::end_all(std::string_view reason) noexcept {
+  if (is_ending_) return;
+  is_ending_ = true;
+  for (detail::Link* link = members_.begin(); link != members_.end(); link = link->next) {
+    detail::TaskBase& task = Member::of(*link).task_;
+    if (!task.done()) task.ask_to_end(reason);
+  }
+  decide();
+}
+
+ERRAND_ONCE void TaskGroup::cancel(std::string_view reason) {
+  chain()->loop->check_thread();
+  if (is_ending_) return;
+  reason_ = reason;
+  is_cancelled_ = true;
+  end_all(reason);
+}
+
+#endif
 
 }  // namespace errand
 

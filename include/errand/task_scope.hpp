@@ -196,38 +196,6 @@ class TaskScope::Closing : public Wait {
   CloseOf& close_;
 };
 
-inline TaskScope::TaskScope(App& app) noexcept : loop_(*app.loop_) {}
-
-/// Tasks that can be destroyed at once are destroyed first, and the thread calls of all others are asked to stop. Only
-/// then the destructor waits for the first of these calls.
-inline TaskScope::~TaskScope() {
-  is_closed_ = true;
-  if (members_.empty()) return;
-  detail::Loop& loop = loop_.get();
-  loop.check_thread_in_destructor("a TaskScope is destroyed on another thread than that of its tasks");
-  joining_.abandon_all();
-  detail::Destruction::visit_tasks_around_caller(loop, [this](detail::Chain& task) {
-    if (Member* const own = Member::of(task, *this)) own->is_around_end = true;
-  });
-  detail::List left;
-  while (!members_.empty()) {
-    Member& last = Member::of(members_.back());
-    last.move_to(left);
-    if (!last.is_around_end) last.task().abort_if_pending();
-  }
-  while (!left.empty()) {
-    Member& last = Member::of(left.back());
-    detail::TaskBase& task = last.task();
-    const bool is_around_end = last.is_around_end;
-    delete &last;
-    if (!is_around_end) {
-      task.abort_blocking();
-    } else if (!task.done()) {
-      task.ask_to_end({});
-    }
-  }
-}
-
 template <class Work>
 TaskOf<Work&&> TaskScope::add(Work&& work, std::string name, NameTaken taken) {
   using Given = std::decay_t<Work>;
@@ -260,9 +228,43 @@ detail::TaskHandle TaskScope::add_here(Work&& work, std::string_view name, NameT
   return task;
 }
 
+#if ERRAND_DEFINES
+
+ERRAND_ONCE TaskScope::TaskScope(App& app) noexcept : loop_(*app.loop_) {}
+
+/// Tasks that can be destroyed at once are destroyed first, and the thread calls of all others are asked to stop. Only
+/// then the destructor waits for the first of these calls.
+ERRAND_ONCE TaskScope::~TaskScope() {
+  is_closed_ = true;
+  if (members_.empty()) return;
+  detail::Loop& loop = loop_.get();
+  loop.check_thread_in_destructor("a TaskScope is destroyed on another thread than that of its tasks");
+  joining_.abandon_all();
+  detail::Destruction::visit_tasks_around_caller(loop, [this](detail::Chain& task) {
+    if (Member* const own = Member::of(task, *this)) own->is_around_end = true;
+  });
+  detail::List left;
+  while (!members_.empty()) {
+    Member& last = Member::of(members_.back());
+    last.move_to(left);
+    if (!last.is_around_end) last.task().abort_if_pending();
+  }
+  while (!left.empty()) {
+    Member& last = Member::of(left.back());
+    detail::TaskBase& task = last.task();
+    const bool is_around_end = last.is_around_end;
+    delete &last;
+    if (!is_around_end) {
+      task.abort_blocking();
+    } else if (!task.done()) {
+      task.ask_to_end({});
+    }
+  }
+}
+
 /// Returns handles to all tasks of the scope. `cancel` and `close` use this copy because asking a task to end may run a
 /// `std::stop_callback` of the user's, which may change the list of members.
-inline std::vector<detail::TaskHandle> TaskScope::handles() const {
+ERRAND_ONCE std::vector<detail::TaskHandle> TaskScope::handles() const {
   std::vector<detail::TaskHandle> all;
   for (auto* link = members_.begin(); link != members_.end(); link = link->next) {
     all.emplace_back(Member::of(*link).task());
@@ -270,17 +272,17 @@ inline std::vector<detail::TaskHandle> TaskScope::handles() const {
   return all;
 }
 
-inline void TaskScope::check_open() const {
+ERRAND_ONCE void TaskScope::check_open() const {
   loop_.get().check();
   if (is_closed_) throw_closed();
 }
 
-inline void TaskScope::cancel(std::string_view reason) {
+ERRAND_ONCE void TaskScope::cancel(std::string_view reason) {
   loop_.get().check_thread();
   for (const auto& task : handles()) task.get().cancel(reason);
 }
 
-inline void TaskScope::check_waiter() const {
+ERRAND_ONCE void TaskScope::check_waiter() const {
   const detail::Loop& loop = loop_.get();
   loop.check_thread();
   if (members_.empty()) return;
@@ -292,18 +294,20 @@ inline void TaskScope::check_waiter() const {
   });
 }
 
-inline Coro<> TaskScope::join() {
+ERRAND_ONCE Coro<> TaskScope::join() {
   check_waiter();
   co_await detail::WaitOn<Wait, TaskScope>(*this);  // nothing follows, because the scope may be gone
 }
 
-inline Coro<> TaskScope::close(std::string reason) {
+ERRAND_ONCE Coro<> TaskScope::close(std::string reason) {
   check_waiter();
   CloseOf close{*this, reason, {}};
   if (!is_closed_) close.asked = handles();
   is_closed_ = true;
   co_await detail::WaitOn<Closing, CloseOf>(close);
 }
+
+#endif
 
 }  // namespace errand
 

@@ -58,11 +58,6 @@ Coro<detail::BranchResult<A>> wait_for(A&& awaitable, std::chrono::duration<Rep,
 
 // Implementation
 
-ERRAND_COLD inline Clock::time_point now() {
-  if (detail::Loop* const loop = detail::this_thread().loop) return loop->now();
-  throw InvalidState("no App runs on this thread");
-}
-
 class [[nodiscard("a sleep does nothing until it is awaited")]] Sleep {
  public:
   explicit Sleep(detail::Nanoseconds delay) noexcept : delay_(delay) {}
@@ -218,6 +213,15 @@ template <class A, class Rep, class Period>
 Coro<detail::BranchResult<A>> wait_for(A&& awaitable, std::chrono::duration<Rep, Period> timeout) {
   return detail::run_wait_for(detail::as_work(std::forward<A>(awaitable)), detail::to_nanoseconds(timeout));
 }
+
+#if ERRAND_DEFINES
+
+ERRAND_COLD ERRAND_ONCE Clock::time_point now() {
+  if (detail::Loop* const loop = detail::this_thread().loop) return loop->now();
+  throw InvalidState("no App runs on this thread");
+}
+
+#endif
 
 }  // namespace errand
 

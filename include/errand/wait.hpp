@@ -84,10 +84,7 @@ Completions<T> as_completed(std::vector<Task<T>> tasks);
 namespace detail {
 
 /// Throws `InvalidState` if the running task cannot wait for this one.
-inline void check_observable(const TaskBase& task) {
-  if (task.loop != this_thread().loop) raise<InvalidState>({"task '", task.name(), "' belongs to another App"});
-  if (task.is_running()) raise<InvalidState>({"task '", task.name(), "' awaits itself"});
-}
+void check_observable(const TaskBase& task);
 
 /// The wait of `wait_any` and `wait_all`: until `needed` tasks have ended, or the time-out is over.
 class TasksWait : public TimedWait {
@@ -327,6 +324,15 @@ auto wait_all(Hs&&... tasks) {
     return errand::wait_all(detail::same_tasks(tasks...));
   }
 }
+
+#if ERRAND_DEFINES
+
+ERRAND_ONCE void detail::check_observable(const TaskBase& task) {
+  if (task.loop != this_thread().loop) raise<InvalidState>({"task '", task.name(), "' belongs to another App"});
+  if (task.is_running()) raise<InvalidState>({"task '", task.name(), "' awaits itself"});
+}
+
+#endif
 
 }  // namespace errand
 

@@ -77,6 +77,17 @@ if cmake -S "$consumer/find_package" -B "$work/too_new" -DCMAKE_PREFIX_PATH="$wo
   fail "find_package took version $version for 99.0"
 fi
 
+if cmake -S "$consumer/compiled" -B "$work/no_library" -DCMAKE_PREFIX_PATH="$work/moved" >"$work/log" 2>&1; then
+  fail "find_package found a library that was not installed"
+fi
+for shared in OFF ON; do
+  prefix=$work/compiled_$shared
+  quietly cmake -S "$sources" -B "$prefix.build" -DERRAND_BUILD_COMPILED=ON -DBUILD_SHARED_LIBS=$shared
+  quietly cmake --build "$prefix.build" --target errand_compiled
+  quietly cmake --install "$prefix.build" --prefix "$prefix"
+  builds "errand::compiled, shared $shared" compiled -DCMAKE_PREFIX_PATH="$prefix"
+done
+
 cp -r "$sources" "$consumer/add_subdirectory/errand"
 builds "add_subdirectory" add_subdirectory
 quietly cmake --install "$last_build" --prefix "$work/nothing"

@@ -14,9 +14,13 @@
 #include <utility>
 
 #include <errand/app.hpp>  // NOLINT(misc-header-include-cycle): it includes this header at its end
-#include <errand/detail/app/table.hpp>
 #include <errand/detail/base/owner.hpp>
 #include <errand/detail/task/submission.hpp>
+
+#if ERRAND_DEFINES
+#include <errand/detail/app/engine.hpp>
+#include <errand/detail/app/table.hpp>
+#endif
 
 namespace errand {
 
@@ -72,7 +76,8 @@ CallHandle App::call(Clock::time_point when, F&& f) {
 template <class F>
 void App::add_listener(Phase phase, F&& f, int priority) {
   loop_->check_thread();
-  life_.listeners.add(phase, *new detail::ListenerOf<std::decay_t<F>>(std::forward<F>(f), priority));
+  add_any_listener(
+      phase, detail::Owner<detail::Listener>(new detail::ListenerOf<std::decay_t<F>>(std::forward<F>(f), priority)));
 }
 
 template <class Work>
@@ -82,7 +87,7 @@ std::future<typename detail::WorkTraits<Work&&>::Value> App::submit(Work&& work,
   detail::Submission<T> submission(name);
   std::future<T> future = submission.future();
   auto begin = [this, work = std::decay_t<Work>(std::forward<Work>(work)), name, submission]() mutable {
-    if (life_.has_begun_to_stop()) return;
+    if (is_stopping()) return;
     Task<T> task;
     try {
       task = add_task(std::move(work), name);
@@ -102,24 +107,37 @@ std::future<typename detail::WorkTraits<Work&&>::Value> App::submit(Work&& work,
 template <class F>
 void App::add_signal(std::string_view event, F&& handler) {
   loop_->check_thread();
-  signals().add(event,
-                detail::Owner<detail::Handler>(new detail::HandlerOf<std::decay_t<F>>(std::forward<F>(handler))));
+  add_handler(event, detail::Owner<detail::Handler>(new detail::HandlerOf<std::decay_t<F>>(std::forward<F>(handler))));
 }
 
-inline detail::Signals& App::signals() {
-  if (!signals_) signals_ = detail::Owner<detail::SignalHub>(new detail::Signals(*loop_));
-  return static_cast<detail::Signals&>(*signals_);
+#if ERRAND_DEFINES
+
+ERRAND_ONCE void App::add_any_listener(Phase phase, detail::Owner<detail::Listener> listener) {
+  engine_->life.listeners.add(phase, *listener.release());
 }
 
-inline Task<> App::dispatch(std::string_view event, std::any payload) {
+ERRAND_ONCE bool App::is_stopping() const noexcept { return engine_->life.has_begun_to_stop(); }
+
+ERRAND_ONCE void App::add_handler(std::string_view event, detail::Owner<detail::Handler> handler) {
+  engine_->all_signals().add(event, std::move(handler));
+}
+
+ERRAND_ONCE EventWait App::wait_for_event(std::string_view event, std::chrono::nanoseconds timeout) {
   loop_->check_thread();
-  return signals().dispatch(event, std::move(payload));
+  return EventWait(engine_->all_signals(), event, timeout);
 }
 
-ERRAND_COLD inline void App::dump_tasks(std::ostream& out) const {
+ERRAND_ONCE Task<> App::dispatch(std::string_view event, std::any payload) {
+  loop_->check_thread();
+  return engine_->all_signals().dispatch(event, std::move(payload));
+}
+
+ERRAND_COLD ERRAND_ONCE void App::dump_tasks(std::ostream& out) const {
   loop_->check_thread();
   out << detail::table_of_tasks(*loop_, static_cast<std::size_t>(-1));
 }
+
+#endif
 
 }  // namespace errand
 

@@ -9,13 +9,18 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include <errand/app.hpp>  // NOLINT(misc-header-include-cycle): it includes this header at its end
-#include <errand/detail/app/worker_group.hpp>
 #include <errand/detail/base/owner.hpp>
+
+#if ERRAND_DEFINES
+#include <thread>
+
+#include <errand/detail/app/engine.hpp>
+#include <errand/detail/app/worker_group.hpp>
+#endif
 
 namespace errand {
 
@@ -38,13 +43,7 @@ class App::Inside {
 
   /// Called before an `Inside` is made. Throws `WrongThread` if another thread is inside the App, and `InvalidState` if
   /// this thread is inside an App, or is destroying a task of this App.
-  ERRAND_COLD static void check(const App& app) {
-    app.loop_->check_thread();
-    if (detail::this_thread().loop || app.loop_->destruction) {
-      detail::raise<InvalidState>(
-          {"App '", app.name_, "' cannot run inside the run, poll or destructor of an App, nor inside an abort"});
-    }
-  }
+  static void check(const App& app);
 
  private:
   detail::Loop& loop_;
@@ -52,18 +51,120 @@ class App::Inside {
   detail::Loop* outer_;
 };
 
-ERRAND_COLD inline App::App(std::string name, AppConfig config)
-    : name_(std::move(name)),
-      config_(std::move(config)),
-      loop_(new detail::Loop(this, this, config_.clock, config_.reactor, config_.slow_step)),
-      ctx_(*loop_),
-      life_(*this, *loop_, signals_, config_.graceful_timeout),
-      driver_(*loop_, life_, name_, config_.reactor),
-      reports_(*loop_, config_, signals_, driver_.group) {
-  loop_->max_threads = config_.max_threads;
+template <class T>
+ERRAND_COLD T App::run_main(Coro<T> main, RunOptions options, detail::OtherWorkers* others) {
+  Inside::check(*this);
+  const Inside inside(*this);
+  Task<T> task{detail::TaskHandle(detail::make_task(*loop_, std::move(main)))};
+  run_until(task.handle(), options, others);
+  return std::move(task).result();
 }
 
-ERRAND_COLD inline App::~App() {
+template <class>
+ERRAND_COLD void App::run(RunOptions options) {
+  const auto others = other_workers();
+  run_with(options, &*others);
+}
+
+template <class T>
+T App::run(Coro<T> main, RunOptions options) {
+  const auto others = other_workers();
+  return run_main(std::move(main), options, &*others);
+}
+
+#if ERRAND_DEFINES
+
+ERRAND_COLD ERRAND_ONCE void App::Inside::check(const App& app) {
+  app.loop_->check_thread();
+  if (detail::this_thread().loop || app.loop_->destruction) {
+    detail::raise<InvalidState>(
+        {"App '", app.name_, "' cannot run inside the run, poll or destructor of an App, nor inside an abort"});
+  }
+}
+
+/// The Apps of the other workers of a run, each on a thread of its own. `first` is the App of worker 0.
+template <class Thread>
+class App::OtherWorkers final : public detail::OtherWorkers {
+  using Group = detail::WorkerGroup<Thread>;
+
+ public:
+  explicit OtherWorkers(App& first) noexcept : first_(first) {}
+
+  void start() override {
+    RunOptions each = first_.engine_->driver.options;
+    const unsigned count = std::exchange(each.workers, 1);
+    group_ = std::make_shared<Group>();
+    first_.engine_->driver.group = group_;
+    group_->add(first_.loop_->inbox);
+    std::vector<detail::Owner<App>> workers;
+    for (unsigned i = 1; i < count; ++i) {
+      const auto& worker = workers.emplace_back(detail::Owner(new App(first_.name_, first_.engine_->config)));
+      worker->engine_->driver.worker = i;
+      worker->engine_->driver.group = group_;
+      copy_to(*worker);
+    }
+    for (const auto& worker : workers) group_->add(worker->loop_->inbox);
+    while (!workers.empty()) {
+      group_->start([worker = std::move(workers.back()), each, group = group_.get()] { run(*worker, each, *group); });
+      workers.pop_back();
+    }
+  }
+
+  Coro<> wait_for_end() override {
+    if (!group_) co_return;
+    const auto ended = group_->all_ended();
+    co_await ended;
+  }
+
+ private:
+  void copy_to(App& worker) {
+    detail::Engine& first = *first_.engine_;
+    detail::Engine& other = *worker.engine_;
+    if (first.signals) other.signals = first.signals->copy_for(other.loop);
+    first.life.listeners.copy_to(other.life.listeners, [&worker](const detail::TaskBase& task) {
+      detail::TaskBase* const copy = task.done() ? nullptr : task.copy_for(*worker.loop_);
+      if (!copy) return static_cast<detail::StartTask*>(nullptr);
+      copy->identity.take_id(worker.loop_->ids);
+      copy->join(worker.loop_->pending);
+      if (task.is_registered()) {
+        worker.register_task(*copy, task.name(), NameTaken::fail);
+      } else if (task.has_name()) {
+        copy->details().name = task.name();
+      }
+      return new detail::StartTask(detail::TaskHandle(copy));
+    });
+  }
+
+  /// Runs the App of a worker. Called on the thread of that worker.
+  static void run(App& worker, RunOptions options, Group& group) {
+    try {
+      worker.run_with(options, nullptr);
+    } catch (...) {
+      const std::exception_ptr error = std::current_exception();
+      if (!group.fail(error)) worker.engine_->report(nullptr, error);
+    }
+  }
+
+  App& first_;
+  std::shared_ptr<Group> group_;
+};
+
+template <class>
+ERRAND_COLD detail::Owner<detail::OtherWorkers> App::other_workers() {
+  return detail::Owner<detail::OtherWorkers>(new OtherWorkers<std::thread>(*this));
+}
+
+#if defined(ERRAND_COMPILED)
+template detail::Owner<detail::OtherWorkers> App::other_workers<void>();
+#endif
+
+ERRAND_COLD ERRAND_ONCE App::App(std::string name, AppConfig config)
+    : name_(std::move(name)),
+      engine_(new detail::Engine(*this, name_, std::move(config))),
+      loop_(&engine_->loop),
+      ctx_(*loop_) {}
+
+ERRAND_COLD ERRAND_ONCE App::~App() {
   if (running() || loop_->destruction) {
     std::fprintf(stderr, "errand: App '%s' is destroyed inside its own run or poll, or an abort\n",
                  detail::printable(name_).c_str());
@@ -93,15 +194,15 @@ ERRAND_COLD inline App::~App() {
       drop_all(left);
       loop.take_all_calls(left);
     } while (!left.empty());
-    life_.clear();
-    if (signals_) signals_->clear();
-    registry_.clear();
+    engine_->life.clear();
+    if (engine_->signals) engine_->signals->clear();
+    engine_->registry.clear();
     ctx_.clear();
     while (!loop.failed.empty()) {
       auto& task = detail::task_of(loop.failed.pop_front());
       if (task.seen) continue;
       task.look();
-      report(&task, task.error());
+      engine_->report(&task, task.error());
     }
     if (loop.failed_tasks) loop.failed_tasks->close();
     loop.app = nullptr;
@@ -111,131 +212,54 @@ ERRAND_COLD inline App::~App() {
   loop_->release();
 }
 
-ERRAND_COLD inline App& App::current() {
+ERRAND_COLD ERRAND_ONCE App& App::current() {
   if (detail::Loop* loop = detail::this_thread().loop) return *loop->app;
   throw InvalidState("no App runs on this thread");
 }
 
-ERRAND_COLD inline void App::run_with(RunOptions options, detail::OtherWorkers* others) {
+ERRAND_ONCE unsigned App::worker() const noexcept { return engine_->driver.worker; }
+
+ERRAND_COLD ERRAND_ONCE void App::run_with(RunOptions options, detail::OtherWorkers* others) {
   Inside::check(*this);
   const Inside inside(*this);
-  driver_.run(options, others);
+  engine_->driver.run(options, others);
 }
 
-template <class T>
-ERRAND_COLD T App::run_main(Coro<T> main, RunOptions options, detail::OtherWorkers* others) {
-  Inside::check(*this);
-  const Inside inside(*this);
-  Task<T> task{detail::TaskHandle(detail::make_task(*loop_, std::move(main)))};
-  driver_.run_until(task.handle(), options, others);
-  return std::move(task).result();
+ERRAND_COLD ERRAND_ONCE void App::run_until(const detail::TaskHandle& main, RunOptions options,
+                                            detail::OtherWorkers* others) {
+  engine_->driver.run_until(main, options, others);
 }
 
-/// The Apps of the other workers of a run, each on a thread of its own. `first` is the App of worker 0.
-template <class Thread>
-class App::OtherWorkers final : public detail::OtherWorkers {
-  using Group = detail::WorkerGroup<Thread>;
-
- public:
-  explicit OtherWorkers(App& first) noexcept : first_(first) {}
-
-  void start() override {
-    RunOptions each = first_.driver_.options;
-    const unsigned count = std::exchange(each.workers, 1);
-    group_ = std::make_shared<Group>();
-    first_.driver_.group = group_;
-    group_->add(first_.loop_->inbox);
-    std::vector<detail::Owner<App>> workers;
-    for (unsigned i = 1; i < count; ++i) {
-      const auto& worker = workers.emplace_back(detail::Owner(new App(first_.name_, first_.config_)));
-      worker->driver_.worker = i;
-      worker->driver_.group = group_;
-      copy_to(*worker);
-    }
-    for (const auto& worker : workers) group_->add(worker->loop_->inbox);
-    while (!workers.empty()) {
-      group_->start([worker = std::move(workers.back()), each, group = group_.get()] { run(*worker, each, *group); });
-      workers.pop_back();
-    }
-  }
-
-  Coro<> wait_for_end() override {
-    if (!group_) co_return;
-    const auto ended = group_->all_ended();
-    co_await ended;
-  }
-
- private:
-  void copy_to(App& worker) {
-    if (first_.signals_) worker.signals_ = first_.signals_->copy_for(*worker.loop_);
-    first_.life_.listeners.copy_to(worker.life_.listeners, [&worker](const detail::TaskBase& task) {
-      detail::TaskBase* const copy = task.done() ? nullptr : task.copy_for(*worker.loop_);
-      if (!copy) return static_cast<detail::StartTask*>(nullptr);
-      copy->identity.take_id(worker.loop_->ids);
-      copy->join(worker.loop_->pending);
-      if (task.is_registered()) {
-        worker.register_task(*copy, task.name(), NameTaken::fail);
-      } else if (task.has_name()) {
-        copy->details().name = task.name();
-      }
-      return new detail::StartTask(detail::TaskHandle(copy));
-    });
-  }
-
-  /// Runs the App of a worker. Called on the thread of that worker.
-  static void run(App& worker, RunOptions options, Group& group) {
-    try {
-      worker.run_with(options, nullptr);
-    } catch (...) {
-      const std::exception_ptr error = std::current_exception();
-      if (!group.fail(error)) worker.report(nullptr, error);
-    }
-  }
-
-  App& first_;
-  std::shared_ptr<Group> group_;
-};
-
-template <class>
-ERRAND_COLD void App::run(RunOptions options) {
-  OtherWorkers<std::thread> others(*this);
-  run_with(options, &others);
-}
-
-template <class T>
-T App::run(Coro<T> main, RunOptions options) {
-  OtherWorkers<std::thread> others(*this);
-  return run_main(std::move(main), options, &others);
-}
-
-ERRAND_COLD inline bool App::is_polled_inside() noexcept {
+ERRAND_COLD ERRAND_ONCE bool App::is_polled_inside() noexcept {
   if (is_ending_ || loop_->thread_inside() != &detail::this_thread()) return false;
   loop_->polled_inside = true;
   return true;
 }
 
-inline bool App::poll() {
+ERRAND_ONCE bool App::poll() {
   if (is_polled_inside()) return true;
   Inside::check(*this);
   const Inside inside(*this);
-  return driver_.poll();
+  return engine_->driver.poll();
 }
 
-inline bool App::poll(Clock::time_point until) { return poll_ready(until, until); }
+ERRAND_ONCE bool App::poll(Clock::time_point until) { return poll_ready(until, until); }
 
-inline bool App::poll_ready(Clock::time_point until, Clock::time_point last_jump) {
+ERRAND_ONCE bool App::poll_ready(Clock::time_point until, Clock::time_point last_jump) {
   if (is_polled_inside()) return true;
   Inside::check(*this);
   const Inside inside(*this);
-  return driver_.poll_ready(until, last_jump);
+  return engine_->driver.poll_ready(until, last_jump);
 }
 
-inline bool run_ready(App& app) { return app.poll_ready(detail::never, Clock::time_point::min()); }
+ERRAND_ONCE bool run_ready(App& app) { return app.poll_ready(detail::never, Clock::time_point::min()); }
 
-inline std::optional<Clock::time_point> App::next_deadline() const {
+ERRAND_ONCE std::optional<Clock::time_point> App::next_deadline() const {
   loop_->check_thread();
-  return driver_.next_deadline();
+  return engine_->driver.next_deadline();
 }
+
+#endif
 
 }  // namespace errand
 

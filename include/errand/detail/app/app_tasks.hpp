@@ -14,6 +14,11 @@
 
 #include <errand/app.hpp>  // NOLINT(misc-header-include-cycle): it includes this header at its end
 
+#if ERRAND_DEFINES
+#include <errand/detail/app/engine.hpp>
+#include <errand/detail/task/drain.hpp>
+#endif
+
 namespace errand {
 
 // Implementation: the members of App that add its tasks and find them again.
@@ -57,22 +62,45 @@ ERRAND_NOINLINE TaskOf<Work&&> App::add_any(Work&& work, std::string_view name, 
 /// Makes a task of new work. `check_name` has allowed the name.
 template <class Work>
 detail::TaskHandle App::add_new(Work&& work, std::string_view name, NameTaken taken) {
-  const std::uint64_t before = registry_.added();
+  const std::uint64_t before = names_added();
   detail::TaskBase& task = detail::make_task(*loop_, std::forward<Work>(work));
   const detail::TaskHandle handle(task);
-  register_and_start(task, name, taken, registry_.added() != before);
+  register_and_start(task, name, taken, names_added() != before);
   return handle;
 }
+
+template <class T>
+Task<T> App::get_task(std::string_view name) const {
+  loop_->check_thread();
+  detail::TaskBase* task = find_registered(name);
+  if (!task) throw TaskNotFound(std::string(name));
+  return Task<T>(detail::typed_handle<T>(*task, name));
+}
+
+template <class T>
+Task<T> App::find_task(std::string_view name) const {
+  loop_->check_thread();
+  detail::TaskBase* task = find_registered(name);
+  return task ? Task<T>(detail::typed_handle<T>(*task, name)) : Task<T>();
+}
+
+#if ERRAND_DEFINES
+
+ERRAND_ONCE detail::TaskBase* App::find_registered(std::string_view name) const noexcept {
+  return engine_->registry.find(name);
+}
+
+ERRAND_ONCE std::uint64_t App::names_added() const noexcept { return engine_->registry.added(); }
 
 /// Registers a new task, and starts it or keeps it for the start of the run. `check_again` is true if the copy or the
 /// move of the callable has registered a name (see `Registry::added`). Then the name is checked again. Because the new
 /// task is made already, `keep` cannot give the other task any more, and counts as `fail`.
-ERRAND_NOINLINE inline void App::register_and_start(detail::TaskBase& task, std::string_view name, NameTaken taken,
-                                                    bool check_again) {
+ERRAND_NOINLINE ERRAND_ONCE void App::register_and_start(detail::TaskBase& task, std::string_view name, NameTaken taken,
+                                                         bool check_again) {
   const bool before_start = !loop_->open && !loop_->closing;
   try {
     if (before_start) {
-      life_.listeners.add(Phase::before_server_start, *new detail::StartTask(detail::TaskHandle(task)));
+      engine_->life.listeners.add(Phase::before_server_start, *new detail::StartTask(detail::TaskHandle(task)));
     }
     if (!name.empty()) {  // last, so that nobody has lost the name if this throws
       if (check_again) check_name(name, taken == NameTaken::keep ? NameTaken::fail : taken, nullptr);
@@ -85,53 +113,38 @@ ERRAND_NOINLINE inline void App::register_and_start(detail::TaskBase& task, std:
   if (!before_start) detail::queue_task(task);
 }
 
-ERRAND_NOINLINE inline detail::TaskBase* App::check_name(std::string_view name, NameTaken taken,
-                                                         const detail::TaskBase* wanted) const {
-  detail::TaskBase* old = name.empty() ? nullptr : registry_.find(name);
+ERRAND_NOINLINE ERRAND_ONCE detail::TaskBase* App::check_name(std::string_view name, NameTaken taken,
+                                                              const detail::TaskBase* wanted) const {
+  detail::TaskBase* old = name.empty() ? nullptr : engine_->registry.find(name);
   if (!old || old->done()) return nullptr;
   if (taken == NameTaken::keep || old == wanted) return old;
   if (taken == NameTaken::fail) detail::throw_name_in_use(name);
   return nullptr;
 }
 
-ERRAND_NOINLINE inline void App::register_task(detail::TaskBase& task, std::string_view name, NameTaken taken) {
-  const detail::TaskHandle old = registry_.add(name, task);
+ERRAND_NOINLINE ERRAND_ONCE void App::register_task(detail::TaskBase& task, std::string_view name, NameTaken taken) {
+  const detail::TaskHandle old = engine_->registry.add(name, task);
   if (old.state() && taken == NameTaken::cancel) old.state()->cancel({});
 }
 
-template <class T>
-Task<T> App::get_task(std::string_view name) const {
+ERRAND_ONCE CancelTask App::cancel_task(std::string_view name, std::string_view reason) {
   loop_->check_thread();
-  detail::TaskBase* task = registry_.find(name);
-  if (!task) throw TaskNotFound(std::string(name));
-  return Task<T>(detail::typed_handle<T>(*task, name));
-}
-
-template <class T>
-Task<T> App::find_task(std::string_view name) const {
-  loop_->check_thread();
-  detail::TaskBase* task = registry_.find(name);
-  return task ? Task<T>(detail::typed_handle<T>(*task, name)) : Task<T>();
-}
-
-inline CancelTask App::cancel_task(std::string_view name, std::string_view reason) {
-  loop_->check_thread();
-  detail::TaskBase* task = registry_.find(name);
+  detail::TaskBase* task = engine_->registry.find(name);
   if (!task) throw TaskNotFound(std::string(name));
   return CancelTask::ask(*task, reason);
 }
 
-ERRAND_COLD inline std::size_t App::purge_tasks() {
+ERRAND_COLD ERRAND_ONCE std::size_t App::purge_tasks() {
   loop_->check_thread();
-  return registry_.purge();
+  return engine_->registry.purge();
 }
 
-ERRAND_COLD inline std::vector<Task<>> App::tasks() const {
+ERRAND_COLD ERRAND_ONCE std::vector<Task<>> App::tasks() const {
   loop_->check_thread();
-  return registry_.tasks();
+  return engine_->registry.tasks();
 }
 
-ERRAND_COLD inline std::vector<Task<>> App::all_tasks() const {
+ERRAND_COLD ERRAND_ONCE std::vector<Task<>> App::all_tasks() const {
   loop_->check_thread();
   std::vector<Task<>> all;
   for (detail::Link* link = loop_->pending.begin(); link != loop_->pending.end(); link = link->next) {
@@ -140,7 +153,7 @@ ERRAND_COLD inline std::vector<Task<>> App::all_tasks() const {
   return all;
 }
 
-ERRAND_COLD inline Coro<std::size_t> App::shutdown_all(detail::LoopRef of, std::chrono::nanoseconds timeout) {
+ERRAND_COLD ERRAND_ONCE Coro<std::size_t> App::shutdown_all(detail::LoopRef of, std::chrono::nanoseconds timeout) {
   detail::Loop& loop = of.get();
   loop.check();
   if (detail::this_thread().loop != &loop) throw InvalidState("shutdown_tasks is for a task of the App itself");
@@ -157,6 +170,8 @@ ERRAND_COLD inline Coro<std::size_t> App::shutdown_all(detail::LoopRef of, std::
   }
   co_return left;
 }
+
+#endif
 
 }  // namespace errand
 

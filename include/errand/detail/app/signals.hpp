@@ -4,25 +4,20 @@
 #include <errand/detail/prologue.hpp>
 
 #include <any>
-#include <concepts>
-#include <coroutine>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
-#include <errand/detail/app/worker_copy.hpp>
+#include <errand/detail/app/handler.hpp>
+#include <errand/detail/app/signal_wait.hpp>
 #include <errand/detail/base/event_name.hpp>
 #include <errand/detail/base/names.hpp>
 #include <errand/detail/base/owner.hpp>
-#include <errand/detail/loop/deadline.hpp>
 #include <errand/detail/loop/loop.hpp>
-#include <errand/detail/loop/loop_ref.hpp>
 #include <errand/detail/task/spawn.hpp>
 #include <errand/failure.hpp>
 #include <errand/signal.hpp>
@@ -46,49 +41,6 @@ class SignalHub {
   virtual void clear() noexcept = 0;
 };
 
-/// A handler of signals, whatever the type of its callable.
-class Handler {
- public:
-  virtual ~Handler() = default;
-  virtual Coro<> call(const Signal& signal) = 0;
-  virtual WorkerCopy<Handler> copy() const = 0;
-};
-
-template <class F>
-class HandlerOf final : public Handler {
- public:
-  static_assert(std::is_invocable_v<F&, const Signal&> || std::is_invocable_v<F&>,
-                "a signal handler takes a const Signal&, or nothing");
-  static_assert(keeps_alignment<F>,
-                "the alignment of a signal handler, which is that of its captures, may not be above the default one: "
-                "keep such data in a std::unique_ptr");
-
-  template <class G>
-    requires(!std::same_as<std::remove_cvref_t<G>, HandlerOf>)
-  explicit HandlerOf(G&& f) : f_(std::forward<G>(f)) {}
-
-  Coro<> call(const Signal& signal) override {
-    if constexpr (is_coro<std::remove_cvref_t<decltype(invoke(signal))>>) {
-      co_await invoke(signal);
-    } else {
-      invoke(signal);
-      co_return;
-    }
-  }
-  WorkerCopy<Handler> copy() const override { return detail::copy_for_worker<Handler, HandlerOf>(f_); }
-
- private:
-  decltype(auto) invoke(const Signal& signal) {
-    if constexpr (std::is_invocable_v<F&, const Signal&>) {
-      return std::invoke(f_, signal);
-    } else {
-      return std::invoke(f_);
-    }
-  }
-
-  F f_;
-};
-
 /// A handler of an event. `order` tells which of two handlers was added first. `wants_parameter` is true if the event
 /// has a `<name>`.
 struct NumberedHandler {
@@ -97,8 +49,6 @@ struct NumberedHandler {
   bool wants_parameter;
 };
 using Handlers = std::vector<NumberedHandler>;
-
-class SignalWait;
 
 /// The handlers and the waiters of all events of an App.
 class Signals final : public SignalHub {
@@ -150,64 +100,30 @@ class Signals final : public SignalHub {
   std::size_t sweep_at_ = 64;
 };
 
-/// The event that an `EventWait` waits for. The App may be gone when the await begins.
-struct AwaitedEvent {
-  /// Throws `InvalidEvent` if the name is wrong.
-  AwaitedEvent(Signals& its_signals, std::string_view event, Nanoseconds its_timeout)
-      : signals(its_signals),
-        loop(its_signals.loop()),
-        key(EventName(event, EventName::Pattern::any).key()),
-        timeout(its_timeout) {}
-
-  Signals& signals;  // to be used only if the App is not gone
-  LoopRef loop;
-  std::string key;
-  Nanoseconds timeout;
-};
-
-/// The wait for the next signal of an event.
-class SignalWait final : public FailingWaiter {
- public:
-  SignalWait(AwaitedEvent event, Chain& chain) noexcept
-      : FailingWaiter(Kind::signal, chain), event_(std::move(event)) {}
-
-  bool await_ready() const noexcept { return false; }
-  bool await_suspend(std::coroutine_handle<>) {
-    Loop& loop = event_.loop.get();
-    if (!loop.app || chain_->loop != &loop) {
-      raise<InvalidState>({"'", event_.key, "' is an event of another App"});
-    }
-    if (event_.timeout <= Nanoseconds::zero()) {
-      if (may_suspend()) throw_failure();
-      return false;
-    }
-    List& list = event_.signals.waiters(event_.key);
-    if (event_.timeout != Nanoseconds::max()) deadline_.arm(loop, loop.deadline(event_.timeout));
-    order_ = ++event_.signals.last_;
-    return suspend(list);
-  }
-  Signal await_resume() {
-    if (ending == Ending::failed && chain_->is_asked()) interrupt();  // a request in the same turn beats the time-out
-    resumed();
-    return *signal_;
-  }
-  void throw_failure() override { raise<TimeoutError>({"timed out waiting for '", event_.key, "'"}); }
-
- private:
-  friend Signals;
-
-  static void on_deadline(void* self) noexcept {
-    SignalWait& wait = *static_cast<SignalWait*>(self);
-    if (wait.linked()) wait.wake_failed();
-  }
-
-  const AwaitedEvent event_;
-  Deadline deadline_{&on_deadline, this};
-  std::uint64_t order_ = 0;
-  std::shared_ptr<const Signal> signal_;
-};
-
 // Implementation
+
+ERRAND_ONCE AwaitedEvent::AwaitedEvent(Signals& its_signals, std::string_view event, Nanoseconds its_timeout)
+    : signals(its_signals),
+      loop(its_signals.loop()),
+      key(EventName(event, EventName::Pattern::any).key()),
+      timeout(its_timeout) {}
+
+ERRAND_ONCE bool SignalWait::await_suspend(std::coroutine_handle<>) {
+  Loop& loop = event_.loop.get();
+  if (!loop.app || chain_->loop != &loop) {
+    raise<InvalidState>({"'", event_.key, "' is an event of another App"});
+  }
+  if (event_.timeout <= Nanoseconds::zero()) {
+    if (may_suspend()) throw_failure();
+    return false;
+  }
+  List& list = event_.signals.waiters(event_.key);
+  if (event_.timeout != Nanoseconds::max()) deadline_.arm(loop, loop.deadline(event_.timeout));
+  order_ = ++event_.signals.last_;
+  return suspend(list);
+}
+
+ERRAND_ONCE void SignalWait::throw_failure() { raise<TimeoutError>({"timed out waiting for '", event_.key, "'"}); }
 
 inline void Signals::add(std::string_view event, Owner<Handler> handler) {
   const EventName name(event, EventName::Pattern::parameter);

@@ -15,9 +15,7 @@ struct OtherWorkers {
   /// Starts the other workers. Throws if a listener or a handler cannot be copied, or if there can be no thread.
   virtual void start() = 0;
   virtual Coro<> wait_for_end() = 0;
-
- protected:
-  ~OtherWorkers() = default;
+  virtual ~OtherWorkers() = default;
 };
 
 /// The workers of one run, as seen by each of them. If a run has one worker, there is no such object, and a program

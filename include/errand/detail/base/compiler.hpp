@@ -59,6 +59,24 @@
 #define ERRAND_COLD [[gnu::cold]]
 #endif
 
+/// A program may have the functions that are seldom called in one of its files only. If ERRAND_COMPILED is defined in
+/// all of its files, errand's headers only declare these functions, and the file that includes compiled.hpp defines
+/// them. They stand at the end of each header, below `#if ERRAND_DEFINES`, and begin with `ERRAND_ONCE`. If such a
+/// function is virtual, its declaration says ERRAND_ONCE too, because otherwise a compiler may emit the whole class in
+/// every file.
+#if defined(ERRAND_COMPILED)
+#define ERRAND_ONCE
+#else
+#define ERRAND_ONCE inline
+#endif
+#if !defined(ERRAND_DEFINES)  // compiled.hpp has defined it
+#if defined(ERRAND_COMPILED)
+#define ERRAND_DEFINES 0
+#else
+#define ERRAND_DEFINES 1
+#endif
+#endif
+
 /// Marks a function that reads a thread-local. Such a function is kept out of line, because a compiler may cache the
 /// address of the thread-local across a suspension, after which the coroutine may run on another thread (LLVM 47179,
 /// 63022). GCC splits a coroutine before it optimises, and so cannot do this: with GCC the function is inlined.
@@ -151,10 +169,10 @@ inline bool keeps_blocks() noexcept {
 }
 
 /// Ends the program with a message. Called by destructors that find misuse, because they cannot throw.
-[[noreturn]] ERRAND_COLD inline void end_program(const char* message) noexcept {
-  std::fprintf(stderr, "errand: %s\n", message);
-  std::terminate();
-}
+[[noreturn]] void end_program(const char* message) noexcept;
+
+/// Returns the name of a type, for people to read.
+std::string type_name(const std::type_info& type);
 
 /// Frees memory from `operator new(size)`. Clang before 19 has sized deallocation only on request.
 inline void free_sized(void* block, std::size_t size) noexcept {
@@ -184,8 +202,14 @@ bool handling() noexcept {
 #endif
 }
 
-/// Returns the name of a type, for people to read.
-inline std::string type_name(const std::type_info& type) {
+#if ERRAND_DEFINES
+
+[[noreturn]] ERRAND_COLD ERRAND_ONCE void end_program(const char* message) noexcept {
+  std::fprintf(stderr, "errand: %s\n", message);
+  std::terminate();
+}
+
+ERRAND_ONCE std::string type_name(const std::type_info& type) {
 #if defined(__GLIBCXX__) || defined(_LIBCPPABI_VERSION) || defined(__GNUC__)
   int status = 0;
   char* const text = abi::__cxa_demangle(type.name(), nullptr, nullptr, &status);
@@ -196,6 +220,8 @@ inline std::string type_name(const std::type_info& type) {
   return type.name();
 #endif
 }
+
+#endif
 
 }  // namespace errand::detail
 

@@ -257,26 +257,12 @@ struct PoolGuard {
   ~PoolGuard() { thread_pool.close(); }
 };
 
-ERRAND_NOINLINE inline void open_thread_pool() {
-  static thread_local PoolGuard guard;
-  (void)guard;
-}
-
+void open_thread_pool();
 /// Called if the list of this size is empty, or if there is no list for this size.
-ERRAND_NOINLINE inline void* allocate_from_slab(std::size_t size) {
-  const std::size_t i = Pool::index(size);
-  if (i >= Slabs::classes || !keeps_blocks()) return ::operator new(size);
-  if (!thread_pool.is_open) open_thread_pool();
-  Slabs::Blocks blocks = all_slabs.take(i);
-  FreeBlock* const block = blocks.first;
-  if (thread_pool.is_closed) {
-    all_slabs.give_back(block->next, blocks.count - 1);
-  } else {
-    thread_pool.kept[i].first = block->next;
-    thread_pool.kept[i].room -= blocks.count - 1;
-  }
-  return block;
-}
+void* allocate_from_slab(std::size_t size);
+/// Called if there is no room in the list of this size: half of its blocks then go back to the slabs. Also called if
+/// this thread has not opened its lists yet, if it has emptied them at its end, or if there is no list for this size.
+void deallocate_slowly(void* block, std::size_t size) noexcept;
 
 ERRAND_READS_THREAD_LOCAL inline void* allocate_kept(std::size_t size) noexcept {
   const std::size_t i = Pool::index(size);
@@ -296,9 +282,41 @@ ERRAND_READS_THREAD_LOCAL inline void* allocate(std::size_t size) {
   return block ? block : allocate_from_slab(size);
 }
 
-/// Called if there is no room in the list of this size: half of its blocks then go back to the slabs. Also called if
-/// this thread has not opened its lists yet, if it has emptied them at its end, or if there is no list for this size.
-ERRAND_NOINLINE inline void deallocate_slowly(void* block, std::size_t size) noexcept {
+ERRAND_READS_THREAD_LOCAL inline void deallocate(void* block, std::size_t size) noexcept {
+  const std::size_t i = Pool::index(size);
+  if (i < Slabs::classes) [[likely]] {
+    Pool::Kept& list = thread_pool.kept[i];
+    if (--list.room >= 0) [[likely]] {
+      list.first = ::new (block) FreeBlock{list.first};
+      return;
+    }
+  }
+  deallocate_slowly(block, size);
+}
+
+#if ERRAND_DEFINES
+
+ERRAND_NOINLINE ERRAND_ONCE void open_thread_pool() {
+  static thread_local PoolGuard guard;
+  (void)guard;
+}
+
+ERRAND_NOINLINE ERRAND_ONCE void* allocate_from_slab(std::size_t size) {
+  const std::size_t i = Pool::index(size);
+  if (i >= Slabs::classes || !keeps_blocks()) return ::operator new(size);
+  if (!thread_pool.is_open) open_thread_pool();
+  Slabs::Blocks blocks = all_slabs.take(i);
+  FreeBlock* const block = blocks.first;
+  if (thread_pool.is_closed) {
+    all_slabs.give_back(block->next, blocks.count - 1);
+  } else {
+    thread_pool.kept[i].first = block->next;
+    thread_pool.kept[i].room -= blocks.count - 1;
+  }
+  return block;
+}
+
+ERRAND_NOINLINE ERRAND_ONCE void deallocate_slowly(void* block, std::size_t size) noexcept {
   const std::size_t i = Pool::index(size);
   if (i >= Slabs::classes) return free_sized(block, size);
   Pool::Kept& list = thread_pool.kept[i];
@@ -321,17 +339,7 @@ ERRAND_NOINLINE inline void deallocate_slowly(void* block, std::size_t size) noe
   }
 }
 
-ERRAND_READS_THREAD_LOCAL inline void deallocate(void* block, std::size_t size) noexcept {
-  const std::size_t i = Pool::index(size);
-  if (i < Slabs::classes) [[likely]] {
-    Pool::Kept& list = thread_pool.kept[i];
-    if (--list.room >= 0) [[likely]] {
-      list.first = ::new (block) FreeBlock{list.first};
-      return;
-    }
-  }
-  deallocate_slowly(block, size);
-}
+#endif
 
 }  // namespace errand::detail
 

@@ -16,11 +16,10 @@
 namespace errand::detail {
 
 /// Joins the parts of a text.
-ERRAND_COLD inline std::string text(std::initializer_list<std::string_view> parts) {
-  std::string whole;
-  for (const std::string_view part : parts) whole += part;
-  return whole;
-}
+std::string text(std::initializer_list<std::string_view> parts);
+/// Returns the text with a space in place of each control character.
+std::string printable(std::string_view text);
+std::string number(std::uint64_t value);
 
 /// The first character of a text in UTF-8: how many bytes it has, and whether it is a control character (C0, DEL or
 /// C1). A terminal may take such a character for a command, and a program that reads the text may take it for the end
@@ -61,20 +60,29 @@ ERRAND_COLD void write_printable(std::string_view text, Write write) {
   if (size > 0) write(text);
 }
 
-/// Returns the text with a space in place of each control character.
-ERRAND_COLD inline std::string printable(std::string_view text) {
-  std::string whole;
-  write_printable(text, [&whole](std::string_view piece) { whole += piece; });
-  return whole;
-}
-
-ERRAND_COLD inline std::string number(std::uint64_t value) { return std::to_string(value); }
-
 /// Throws an `E` whose message is made of these parts.
 template <class E>
 [[noreturn]] ERRAND_COLD void raise(std::initializer_list<std::string_view> message) {
   throw E(text(message));
 }
+
+#if ERRAND_DEFINES
+
+ERRAND_COLD ERRAND_ONCE std::string text(std::initializer_list<std::string_view> parts) {
+  std::string whole;
+  for (const std::string_view part : parts) whole += part;
+  return whole;
+}
+
+ERRAND_COLD ERRAND_ONCE std::string printable(std::string_view text) {
+  std::string whole;
+  write_printable(text, [&whole](std::string_view piece) { whole += piece; });
+  return whole;
+}
+
+ERRAND_COLD ERRAND_ONCE std::string number(std::uint64_t value) { return std::to_string(value); }
+
+#endif
 
 }  // namespace errand::detail
 

@@ -210,43 +210,6 @@ inline void Chain::woken() noexcept {
     decide_race();
 }
 
-ERRAND_COLD inline void Chain::decide_race() noexcept {
-  const bool was_waking = std::exchange(loop->is_waking, true);
-  static_cast<BranchBase*>(this)->combinator->decided(static_cast<BranchBase&>(*this));
-  loop->is_waking = was_waking;
-}
-
-ERRAND_COLD inline std::string Chain::take_request(bool of_task) noexcept {
-  flags &= static_cast<std::uint8_t>(~asked);
-  note_thrown();
-  return reason_of_request(of_task);
-}
-
-ERRAND_COLD inline void Chain::note_thrown() noexcept {
-  for (Chain* chain = this; chain->flags & is_branch;) {
-    BranchBase& branch = static_cast<BranchBase&>(*chain);
-    if (branch.combinator->is_noted(branch)) break;
-    branch.combinator->note_thrown(branch);
-    chain = &branch.above();
-  }
-}
-
-inline std::string Branches::not_begun(BranchBase& unbegun) noexcept {
-  const bool is_by_task = unbegun.flags & Chain::asked_by_task;
-  if (decided_) return unbegun.reason_of_request(is_by_task);
-  decided(branch(live.front()));
-  return unbegun.take_request(is_by_task);
-}
-
-ERRAND_COLD inline std::string Chain::reason_of_request(bool of_task) noexcept {
-  try {
-    if (of_task) return root().request_reason();
-    return flags & is_branch ? static_cast<BranchBase*>(this)->combinator->reason() : std::string();
-  } catch (...) {  // there is no memory for the reason
-    return {};
-  }
-}
-
 /// Calls `visit` with this chain. If that returns true and the chain waits for branches, it visits the members of the
 /// group, if `with_members`, and then the branches, each of them in the same way. In order, in constant stack.
 template <bool with_members, class Visit>
@@ -278,7 +241,48 @@ ERRAND_COLD void Chain::visit(Visit visit) noexcept {
   }
 }
 
-inline void Chain::request(Flag origin) noexcept {
+inline Chain& BranchBase::above() const noexcept { return *combinator->chain(); }
+
+#if ERRAND_DEFINES
+
+ERRAND_COLD ERRAND_ONCE void Chain::decide_race() noexcept {
+  const bool was_waking = std::exchange(loop->is_waking, true);
+  static_cast<BranchBase*>(this)->combinator->decided(static_cast<BranchBase&>(*this));
+  loop->is_waking = was_waking;
+}
+
+ERRAND_COLD ERRAND_ONCE std::string Chain::take_request(bool of_task) noexcept {
+  flags &= static_cast<std::uint8_t>(~asked);
+  note_thrown();
+  return reason_of_request(of_task);
+}
+
+ERRAND_COLD ERRAND_ONCE void Chain::note_thrown() noexcept {
+  for (Chain* chain = this; chain->flags & is_branch;) {
+    BranchBase& branch = static_cast<BranchBase&>(*chain);
+    if (branch.combinator->is_noted(branch)) break;
+    branch.combinator->note_thrown(branch);
+    chain = &branch.above();
+  }
+}
+
+ERRAND_ONCE std::string Branches::not_begun(BranchBase& unbegun) noexcept {
+  const bool is_by_task = unbegun.flags & Chain::asked_by_task;
+  if (decided_) return unbegun.reason_of_request(is_by_task);
+  decided(branch(live.front()));
+  return unbegun.take_request(is_by_task);
+}
+
+ERRAND_COLD ERRAND_ONCE std::string Chain::reason_of_request(bool of_task) noexcept {
+  try {
+    if (of_task) return root().request_reason();
+    return flags & is_branch ? static_cast<BranchBase*>(this)->combinator->reason() : std::string();
+  } catch (...) {  // there is no memory for the reason
+    return {};
+  }
+}
+
+ERRAND_ONCE void Chain::request(Flag origin) noexcept {
   Chain& task = root();
   visit<true>([&task, origin](Chain& chain) {
     if (&chain.root() == &task) return chain.ask(origin);
@@ -288,7 +292,7 @@ inline void Chain::request(Flag origin) noexcept {
 }
 
 /// Returns true if the request goes to the branches instead.
-inline bool Chain::ask(Flag origin) noexcept {
+ERRAND_ONCE bool Chain::ask(Flag origin) noexcept {
   if (state == State::branching && !(flags & defers_requests)) {
     Branches& branches = static_cast<Branches&>(*waiting);
     branches.asked(origin);
@@ -305,7 +309,7 @@ inline bool Chain::ask(Flag origin) noexcept {
   return false;
 }
 
-inline void Chain::withdraw() noexcept {
+ERRAND_ONCE void Chain::withdraw() noexcept {
   visit<false>([](Chain& chain) {
     if (chain.state == State::branching) static_cast<Branches&>(*chain.waiting).withdraw();
     chain.flags &= static_cast<std::uint8_t>(~asked_by_task);
@@ -313,7 +317,7 @@ inline void Chain::withdraw() noexcept {
   });
 }
 
-ERRAND_COLD inline bool Chain::is_asked_by_task() noexcept {
+ERRAND_COLD ERRAND_ONCE bool Chain::is_asked_by_task() noexcept {
   bool found = false;
   visit<false>([&found](Chain& chain) {
     found |= (chain.flags & asked_by_task) != 0;
@@ -326,9 +330,7 @@ ERRAND_COLD inline bool Chain::is_asked_by_task() noexcept {
   return found;
 }
 
-inline Chain& BranchBase::above() const noexcept { return *combinator->chain(); }
-
-inline void Branches::start(Chain& chain) {
+ERRAND_ONCE void Branches::start(Chain& chain) {
   chain_ = &chain;
   chain.check_earlier_awaits();
   const std::uint8_t pending = chain.is_asked() ? chain.flags & Chain::asked : 0;
@@ -349,7 +351,7 @@ inline void Branches::start(Chain& chain) {
   chain.loop->run_next(first);
 }
 
-inline void Branches::decide(const BranchBase* except) noexcept {
+ERRAND_ONCE void Branches::decide(const BranchBase* except) noexcept {
   decided_ = true;
   for (Link* link = live.begin(); link != live.end(); link = link->next) {
     BranchBase& each = branch(*link);
@@ -357,14 +359,14 @@ inline void Branches::decide(const BranchBase* except) noexcept {
   }
 }
 
-inline void Branches::finished(BranchBase& branch) noexcept {
+ERRAND_ONCE void Branches::finished(BranchBase& branch) noexcept {
   branch.sibling.unlink();
   branch.loop->current = nullptr;  // because a report of its failure may run code that destroys it
   branch_ended(branch);
   check_over();
 }
 
-inline void Branches::check_over() noexcept {
+ERRAND_ONCE void Branches::check_over() noexcept {
   if (!is_over() || chain_->state != Chain::State::branching || chain_->waiting != this) return;
   over();
   const TaskStatus status = end_status();
@@ -383,6 +385,8 @@ inline void Branches::check_over() noexcept {
   chain_->state = Chain::State::ready;
   chain_->loop->run_next(*chain_);
 }
+
+#endif
 
 }  // namespace errand::detail
 

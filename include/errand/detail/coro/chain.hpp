@@ -81,9 +81,7 @@ inline const SkewedFrame& SkewedFrame::of(void* functions) noexcept {
   return *PromiseBase::Handle::from_address(functions).promise().skewed;
 }
 
-[[noreturn]] ERRAND_COLD inline void throw_empty_coro() {
-  throw InvalidState("this Coro is empty: a coroutine runs once, where it was awaited or added");
-}
+[[noreturn]] void throw_empty_coro();
 
 /// The promise of a generator. Its frame belongs to an `AsyncGenerator`, which is told if the chain destroys the frame.
 struct GeneratorBase : PromiseBase, Link {
@@ -287,7 +285,30 @@ class Chain : public Node {
 
 // Implementation
 
-ERRAND_NOINLINE inline void PromiseBase::drop() noexcept {
+inline void Chain::enter(PromiseBase& child) noexcept {
+  child.check_frame();
+  child.chain = this;
+  child.parent = leaf;
+  leaf = child.handle();
+}
+
+inline void PromiseBase::return_to_parent() noexcept {
+  if (parent) {
+    chain->leaf = parent;
+  } else {
+    chain->leaf = nullptr;
+    chain->status = status;
+    chain->state = Chain::State::ended;
+  }
+}
+
+#if ERRAND_DEFINES
+
+ERRAND_COLD ERRAND_ONCE void throw_empty_coro() {
+  throw InvalidState("this Coro is empty: a coroutine runs once, where it was awaited or added");
+}
+
+ERRAND_NOINLINE ERRAND_ONCE void PromiseBase::drop() noexcept {
   constexpr unsigned deepest = 32;
   check_frame();
   ThreadState& thread = this_thread();
@@ -305,22 +326,7 @@ ERRAND_NOINLINE inline void PromiseBase::drop() noexcept {
   --thread.drops;
 }
 
-inline void Chain::enter(PromiseBase& child) noexcept {
-  child.check_frame();
-  child.chain = this;
-  child.parent = leaf;
-  leaf = child.handle();
-}
-
-inline void PromiseBase::return_to_parent() noexcept {
-  if (parent) {
-    chain->leaf = parent;
-  } else {
-    chain->leaf = nullptr;
-    chain->status = status;
-    chain->state = Chain::State::ended;
-  }
-}
+#endif
 
 }  // namespace errand::detail
 

@@ -93,7 +93,9 @@ class Pin : private Destruction {
 
 // Implementation, also of the members of Chain, GeneratorBase and PutOff that destroy frames
 
-inline bool Chain::is_around(const Chain* inner) const noexcept {
+#if ERRAND_DEFINES
+
+ERRAND_ONCE bool Chain::is_around(const Chain* inner) const noexcept {
   if (state != State::branching) return inner == this;  // nothing else is inside
   while (inner && inner != this) {
     if (inner->flags & is_branch) {
@@ -106,7 +108,7 @@ inline bool Chain::is_around(const Chain* inner) const noexcept {
   return inner;
 }
 
-ERRAND_COLD inline void Chain::destroy_above(PromiseBase* last) noexcept {
+ERRAND_COLD ERRAND_ONCE void Chain::destroy_above(PromiseBase* last) noexcept {
   Chain* chain = this;
   for (;;) {
     loop->destruction->at = chain;
@@ -134,7 +136,7 @@ ERRAND_COLD inline void Chain::destroy_above(PromiseBase* last) noexcept {
   }
 }
 
-inline void Chain::destroy_frames(PromiseBase* last) noexcept {
+ERRAND_ONCE void Chain::destroy_frames(PromiseBase* last) noexcept {
   state = State::ended;
   while (leaf && &leaf.promise() != last) {
     PromiseBase& inner = leaf.promise();
@@ -145,11 +147,11 @@ inline void Chain::destroy_frames(PromiseBase* last) noexcept {
   if (linked()) loop->take_out(*this);  // because it was ready, or a destructor has woken it
 }
 
-inline bool Chain::must_stay() noexcept {
+ERRAND_ONCE bool Chain::must_stay() noexcept {
   return Destruction::must_be_put_off(*this) || (loop->thread_calls > 0 && halt());
 }
 
-ERRAND_COLD inline bool Chain::halt() noexcept {
+ERRAND_COLD ERRAND_ONCE bool Chain::halt() noexcept {
   bool any_in_use = false;
   visit<true>([this, &any_in_use](Chain& chain) {
     if (&chain != this && !(chain.flags & is_branch)) chain.halted_with_group();
@@ -169,14 +171,14 @@ ERRAND_COLD inline bool Chain::halt() noexcept {
   return any_in_use;
 }
 
-ERRAND_COLD inline void Chain::block() noexcept {
+ERRAND_COLD ERRAND_ONCE void Chain::block() noexcept {
   visit<true>([](Chain& chain) {
     if (chain.state == State::halted) static_cast<OutsideWait*>(chain.waiting)->block();
     return true;
   });
 }
 
-inline void Chain::cut(PromiseBase& frame, std::exception_ptr& thrown) noexcept {
+ERRAND_ONCE void Chain::cut(PromiseBase& frame, std::exception_ptr& thrown) noexcept {
   const Destruction destruction(*this);  // its end destroys this chain if a destructor has aborted the task
   destroy_above(&frame);
   clear_failure();
@@ -185,7 +187,7 @@ inline void Chain::cut(PromiseBase& frame, std::exception_ptr& thrown) noexcept 
   loop->make_ready(*this);
 }
 
-inline void GeneratorBase::drop() noexcept {
+ERRAND_ONCE void GeneratorBase::drop() noexcept {
   object = nullptr;
   if (!next_await) {
     PromiseBase::drop();
@@ -201,13 +203,13 @@ inline void GeneratorBase::drop() noexcept {
   }
 }
 
-ERRAND_COLD inline void PutOff::add(GeneratorBase& generator) noexcept {
+ERRAND_COLD ERRAND_ONCE void PutOff::add(GeneratorBase& generator) noexcept {
   any_ = true;
   generators_.push_back(generator);
   settle_behind_step();
 }
 
-ERRAND_COLD inline void PutOff::finish() noexcept {
+ERRAND_COLD ERRAND_ONCE void PutOff::finish() noexcept {
   tasks_.splice_back(in_use_);
   for (Link* link = tasks_.begin(); link != tasks_.end(); link = link->next) block(*link);
   for (Link* link = generators_.begin(); link != generators_.end(); link = link->next) {
@@ -216,17 +218,17 @@ ERRAND_COLD inline void PutOff::finish() noexcept {
   settle_all();
 }
 
-ERRAND_COLD inline void PutOff::settle_returned() noexcept {
+ERRAND_COLD ERRAND_ONCE void PutOff::settle_returned() noexcept {
   tasks_.splice_back(in_use_);
   settle_all();
 }
 
-ERRAND_COLD inline void PutOff::settle_later() noexcept {
+ERRAND_COLD ERRAND_ONCE void PutOff::settle_later() noexcept {
   if (any_ && !loop_.destruction && !Call::linked()) loop_.run_first(*this);
 }
 
 /// Begins again after each destruction, because that may allow others, or put off more.
-ERRAND_COLD inline void PutOff::settle_all() noexcept {
+ERRAND_COLD ERRAND_ONCE void PutOff::settle_all() noexcept {
   if (std::exchange(is_settling_, true)) return;
   while (settle_one()) continue;
   is_settling_ = false;
@@ -234,7 +236,7 @@ ERRAND_COLD inline void PutOff::settle_all() noexcept {
   if (!generators_.empty()) settle_behind_step();
 }
 
-ERRAND_COLD inline bool PutOff::settle_one() noexcept {
+ERRAND_COLD ERRAND_ONCE bool PutOff::settle_one() noexcept {
   for (Link* link = tasks_.begin(); link != tasks_.end(); link = link->next) {
     if (abort_task(*link)) return true;
   }
@@ -251,9 +253,11 @@ ERRAND_COLD inline bool PutOff::settle_one() noexcept {
 
 /// Called if a generator is left, because the current step is inside it: tries again right after the step. If a
 /// destruction is under way, its end calls `settle`.
-ERRAND_COLD inline void PutOff::settle_behind_step() noexcept {
+ERRAND_COLD ERRAND_ONCE void PutOff::settle_behind_step() noexcept {
   if (loop_.current && !loop_.destruction && !Call::linked()) loop_.run_next(*this);
 }
+
+#endif
 
 }  // namespace errand::detail
 

@@ -110,9 +110,11 @@ class Acquire : public AcquireBase {
   G await_resume() { return G(pick_up()); }
 };
 
+#if ERRAND_DEFINES
+
 /// Never inlined: if it is inlined into a coroutine that resets a `std::optional<Lock::Guard>`, Clang 16 and 19 destroy
 /// the guard twice (tests/programs/optional_reset.cpp).
-ERRAND_NOINLINE inline void Permits::give_back() noexcept {
+ERRAND_NOINLINE ERRAND_ONCE void Permits::give_back() noexcept {
   if (waiters.empty()) {
     ++free_;
   } else {
@@ -120,17 +122,17 @@ ERRAND_NOINLINE inline void Permits::give_back() noexcept {
   }
 }
 
-ERRAND_NOINLINE inline void Permits::give_back_here() {
+ERRAND_NOINLINE ERRAND_ONCE void Permits::give_back_here() {
   waiters.check_thread();
   give_back();
 }
 
-ERRAND_NOINLINE inline void Permits::give_back_at_end() noexcept {
+ERRAND_NOINLINE ERRAND_ONCE void Permits::give_back_at_end() noexcept {
   waiters.check_thread_in_destructor();
   give_back();
 }
 
-ERRAND_COLD inline void Permits::add(std::size_t n) {
+ERRAND_COLD ERRAND_ONCE void Permits::add(std::size_t n) {
   waiters.check_thread();
   if (n > std::numeric_limits<std::size_t>::max() - all_) {
     throw InvalidState("a Semaphore cannot count so many permits");
@@ -139,6 +141,8 @@ ERRAND_COLD inline void Permits::add(std::size_t n) {
   for (; n > 0 && !waiters.empty(); --n) waiters.hand_to_first();
   free_ += n;
 }
+
+#endif
 
 }  // namespace errand::detail
 

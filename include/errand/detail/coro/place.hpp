@@ -11,29 +11,39 @@
 
 namespace errand::detail {
 
+/// Returns the first coroutine, from this one outwards, that is the user's own code. Its `line` is the line to show.
+/// Null if there is none, or if a coroutine on the way has not awaited anything yet.
+const PromiseBase* place_of(PromiseBase::Handle frame) noexcept;
+
+/// Returns the place of the coroutine's last await as "file.cpp:17", without the folders.
+std::string text_of_place(const PromiseBase& promise);
+
 /// Returns true if the coroutine is one of the library's own, such as `race`. Reports and tables show no lines of
 /// these, because users look for a line of their own code.
-ERRAND_COLD inline bool is_of_library(const PromiseBase& promise) noexcept {
+bool is_of_library(const PromiseBase& promise) noexcept;
+
+#if ERRAND_DEFINES
+
+ERRAND_COLD ERRAND_ONCE bool is_of_library(const PromiseBase& promise) noexcept {
   constexpr std::string_view here = __FILE__;
   constexpr std::string_view name = "detail/coro/place.hpp";  // not so if all headers were joined into one
   constexpr bool is_apart = here.ends_with(name.substr(name.find('p')));
   return std::string_view(promise.file_name()).starts_with(here.substr(0, here.size() - (is_apart ? name.size() : 0)));
 }
 
-/// Returns the first coroutine, from this one outwards, that is the user's own code. Its `line` is the line to show.
-/// Null if there is none, or if a coroutine on the way has not awaited anything yet.
-ERRAND_COLD inline const PromiseBase* place_of(PromiseBase::Handle frame) noexcept {
+ERRAND_COLD ERRAND_ONCE const PromiseBase* place_of(PromiseBase::Handle frame) noexcept {
   for (; frame && frame.promise().line > 0; frame = frame.promise().parent) {
     if (!is_of_library(frame.promise())) return &frame.promise();
   }
   return nullptr;
 }
 
-/// Returns the place of the coroutine's last await as "file.cpp:17", without the folders.
-ERRAND_COLD inline std::string text_of_place(const PromiseBase& promise) {
+ERRAND_COLD ERRAND_ONCE std::string text_of_place(const PromiseBase& promise) {
   const std::string_view file = promise.file_name();
   return text({file.substr(file.find_last_of("/\\") + 1), ":", number(promise.line)});
 }
+
+#endif
 
 }  // namespace errand::detail
 

@@ -39,29 +39,38 @@ struct SkewedFrame {
 
   /// Corrects the frame of this promise, which must be skewed and not corrected yet. Any thread may call this. If there
   /// is no memory, it ends the program.
-  ERRAND_COLD static const SkewedFrame& correct(void* promise, const char* file) noexcept {
-    Function* const functions = static_cast<Function*>(promise) - 2;
-    const SkewedFrame& known = find(functions[0], functions[1], file, skew_of(promise));
-    functions[0] = &resume_corrected;
-    functions[1] = &destroy_corrected;
-    return known;
-  }
+  static const SkewedFrame& correct(void* promise, const char* file) noexcept;
 
  private:
   static const SkewedFrame& of(void* functions) noexcept;
   static void* frame(void* functions) noexcept { return static_cast<char*>(functions) - of(functions).skew; }
   static void resume_corrected(void* functions) { of(functions).resume(frame(functions)); }
   static void destroy_corrected(void* functions) { of(functions).destroy(frame(functions)); }
-  static const SkewedFrame& find(Function resume, Function destroy, const char* file, std::size_t skew) {
-    static constinit std::atomic<SkewedFrame*> first = nullptr;
-    for (const SkewedFrame* each = first.load(std::memory_order_acquire); each; each = each->next) {
-      if (each->resume == resume) return *each;
-    }
-    auto* const made = new SkewedFrame{resume, destroy, file, skew, first.load(std::memory_order_relaxed)};
-    while (!first.compare_exchange_weak(made->next, made, std::memory_order_release)) continue;
-    return *made;
-  }
+  static const SkewedFrame& find(Function resume, Function destroy, const char* file, std::size_t skew);
 };
+
+#if ERRAND_DEFINES
+
+ERRAND_COLD ERRAND_ONCE const SkewedFrame& SkewedFrame::correct(void* promise, const char* file) noexcept {
+  Function* const functions = static_cast<Function*>(promise) - 2;
+  const SkewedFrame& known = find(functions[0], functions[1], file, skew_of(promise));
+  functions[0] = &resume_corrected;
+  functions[1] = &destroy_corrected;
+  return known;
+}
+
+ERRAND_COLD ERRAND_ONCE const SkewedFrame& SkewedFrame::find(Function resume, Function destroy, const char* file,
+                                                             std::size_t skew) {
+  static constinit std::atomic<SkewedFrame*> first = nullptr;
+  for (const SkewedFrame* each = first.load(std::memory_order_acquire); each; each = each->next) {
+    if (each->resume == resume) return *each;
+  }
+  auto* const made = new SkewedFrame{resume, destroy, file, skew, first.load(std::memory_order_relaxed)};
+  while (!first.compare_exchange_weak(made->next, made, std::memory_order_release)) continue;
+  return *made;
+}
+
+#endif
 
 }  // namespace errand::detail
 

@@ -125,15 +125,8 @@ class Suspension : public TimerNode, public OwnAwaitable {
  private:
   /// Called when a wait is destroyed that has an ending to throw. It may never have thrown it, because another part of
   /// the expression has thrown: `f(co_await a.wait(), fails())`.
-  ERRAND_COLD void forget_ending() noexcept {
-    if ((chain_->flags & Chain::failed_wait) && chain_->waiting == this) chain_->clear_failure();
-  }
-  ERRAND_NOINLINE bool may_suspend_special() {
-    chain_->check_earlier_awaits();
-    if (!chain_->is_asked()) return true;
-    interrupt();
-    return false;
-  }
+  void forget_ending() noexcept;
+  bool may_suspend_special();
 };
 
 /// A wait for something that is under way outside the App's thread, and that perhaps cannot be taken back.
@@ -284,17 +277,30 @@ class CountedWaiter : public Waiter {
   std::size_t& count_;
 };
 
-inline bool Suspension::leave() noexcept {
+/// Called for a waiter for a task that has failed or was cancelled: throws what an await of the task throws.
+[[noreturn]] void throw_task_failure(Waiter& waiter);
+
+#if ERRAND_DEFINES
+
+ERRAND_COLD ERRAND_ONCE void Suspension::forget_ending() noexcept {
+  if ((chain_->flags & Chain::failed_wait) && chain_->waiting == this) chain_->clear_failure();
+}
+
+ERRAND_NOINLINE ERRAND_ONCE bool Suspension::may_suspend_special() {
+  chain_->check_earlier_awaits();
+  if (!chain_->is_asked()) return true;
+  interrupt();
+  return false;
+}
+
+ERRAND_ONCE bool Suspension::leave() noexcept {
   if (place_ == Place::list) static_cast<Waiter*>(this)->leave();
   if (place_ == Place::counted_list) static_cast<CountedWaiter*>(this)->leave();
   if (place_ == Place::timers) static_cast<TimedWait*>(this)->leave();
   return place_ != Place::outside || static_cast<OutsideWait*>(this)->give_up();
 }
 
-/// Called for a waiter for a task that has failed or was cancelled: throws what an await of the task throws.
-[[noreturn]] void throw_task_failure(Waiter& waiter);
-
-ERRAND_NOINLINE inline bool Suspension::throw_unless_asked() {
+ERRAND_NOINLINE ERRAND_ONCE bool Suspension::throw_unless_asked() {
   settle();
   if (ending == Ending::reached) return false;
   chain_->clear_failure();
@@ -308,14 +314,14 @@ ERRAND_NOINLINE inline bool Suspension::throw_unless_asked() {
   return true;
 }
 
-ERRAND_NOINLINE inline void Chain::yield_unless_asked() {
+ERRAND_NOINLINE ERRAND_ONCE void Chain::yield_unless_asked() {
   check_earlier_awaits();
   if (is_asked()) return;
   state = State::yielding;
   loop->make_ready(*this);
 }
 
-ERRAND_COLD inline void Chain::throw_earlier_failure() {
+ERRAND_COLD ERRAND_ONCE void Chain::throw_earlier_failure() {
   if (flags & failed_wait) {
     waiting->throw_ending();
   } else {
@@ -323,6 +329,8 @@ ERRAND_COLD inline void Chain::throw_earlier_failure() {
     std::rethrow_exception(*error);
   }
 }
+
+#endif
 
 }  // namespace errand::detail
 

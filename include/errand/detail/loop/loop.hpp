@@ -240,14 +240,12 @@ class Loop {
   void run(Node& node) noexcept;
   void run_timed(Node& node) noexcept;
   ERRAND_COLD void destroy() noexcept { delete this; }
-  ERRAND_COLD void check_thread_inside() const {
-    if (is_on_other_thread()) throw WrongThread("this belongs to the thread that is inside the App's run or poll");
-  }
+  void check_thread_inside() const;
   bool is_on_other_thread() const noexcept {
     const ThreadState* const inside = thread_inside();
     return inside && inside != &this_thread();
   }
-  [[noreturn]] ERRAND_COLD static void app_is_gone() { throw InvalidState("the App that this belongs to has ended"); }
+  [[noreturn]] static void app_is_gone();
 
   struct LateReport;
   LateReport* late_reports_ = nullptr;  // the first one
@@ -283,7 +281,15 @@ class Loop {
 
 // Implementation
 
-inline bool Loop::jump(Clock::time_point last) {
+#if ERRAND_DEFINES
+
+ERRAND_COLD ERRAND_ONCE void Loop::check_thread_inside() const {
+  if (is_on_other_thread()) throw WrongThread("this belongs to the thread that is inside the App's run or poll");
+}
+
+ERRAND_COLD ERRAND_ONCE void Loop::app_is_gone() { throw InvalidState("the App that this belongs to has ended"); }
+
+ERRAND_ONCE bool Loop::jump(Clock::time_point last) {
   if (!can_jump(last)) return false;
   ages.note(ids.last(), manual_->now_);
   if (is_advancing()) {
@@ -294,7 +300,7 @@ inline bool Loop::jump(Clock::time_point last) {
   return true;
 }
 
-ERRAND_COLD inline void Loop::wait(Nanoseconds limit) {
+ERRAND_COLD ERRAND_ONCE void Loop::wait(Nanoseconds limit) {
   if (can_jump()) {
     if (inbox->has_reactor()) inbox->sleep(now());  // deal with input before time moves
     if (!has_work()) jump();
@@ -312,6 +318,8 @@ ERRAND_COLD inline void Loop::wait(Nanoseconds limit) {
   if (!ready_.empty()) return;  // reading a clock of the user's has made something ready
   inbox->sleep(until);
 }
+
+#endif
 
 }  // namespace errand::detail
 

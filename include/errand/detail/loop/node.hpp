@@ -69,13 +69,19 @@ enum class Kind : std::uint8_t {
 };
 
 /// Returns the name of a kind for tables and messages.
-inline const char* name_of(Kind kind) noexcept {
+const char* name_of(Kind kind) noexcept;
+
+#if ERRAND_DEFINES
+
+ERRAND_ONCE const char* name_of(Kind kind) noexcept {
   constexpr const char* names[] = {"",       "sleep",  "task",      "task",      "task",    "tasks",
                                    "event",  "lock",   "semaphore", "condition", "barrier", "queue",
                                    "future", "signal", "thread",    "scope",     "foreign", "branches"};
   static_assert(sizeof names / sizeof *names == static_cast<std::size_t>(Kind::branches) + 1);
   return names[static_cast<unsigned>(kind)];
 }
+
+#endif
 
 }  // namespace errand::detail
 

@@ -97,18 +97,28 @@ class Branch final : public ResultBranch<T> {
 // task was cancelled is no failure, and is not reported.
 
 /// Reports the error at the end of the step. To be called when a branch has just ended.
-inline void report_branch_later(BranchBase& branch) noexcept {
+void report_branch_later(BranchBase& branch) noexcept;
+/// Reports this error at once, under the name of the task of `chain`.
+void report_branch(Chain& chain, std::exception_ptr error) noexcept;
+/// Reports the error of the branch at once.
+void report_branch(BranchBase& branch) noexcept;
+
+#if ERRAND_DEFINES
+
+ERRAND_ONCE void report_branch_later(BranchBase& branch) noexcept {
   if (branch.observed_cancelled) return;
   branch.loop->report_later(static_cast<TaskBase&>(branch.root()), branch.error());
 }
-/// Reports this error at once, under the name of the task of `chain`.
-inline void report_branch(Chain& chain, std::exception_ptr error) noexcept {
+
+ERRAND_ONCE void report_branch(Chain& chain, std::exception_ptr error) noexcept {
   chain.loop->host->report(&static_cast<TaskBase&>(chain.root()), std::move(error));
 }
-/// Reports the error of the branch at once.
-inline void report_branch(BranchBase& branch) noexcept {
+
+ERRAND_ONCE void report_branch(BranchBase& branch) noexcept {
   if (!branch.observed_cancelled) report_branch(branch, branch.error());
 }
+
+#endif
 
 }  // namespace errand::detail
 

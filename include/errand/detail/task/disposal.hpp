@@ -50,16 +50,18 @@ inline Disposal::~Disposal() {
     free_all(thread);
 }
 
+#if ERRAND_DEFINES
+
 /// A task that is being freed stands in no list from here on, so its link can hold the next task to free. The order
 /// does not matter: the task that was put off last is freed first.
-ERRAND_COLD inline void Disposal::put_off(ThreadState& thread, TaskBase& task) noexcept {
+ERRAND_COLD ERRAND_ONCE void Disposal::put_off(ThreadState& thread, TaskBase& task) noexcept {
   TaskLink& link = task;
   if (link.linked()) link.unlink();
   link.prev = thread.to_free ? &static_cast<TaskLink&>(*thread.to_free) : nullptr;
   thread.to_free = &task;
 }
 
-ERRAND_COLD inline void Disposal::free_all(ThreadState& thread) noexcept {
+ERRAND_COLD ERRAND_ONCE void Disposal::free_all(ThreadState& thread) noexcept {
   thread.is_freeing = true;
   while (TaskBase* const task = thread.to_free) {
     Link* const next = static_cast<TaskLink&>(*task).prev;
@@ -68,6 +70,8 @@ ERRAND_COLD inline void Disposal::free_all(ThreadState& thread) noexcept {
   }
   thread.is_freeing = false;
 }
+
+#endif
 
 }  // namespace errand::detail
 

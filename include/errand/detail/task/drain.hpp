@@ -96,27 +96,6 @@ class Drained : public Drain {
   Loop& loop_;
 };
 
-/// Asks every pending task except `except` to end, unless the task has been asked already. Returns false if there is no
-/// other task. After a `Drained` the caller calls this again, because tasks may have been added meanwhile.
-///
-/// The request to a thread call may run a `std::stop_callback` of the user's, which may abort the task and so take it
-/// out of the list. The walk then begins at the first task again.
-ERRAND_COLD inline bool ask_all(Loop& loop, const TaskBase* except) {
-  bool any = false;
-  for (Link* link = loop.pending.begin(); link != loop.pending.end();) {
-    TaskBase& task = task_of(*link);
-    if (&task != except) {
-      any = true;
-      if (task.requests == 0) task.cancel({});
-      // A task that was added before `run` is not queued until its place among the listeners comes. If that has not
-      // come, the task is queued here, and ends on the next turn like any other.
-      if (task.state == Chain::State::created && !task.Node::linked()) loop.make_ready(static_cast<Chain&>(task));
-    }
-    link = task.done() ? loop.pending.begin() : link->next;
-  }
-  return any;
-}
-
 /// How many times the end of a phase asks the tasks that were added meanwhile. The time-out alone is not enough: if
 /// each task adds another one when it is destroyed, a ManualClock never moves on.
 inline constexpr unsigned most_rounds = 1'000;
@@ -144,6 +123,33 @@ class ThreadsEnded : public Waiter {
  private:
   Loop& loop_;
 };
+
+/// Asks every pending task except `except` to end, unless the task has been asked already. Returns false if there is no
+/// other task. After a `Drained` the caller calls this again, because tasks may have been added meanwhile.
+///
+/// The request to a thread call may run a `std::stop_callback` of the user's, which may abort the task and so take it
+/// out of the list. The walk then begins at the first task again.
+bool ask_all(Loop& loop, const TaskBase* except);
+
+#if ERRAND_DEFINES
+
+ERRAND_COLD ERRAND_ONCE bool ask_all(Loop& loop, const TaskBase* except) {
+  bool any = false;
+  for (Link* link = loop.pending.begin(); link != loop.pending.end();) {
+    TaskBase& task = task_of(*link);
+    if (&task != except) {
+      any = true;
+      if (task.requests == 0) task.cancel({});
+      // A task that was added before `run` is not queued until its place among the listeners comes. If that has not
+      // come, the task is queued here, and ends on the next turn like any other.
+      if (task.state == Chain::State::created && !task.Node::linked()) loop.make_ready(static_cast<Chain&>(task));
+    }
+    link = task.done() ? loop.pending.begin() : link->next;
+  }
+  return any;
+}
+
+#endif
 
 }  // namespace errand::detail
 

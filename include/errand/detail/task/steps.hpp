@@ -30,25 +30,6 @@ class Drain : public Waiter {
 
 // Implementation, also of the members of Loop and PutOff that use tasks
 
-/// Looks only at the first task that is not `except`, because the tasks stand in the order of their ids.
-inline bool Drain::is_over(const List& pending) const noexcept {
-  const Link* first = pending.begin();
-  if (first != pending.end() && &static_cast<const TaskBase&>(static_cast<const TaskLink&>(*first)) == except_) {
-    first = first->next;
-  }
-  return first == pending.end() ||
-         static_cast<const TaskBase&>(static_cast<const TaskLink&>(*first)).identity.id() > upto_;
-}
-
-ERRAND_NOINLINE inline void Loop::check_drains() noexcept {
-  for (Link* link = drains.begin(); link != drains.end();) {
-    Drain& drain = WaitList::of<Drain>(*link);
-    link = link->next;
-    if (drain.is_over(pending)) drain.wake();
-  }
-  notice(drains_wait, !drains.empty());
-}
-
 /// A failure that is reported at the end of the step. It keeps a reference to its task until then.
 struct Loop::LateReport {
   LateReport(TaskBase& its_task, std::exception_ptr its_error) noexcept : task(its_task), error(std::move(its_error)) {}
@@ -57,7 +38,28 @@ struct Loop::LateReport {
   LateReport* next = nullptr;
 };
 
-ERRAND_COLD inline void Loop::report_later(TaskBase& task, std::exception_ptr error) noexcept {
+#if ERRAND_DEFINES
+
+/// Looks only at the first task that is not `except`, because the tasks stand in the order of their ids.
+ERRAND_ONCE bool Drain::is_over(const List& pending) const noexcept {
+  const Link* first = pending.begin();
+  if (first != pending.end() && &static_cast<const TaskBase&>(static_cast<const TaskLink&>(*first)) == except_) {
+    first = first->next;
+  }
+  return first == pending.end() ||
+         static_cast<const TaskBase&>(static_cast<const TaskLink&>(*first)).identity.id() > upto_;
+}
+
+ERRAND_NOINLINE ERRAND_ONCE void Loop::check_drains() noexcept {
+  for (Link* link = drains.begin(); link != drains.end();) {
+    Drain& drain = WaitList::of<Drain>(*link);
+    link = link->next;
+    if (drain.is_over(pending)) drain.wake();
+  }
+  notice(drains_wait, !drains.empty());
+}
+
+ERRAND_COLD ERRAND_ONCE void Loop::report_later(TaskBase& task, std::exception_ptr error) noexcept {
   task.retain();
   try {
     auto* const late = new LateReport(task, error);
@@ -70,7 +72,7 @@ ERRAND_COLD inline void Loop::report_later(TaskBase& task, std::exception_ptr er
   }
 }
 
-ERRAND_COLD inline void Loop::report_late_failures() noexcept {
+ERRAND_COLD ERRAND_ONCE void Loop::report_late_failures() noexcept {
   while (late_reports_) {
     const Owner late(late_reports_);
     late_reports_ = late->next;
@@ -83,7 +85,7 @@ ERRAND_COLD inline void Loop::report_late_failures() noexcept {
 
 /// Runs a node that `turns` does not resume by itself: a call, or a first step before which `begin` is called. If slow
 /// steps are to be reported, runs every node.
-ERRAND_NOINLINE inline void Loop::run(Node& node) noexcept {
+ERRAND_NOINLINE ERRAND_ONCE void Loop::run(Node& node) noexcept {
   if (timed_) {
     run_timed(node);
   } else {
@@ -93,12 +95,12 @@ ERRAND_NOINLINE inline void Loop::run(Node& node) noexcept {
 }
 
 /// Called by `resume` when a chain has ended and everyone has been told of its end.
-ERRAND_COLD inline void Loop::handle_notices() noexcept {
+ERRAND_COLD ERRAND_ONCE void Loop::handle_notices() noexcept {
   if (notices & drains_wait) check_drains();
   if (notices & reports_wait) report_late_failures();
 }
 
-inline void Loop::resume(Chain& chain) noexcept {
+ERRAND_ONCE void Loop::resume(Chain& chain) noexcept {
   current = &chain;
   chain.state = Chain::State::running;
   for (;;) {
@@ -116,7 +118,7 @@ inline void Loop::resume(Chain& chain) noexcept {
     handle_notices();
 }
 
-inline void Loop::run_chain(Chain& chain) noexcept {
+ERRAND_ONCE void Loop::run_chain(Chain& chain) noexcept {
   current = &chain;
   const bool is_first = std::exchange(chain.step, Step::chain) == Step::first;
   if (is_first && (chain.flags & (Chain::asked | Chain::has_work)) && !chain.begin()) {
@@ -126,7 +128,7 @@ inline void Loop::run_chain(Chain& chain) noexcept {
   }
 }
 
-ERRAND_COLD inline void Loop::run_timed(Node& node) noexcept {
+ERRAND_COLD ERRAND_ONCE void Loop::run_timed(Node& node) noexcept {
   TaskBase* task = nullptr;
   const char* file = nullptr;
   unsigned line = 0;
@@ -148,25 +150,25 @@ ERRAND_COLD inline void Loop::run_timed(Node& node) noexcept {
   if (task) task->release();
 }
 
-ERRAND_COLD inline void PutOff::add(TaskBase& task) noexcept {
+ERRAND_COLD ERRAND_ONCE void PutOff::add(TaskBase& task) noexcept {
   any_ = true;
   add_to(tasks_, task);
 }
 
-ERRAND_COLD inline void PutOff::add_in_use(TaskBase& task) noexcept { add_to(in_use_, task); }
+ERRAND_COLD ERRAND_ONCE void PutOff::add_in_use(TaskBase& task) noexcept { add_to(in_use_, task); }
 
-inline void PutOff::add_to(List& list, TaskBase& task) noexcept {
+ERRAND_ONCE void PutOff::add_to(List& list, TaskBase& task) noexcept {
   task.TaskLink::unlink();
   list.push_back(static_cast<TaskLink&>(task));
   if (loop_.notices & Loop::drains_wait) loop_.check_drains();
 }
 
-ERRAND_COLD inline void PutOff::add_member(TaskBase& task) noexcept {
+ERRAND_COLD ERRAND_ONCE void PutOff::add_member(TaskBase& task) noexcept {
   task.TaskLink::unlink();
   members_.push_back(static_cast<TaskLink&>(task));
 }
 
-ERRAND_COLD inline bool PutOff::abort_task(Link& place) noexcept {
+ERRAND_COLD ERRAND_ONCE bool PutOff::abort_task(Link& place) noexcept {
   TaskBase& task = task_of(place);
   if (Destruction::must_be_put_off(task)) return false;
   if (loop_.thread_calls > 0 && task.halt()) {
@@ -177,7 +179,9 @@ ERRAND_COLD inline bool PutOff::abort_task(Link& place) noexcept {
   return true;
 }
 
-ERRAND_COLD inline void PutOff::block(Link& place) noexcept { task_of(place).block(); }
+ERRAND_COLD ERRAND_ONCE void PutOff::block(Link& place) noexcept { task_of(place).block(); }
+
+#endif
 
 }  // namespace errand::detail
 

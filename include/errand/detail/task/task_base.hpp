@@ -58,7 +58,7 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   bool has_name() const noexcept { return identity.details() && !identity.details()->name.empty(); }
   bool is_report() const noexcept { return identity.details() && identity.details()->is_report; }
   bool is_registered() const noexcept { return identity.details() && identity.details()->registrations > 0; }
-  ERRAND_COLD std::string request_reason() const override { return noted_reason(); }
+  ERRAND_ONCE std::string request_reason() const override;
   Chain& root() noexcept final { return *this; }
 
   bool cancel(std::string_view reason);
@@ -124,17 +124,13 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
     return member ? member->group() : nullptr;
   }
   Chain* next_member() const noexcept override { return membership()->next_member(); }
-  inline void requested_with_group() noexcept override;
-  inline void halted_with_group() noexcept override;
-  inline void destroyed_with_group() noexcept override;
+  ERRAND_ONCE void requested_with_group() noexcept override;
+  ERRAND_ONCE void halted_with_group() noexcept override;
+  ERRAND_ONCE void destroyed_with_group() noexcept override;
 
-  inline bool begin() noexcept override;
+  ERRAND_ONCE bool begin() noexcept override;
   void ended_by_exception(TaskStatus) noexcept final { has_error = is_special = true; }
-  ERRAND_NOINLINE void coroutine_ended() noexcept final {
-    if (flags & has_work) destroy_work();
-    loop->current = nullptr;
-    finish();
-  }
+  ERRAND_NOINLINE ERRAND_ONCE void coroutine_ended() noexcept final;
   /// Called by `Loop::resume` in place of `coroutine_ended` if the task has no callable. The loop itself looks after
   /// those who wait for the end of all tasks.
   ERRAND_INLINE void finish_without_callable(Loop& its_loop) noexcept;
@@ -180,10 +176,7 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   static Owner<std::string> owned(std::string_view text) {
     return text.empty() ? Owner<std::string>() : Owner<std::string>(new std::string(text));
   }
-  std::string noted_reason() const {
-    const TaskDetails* const has = identity.details();
-    return has && has->reason ? *has->reason : std::string();
-  }
+  std::string noted_reason() const;
   void note_reason(std::string_view reason);
   /// Takes the task out of its list, wakes its awaiters, tells its observers, and gives back the loop's reference.
   ERRAND_INLINE void wake_awaiters() noexcept;
@@ -198,200 +191,6 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
 inline TaskBase& task_of(Link& link) noexcept { return static_cast<TaskBase&>(static_cast<TaskLink&>(link)); }
 
 // Implementation
-
-ERRAND_COLD inline std::string TaskBase::name() const {
-  return has_name() ? identity.details()->name : text({"Task-", number(identity.id())});
-}
-
-inline bool TaskBase::cancel(std::string_view reason) {
-  loop->check_thread();
-  if (done()) return false;
-  note_reason(reason);
-  ++requests;
-  request(asked_by_task);
-  return true;
-}
-
-ERRAND_COLD inline void TaskBase::ask_to_end(std::string_view reason) noexcept {
-  try {
-    note_reason(reason);
-  } catch (...) {
-  }
-  ++requests;
-  request(asked_by_task);
-}
-
-inline unsigned TaskBase::uncancel() {
-  loop->check_thread();
-  if (requests > 0 && --requests == 0 && !done()) withdraw();
-  return requests;
-}
-
-inline const Observer* TaskBase::membership() const noexcept {
-  const Observer* const observer = first_observer();
-  return observer && observer->group() ? observer : nullptr;
-}
-
-ERRAND_COLD inline void TaskBase::requested_with_group() noexcept {
-  ++requests;
-  if (done()) return;  // it was aborted, and a thread call still uses its frames: the reason is that of the abort
-  try {
-    const Branches& of = *group();
-    note_reason(of.chain()->reason_of_request(of.was_asked_by_task()));
-  } catch (...) {  // no memory: the member is asked to end without the reason
-  }
-}
-
-ERRAND_COLD inline void TaskBase::halted_with_group() noexcept {
-  if (done()) return;
-  set_cancelled();
-  loop->put_off.add_member(*this);
-}
-
-inline void TaskBase::destroyed_with_group() noexcept {
-  destroy_work();
-  finish();
-}
-
-/// Keeps the reason of a new request. If an earlier request is still to be thrown, the reason of that request stays.
-ERRAND_COLD inline void TaskBase::note_reason(std::string_view reason) {
-  if ((identity.details() || !reason.empty()) && !is_asked_by_task()) {
-    details().reason = owned(reason);
-  }
-}
-
-inline bool TaskBase::is_around_step() const noexcept {
-  const Chain* inner = loop->current ? &loop->current->root() : nullptr;
-  while (inner && inner != this) {
-    const Branches* const of = loop->members > 0 ? inner->group() : nullptr;
-    inner = of ? &of->chain()->root() : nullptr;
-  }
-  return inner == this;
-}
-
-inline bool TaskBase::abort(std::string_view reason) {
-  loop->check_thread();
-  if (done()) return false;
-  if (may_have_step_inside() && is_around_step()) [[unlikely]]
-    raise<InvalidState>({"task '", name(), "' cannot be aborted from inside"});
-  Owner<std::string> end_reason = owned(reason);
-  if (end_reason) details();
-  abort_pending(std::move(end_reason));
-  return true;
-}
-
-inline void TaskBase::abort_if_pending() noexcept {
-  if (!done()) abort_pending();
-}
-
-inline void TaskBase::abort_pending(Owner<std::string> reason) noexcept {
-  set_cancelled(std::move(reason));
-  if (Destruction::must_be_put_off(*this)) [[unlikely]] {
-    loop->put_off.add(*this);
-  } else if (loop->thread_calls > 0 && halt()) {
-    loop->put_off.add_in_use(*this);
-  } else {
-    destroy_and_finish();
-  }
-}
-
-inline void TaskBase::destroy_and_finish() noexcept {
-  const Destruction destruction(*this);
-  destroy();
-  if (flags & has_work) destroy_work();
-  if (loop->current == this) loop->current = nullptr;
-  finish();
-}
-
-inline void TaskBase::abort_with_scope() noexcept {
-  if (has_ended()) return;
-  loop->check_thread_in_destructor("a ScopedTask is destroyed on another thread than that of its task");
-  if (is_around_caller()) {
-    if (!done()) ask_to_end({});
-    return;
-  }
-  abort_blocking();
-}
-
-inline void TaskBase::abort_blocking() noexcept {
-  if (!done()) set_cancelled();
-  if (loop->thread_calls > 0 && halt()) block();
-  destroy_and_finish();
-}
-
-/// Called before the first step if the task was asked to end before it started: it ends without having run.
-ERRAND_COLD inline bool TaskBase::begin() noexcept {
-  if (!done()) {
-    TaskDetails* const has = identity.details();
-    abort_pending(has ? std::move(has->reason) : Owner<std::string>());
-  }
-  return false;
-}
-
-ERRAND_COLD inline std::string TaskBase::end_reason() {
-  if (const std::exception_ptr thrown = error()) {
-    try {
-      std::rethrow_exception(thrown);
-    } catch (const Cancelled& cancelled) {
-      return cancelled.reason();
-    } catch (...) {
-    }
-  }
-  return noted_reason();
-}
-
-ERRAND_COLD inline void TaskBase::throw_failure() {
-  look();
-  if (status == TaskStatus::failed) std::rethrow_exception(error());
-  throw TaskCancelled(name(), end_reason());
-}
-
-ERRAND_COLD inline std::exception_ptr TaskBase::failure() {
-  look();
-  if (status != TaskStatus::cancelled) return error();
-  try {
-    throw_failure();
-  } catch (...) {
-    return std::current_exception();
-  }
-}
-
-ERRAND_COLD inline void TaskBase::throw_taken() const {
-  raise<InvalidState>({"the result was taken from task '", name(), "'"});
-}
-
-ERRAND_COLD inline void TaskBase::throw_pending() const {
-  raise<InvalidState>({"task '", name(), "' is pending: it has no result yet"});
-}
-
-ERRAND_COLD inline void TaskBase::report() noexcept {
-  look();
-  loop->host->report(this, error());
-}
-
-ERRAND_NOINLINE inline bool TaskBase::is_still_needed() noexcept {
-  if (status == TaskStatus::failed && !seen && loop->app) {
-    ++references_;
-    report();
-    if (--references_ > 0) return true;
-  }
-  return is_registered();
-}
-
-ERRAND_NOINLINE inline void TaskBase::finish_special() noexcept {
-  if (is_registered()) loop->host->registered_ended(*this);
-  if (status != TaskStatus::succeeded) {
-    for (Link* link = awaiters.begin(); link != awaiters.end(); link = link->next) {
-      Waiter& waiter = static_cast<Waiter&>(*link);
-      const bool throws_failure = waiter.kind == Kind::task_cancel && status == TaskStatus::failed;
-      if (waiter.kind == Kind::task || throws_failure) waiter.end_with(Ending::failed);
-    }
-  }
-  if (status == TaskStatus::failed) {
-    loop->failed.push_back(static_cast<TaskLink&>(*this));
-    if (!seen && references_ == 1 && awaiters.empty() && loop->app) report();
-  }
-}
 
 ERRAND_INLINE void TaskBase::finish_without_callable(Loop& its_loop) noexcept {
   its_loop.current = nullptr;
@@ -420,6 +219,218 @@ ERRAND_INLINE void TaskBase::wake_awaiters() noexcept {
   }
   release();
 }
+
+#if ERRAND_DEFINES
+
+// The class says ERRAND_ONCE, because GCC warns if a function is declared inline after it was declared noinline.
+void TaskBase::coroutine_ended() noexcept {
+  if (flags & has_work) destroy_work();
+  loop->current = nullptr;
+  finish();
+}
+
+ERRAND_COLD ERRAND_ONCE std::string TaskBase::noted_reason() const {
+  const TaskDetails* const has = identity.details();
+  return has && has->reason ? *has->reason : std::string();
+}
+
+ERRAND_COLD ERRAND_ONCE std::string TaskBase::request_reason() const { return noted_reason(); }
+
+ERRAND_COLD ERRAND_ONCE std::string TaskBase::name() const {
+  return has_name() ? identity.details()->name : text({"Task-", number(identity.id())});
+}
+
+ERRAND_ONCE bool TaskBase::cancel(std::string_view reason) {
+  loop->check_thread();
+  if (done()) return false;
+  note_reason(reason);
+  ++requests;
+  request(asked_by_task);
+  return true;
+}
+
+ERRAND_COLD ERRAND_ONCE void TaskBase::ask_to_end(std::string_view reason) noexcept {
+  try {
+    note_reason(reason);
+  } catch (...) {
+  }
+  ++requests;
+  request(asked_by_task);
+}
+
+ERRAND_ONCE unsigned TaskBase::uncancel() {
+  loop->check_thread();
+  if (requests > 0 && --requests == 0 && !done()) withdraw();
+  return requests;
+}
+
+ERRAND_ONCE const Observer* TaskBase::membership() const noexcept {
+  const Observer* const observer = first_observer();
+  return observer && observer->group() ? observer : nullptr;
+}
+
+ERRAND_COLD ERRAND_ONCE void TaskBase::requested_with_group() noexcept {
+  ++requests;
+  if (done()) return;  // it was aborted, and a thread call still uses its frames: the reason is that of the abort
+  try {
+    const Branches& of = *group();
+    note_reason(of.chain()->reason_of_request(of.was_asked_by_task()));
+  } catch (...) {  // no memory: the member is asked to end without the reason
+  }
+}
+
+ERRAND_COLD ERRAND_ONCE void TaskBase::halted_with_group() noexcept {
+  if (done()) return;
+  set_cancelled();
+  loop->put_off.add_member(*this);
+}
+
+ERRAND_ONCE void TaskBase::destroyed_with_group() noexcept {
+  destroy_work();
+  finish();
+}
+
+/// Keeps the reason of a new request. If an earlier request is still to be thrown, the reason of that request stays.
+ERRAND_COLD ERRAND_ONCE void TaskBase::note_reason(std::string_view reason) {
+  if ((identity.details() || !reason.empty()) && !is_asked_by_task()) {
+    details().reason = owned(reason);
+  }
+}
+
+ERRAND_ONCE bool TaskBase::is_around_step() const noexcept {
+  const Chain* inner = loop->current ? &loop->current->root() : nullptr;
+  while (inner && inner != this) {
+    const Branches* const of = loop->members > 0 ? inner->group() : nullptr;
+    inner = of ? &of->chain()->root() : nullptr;
+  }
+  return inner == this;
+}
+
+ERRAND_ONCE bool TaskBase::abort(std::string_view reason) {
+  loop->check_thread();
+  if (done()) return false;
+  if (may_have_step_inside() && is_around_step()) [[unlikely]]
+    raise<InvalidState>({"task '", name(), "' cannot be aborted from inside"});
+  Owner<std::string> end_reason = owned(reason);
+  if (end_reason) details();
+  abort_pending(std::move(end_reason));
+  return true;
+}
+
+ERRAND_ONCE void TaskBase::abort_if_pending() noexcept {
+  if (!done()) abort_pending();
+}
+
+ERRAND_ONCE void TaskBase::abort_pending(Owner<std::string> reason) noexcept {
+  set_cancelled(std::move(reason));
+  if (Destruction::must_be_put_off(*this)) [[unlikely]] {
+    loop->put_off.add(*this);
+  } else if (loop->thread_calls > 0 && halt()) {
+    loop->put_off.add_in_use(*this);
+  } else {
+    destroy_and_finish();
+  }
+}
+
+ERRAND_ONCE void TaskBase::destroy_and_finish() noexcept {
+  const Destruction destruction(*this);
+  destroy();
+  if (flags & has_work) destroy_work();
+  if (loop->current == this) loop->current = nullptr;
+  finish();
+}
+
+ERRAND_ONCE void TaskBase::abort_with_scope() noexcept {
+  if (has_ended()) return;
+  loop->check_thread_in_destructor("a ScopedTask is destroyed on another thread than that of its task");
+  if (is_around_caller()) {
+    if (!done()) ask_to_end({});
+    return;
+  }
+  abort_blocking();
+}
+
+ERRAND_ONCE void TaskBase::abort_blocking() noexcept {
+  if (!done()) set_cancelled();
+  if (loop->thread_calls > 0 && halt()) block();
+  destroy_and_finish();
+}
+
+/// Called before the first step if the task was asked to end before it started: it ends without having run.
+ERRAND_COLD ERRAND_ONCE bool TaskBase::begin() noexcept {
+  if (!done()) {
+    TaskDetails* const has = identity.details();
+    abort_pending(has ? std::move(has->reason) : Owner<std::string>());
+  }
+  return false;
+}
+
+ERRAND_COLD ERRAND_ONCE std::string TaskBase::end_reason() {
+  if (const std::exception_ptr thrown = error()) {
+    try {
+      std::rethrow_exception(thrown);
+    } catch (const Cancelled& cancelled) {
+      return cancelled.reason();
+    } catch (...) {
+    }
+  }
+  return noted_reason();
+}
+
+ERRAND_COLD ERRAND_ONCE void TaskBase::throw_failure() {
+  look();
+  if (status == TaskStatus::failed) std::rethrow_exception(error());
+  throw TaskCancelled(name(), end_reason());
+}
+
+ERRAND_COLD ERRAND_ONCE std::exception_ptr TaskBase::failure() {
+  look();
+  if (status != TaskStatus::cancelled) return error();
+  try {
+    throw_failure();
+  } catch (...) {
+    return std::current_exception();
+  }
+}
+
+ERRAND_COLD ERRAND_ONCE void TaskBase::throw_taken() const {
+  raise<InvalidState>({"the result was taken from task '", name(), "'"});
+}
+
+ERRAND_COLD ERRAND_ONCE void TaskBase::throw_pending() const {
+  raise<InvalidState>({"task '", name(), "' is pending: it has no result yet"});
+}
+
+ERRAND_COLD ERRAND_ONCE void TaskBase::report() noexcept {
+  look();
+  loop->host->report(this, error());
+}
+
+ERRAND_NOINLINE ERRAND_ONCE bool TaskBase::is_still_needed() noexcept {
+  if (status == TaskStatus::failed && !seen && loop->app) {
+    ++references_;
+    report();
+    if (--references_ > 0) return true;
+  }
+  return is_registered();
+}
+
+ERRAND_NOINLINE ERRAND_ONCE void TaskBase::finish_special() noexcept {
+  if (is_registered()) loop->host->registered_ended(*this);
+  if (status != TaskStatus::succeeded) {
+    for (Link* link = awaiters.begin(); link != awaiters.end(); link = link->next) {
+      Waiter& waiter = static_cast<Waiter&>(*link);
+      const bool throws_failure = waiter.kind == Kind::task_cancel && status == TaskStatus::failed;
+      if (waiter.kind == Kind::task || throws_failure) waiter.end_with(Ending::failed);
+    }
+  }
+  if (status == TaskStatus::failed) {
+    loop->failed.push_back(static_cast<TaskLink&>(*this));
+    if (!seen && references_ == 1 && awaiters.empty() && loop->app) report();
+  }
+}
+
+#endif
 
 }  // namespace errand::detail
 

@@ -37,10 +37,16 @@ class TaskHandle {
   }
 
  private:
-  [[noreturn]] ERRAND_NOINLINE static void empty() { throw InvalidState("this Task handle is empty"); }
+  [[noreturn]] static void empty();
 
   TaskBase* state_ = nullptr;
 };
+
+#if ERRAND_DEFINES
+
+ERRAND_NOINLINE ERRAND_ONCE void TaskHandle::empty() { throw InvalidState("this Task handle is empty"); }
+
+#endif
 
 }  // namespace errand::detail
 

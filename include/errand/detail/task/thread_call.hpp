@@ -56,8 +56,8 @@ class ThreadCallBase : public RemoteWake {
 
   /// Makes the call. Called once, on a thread of the pool.
   virtual void execute() noexcept = 0;
-  inline void run() noexcept final;
-  inline void drop() noexcept final;
+  ERRAND_ONCE void run() noexcept final;
+  ERRAND_ONCE void drop() noexcept final;
 
  protected:
   ThreadCallBase() = default;
@@ -276,7 +276,9 @@ class ThreadWait : public OutsideWait {
 
 // Implementation
 
-inline void ThreadCallBase::note_returned() noexcept {
+#if ERRAND_DEFINES
+
+ERRAND_ONCE void ThreadCallBase::note_returned() noexcept {
   if (!under_way.linked()) return;
   under_way.unlink();
   if (--loop->thread_calls == 0) loop->wake_all(loop->thread_waiters);
@@ -284,7 +286,7 @@ inline void ThreadCallBase::note_returned() noexcept {
 
 /// Called by the loop when the call has returned. Wakes the task, unless the task no longer waits. Then destroys the
 /// tasks that could not be destroyed while the call used them.
-inline void ThreadCallBase::run() noexcept {
+ERRAND_ONCE void ThreadCallBase::run() noexcept {
   Loop& its_loop = *loop;
   note_returned();
   RemoteWake::run();
@@ -293,12 +295,14 @@ inline void ThreadCallBase::run() noexcept {
   if (!its_loop.put_off.any()) its_loop.wake_all(its_loop.thread_waiters);
 }
 
-ERRAND_COLD inline void ThreadCallBase::drop() noexcept {
+ERRAND_COLD ERRAND_ONCE void ThreadCallBase::drop() noexcept {
   Loop& its_loop = *loop;
   note_returned();
   RemoteWake::drop();
   its_loop.put_off.settle_returned();
 }
+
+#endif
 
 }  // namespace errand::detail
 

@@ -11,11 +11,13 @@ namespace errand::detail {
 
 // How the loop runs the nodes that are ready. The other members of Loop that run a step stand in steps.hpp.
 
-inline void Loop::wake_all(List& list) noexcept {
+#if ERRAND_DEFINES
+
+ERRAND_ONCE void Loop::wake_all(List& list) noexcept {
   while (!list.empty()) WaitList::of<Waiter>(list.front()).wake();
 }
 
-inline void Loop::turns() {
+ERRAND_ONCE void Loop::turns() {
   const Inbox& others = *inbox;
   const Step plain = timed_ ? Step::none : Step::chain;  // nodes of this kind are resumed without `run`
   const auto make_step = [this, plain](Node& node) {
@@ -55,7 +57,7 @@ inline void Loop::turns() {
 }
 
 /// Runs the nodes that the last step of a turn has put before everything else: they still belong to that turn.
-ERRAND_NOINLINE inline void Loop::run_rest() {
+ERRAND_NOINLINE ERRAND_ONCE void Loop::run_rest() {
   const unsigned turns_behind = turns_left_before_;
   while (last_of_turn_ != ready_.end()) {
     Node& node = ready_.pop_front();
@@ -65,7 +67,7 @@ ERRAND_NOINLINE inline void Loop::run_rest() {
   turns_left = turns_behind - 1;
 }
 
-ERRAND_COLD inline void Loop::run_out() noexcept {
+ERRAND_COLD ERRAND_ONCE void Loop::run_out() noexcept {
   inbox->take(ready_);
   if (ready_.empty()) return;
   add_to_turn(ready_.back());
@@ -75,7 +77,7 @@ ERRAND_COLD inline void Loop::run_out() noexcept {
   if (notices & reports_wait) report_late_failures();
 }
 
-ERRAND_NOINLINE inline void Loop::take_due() {
+ERRAND_NOINLINE ERRAND_ONCE void Loop::take_due() {
   current = nullptr;  // no chain is running now, also if the clock throws
   steps_unread_ = most_steps_unread;
   const Clock::time_point reading = now();
@@ -89,6 +91,8 @@ ERRAND_NOINLINE inline void Loop::take_due() {
     }
   }
 }
+
+#endif
 
 }  // namespace errand::detail
 
