@@ -219,7 +219,7 @@ long bench::run(std::string_view workload, long n, Memory& memory) {
   if (workload == "W4") return ::run(loop, await_coro(n));
   if (workload == "W4d") return ::run(loop, chain(n));
   if (workload == "W5") return ::run(loop, sleepers(loop, n));
-  if (workload == "W5b") return timers(loop, n);
+  if (workload == "W5b1") return timers(loop, n);
   if (workload == "W6") return ::run(loop, cancel_sleeper(loop, n));
   if (workload == "W7") return ::run(loop, ping(loop, n));
   if (workload == "W7b") return ::run(loop, stream(loop, n));

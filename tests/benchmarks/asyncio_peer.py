@@ -177,7 +177,7 @@ WORKLOADS = {
     "W3": yields,
     "W4": await_coro,
     "W5": sleepers,
-    "W5b": timers,
+    "W5b1": timers,
     "W6": cancel_sleeper,
     "W7": ping,
     "W7b": stream,

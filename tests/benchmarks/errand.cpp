@@ -98,7 +98,7 @@ Coro<long> sleepers(App& app, long n) {
   co_return n;
 }
 
-/// W5b: starts a timer and cancels it.
+/// W5b1: starts a timer and cancels it.
 Coro<long> timers(App& app, long n) {
   long sum = 0;
   for (long i = 0; i < n; ++i) {
@@ -115,7 +115,7 @@ long cancel_all(std::vector<errand::CallHandle>& calls) {
   return sum;
 }
 
-/// W5br: starts n timers with random delays, and cancels all of them.
+/// W5b: starts n timers with random delays, and cancels all of them.
 Coro<long> random_timers(App& app, long n) {
   std::vector<errand::CallHandle> calls;
   calls.reserve(static_cast<std::size_t>(n));
@@ -245,8 +245,8 @@ long bench::run(std::string_view workload, long n, Memory& memory) {
   if (workload == "W4") return app.run(await_coro(n));
   if (workload == "W4d") return app.run(chain(n));
   if (workload == "W5") return app.run(sleepers(app, n));
-  if (workload == "W5b") return app.run(timers(app, n));
-  if (workload == "W5br") return app.run(random_timers(app, n));
+  if (workload == "W5b1") return app.run(timers(app, n));
+  if (workload == "W5b") return app.run(random_timers(app, n));
   if (workload == "W5bf") return app.run(constant_timers(app, n));
   if (workload == "W5bw") return app.run(timer_window(app, n));
   if (workload == "W6") return app.run(cancel_sleeper(app, n));

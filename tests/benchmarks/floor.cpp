@@ -391,7 +391,7 @@ Job sleepers(long n) {
   co_return n;
 }
 
-/// W5b: puts a timer into a list and takes it out.
+/// W5b1: puts a timer into a list and takes it out.
 Job timers(long n) {
   long sum = 0;
   for (long i = 0; i < n; ++i) {
@@ -403,7 +403,7 @@ Job timers(long n) {
   co_return sum;
 }
 
-/// W5br, W5bf: puts n timers into the wheel's lists, and takes all of them out.
+/// W5b, W5bf: puts n timers into the wheel's lists, and takes all of them out.
 Job many_timers(long n, bool with_random_delays) {
   std::vector<Timer> timers(static_cast<std::size_t>(n));
   bench::Random random;
@@ -554,8 +554,8 @@ long bench::run(std::string_view workload, long n, Memory& memory) {
   if (workload == "W4") return ::run(await_coro(n));
   if (workload == "W4d") return ::run(chain(n));
   if (workload == "W5") return ::run(sleepers(n));
-  if (workload == "W5b") return ::run(timers(n));
-  if (workload == "W5br") return ::run(many_timers(n, true));
+  if (workload == "W5b1") return ::run(timers(n));
+  if (workload == "W5b") return ::run(many_timers(n, true));
   if (workload == "W5bf") return ::run(many_timers(n, false));
   if (workload == "W5bw") return ::run(timer_window(n));
   if (workload == "W11") return ::run(errors(n));

@@ -179,7 +179,7 @@ var workloads = map[string]func(int64, *memory) int64{
 	"W2":  spawnMany,
 	"W3":  yields,
 	"W5":  sleepers,
-	"W5b": timers,
+	"W5b1": timers,
 	"W6":  cancelSleeper,
 	"W7":  ping,
 	"W7b": stream,

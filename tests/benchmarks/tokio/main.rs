@@ -235,7 +235,7 @@ async fn run(workload: &str, n: i64, memory: &mut Memory) -> Option<i64> {
         "W4" => await_coro(n).await,
         "W4d" => chain(n).await,
         "W5" => sleepers(n).await,
-        "W5b" => timers(n).await,
+        "W5b1" => timers(n).await,
         "W6a" => abort_sleeper(n).await,
         "W7" => ping(n).await,
         "W7b" => stream(n).await,
