@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The workloads on standalone Asio. It can't destroy a coroutine from outside, so there is no W6a.
+// The workloads on standalone Asio. It can't destroy a coroutine from outside, so there is no W6a. It has no names, so
+// W9n finds its sleepers in a map.
 #include <asio/awaitable.hpp>
 #include <asio/bind_cancellation_slot.hpp>
 #include <asio/cancellation_signal.hpp>
@@ -15,7 +16,11 @@
 #include <chrono>
 #include <exception>
 #include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
 #include <thread>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -99,6 +104,23 @@ Coro<long> chain(long n) {
   co_return 1 + co_await chain(n - 1);
 }
 
+Coro<long> throwing(int level) {
+  if (level == 1) throw std::runtime_error("failed");
+  co_return 1 + co_await throwing(level - 1);
+}
+
+Coro<long> errors(long n) {
+  long sum = 0;
+  for (long i = 0; i < n; ++i) {
+    try {
+      sum += co_await throwing(11);
+    } catch (const std::runtime_error&) {
+      ++sum;
+    }
+  }
+  co_return sum;
+}
+
 Coro<long> sleepers(Loop& loop, long n) {
   bench::Random random;
   Countdown left(loop, n);
@@ -119,6 +141,42 @@ long timers(Loop& loop, long n) {
     loop.poll();
   }
   return sum;
+}
+
+void arm(asio::steady_timer& timer, std::chrono::nanoseconds delay) {
+  timer.expires_after(delay);
+  timer.async_wait([](asio::error_code) {});
+}
+
+long cancel_all(Loop& loop, std::vector<asio::steady_timer>& timers) {
+  long sum = 0;
+  for (auto& timer : timers) sum += static_cast<long>(timer.cancel());
+  loop.poll();
+  return sum;
+}
+
+long many_timers(Loop& loop, long n, bool with_random_delays) {
+  std::vector<asio::steady_timer> timers;
+  timers.reserve(static_cast<std::size_t>(n));
+  bench::Random random;
+  for (long i = 0; i < n; ++i) {
+    timers.emplace_back(loop);
+    arm(timers.back(), 1h + std::chrono::nanoseconds(with_random_delays ? random(100'000'000) : 0));
+  }
+  return cancel_all(loop, timers);
+}
+
+long timer_window(Loop& loop, long n) {
+  std::vector<asio::steady_timer> window;
+  for (int i = 0; i < 1000; ++i) window.emplace_back(loop);
+  long sum = 0;
+  for (long i = 0; i < n; ++i) {
+    auto& oldest = window[static_cast<std::size_t>(i) % window.size()];
+    sum += static_cast<long>(oldest.cancel());
+    arm(oldest, 30s);
+    loop.poll();
+  }
+  return sum + cancel_all(loop, window);
 }
 
 Coro<long> cancel_sleeper(Loop& loop, long n) {
@@ -145,7 +203,7 @@ Coro<void> echo(Channel& there, Channel& back, long n) {
   }
 }
 
-Coro<long> ping(Loop& loop, long n) {
+Coro<long> ping(Loop& loop, long n, Coro<void> (*echo)(Channel&, Channel&, long)) {
   Channel there(loop, 1), back(loop, 1);
   asio::co_spawn(loop, echo(there, back, n), asio::detached);
   long sum = 0;
@@ -155,6 +213,18 @@ Coro<long> ping(Loop& loop, long n) {
   }
   co_await asio::post(loop, use_awaitable);
   co_return sum;
+}
+
+Coro<long> get(Channel& channel, int levels) {
+  if (levels == 1) co_return co_await channel.async_receive(use_awaitable);
+  co_return co_await get(channel, levels - 1);
+}
+
+Coro<void> echo_under_levels(Channel& there, Channel& back, long n) {
+  for (long i = 0; i < n; ++i) {
+    const long item = co_await get(there, 20);
+    co_await back.async_send(asio::error_code(), item, use_awaitable);
+  }
 }
 
 Coro<void> produce(Channel& channel, long n) {
@@ -198,6 +268,22 @@ Coro<long> memory_of_sleepers(Loop& loop, long n, bench::Memory& memory) {
   co_return n;
 }
 
+Coro<long> memory_of_named_sleepers(Loop& loop, long n, bench::Memory& memory) {
+  std::unordered_map<std::string, asio::cancellation_signal> signals;
+  Countdown left(loop, n);
+  const auto ended = [&](std::exception_ptr) { left(); };
+  memory.begin();
+  for (long i = 0; i < n; ++i) {
+    auto& signal = signals["sleeper " + std::to_string(i)];
+    asio::co_spawn(loop, nap(loop, 1h), asio::bind_cancellation_slot(signal.slot(), ended));
+  }
+  co_await asio::post(loop, use_awaitable);
+  memory.end();
+  for (auto& [name, signal] : signals) signal.emit(asio::cancellation_type::terminal);
+  co_await left.wait();
+  co_return n;
+}
+
 /// Runs until the coroutine has ended.
 long run(Loop& loop, Coro<long> coroutine) {
   long result = 0;
@@ -207,6 +293,18 @@ long run(Loop& loop, Coro<long> coroutine) {
   });
   loop.run();
   return result;
+}
+
+/// W1t, W3t, W7t: the workload without the `t`, while one timer is pending.
+long with_timer(Loop& loop, Coro<long> coroutine) {
+  asio::steady_timer pending(loop);
+  arm(pending, 1h);
+  const auto cancelled_at_end = [](Coro<long> work, asio::steady_timer& timer) -> Coro<long> {
+    const long result = co_await std::move(work);
+    timer.cancel();
+    co_return result;
+  };
+  return run(loop, cancelled_at_end(std::move(coroutine), pending));
 }
 
 }  // namespace
@@ -219,11 +317,20 @@ long bench::run(std::string_view workload, long n, Memory& memory) {
   if (workload == "W4") return ::run(loop, await_coro(n));
   if (workload == "W4d") return ::run(loop, chain(n));
   if (workload == "W5") return ::run(loop, sleepers(loop, n));
+  if (workload == "W5b") return many_timers(loop, n, true);
+  if (workload == "W5bf") return many_timers(loop, n, false);
+  if (workload == "W5bw") return timer_window(loop, n);
   if (workload == "W5b1") return timers(loop, n);
   if (workload == "W6") return ::run(loop, cancel_sleeper(loop, n));
-  if (workload == "W7") return ::run(loop, ping(loop, n));
+  if (workload == "W7") return ::run(loop, ping(loop, n, echo));
+  if (workload == "levels") return ::run(loop, ping(loop, n, echo_under_levels));
   if (workload == "W7b") return ::run(loop, stream(loop, n));
   if (workload == "W8") return posts(loop, n);
   if (workload == "W9") return ::run(loop, memory_of_sleepers(loop, n, memory));
+  if (workload == "W9n") return ::run(loop, memory_of_named_sleepers(loop, n, memory));
+  if (workload == "W11") return ::run(loop, errors(n));
+  if (workload == "W1t") return with_timer(loop, spawn_await(loop, n));
+  if (workload == "W3t") return with_timer(loop, yields(loop, n));
+  if (workload == "W7t") return with_timer(loop, ping(loop, n, echo));
   return unknown;
 }

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 """asyncio_peer.py WORKLOAD N: the workloads on Python's asyncio, printed as main.cpp does.
 
-A task can't be destroyed from outside: no W6a. A chain of awaits is as deep as the interpreter's stack: no W4d.
+A task can't be destroyed from outside: no W6a. A chain of awaits is as deep as the interpreter's stack: no W4d. Names
+are for messages only, so W9n finds its sleepers in a dictionary.
 """
 import asyncio
 import os
@@ -97,6 +98,56 @@ async def timers(n):
     return total
 
 
+def cancel_all(calls):
+    for call in calls:
+        call.cancel()
+    return sum(call.cancelled() for call in calls)
+
+
+async def random_timers(n):
+    loop = asyncio.get_running_loop()
+    numbers = random_numbers()
+    return cancel_all([loop.call_later(HOUR + next(numbers) % 100_000_000 / 1e9, lambda: None) for _ in range(n)])
+
+
+async def constant_timers(n):
+    loop = asyncio.get_running_loop()
+    return cancel_all([loop.call_later(HOUR, lambda: None) for _ in range(n)])
+
+
+async def timer_window(n):
+    loop = asyncio.get_running_loop()
+    window = []
+    total = 0
+    for i in range(n):
+        if i >= 1000:
+            oldest = window[i % 1000]
+            oldest.cancel()
+            total += oldest.cancelled()
+            window[i % 1000] = loop.call_later(30, lambda: None)
+        else:
+            window.append(loop.call_later(30, lambda: None))
+        if i % 1000 == 0:
+            await asyncio.sleep(0)  # the loop removes cancelled timers between its turns
+    return total + cancel_all(window)
+
+
+async def throwing(level):
+    if level == 1:
+        raise RuntimeError("failed")
+    return 1 + await throwing(level - 1)
+
+
+async def errors(n):
+    total = 0
+    for _ in range(n):
+        try:
+            total += await throwing(11)
+        except RuntimeError:
+            total += 1
+    return total
+
+
 async def cancel_sleeper(n):
     total = 0
     for _ in range(n):
@@ -108,12 +159,18 @@ async def cancel_sleeper(n):
     return total
 
 
-async def ping(n):
+async def get(queue, levels):
+    if levels == 0:
+        return await queue.get()
+    return await get(queue, levels - 1)
+
+
+async def ping(n, levels=0):
     there, back = asyncio.Queue(1), asyncio.Queue(1)
 
     async def echo():
         for _ in range(n):
-            await back.put(await there.get())
+            await back.put(await (get(there, levels - 1) if levels else there.get()))
 
     echoing = asyncio.create_task(echo())
     total = 0
@@ -171,20 +228,57 @@ async def memory_of_sleepers(n, memory):
     return n
 
 
+async def memory_of_named_sleepers(n, memory):
+    memory.begin()
+    tasks = {}
+    for i in range(n):
+        name = f"sleeper {i}"
+        tasks[name] = asyncio.create_task(asyncio.sleep(HOUR), name=name)
+    await asyncio.sleep(0)
+    memory.end()
+    for task in tasks.values():
+        task.cancel()
+    await asyncio.gather(*tasks.values(), return_exceptions=True)
+    return n
+
+
+def with_timer(work):
+    """The workload while one timer is pending."""
+
+    async def timed(n):
+        asyncio.get_running_loop().call_later(HOUR, lambda: None)
+        return await work(n)
+
+    return timed
+
+
+async def ping_under_levels(n):
+    return await ping(n, 20)
+
+
 WORKLOADS = {
     "W1": spawn_await,
     "W2": spawn_many,
     "W3": yields,
     "W4": await_coro,
     "W5": sleepers,
+    "W5b": random_timers,
+    "W5bf": constant_timers,
+    "W5bw": timer_window,
     "W5b1": timers,
     "W6": cancel_sleeper,
     "W7": ping,
     "W7b": stream,
     "W8": posts,
     "W9": memory_of_sleepers,
+    "W9n": memory_of_named_sleepers,
+    "W11": errors,
+    "W1t": with_timer(spawn_await),
+    "W3t": with_timer(yields),
+    "W7t": with_timer(ping),
+    "levels": ping_under_levels,
 }
-MEASURE_MEMORY = (spawn_many, memory_of_sleepers)
+MEASURE_MEMORY = (spawn_many, memory_of_sleepers, memory_of_named_sleepers)
 
 
 def main():

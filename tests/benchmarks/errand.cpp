@@ -158,12 +158,31 @@ Coro<long> cancel_sleeper(App& app, long n) {
   co_return sum;
 }
 
-/// W6a: aborts a sleeper.
+/// W6a1: aborts a sleeper, which is alone.
 Coro<long> abort_sleeper(App& app, long n) {
   long sum = 0;
   for (long i = 0; i < n; ++i) {
     auto task = app.add_task(hang());
     co_await errand::yield();
+    task.abort();
+    sum += task.cancelled();
+  }
+  co_return sum;
+}
+
+/// W6a: n tasks sleep for one constant delay, and are aborted in the order in which they are due. W6ar: the delays are
+/// random.
+Coro<long> abort_sleepers(App& app, long n, bool with_random_delays) {
+  std::vector<Task<>> tasks;
+  tasks.reserve(static_cast<std::size_t>(n));
+  bench::Random random;
+  for (long i = 0; i < n; ++i) {
+    const std::chrono::nanoseconds more(with_random_delays ? random(100'000'000) : 0);
+    tasks.push_back(app.add_task(nap(1h + more)));
+  }
+  co_await errand::yield();
+  long sum = 0;
+  for (auto& task : tasks) {
     task.abort();
     sum += task.cancelled();
   }
@@ -250,7 +269,9 @@ long bench::run(std::string_view workload, long n, Memory& memory) {
   if (workload == "W5bf") return app.run(constant_timers(app, n));
   if (workload == "W5bw") return app.run(timer_window(app, n));
   if (workload == "W6") return app.run(cancel_sleeper(app, n));
-  if (workload == "W6a") return app.run(abort_sleeper(app, n));
+  if (workload == "W6a1") return app.run(abort_sleeper(app, n));
+  if (workload == "W6a") return app.run(abort_sleepers(app, n, false));
+  if (workload == "W6ar") return app.run(abort_sleepers(app, n, true));
   if (workload == "W7") return app.run(ping(app, n));
   if (workload == "W11") return app.run(errors(n));
   if (workload == "W1t") return with_timer(app, spawn_await(app, n));

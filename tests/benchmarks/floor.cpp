@@ -302,6 +302,15 @@ long run(const Job& job) {
   }
 }
 
+/// W1t, W3t, W7t: the workload without the `t`, while one timer is pending.
+long with_timer(const Job& job) {
+  Timer pending;
+  wheel.arm(pending, hour);
+  const long result = run(job);
+  pending.remove();
+  return result;
+}
+
 Job give(long i) { co_return i; }
 
 Job nap(std::int64_t delay) {
@@ -455,13 +464,27 @@ Job cancel_sleeper(long n) {
   co_return sum;
 }
 
-/// W6a: destroys the frame, with the timer in it.
+/// W6a1: destroys a frame, with the timer in it.
 Job abort_sleeper(long n) {
   long sum = 0;
   for (long i = 0; i < n; ++i) {
     const Job task = spawn(nap(hour));
     co_await Yield();
     sum += !task.handle().done();
+  }
+  co_return sum;
+}
+
+/// W6a, W6ar: destroys the frames, each with its timer in it.
+Job abort_sleepers(long n, bool with_random_delays) {
+  auto tasks = room_for(n);
+  bench::Random random;
+  for (long i = 0; i < n; ++i) tasks.push_back(spawn(nap(with_random_delays ? hour + random(100'000'000) : hour)));
+  co_await Yield();
+  long sum = 0;
+  for (Job& task : tasks) {
+    sum += !task.handle().done();
+    const Job gone = std::move(task);
   }
   co_return sum;
 }
@@ -559,8 +582,13 @@ long bench::run(std::string_view workload, long n, Memory& memory) {
   if (workload == "W5bf") return ::run(many_timers(n, false));
   if (workload == "W5bw") return ::run(timer_window(n));
   if (workload == "W11") return ::run(errors(n));
+  if (workload == "W1t") return with_timer(spawn_await(n));
+  if (workload == "W3t") return with_timer(yields(n));
+  if (workload == "W7t") return with_timer(ping(n));
   if (workload == "W6") return ::run(cancel_sleeper(n));
-  if (workload == "W6a") return ::run(abort_sleeper(n));
+  if (workload == "W6a1") return ::run(abort_sleeper(n));
+  if (workload == "W6a") return ::run(abort_sleepers(n, false));
+  if (workload == "W6ar") return ::run(abort_sleepers(n, true));
   if (workload == "W7") return ::run(ping(n));
   if (workload == "W7b") return ::run(stream(n));
   if (workload == "W8") return posts(n);

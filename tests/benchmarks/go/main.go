@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 
 // The workloads on Go's goroutines, all on one processor. Functions are called, not awaited, and a goroutine can't be
-// destroyed from outside, so there is no W4, W4d and W6a. There is no loop to post to, so there is no W8.
+// destroyed from outside, so there is no W4, W4d and W6a. There is no loop to post to, so there is no W8. Errors
+// are values, which no runtime has to carry, so there is no W11. W9n finds its goroutines in a map.
 package main
 
 import (
@@ -104,6 +105,49 @@ func timers(n int64, _ *memory) (sum int64) {
 	return
 }
 
+func arm(delay time.Duration) *time.Timer { return time.AfterFunc(delay, func() {}) }
+
+func stopAll(timers []*time.Timer) (sum int64) {
+	for _, timer := range timers {
+		if timer.Stop() {
+			sum++
+		}
+	}
+	return
+}
+
+func randomTimers(n int64, _ *memory) int64 {
+	numbers := random{1}
+	timers := make([]*time.Timer, 0, n)
+	for i := int64(0); i < n; i++ {
+		timers = append(timers, arm(time.Hour+time.Duration(numbers.next(100_000_000))))
+	}
+	return stopAll(timers)
+}
+
+func constantTimers(n int64, _ *memory) int64 {
+	timers := make([]*time.Timer, 0, n)
+	for i := int64(0); i < n; i++ {
+		timers = append(timers, arm(time.Hour))
+	}
+	return stopAll(timers)
+}
+
+func timerWindow(n int64, _ *memory) (sum int64) {
+	window := make([]*time.Timer, 0, 1000)
+	for i := int64(0); i < n; i++ {
+		if len(window) < 1000 {
+			window = append(window, arm(30*time.Second))
+			continue
+		}
+		if window[i%1000].Stop() {
+			sum++
+		}
+		window[i%1000] = arm(30 * time.Second)
+	}
+	return sum + stopAll(window)
+}
+
 // Sleeps for an hour, or until it is cancelled.
 func hang(ctx context.Context) int64 {
 	timer := time.NewTimer(time.Hour)
@@ -132,6 +176,30 @@ func ping(n int64, _ *memory) (sum int64) {
 	go func() {
 		for i := int64(0); i < n; i++ {
 			back <- <-there
+		}
+	}()
+	for i := int64(0); i < n; i++ {
+		there <- i
+		sum += <-back
+	}
+	return
+}
+
+// Takes an item under some levels of function calls. They are not inlined.
+//
+//go:noinline
+func get(queue chan int64, levels int) int64 {
+	if levels == 1 {
+		return <-queue
+	}
+	return get(queue, levels-1)
+}
+
+func pingUnderLevels(n int64, _ *memory) (sum int64) {
+	there, back := make(chan int64, 1), make(chan int64, 1)
+	go func() {
+		for i := int64(0); i < n; i++ {
+			back <- get(there, 20)
 		}
 	}()
 	for i := int64(0); i < n; i++ {
@@ -174,16 +242,52 @@ func memoryOfSleepers(n int64, m *memory) (sum int64) {
 	return
 }
 
+func memoryOfNamedSleepers(n int64, m *memory) (sum int64) {
+	type task struct {
+		cancel context.CancelFunc
+		result chan int64
+	}
+	tasks := map[string]task{}
+	m.begin()
+	for i := int64(0); i < n; i++ {
+		ctx, cancel := context.WithCancel(context.Background())
+		tasks["sleeper "+strconv.FormatInt(i, 10)] = task{cancel, spawn(func() int64 { return hang(ctx) })}
+	}
+	runtime.Gosched()
+	m.end()
+	for _, task := range tasks {
+		task.cancel()
+		sum += <-task.result
+	}
+	return
+}
+
+// Returns the workload, which then runs while one timer is pending.
+func withTimer(work func(int64, *memory) int64) func(int64, *memory) int64 {
+	return func(n int64, m *memory) int64 {
+		defer arm(time.Hour).Stop()
+		return work(n, m)
+	}
+}
+
 var workloads = map[string]func(int64, *memory) int64{
-	"W1":  spawnAwait,
-	"W2":  spawnMany,
-	"W3":  yields,
-	"W5":  sleepers,
-	"W5b1": timers,
-	"W6":  cancelSleeper,
-	"W7":  ping,
-	"W7b": stream,
-	"W9":  memoryOfSleepers,
+	"W1":     spawnAwait,
+	"W2":     spawnMany,
+	"W3":     yields,
+	"W5":     sleepers,
+	"W5b":    randomTimers,
+	"W5bf":   constantTimers,
+	"W5bw":   timerWindow,
+	"W5b1":   timers,
+	"W6":     cancelSleeper,
+	"W7":     ping,
+	"W7b":    stream,
+	"W9":     memoryOfSleepers,
+	"W9n":    memoryOfNamedSleepers,
+	"W1t":    withTimer(spawnAwait),
+	"W3t":    withTimer(yields),
+	"W7t":    withTimer(ping),
+	"levels": pingUnderLevels,
 }
 
 func main() {

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 
 //! The workloads on tokio's single-threaded runtime. A cancelled task is dropped and not unwound, so
-//! there is W6a, and no W6.
+//! there is W6a, and no W6. Errors are values, which no runtime has to carry, so there is no W11. W9n finds its tasks in
+//! a map.
 
+use std::collections::HashMap;
 use std::future::{poll_fn, Future};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -153,6 +155,61 @@ async fn timers(n: i64) -> i64 {
     sum
 }
 
+type Timer = Pin<Box<tokio::time::Sleep>>;
+
+/// Returns the timers, armed: a timer is armed when it is polled, and disarmed when it is dropped.
+async fn arm(mut timers: Vec<Timer>, sum: &mut i64) -> Vec<Timer> {
+    *sum += poll_fn(|context| {
+        Poll::Ready(timers.iter_mut().map(|timer| timer.as_mut().poll(context).is_pending() as i64).sum::<i64>())
+    })
+    .await;
+    timers
+}
+
+async fn random_timers(n: i64) -> i64 {
+    let mut random = Random(1);
+    let delays = (0..n).map(|_| HOUR + Duration::from_nanos(random.next(100_000_000)));
+    let mut sum = 0;
+    drop(arm(delays.map(|delay| Box::pin(sleep(delay))).collect(), &mut sum).await);
+    sum
+}
+
+async fn constant_timers(n: i64) -> i64 {
+    let mut sum = 0;
+    drop(arm((0..n).map(|_| Box::pin(sleep(HOUR))).collect(), &mut sum).await);
+    sum
+}
+
+async fn timer_window(n: i64) -> i64 {
+    let mut window: Vec<Option<Timer>> = (0..1000).map(|_| None).collect();
+    let mut sum = 0;
+    for i in 0..n as usize {
+        let oldest = &mut window[i % 1000];
+        drop(oldest.take());
+        let timer = oldest.insert(Box::pin(sleep(Duration::from_secs(30))));
+        sum += poll_fn(|context| Poll::Ready(timer.as_mut().poll(context).is_pending() as i64)).await;
+    }
+    sum
+}
+
+async fn abort_sleepers(n: i64, with_random_delays: bool) -> i64 {
+    let mut random = Random(1);
+    let mut tasks = Vec::with_capacity(n as usize);
+    for _ in 0..n {
+        let more = if with_random_delays { random.next(100_000_000) } else { 0 };
+        tasks.push(spawn(sleep(HOUR + Duration::from_nanos(more))));
+    }
+    yield_now().await;
+    let mut sum = 0;
+    for task in &tasks {
+        task.abort();
+    }
+    for task in tasks {
+        sum += task.await.unwrap_err().is_cancelled() as i64;
+    }
+    sum
+}
+
 async fn abort_sleeper(n: i64) -> i64 {
     let mut sum = 0;
     for _ in 0..n {
@@ -170,6 +227,33 @@ async fn ping(n: i64) -> i64 {
     let echoing = spawn(async move {
         for _ in 0..n {
             let item: i64 = there.recv().await.unwrap();
+            to_back.send(item).await.unwrap();
+        }
+    });
+    let mut sum = 0;
+    for i in 0..n {
+        to_there.send(i).await.unwrap();
+        sum += back.recv().await.unwrap();
+    }
+    echoing.await.unwrap();
+    sum
+}
+
+fn get<'a>(queue: &'a mut mpsc::Receiver<i64>, levels: i32) -> Pin<Box<dyn Future<Output = i64> + Send + 'a>> {
+    Box::pin(async move {
+        if levels == 1 {
+            return queue.recv().await.unwrap();
+        }
+        get(queue, levels - 1).await
+    })
+}
+
+async fn ping_under_levels(n: i64) -> i64 {
+    let (to_there, mut there) = mpsc::channel(1);
+    let (to_back, mut back) = mpsc::channel(1);
+    let echoing = spawn(async move {
+        for _ in 0..n {
+            let item = get(&mut there, 20).await;
             to_back.send(item).await.unwrap();
         }
     });
@@ -227,6 +311,29 @@ async fn memory_of_sleepers(n: i64, memory: &mut Memory) -> i64 {
     n
 }
 
+async fn memory_of_named_sleepers(n: i64, memory: &mut Memory) -> i64 {
+    let mut tasks = HashMap::new();
+    memory.begin();
+    for i in 0..n {
+        tasks.insert(format!("sleeper {i}"), spawn(sleep(HOUR)));
+    }
+    yield_now().await;
+    memory.end();
+    for task in tasks.values() {
+        task.abort();
+    }
+    n
+}
+
+/// The workload while one timer is pending.
+async fn with_timer(work: impl Future<Output = i64>) -> i64 {
+    let mut sum = 0;
+    let timer = arm(vec![Box::pin(sleep(HOUR))], &mut sum).await;
+    let result = work.await;
+    drop(timer);
+    result
+}
+
 async fn run(workload: &str, n: i64, memory: &mut Memory) -> Option<i64> {
     Some(match workload {
         "W1" => spawn_await(n).await,
@@ -235,12 +342,22 @@ async fn run(workload: &str, n: i64, memory: &mut Memory) -> Option<i64> {
         "W4" => await_coro(n).await,
         "W4d" => chain(n).await,
         "W5" => sleepers(n).await,
+        "W5b" => random_timers(n).await,
+        "W5bf" => constant_timers(n).await,
+        "W5bw" => timer_window(n).await,
         "W5b1" => timers(n).await,
-        "W6a" => abort_sleeper(n).await,
+        "W6a" => abort_sleepers(n, false).await,
+        "W6ar" => abort_sleepers(n, true).await,
+        "W6a1" => abort_sleeper(n).await,
         "W7" => ping(n).await,
         "W7b" => stream(n).await,
         "W8" => posts(n).await,
         "W9" => memory_of_sleepers(n, memory).await,
+        "W9n" => memory_of_named_sleepers(n, memory).await,
+        "W1t" => with_timer(spawn_await(n)).await,
+        "W3t" => with_timer(yields(n)).await,
+        "W7t" => with_timer(ping(n)).await,
+        "levels" => ping_under_levels(n).await,
         _ => return None,
     })
 }

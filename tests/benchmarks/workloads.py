@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: MIT
+"""What is measured, and what it may cost.
+
+`budget` is the aim. `limit` makes a gate fail. It is the budget if errand meets the budget, else today's cost and 3 % on
+top, so that a limit can only go down.
+"""
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Cost:
+    budget: float
+    limit: float
+
+    def over(self, value):
+        return round(value, 1) > self.limit  # a handful of instructions more or less is noise
+
+    def verdict(self, value):
+        if self.over(value):
+            return "**over the limit**"
+        return "met" if round(value, 1) <= self.budget else "over the budget"
+
+
+@dataclass(frozen=True)
+class Workload:
+    name: str
+    work: str
+    n: int = 1_000_000
+    instructions: Cost | None = None  # per operation, counted by callgrind
+    size: Cost | None = None  # bytes of heap per task
+    one_cpu: bool = False
+    without_timer: str | None = None  # the name of the same workload without the timer that is pending here
+
+
+WORKLOADS = [
+    Workload("W1", "add a task, await its handle", instructions=Cost(300, 300)),
+    Workload("W1t", "W1 while one timer is pending", without_timer="W1"),
+    Workload("W2", "a million tasks at once, each handle awaited", instructions=Cost(300, 300), size=Cost(200, 200)),
+    Workload("W3", "a yield, 1,000 tasks", instructions=Cost(50, 50)),
+    Workload("W3t", "W3 while one timer is pending", without_timer="W3"),
+    Workload("W4", "await a Coro that does not suspend", instructions=Cost(130, 130)),
+    Workload("W4d", "a level of a chain of a million awaits", instructions=Cost(160, 160)),
+    Workload("W5", "a million tasks sleep 0 to 100 ms", instructions=Cost(1000, 1000)),
+    Workload("W5b", "arm a million timers with random delays, cancel them", instructions=Cost(340, 340)),
+    Workload("W5bf", "the same with one constant delay", instructions=Cost(250, 250)),
+    Workload("W5bw", "arm a time-out, cancel the oldest of 1,000", instructions=Cost(220, 220)),
+    Workload("W5b1", "arm a timer and cancel it, one alone", instructions=Cost(200, 200)),
+    Workload("W6", "cancel a sleeper, await its end", n=100_000, instructions=Cost(14_500, 14_500)),
+    Workload("W6a", "abort a million sleepers of one delay", instructions=Cost(560, 604)),
+    Workload("W6ar", "the same with random delays", instructions=Cost(580, 709)),
+    Workload("W6a1", "abort a sleeper, one alone", instructions=Cost(560, 560)),
+    Workload("W7", "a round trip over two queues of one", instructions=Cost(280, 343)),
+    Workload("W7t", "W7 while one timer is pending", without_timer="W7"),
+    Workload("W7b", "an item through a queue of 64", instructions=Cost(90, 90)),
+    Workload("W8", "post from another thread, on one CPU", one_cpu=True),
+    Workload("W11", "an error through eleven levels of Coro", n=1_000, instructions=Cost(165_000, 165_000)),
+    Workload("W9", "a sleeper that can be cancelled", n=200_000, size=Cost(256, 272)),
+    Workload("W9n", "the same, found by its name", n=200_000, size=Cost(430, 430)),
+]
+WITH_TIMER = 1.15  # times what a workload costs without the timer
+# How many times more an operation may cost if there are a hundred times as many: timers with random delays stand in a
+# heap, all else is O(1).
+GROWTH = {"W2": 1.1, "W5": 1.5, "W5b": 1.5, "W5bf": 1.1, "W6a": 1.1, "W6ar": 1.5, "W9": 1.2}
+CHECK_N = 2_000  # the number of operations for comparing the contestants' checksums
+SIZE_N = 1_000_000  # the number of tasks for measuring the bytes of each
