@@ -181,12 +181,13 @@ def measure(program, workload, n):
     return Result(float(printed[1]), float(printed[2]), int(printed[3]))
 
 
-def count_instructions(program, workload, n, *callgrind):
+def count_instructions(program, workload, n):
     """Returns the instructions of an operation, without those that n operations share."""
     n = min(n, workload.n)
+    inside = [f"--toggle-collect=*{workload.inside}"] if workload.inside else []
 
     def collected(operations):
-        said = call(["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", *callgrind, *program.command,
+        said = call(["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", *inside, *program.command,
                      workload.name, str(operations)])
         return int(re.search(r"Collected : (\d+)", said)[1])
 
@@ -203,3 +204,9 @@ def check(programs, workloads):
             raise RuntimeError(f"{workload.name}: the checksums differ: {checksums}")
         taking_part[workload.name] = list(checksums)
     return taking_part
+
+
+def operations(workload, name, scale):
+    """Returns how many operations this contestant is timed for."""
+    n = workload.n * scale / SLOWER.get(name, 1)
+    return max(CHECK_N, round(n / 1000) * 1000)  # a multiple of 1,000, because W3 has 1,000 tasks

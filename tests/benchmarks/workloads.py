@@ -30,6 +30,8 @@ class Workload:
     size: Cost | None = None  # bytes of heap per task
     one_cpu: bool = False
     without_timer: str | None = None  # the name of the same workload without the timer that is pending here
+    program: str | None = None  # part of a real workload, in a program of its own, without a floor
+    inside: str | None = None  # only instructions inside this function are counted
 
 
 WORKLOADS = [
@@ -57,9 +59,28 @@ WORKLOADS = [
     Workload("W9", "a sleeper that can be cancelled", n=200_000, size=Cost(256, 272)),
     Workload("W9n", "the same, found by its name", n=200_000, size=Cost(430, 430)),
 ]
+
+
+def named(phase, work, limit):
+    cost = Cost(round(limit / 1.03), limit)
+    return Workload(phase, work, instructions=cost, program="named", inside=f"Named::{phase}()")
+
+
+# Real workloads: they may cost what they cost today.
+REAL = [
+    Workload("levels", "a round trip to a task that waits under 20 levels of Coro", instructions=Cost(3333, 3433),
+             program="levels"),
+    named("add", "add a task with a name", 1),
+    named("start", "its first step, up to its wait", 1),
+    named("find", "find it by its name", 1),
+    named("cancel", "get it by its name and cancel it", 1),
+    named("end", "its end, by Cancelled", 1),
+    named("purge", "forget it", 1),
+]
 WITH_TIMER = 1.15  # times what a workload costs without the timer
 # How many times more an operation may cost if there are a hundred times as many: timers with random delays stand in a
 # heap, all else is O(1).
-GROWTH = {"W2": 1.1, "W5": 1.5, "W5b": 1.5, "W5bf": 1.1, "W6a": 1.1, "W6ar": 1.5, "W9": 1.2}
+GROWTH = {"W2": 1.1, "W5": 1.5, "W5b": 1.5, "W5bf": 1.1, "W6a": 1.1, "W6ar": 1.5, "W9": 1.2, "add": 1.1,
+          "find": 1.1, "cancel": 1.1, "purge": 1.1}
 CHECK_N = 2_000  # the number of operations for comparing the contestants' checksums
 SIZE_N = 1_000_000  # the number of tasks for measuring the bytes of each
