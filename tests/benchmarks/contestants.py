@@ -111,7 +111,30 @@ def build_corral(options):
     path = need_checkout(options, "corral")
     asio_version()
     command, _ = build_cpp("corral", options.out, "-isystem", path, "-DASIO_STANDALONE")
-    return command, "corral"
+    version = re.search(r"CORRAL_VERSION (\S+)\)", (path / "CMakeLists.txt").read_text(encoding="utf-8"))
+    return command, f"corral {version[1]}"
+
+
+def build_tmc(options):
+    path = need_checkout(options, "tmc")
+    clang = need(CLANGXX)
+    program = options.out / "tmc"
+    call([clang, *shlex.split(CXXFLAGS), "-isystem", path / "include", HERE / "tmc.cpp", HERE / "main.cpp", "-pthread",
+          "-o", program])
+    header = (path / "include/tmc/version.hpp").read_text(encoding="utf-8")
+    version = ".".join(re.findall(r"VERSION_(?:MAJOR|MINOR|PATCH) (\d+)", header))
+    return [program], f"TooManyCooks {version} ({first_line([clang, '--version'])})"
+
+
+def build_libcoro(options):
+    path = need_checkout(options, "libcoro")
+    generated = options.out / "libcoro-generated"  # what its CMakeLists.txt would write
+    (generated / "coro").mkdir(parents=True, exist_ok=True)
+    (generated / "coro/export.hpp").write_text("#pragma once\n#define CORO_EXPORT\n", encoding="utf-8")
+    sources = [*path.glob("src/*.cpp"), *path.glob("src/detail/*.cpp")]
+    sources.remove(path / "src/detail/io_notifier_kqueue.cpp")
+    command, _ = build_cpp("libcoro", options.out, "-isystem", path / "include", "-isystem", generated, *sources)
+    return command, "libcoro"
 
 
 @dataclass(frozen=True)
@@ -125,6 +148,8 @@ CONTESTANTS = {  # in the order of the table
     "errand": Contestant(lambda options: build_cpp("errand", options.out), "#c0392b"),
     "Asio": Contestant(build_asio, "#2e86c1"),
     "corral": Contestant(build_corral, "#34495e"),
+    "TooManyCooks": Contestant(build_tmc, "#a04000"),
+    "libcoro": Contestant(build_libcoro, "#839192"),
     "tokio": Contestant(build_tokio, "#d68910"),
     "Go": Contestant(build_go, "#17a589"),
     "asyncio": Contestant(build_asyncio, "#7d3c98"),
@@ -186,9 +211,9 @@ def count_instructions(program, workload, n):
     n = min(n, workload.n)
     inside = [f"--toggle-collect=*{workload.inside}"] if workload.inside else []
 
-    def collected(operations):
+    def collected(times):
         said = call(["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", *inside, *program.command,
-                     workload.name, str(operations)])
+                     workload.name, str(times)])
         return int(re.search(r"Collected : (\d+)", said)[1])
 
     return (collected(2 * n) - collected(n)) / n

@@ -5,7 +5,8 @@ import os
 import statistics
 import subprocess
 
-from contestants import CONTESTANTS, HERE, OURS, Program, build, build_cpp, call, check, compiler, measure, operations
+from contestants import (CONTESTANTS, HERE, OURS, Program, build, build_cpp, call, check, compiler, measure,
+                         operations)
 from tables import cell, markdown, number, write
 from workloads import REAL
 
@@ -44,7 +45,7 @@ def running(program, cpu):
 
 
 def echo(options):
-    """Requests a second and latencies of echo servers. The server has one CPU, and the client has another, if there are two."""
+    """Requests a second and latencies of echo servers. If there are two CPUs, the client has one of its own."""
     cpus = sorted(os.sched_getaffinity(0))
     load = build_real(options, "load")
     servers = {}
@@ -58,19 +59,19 @@ def echo(options):
         for name, program in servers.items():
             with running(program, cpus[0]) as port:
                 client = ["taskset", "-c", str(cpus[-1]), load, port, str(CONNECTIONS), str(2 * options.scale)]
-                results[name].append(tuple(map(float, call(client).split())))
+                results[name].append([float(figure) for figure in call(client).split()])
     rows = [[ECHO_SERVERS[name], *(number(statistics.median(column)) for column in zip(*of))]
             for name, of in results.items()]
     header = ["server", "requests a second", "median latency, µs", "99 % below, µs"]
-    return (f"An echo server: {CONNECTIONS} connections over the loopback, each with a request of 32 bytes under way:\n\n"
-            + markdown(header, rows, words=1))
+    return (f"An echo server, {CONNECTIONS} connections over the loopback, each with a request of 32 bytes under way:"
+            "\n\n" + markdown(header, rows, words=1))
 
 
 def named(options):
     """Times of operations on named tasks."""
     phases = [workload for workload in REAL if workload.program == "named"]
-    programs = build_programs(options, phases)
-    times = {phase: [measure(programs["named"], phase, NAMED_TASKS).ns for _ in range(options.rounds)] for phase in phases}
+    program = build_programs(options, phases)["named"]
+    times = {phase: [measure(program, phase, NAMED_TASKS).ns for _ in range(options.rounds)] for phase in phases}
     rows = [[phase.work, number(statistics.median(of))] for phase, of in times.items()]
     return f"{NAMED_TASKS:,} named tasks, nanoseconds of each:\n\n" + markdown(["work", "errand"], rows, words=1)
 
