@@ -93,9 +93,8 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
 
   /// Sets the status before the frames are destroyed, and tells the observer of the group or the scope. The reason is
   /// that of the abort; those of earlier requests are forgotten.
-  void set_cancelled(Owner<std::string> reason = {}) noexcept {
+  void set_cancelled(Owner<std::string>&& reason = {}) noexcept {
     status = TaskStatus::cancelled;
-    is_special = true;
     if (TaskDetails* const has = identity.details()) has->reason = std::move(reason);
     if (Observer* const observer = first_observer()) observer->task_cancelled();
   }
@@ -147,7 +146,7 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   bool seen = false;   // somebody has looked at its failure
   bool taken = false;  // its result was moved out
   bool has_error = false;
-  bool is_special = false;  // it has details, or has not succeeded
+  bool is_special = false;  // it has details or an error, or awaiters that are to throw that it was cancelled
 
  protected:
   ~TaskBase() = default;
@@ -165,6 +164,11 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   virtual void destroy_work() noexcept {}
   /// Called when the status is set and the frames are gone: tells everyone. The task may be freed meanwhile.
   ERRAND_INLINE void finish() noexcept;
+  /// Does the same for a task that has ended without an exception, but cancelled.
+  void finish_cancelled() noexcept {
+    is_special |= !awaiters.empty();
+    finish();
+  }
 
   /// Returns true if one handle is left and no registered name, so that the result may be moved out.
   bool may_move_result_out() const noexcept { return references_ == 1 && !is_registered(); }
@@ -172,7 +176,7 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
  private:
   /// Returns the observer that makes the task a member of a group; null if the task is in no group.
   const Observer* membership() const noexcept;
-  void abort_pending(Owner<std::string> reason = {}) noexcept;
+  void abort_pending(Owner<std::string>&& reason = {}) noexcept;
   static Owner<std::string> owned(std::string_view text) {
     return text.empty() ? Owner<std::string>() : Owner<std::string>(new std::string(text));
   }
@@ -287,7 +291,7 @@ ERRAND_COLD ERRAND_ONCE void TaskBase::halted_with_group() noexcept {
 
 ERRAND_ONCE void TaskBase::destroyed_with_group() noexcept {
   destroy_work();
-  finish();
+  finish_cancelled();
 }
 
 /// Keeps the reason of a new request. If an earlier request is still to be thrown, the reason of that request stays.
@@ -321,7 +325,7 @@ ERRAND_ONCE void TaskBase::abort_if_pending() noexcept {
   if (!done()) abort_pending();
 }
 
-ERRAND_ONCE void TaskBase::abort_pending(Owner<std::string> reason) noexcept {
+ERRAND_ONCE void TaskBase::abort_pending(Owner<std::string>&& reason) noexcept {
   set_cancelled(std::move(reason));
   if (Destruction::must_be_put_off(*this)) [[unlikely]] {
     loop->put_off.add(*this);
@@ -337,7 +341,7 @@ ERRAND_ONCE void TaskBase::destroy_and_finish() noexcept {
   destroy();
   if (flags & has_work) destroy_work();
   if (loop->current == this) loop->current = nullptr;
-  finish();
+  finish_cancelled();
 }
 
 ERRAND_ONCE void TaskBase::abort_with_scope() noexcept {
