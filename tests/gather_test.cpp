@@ -218,6 +218,30 @@ APP_TEST("gather_settled tells a value, an error, a cancellation and an observed
   expect("true false false 1 ; false false true ; false true true");
 }
 
+APP_TEST("an Outcome tells by failed() an error from a cancellation, and by what() the text of either") {
+  const auto throws_odd = []() -> Coro<> {
+    co_await errand::yield();
+    throw 42;
+  };
+  const auto throws_cancelled = [](std::string reason) -> Coro<> {
+    co_await errand::yield();
+    throw Cancelled(reason);
+  };
+  auto observed = add(after(1h), "observed");
+  observed.cancel("why");
+  const auto [value, error, odd, cancelled, no_reason, gone] = co_await gather_settled(
+      after(1s), bad(1s, "failed"), throws_odd(), throws_cancelled("own"), throws_cancelled(""), observed);
+  log(value.failed(), value.what());
+  log(error.failed(), error.what());
+  log(odd.failed(), odd.what());
+  log(cancelled.failed(), cancelled.what());
+  log(no_reason.failed(), no_reason.what());
+  log(gone.failed(), gone.what());
+  expect(
+      "false ; true failed ; true an exception that is no std::exception ; false cancelled: own ; false cancelled ; "
+      "false 'observed' was cancelled: why");
+}
+
 APP_TEST("gather_settled gives its outcomes if all that were asked to end went on") {
   auto t = add(gather_settled(goes_on_when_asked(1), after(1s, 2)));
   later(2s, [&] { t.cancel("why"); });

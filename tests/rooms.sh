@@ -12,7 +12,7 @@ import sys
 
 ROOMS = {"base": 0, "loop": 1, "coro": 2, "task": 3, "app": 6}
 PUBLIC = {
-    0: "clock errors name_taken once phase reactor signal version",
+    0: "clock errors name_taken once phase reactor signal task_status version",
     1: "",
     2: "coro generator outcome",
     3: "cancel_task create_task scoped_task task",

@@ -42,9 +42,6 @@ template <class T>
 std::string text_of(const T& value) {
   if constexpr (std::is_same_v<T, bool>) {
     return value ? "true" : "false";
-  } else if constexpr (std::is_same_v<T, TaskStatus>) {
-    constexpr const char* names[] = {"pending", "succeeded", "failed", "cancelled"};
-    return names[static_cast<int>(value)];
   } else if constexpr (std::is_base_of_v<TaskCancelled, T>) {
     return "TaskCancelled" + (value.reason().empty() ? "" : " " + value.reason());
   } else if constexpr (std::is_same_v<T, TimeoutError>) {

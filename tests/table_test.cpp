@@ -110,6 +110,19 @@ TEST_CASE_METHOD(Table, "a table has a row a task: its id, its name, its status,
             "5   Task-5     pending     0 ms    not started\n");
 }
 
+TEST_CASE_METHOD(Table, "notes have a column, in one line each, as soon as one of the tasks has a note") {
+  Task<> first = add(rest(), "first"), second = add(rest());
+  turns();
+  const std::string place = "sleep at " + ::place(rest_line) + "\n";
+  CHECK(table() == "id  name    status   age   waits for\n1   first   pending  0 ms  " + place +
+                       "2   Task-2  pending  0 ms  " + place);
+  second.set_note("3 of\n9\x1b[2J");
+  CHECK(table() == "id  name    status   age   note        waits for\n1   first   pending  0 ms              " + place +
+                       "2   Task-2  pending  0 ms  3 of 9 [2J  " + place);
+  second.set_note({});
+  CHECK(table().find("note") == std::string::npos);
+}
+
 TEST_CASE("ages are right in an App that is never idle, whether it runs or is polled") {
   errand::ManualClock time(errand::ManualClock::held);
   App app("busy", {.clock = &time});

@@ -84,3 +84,110 @@ APP_TEST("a table of tasks tells the line of the user's await, also if a combina
   CHECK(table.str().find("race at task_test.cpp:" + std::to_string(line) + "\n") != std::string::npos);
   event.set();
 }
+
+TEST_CASE("a TaskStatus has a name, as a text and in a stream") {
+  using errand::to_string;
+  static_assert(to_string(TaskStatus::pending) == "pending");
+  std::string all;
+  for (const auto status : {TaskStatus::pending, TaskStatus::succeeded, TaskStatus::failed, TaskStatus::cancelled}) {
+    std::ostringstream text;
+    std::ostream& plain = text;
+    plain << status << ' ';
+    CHECK(text.str() == std::string(to_string(status)) + ' ');
+    all += text.str();
+  }
+  CHECK(all == "pending succeeded failed cancelled ");
+  CHECK(to_string(static_cast<TaskStatus>(99)) == "unknown");
+}
+
+PLAIN_TEST("what() of a task is the text of its exception, as a report would have it") {
+  const auto good = add([] { return 1; });
+  const auto bad_one = add(bad(0s, "no such file"));
+  const auto odd = add([] { throw 42; });
+  const auto gone = add(after(1h), "gone");
+  Task<> before = gone;
+  CHECK_THROWS_AS(before.what(), InvalidState);
+  before.cancel("not needed");
+  app.run();
+  CHECK(good.what().empty());
+  CHECK(bad_one.what() == "no such file");
+  CHECK(odd.what() == "an exception that is no std::exception");
+  CHECK(gone.what() == "'gone' was cancelled: not needed");
+  CHECK_THROWS_AS(Task<int>().what(), InvalidState);
+  expect("");
+}
+
+APP_TEST("who calls what() has looked at a failure, which is not reported then") {
+  auto seen = add(bad(0s, "seen")), unseen = add(bad(0s, "unseen"));
+  co_await errand::yield();
+  log(seen.what(), unseen.done());
+  seen = unseen = {};
+  expect("seen true", {"unseen"});
+}
+
+APP_TEST("a note can be set, replaced and taken away, before the start, in the task and after its end") {
+  Task<> task = add(
+      [&]() -> Coro<> {
+        log(current_task().note());
+        current_task().set_note("1 of 2");
+        co_await errand::sleep(1s);
+        current_task().set_note("2 of 2");
+      },
+      "named");
+  const Task<> unnamed = add([]() -> Coro<> { co_await errand::sleep(1s); });
+  CHECK(task.note().empty());
+  CHECK(unnamed.note().empty());
+  task.set_note("");
+  task.set_note("not begun");
+  co_await errand::yield();
+  CHECK(task.note() == "1 of 2");
+  co_await task;
+  CHECK(task.note() == "2 of 2");
+  CHECK(task.name() == "named");
+  app.purge_tasks();
+  const Task<> copy = std::exchange(task, {});
+  CHECK(copy.note() == "2 of 2");
+  Task<> again = copy;
+  again.set_note("done");
+  CHECK(copy.note() == "done");
+  again.set_note({});
+  CHECK(copy.note().empty());
+  co_await unnamed;
+  Task<>(unnamed).set_note("a note of a task that has ended without one");
+  CHECK(unnamed.status() == TaskStatus::succeeded);
+  CHECK_FALSE(unnamed.note().empty());
+  CHECK_THROWS_AS(Task<>().note(), InvalidState);
+  CHECK_THROWS_AS(Task<>().set_note("no"), InvalidState);
+  expect("not begun");
+}
+
+APP_TEST("a note does not change how a task ends, is reported, or is cancelled with a reason") {
+  auto cancelled = add(after(1h));
+  cancelled.set_note("in vain");
+  cancelled.cancel("why");
+  auto aborted = add(after(1h));
+  aborted.set_note("in vain");
+  co_await errand::yield();
+  aborted.abort("now");
+  Task<> failed = add(bad(1s, "failed"));
+  failed.set_note("in vain");
+  failed = {};
+  co_await errand::sleep(2s);
+  log(cancelled.what(), cancelled.note());
+  log(aborted.what(), aborted.note());
+  expect("'Task-2' was cancelled: why in vain ; 'Task-3' was cancelled: now in vain", {"failed"});
+}
+
+TEST_CASE("the note of a task outlives its App with the handle") {
+  Task<> task;
+  {
+    App app;
+    task = app.add_task([]() -> Coro<> { co_await errand::sleep(1h); });
+    task.set_note("a text too long for the place inside a string");
+    app.poll();
+  }
+  CHECK(task.cancelled());
+  CHECK(task.note() == "a text too long for the place inside a string");
+  task.set_note("late");
+  CHECK(task.note() == "late");
+}

@@ -149,6 +149,9 @@ REAL_APP_TEST("every member of a Task, a CallHandle and a TaskGroup throws Wrong
     table.add("result of a pending one", [&] { (void)pending.result(); });
     table.add("result, moved out", [&] { (void)std::move(done).result(); });
     table.add("exception", [&] { (void)done.exception(); });
+    table.add("what", [&] { (void)done.what(); });
+    table.add("note", [&] { (void)pending.note(); });
+    table.add("set_note", [&] { pending.set_note("no"); });
     table.add("add_done_callback", [&] { pending.add_done_callback([](Task<int>) {}); });
     table.add("CallHandle::cancel", [&] { handle.cancel(); });
     table.add("CallHandle::cancelled", [&] { (void)handle.cancelled(); });
@@ -159,6 +162,7 @@ REAL_APP_TEST("every member of a Task, a CallHandle and a TaskGroup throws Wrong
   co_await errand::TaskGroup::run(body);
   CHECK(done.result() == 5);
   CHECK(pending.cancelling() == 0);
+  CHECK(pending.note().empty());
   CHECK_FALSE(handle.cancelled());
   CHECK(handle.cancel());
   pending.abort();

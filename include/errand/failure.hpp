@@ -10,6 +10,7 @@
 #include <utility>
 
 #include <errand/detail/app/failed_tasks.hpp>
+#include <errand/detail/base/what.hpp>
 #include <errand/task.hpp>
 
 namespace errand {
@@ -20,7 +21,7 @@ class TaskFailure {
  public:
   /// For the library's own use, on the App's thread: `task` is empty for a callback.
   ERRAND_COLD TaskFailure(std::string name, std::exception_ptr exception, Task<> task)
-      : name_(std::move(name)), what_(what_of(exception)), exception_(std::move(exception)) {
+      : name_(std::move(name)), what_(detail::what_of(exception)), exception_(std::move(exception)) {
     if (!task) return;
     detail::Loop& loop = *task.handle().state()->loop;
     id_ = task.handle().state()->identity.id();
@@ -53,18 +54,6 @@ class TaskFailure {
   }
 
  private:
-  ERRAND_COLD static std::string what_of(const std::exception_ptr& exception) {
-    try {
-      std::rethrow_exception(exception);
-    } catch (const std::exception& error) {
-      return error.what();
-    } catch (const Cancelled& cancelled) {
-      return detail::text({"cancelled: ", cancelled.reason()});
-    } catch (...) {
-      return "an exception that is no std::exception";
-    }
-  }
-
   std::string name_;
   std::string what_;
   std::exception_ptr exception_;

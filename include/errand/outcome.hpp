@@ -5,12 +5,13 @@
 
 #include <exception>
 #include <functional>
+#include <string>
 #include <type_traits>
 #include <utility>
 #include <variant>
 
 #include <errand/detail/base/storage.hpp>
-#include <errand/errors.hpp>
+#include <errand/detail/base/what.hpp>
 
 namespace errand {
 
@@ -26,6 +27,8 @@ class Outcome {
 
   /// Returns true if it ended with a value.
   bool has_value() const noexcept { return result_.index() == 0; }
+  /// Returns true if it ended with an error. False if it was cancelled.
+  bool failed() const noexcept { return !has_value() && !cancelled_; }
   /// Returns true if it was cancelled.
   bool cancelled() const noexcept { return cancelled_; }
   /// Returns the value. If there is none, throws the error; `Cancelled` or `TaskCancelled` if it was cancelled.
@@ -42,6 +45,8 @@ class Outcome {
   value_type&& value() && { return std::move(value()); }
   /// Returns the exception that `value` throws; null if there is a value.
   std::exception_ptr exception() const noexcept { return has_value() ? nullptr : std::get<1>(result_); }
+  /// Returns the text of that exception, as a `TaskFailure` has it; an empty text if there is a value.
+  std::string what() const { return detail::what_of(exception()); }
 
   /// For the library's own use: an outcome with a value.
   template <class... Args>

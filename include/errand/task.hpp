@@ -13,6 +13,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <errand/detail/base/what.hpp>
 #include <errand/detail/task/callable_task.hpp>
 #include <errand/detail/task/task_handle.hpp>
 
@@ -136,6 +137,15 @@ class Task {
     if (!its_task.done()) its_task.throw_pending();
     return its_task.failure();
   }
+  /// Returns the text of `exception()`, as a `TaskFailure` has it: `what()` of a `std::exception`. Empty after success.
+  /// Throws `InvalidState` if the task is pending.
+  std::string what() const { return detail::what_of(exception()); }
+
+  /// Sets a note for people, which stands in the table of `App::dump_tasks`: `task.set_note("3 of 9")`. It replaces the
+  /// note that was set before; an empty text takes the note away. A note may be set after the end of the task, too.
+  void set_note(std::string note) { task().set_note(std::move(note)); }
+  /// Returns the note; an empty text if there is none. It is kept as long as a handle exists.
+  std::string note() const { return task().note(); }
 
   /// Calls `f(Task<T>)` from the loop after the task has ended. Callbacks and awaiting tasks are served in the order in
   /// which they came. If the task has ended already, `f` is called as by `App::call_soon`. Returns a handle that can

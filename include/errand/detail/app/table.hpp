@@ -161,12 +161,15 @@ ERRAND_COLD inline void Waits::add_branches(Branches& branches, std::size_t inde
 }
 
 /// Returns a table of the pending tasks for people to read. Only the first `most` have a row; the others are counted.
+/// There is a column of notes only if one of the tasks in the table has a note.
 ERRAND_COLD inline std::string table_of_tasks(Loop& loop, std::size_t most) {
-  constexpr std::size_t columns = 5;
+  constexpr std::size_t columns = 6;
+  constexpr std::size_t notes = 4;
   Lines cells;  // row by row
-  for (const char* const heading : {"id", "name", "status", "age", "waits for"}) cells.add(heading);
+  for (const char* const heading : {"id", "name", "status", "age", "note", "waits for"}) cells.add(heading);
   const Clock::time_point now = loop.now();
   std::size_t count = 0;
+  bool has_notes = false;
   for (Link* link = loop.pending.begin(); link != loop.pending.end(); link = link->next) {
     if (++count > most) continue;
     TaskBase& task = task_of(*link);
@@ -175,6 +178,9 @@ ERRAND_COLD inline std::string table_of_tasks(Loop& loop, std::size_t most) {
     cells.add(task.name());
     cells.add(task.requests > 0 ? "cancelling" : "pending");
     cells.add(describe(loop.ages.age(id, now)));
+    const std::string note = task.note();
+    has_notes |= !note.empty();
+    cells.add(note);
     const Waits waits(task);
     std::string_view lines = waits.lines.all();
     cells.add(Lines::take_first(lines));
@@ -192,6 +198,7 @@ ERRAND_COLD inline std::string table_of_tasks(Loop& loop, std::size_t most) {
   std::string table;
   for (std::string_view left = cells.all(); !left.empty(); column = (column + 1) % columns) {
     const std::string_view cell = Lines::take_first(left);
+    if (column == notes && !has_notes) continue;
     table += cell;
     const bool is_last = column == columns - 1;
     table.append(is_last ? 1 : widths[column] - width(cell) + 2, is_last ? '\n' : ' ');

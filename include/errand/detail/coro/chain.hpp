@@ -12,13 +12,7 @@
 #include <errand/detail/coro/skewed_frame.hpp>
 #include <errand/detail/loop/loop.hpp>
 #include <errand/detail/loop/node.hpp>
-
-namespace errand {
-
-/// How a task has ended; `pending` if it has not ended yet.
-enum class TaskStatus : std::uint8_t { pending, succeeded, failed, cancelled };
-
-}  // namespace errand
+#include <errand/task_status.hpp>
 
 namespace errand::detail {
 

@@ -32,6 +32,7 @@ struct TaskDetails : Pooled {
   std::uint64_t id = 0;
   std::string name;
   Owner<std::string> reason;        // of the first request to end or, if the task was aborted, of that; null if empty
+  Owner<std::string> note;          // for people; null if empty
   List aliases;                     // further names under which the task is registered
   std::uint32_t registrations = 0;  // how many names the task is registered under
   bool is_report = false;           // the task dispatches a failure, and so its own failure is not dispatched

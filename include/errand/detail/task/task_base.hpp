@@ -56,6 +56,9 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
     return has;
   }
   bool has_name() const noexcept { return identity.details() && !identity.details()->name.empty(); }
+  /// Sets the note of `Task::note`. Throws `std::bad_alloc`; the note is as it was then.
+  void set_note(std::string text);
+  std::string note() const;
   bool is_report() const noexcept { return identity.details() && identity.details()->is_report; }
   bool is_registered() const noexcept { return identity.details() && identity.details()->registrations > 0; }
   ERRAND_ONCE std::string request_reason() const override;
@@ -242,6 +245,18 @@ ERRAND_COLD ERRAND_ONCE std::string TaskBase::request_reason() const { return no
 
 ERRAND_COLD ERRAND_ONCE std::string TaskBase::name() const {
   return has_name() ? identity.details()->name : text({"Task-", number(identity.id())});
+}
+
+ERRAND_COLD ERRAND_ONCE void TaskBase::set_note(std::string text) {
+  if (text.empty() && !identity.details()) return;
+  Owner<std::string> note;
+  if (!text.empty()) note = Owner<std::string>(new std::string(std::move(text)));
+  details().note = std::move(note);
+}
+
+ERRAND_COLD ERRAND_ONCE std::string TaskBase::note() const {
+  const TaskDetails* const has = identity.details();
+  return has && has->note ? *has->note : std::string();
 }
 
 ERRAND_ONCE bool TaskBase::cancel(std::string_view reason) {
