@@ -31,6 +31,17 @@ struct Getters : waiting::ServesOne {
   std::vector<int> kept;
 };
 
+/// The same with `next` in place of `get`.
+struct Nexts : Getters {
+  using Getters::Getters;
+  auto wait() { return queue.next(); }
+  void keep(std::optional<std::unique_ptr<int>> item) { kept.push_back(*item.value()); }
+  bool settled(std::size_t serves) {
+    while (auto item = queue.try_get()) keep(std::move(item));
+    return Getters::settled(serves);
+  }
+};
+
 /// Each serve takes an item. The putter that waits first uses the free room at once.
 struct Putters : waiting::ServesOne {
   static constexpr const char* name = "queue";
@@ -87,6 +98,7 @@ class Fragile {
 }  // namespace
 
 WAITING_TESTS(Getters, "the getters of a Queue")
+WAITING_TESTS(Nexts, "those that want the next item of a Queue")
 WAITING_TESTS(Putters, "the putters of a Queue")
 WAITING_TESTS(Joiners, "those that join a Queue")
 
@@ -499,4 +511,132 @@ APP_TEST("an item whose destructor takes another item of a queue that is being d
   queue.reset();
   co_await errand::wait_all(putting);
   CHECK_THROWS_AS(putting.result(), InvalidState);
+}
+
+APP_TEST("next gives the items that are left in a closed Queue, and then nothing, as often as it is asked") {
+  Queue<std::string> q(2);
+  auto taker = add([&]() -> Coro<> {
+    while (auto item = co_await q.next()) log(*item);
+    log("end", q.closed());
+  });
+  co_await q.put("a");
+  co_await q.put("b");
+  co_await q.put("c");
+  auto refused = add(put_and_log(q, "d", log));
+  auto also_refused = add(put_and_log(q, "e", log));
+  co_await errand::yield();
+  q.close();
+  co_await errand::wait_all(taker, refused, also_refused);
+  const auto after_end = co_await q.next();
+  log(after_end);
+  const auto again = co_await errand::wait_for(q.next(), 1s);
+  log(again, now());
+  expect("a ; b ; c ; put d ; put e ; d ; e ; end true ; none ; none 0");
+}
+
+APP_TEST("closing a Queue ends a next and a get that wait, each in its own way, but for one that has its item") {
+  Queue<std::string> q;
+  const auto next = [&](std::string name) -> Coro<> {
+    const auto item = co_await q.next();
+    log(name, item);
+  };
+  std::vector<Task<>> tasks;
+  tasks.push_back(add(next("first")));
+  tasks.push_back(add(next("second")));
+  tasks.push_back(add(get_and_log(q, log)));
+  tasks.push_back(add(next("last")));
+  co_await errand::yield();
+  q.try_put("a");
+  q.close();
+  co_await errand::wait_all(tasks);
+  expect("first a ; second none ; QueueClosed ; last none");
+}
+
+APP_TEST("a next whose Queue is destroyed throws InvalidState, but one that was closed before has its end") {
+  auto closed = std::make_unique<Queue<int>>(), open = std::make_unique<Queue<int>>();
+  auto ended = add([&]() -> Coro<bool> { co_return (co_await closed->next()).has_value(); });
+  auto broken = add([&]() -> Coro<bool> { co_return (co_await open->next()).has_value(); });
+  auto raced = add([&]() -> Coro<bool> {
+    const auto race = co_await errand::race(errand::sleep(1h), closed->next());
+    co_return std::get<1>(race.value()).has_value();
+  });
+  co_await errand::yield();
+  closed->close();
+  closed.reset();
+  open.reset();
+  co_await errand::wait_all(ended, broken, raced);
+  CHECK_FALSE(ended.result());
+  CHECK_FALSE(raced.result());
+  CHECK(broken.what() == "the queue that was waited for has been destroyed");
+}
+
+APP_TEST("next works in every combinator, and one that loses takes no item") {
+  Queue<std::string> q, other;
+  const auto [timed, nothing] = co_await errand::gather_settled(errand::wait_for(q.next(), 1s), errand::yield());
+  log(timed.what(), nothing.has_value());
+  q.try_put("a");
+  q.try_put("b");
+  auto race = co_await errand::race(q.next(), other.next());
+  log(race.index(), std::get<0>(race.value()));
+  other.close();
+  auto closed = co_await errand::race(other.next(), q.next());
+  log(closed.index(), std::get<0>(closed.value()));
+  auto [end, item] = co_await errand::gather(other.next(), q.next());
+  log(end, item, q.size());
+  auto loser = add([&]() -> Coro<> {
+    auto late = co_await errand::race(q.next(), errand::sleep(1s));
+    log(late.index());
+  });
+  co_await errand::sleep(2s);
+  q.try_put("c");
+  co_await loser;
+  log(q.size());
+  expect("timed out true ; 0 a ; 0 none ; none b 0 ; 1 ; 1");
+}
+
+APP_TEST("two nexts in one expression both give what they have, also if the queue of the first has been closed") {
+  Queue<int> first, second;
+  auto both = add(
+      [&]() -> Coro<int> { co_return (co_await first.next()).value_or(10) + (co_await second.next()).value_or(100); });
+  co_await errand::yield();
+  first.close();
+  second.try_put(1);
+  co_await errand::sleep(1s);
+  if (!both.done()) second.try_put(1);
+  const int sum = co_await both;
+  CHECK(sum == 11);
+}
+
+APP_TEST("if the move of an item throws in a next, the item stays in the Queue") {
+  Queue<Fragile> q;
+  q.try_put(Fragile(1));
+  Fragile::moves_left = 1;
+  auto failed = add([&]() -> Coro<> { co_await q.next(); });
+  co_await errand::wait_all(failed);
+  CHECK(failed.what() == "move");
+  Fragile::moves_left = 0;
+  const auto item = co_await q.next();
+  CHECK(item.value().value == 1);
+  auto waiting = add([&]() -> Coro<> { co_await q.next(); });
+  co_await errand::yield();
+  q.try_put(Fragile(2));
+  Fragile::moves_left = 1;
+  co_await errand::wait_all(waiting);
+  CHECK(waiting.what() == "move");
+  Fragile::moves_left = 0;
+  q.close();
+  const auto returned = co_await q.next();
+  const auto end = co_await q.next();
+  CHECK(returned.value().value == 2);
+  CHECK_FALSE(end);
+}
+
+APP_TEST("an item that is an optional, or empty, is no end of the Queue") {
+  Queue<std::optional<int>> q;
+  q.try_put(std::nullopt);
+  q.close();
+  const auto item = co_await q.next();
+  CHECK(item.has_value());
+  const auto end = co_await q.next();
+  CHECK_FALSE(end.has_value());
 }

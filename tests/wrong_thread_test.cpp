@@ -215,6 +215,14 @@ REAL_APP_TEST("every member of a primitive that a task waits for throws WrongThr
     App other;
     other.run([](errand::Queue<int>& queue) -> Coro<> { co_await queue.get(); }(waited.empty));
   });
+  table.add("the await of a next", [&] {
+    App other;
+    other.run([](errand::Queue<int>& queue) -> Coro<> { co_await queue.next(); }(waited.full));
+  });
+  table.add("the await of a next beside a getter", [&] {
+    App other;
+    other.run([](errand::Queue<int>& queue) -> Coro<> { co_await queue.next(); }(waited.empty));
+  });
   CHECK(table.failed().empty());
 
   CHECK_FALSE(waited.event.is_set());

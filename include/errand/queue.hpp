@@ -54,6 +54,7 @@ class Queue {
 
   class Put;
   class Get;
+  class Next;
   class Join;
 
   /// Waits until there is room for the item, and puts it: `co_await queue.put(item)`. Throws `QueueClosed` if the queue
@@ -62,6 +63,9 @@ class Queue {
   /// Waits until there is an item for this task, and gives it: `T item = co_await queue.get()`. Throws `QueueClosed` if
   /// the queue is closed and empty, and `Cancelled` if the task is asked to end before it has an item.
   detail::WaitOn<Get, Queue> get() noexcept { return *this; }
+  /// Waits like `get`, but gives nullopt if the queue is closed and empty:
+  /// `while (std::optional<T> item = co_await queue.next())`. Throws `Cancelled` as `get` does.
+  detail::WaitOn<Next, Queue> next() noexcept { return *this; }
   /// Puts the item if there is room for it, without waiting. Returns false if there is none, or if the queue is closed;
   /// in both cases the item is destroyed.
   bool try_put(T item);
@@ -102,6 +106,7 @@ class Queue {
   using Carrier = detail::ItemCarrier<T>;
   using Node = typename Carrier::Node;
   using Carried = typename Carrier::Carried;
+  class Getter;
 
   void check_thread() const;
   void check_thread_in_destructor() const noexcept;
@@ -110,8 +115,8 @@ class Queue {
   bool put_if_room(Carried& item);
   bool put_in_other_cases(Carried& item);
   void give_to_first(Carried&& item, std::size_t number) noexcept;
-  void take(Carried* item, Get* getter);
-  void take_returned(Carried* item, Get* getter);
+  void take(Carried* item, Getter* getter);
+  void take_returned(Carried* item, Getter* getter);
   void give_back(std::size_t number, Carried&& item);
   void let_in();
   ERRAND_NOINLINE void give_back_room() noexcept {
@@ -195,42 +200,16 @@ class Queue<T>::Put::Wait : public detail::Waiter {
   Carried item_;
 };
 
+/// The wait for an item. The classes that derive from it say what they give if the queue is closed and empty.
 template <class T>
-class Queue<T>::Get : public detail::Waiter {
+class Queue<T>::Getter : public detail::Waiter {
  public:
-  Get(Queue& queue, detail::Chain& chain) noexcept : Waiter(detail::Kind::queue, chain), queue_(queue) {
-    if constexpr (!Carrier::is_silent) item_ = nullptr;
-  }
-  /// Gives back an item that was handed to this wait and not picked up, for example because the task was aborted.
-  ERRAND_INLINE ~Get() {
-    if (linked()) [[unlikely]]
-      give_back();
-    Carrier::discard(item_);
-  }
-
-  ERRAND_INLINE bool await_ready() {
-    chain_->check_earlier_awaits();
-    if (!queue_.is_empty()) {
-      queue_.take(std::addressof(item_), this);
-      if constexpr (!std::is_nothrow_move_constructible_v<T>) keep();
-      return true;
-    }
-    if (queue_.is_closed_) throw_closed();
-    return false;
-  }
   void await_suspend(std::coroutine_handle<>) {
     if (!queue_.getters_.empty()) [[unlikely]]
       queue_.getters_.check_thread();
     queue_.put_limit_ = 0;
     has_item_ = false;
     suspend(queue_.getters_.list());
-  }
-  T await_resume() {
-    Suspension::resumed();
-    T item(std::move(Carrier::item_of(item_)));  // if this throws, the item is given back
-    leave();
-    Carrier::discard(item_);
-    return item;
   }
   /// Called by a race after `await_ready` has taken an item: the destructor gives it back if it is not picked up.
   void keep() noexcept {
@@ -240,8 +219,33 @@ class Queue<T>::Get : public detail::Waiter {
     queue_.getters_.keep(*this);
   }
 
- private:
-  friend Queue;
+ protected:
+  Getter(detail::Kind of, Queue& queue, detail::Chain& chain) noexcept : Waiter(of, chain), queue_(queue) {
+    if constexpr (!Carrier::is_silent) item_ = nullptr;
+  }
+  /// Gives back an item that was handed to this wait and not picked up, for example because the task was aborted.
+  ERRAND_INLINE ~Getter() {
+    if (linked()) [[unlikely]]
+      give_back();
+    Carrier::discard(item_);
+  }
+
+  /// Takes an item if there is one. Called by `await_ready`.
+  ERRAND_INLINE bool take_if_there() {
+    chain_->check_earlier_awaits();
+    if (queue_.is_empty()) return false;
+    queue_.take(std::addressof(item_), this);
+    if constexpr (!std::is_nothrow_move_constructible_v<T>) keep();
+    return true;
+  }
+  /// Returns the item, as an object of type `Item` that is made of it. Called by `await_resume`.
+  template <class Item>
+  Item pick_up() {
+    Item item(std::move(Carrier::item_of(item_)));  // if this throws, the item is given back
+    leave();
+    Carrier::discard(item_);
+    return item;
+  }
   ERRAND_NOINLINE void give_back() noexcept {
     leave();
     if (!has_item_) return;
@@ -250,14 +254,62 @@ class Queue<T>::Get : public detail::Waiter {
     } catch (...) {  // there is no memory to keep the item, which is lost
     }
   }
+  /// Ends the wait, because the queue is closed.
+  void end_at_close() noexcept {
+    if (kind == detail::Kind::queue) {
+      wake_failed();
+    } else {
+      wake();
+    }
+  }
+
+  friend Queue;
 
   Queue& queue_;
   union {
     Carried item_;
   };
-  // These two are set if this stands in a list, and so may have to give an item back:
+  // These two are set if this stands in a list, and so may have to give an item back. A `Next` always sets the first.
   bool has_item_;
   std::size_t number_;  // the place of the item in the order of all
+};
+
+/// The awaitable of `get`.
+template <class T>
+class Queue<T>::Get : public Getter {
+ public:
+  Get(Queue& queue, detail::Chain& chain) noexcept : Getter(detail::Kind::queue, queue, chain) {}
+
+  ERRAND_INLINE bool await_ready() {
+    if (this->take_if_there()) return true;
+    if (this->queue_.is_closed_) throw_closed();
+    return false;
+  }
+  T await_resume() {
+    detail::Suspension::resumed();
+    return this->template pick_up<T>();
+  }
+};
+
+/// The awaitable of `next`.
+template <class T>
+class Queue<T>::Next : public Getter {
+ public:
+  Next(Queue& queue, detail::Chain& chain) noexcept : Getter(detail::Kind::queue_next, queue, chain) {}
+
+  bool await_ready() {
+    this->has_item_ = this->take_if_there();
+    return this->has_item_ || this->queue_.is_closed_;
+  }
+  std::optional<T> await_resume() {
+    detail::Suspension::resumed();
+    if (!this->has_item_) return std::nullopt;
+    return this->template pick_up<std::optional<T>>();
+  }
+  /// Called by a race, like `Getter::keep`. If the queue has ended, there is nothing to keep.
+  void keep() noexcept {
+    if (this->has_item_) Getter::keep();
+  }
 };
 
 template <class T>
@@ -311,7 +363,7 @@ ERRAND_NOINLINE bool Queue<T>::put_in_other_cases(Carried& item) {
 /// Hands the item to the getter that has waited longest.
 template <class T>
 ERRAND_INLINE void Queue<T>::give_to_first(Carried&& item, std::size_t number) noexcept {
-  Get& first = getters_.template first<Get>();
+  Getter& first = getters_.template first<Getter>();
   first.number_ = number;
   first.has_item_ = true;
   std::construct_at(std::addressof(first.item_), std::move(item));
@@ -322,7 +374,7 @@ ERRAND_INLINE void Queue<T>::give_to_first(Carried&& item, std::size_t number) n
 /// the item of the first putter that waits. `getter` is null if `try_get` calls this. Throws `std::bad_alloc`; nothing
 /// is changed then.
 template <class T>
-inline void Queue<T>::take(Carried* item, Get* getter) {
+inline void Queue<T>::take(Carried* item, Getter* getter) {
   if (get_has_to_check_) [[unlikely]] {
     if (!returned_.empty()) return take_returned(item, getter);
     let_in();
@@ -334,7 +386,7 @@ inline void Queue<T>::take(Carried* item, Get* getter) {
 /// The part of `take` for an item that a getter has given back. The new getter keeps the number of the item, in case
 /// the item is given back again.
 template <class T>
-ERRAND_NOINLINE void Queue<T>::take_returned(Carried* item, Get* getter) {
+ERRAND_NOINLINE void Queue<T>::take_returned(Carried* item, Getter* getter) {
   let_in();
   Node* const first = returned_.remove_first();
   const std::size_t number = first->number;
@@ -431,7 +483,7 @@ void Queue<T>::close() {
   put_limit_ = 0;
   is_closed_ = true;
   while (!putters_.empty()) putters_.template first<typename Put::Wait>().wake_failed();
-  while (!getters_.empty()) getters_.template first<Get>().wake_failed();
+  while (!getters_.empty()) getters_.template first<Getter>().end_at_close();
 }
 
 template <class T>
