@@ -194,6 +194,8 @@ REAL_APP_TEST("every member of a primitive that a task waits for throws WrongThr
   table.add("Semaphore::try_acquire", [&] { (void)waited.semaphore.try_acquire(); });
   table.add("Semaphore::release", [&] { waited.semaphore.release(); });
   table.add("Semaphore::Permit::release", [&] { waited.permit->release(); });
+  table.add("Semaphore::available", [&] { (void)waited.semaphore.available(); });
+  table.add("Semaphore::Permit::forget", [&] { waited.permit->forget(); });
   table.add("Condition::wait", [&] { (void)waited.condition.wait(); });
   table.add("Condition::wait for", [&] { (void)waited.condition.wait([] { return true; }); });
   table.add("Condition::notify_one", [&] { waited.condition.notify_one(); });

@@ -36,15 +36,15 @@ class Lock {
 
   /// Waits until it is this task's turn, and gives a Guard: `auto guard = co_await lock.acquire()`. Throws `Cancelled`
   /// if the task is asked to end before it is handed the lock.
-  detail::WaitOn<detail::Acquire<Guard>, detail::Permits> acquire() {
+  detail::Acquiring<Guard> acquire() {
     permits_.waiters.check_thread();
-    return permits_;
+    return {permits_, 1};
   }
   /// Returns a Guard if the lock is free, else nullopt. Does not wait.
   std::optional<Guard> try_acquire() {
     permits_.waiters.check_thread();
-    if (!permits_.try_take()) return std::nullopt;
-    return Guard(permits_);
+    if (!permits_.try_take(1)) return std::nullopt;
+    return Guard(permits_, 1);
   }
   /// Returns true if somebody holds the lock.
   bool locked() const {

@@ -12,8 +12,10 @@
 
 namespace errand::detail {
 
-/// The common part of a Lock and a Semaphore: permits that are taken and given back. First come, first served: a permit
-/// that is given back is handed to the first waiter, and no other task can take it before that waiter resumes.
+/// The common part of a Lock and a Semaphore: permits that are taken and given back. First come, first served: permits
+/// that are given back are for the first waiter. As soon as there are as many as it wants, they are handed to it, and
+/// no other task can take them before that waiter resumes. Until then those behind it get none, even if they want
+/// fewer.
 class Permits {
  public:
   Permits(Kind of, std::size_t free) noexcept : kind(of), free_(free), all_(free) {}
@@ -21,18 +23,24 @@ class Permits {
   Permits& operator=(const Permits&) = delete;
 
   std::size_t free() const noexcept { return free_; }
-  bool try_take() noexcept {
-    if (free_ == 0) return false;
-    --free_;
+  /// Takes `n` permits. Returns false and takes none if there are fewer, or if somebody waits.
+  bool try_take(std::size_t n) noexcept {
+    if (free_ < n || !waiters.empty()) return false;
+    free_ -= n;
     return true;
   }
-  /// Gives back a permit that was taken: to the first waiter, if there is one.
-  void give_back() noexcept;
-  /// Gives back a permit for a call from the user's code. Throws `WrongThread`, and gives back nothing, if another
+  /// Gives back `n` permits that were taken, and serves the waiters.
+  void give_back(std::size_t n) noexcept;
+  /// Gives back `n` permits for a call from the user's code. Throws `WrongThread`, and gives back nothing, if another
   /// thread is inside the App whose tasks wait.
-  void give_back_here();
-  /// Gives back a permit for a destructor, which cannot throw: ends the program if another thread is inside that App.
-  void give_back_at_end() noexcept;
+  void give_back_here(std::size_t n);
+  /// Gives back `n` permits for a destructor, which cannot throw: ends the program if another thread is inside that
+  /// App.
+  void give_back_at_end(std::size_t n) noexcept;
+  /// Forgets `n` permits that were taken: they will not be given back. Throws `WrongThread`.
+  void forget(std::size_t n);
+  /// Hands permits to the waiters, the first one first, as long as there are enough for the first one.
+  void serve() noexcept;
   /// Adds `n` new permits. Throws `InvalidState` if there would be more than `all_` can count, and `WrongThread`. Then
   /// no permit is added.
   void add(std::size_t n);
@@ -45,91 +53,132 @@ class Permits {
   std::size_t all_;  // the free permits and the permits that are taken
 };
 
-/// Holds one permit, and gives it back when it is destroyed. The base of the guards that an acquire returns.
+/// Holds permits, and gives them back when it is destroyed. The base of the guards that an acquire returns.
 class Grant {
  public:
-  Grant(Grant&& other) noexcept : permits_(std::exchange(other.permits_, nullptr)) {}
+  Grant(Grant&& other) noexcept : permits_(std::exchange(other.permits_, nullptr)), count_(other.count_) {}
   Grant& operator=(Grant&& other) noexcept {
     Grant old(std::move(*this));
     permits_ = std::exchange(other.permits_, nullptr);
+    count_ = other.count_;
     return *this;
   }
   ~Grant() {
-    if (permits_) permits_->give_back_at_end();
+    if (permits_) permits_->give_back_at_end(count_);
   }
 
-  /// Gives the permit back before the end of the scope. Later calls do nothing. Throws `WrongThread`, and keeps the
-  /// permit, if another thread is inside the App whose tasks wait for one.
+  /// Gives the permits back before the end of the scope. Later calls do nothing. Throws `WrongThread`, and keeps the
+  /// permits, if another thread is inside the App whose tasks wait for them.
   void release() {
     if (!permits_) return;
-    permits_->give_back_here();
+    permits_->give_back_here(count_);
     permits_ = nullptr;
   }
 
  protected:
-  explicit Grant(Permits& permits) noexcept : permits_(&permits) {}
+  Grant(Permits& permits, std::size_t count) noexcept : permits_(&permits), count_(count) {}
+  void forget() {
+    if (!permits_) return;
+    permits_->forget(count_);
+    permits_ = nullptr;
+  }
 
  private:
-  Permits* permits_;
+  Permits* permits_;  // null if the permits were given back
+  std::size_t count_;
 };
 
-/// The wait for a permit, for any type of guard.
+/// The wait for permits, for any type of guard.
 class AcquireBase : public HandedWaiter {
  public:
-  AcquireBase(Permits& permits, Chain& chain) noexcept : HandedWaiter(permits.kind, chain), permits_(permits) {}
-  /// Gives back a permit that was handed over and not picked up, because the task was aborted.
+  AcquireBase(Permits& permits, std::size_t count, Chain& chain) noexcept
+      : HandedWaiter(permits.kind, chain), permits_(permits), count_(count) {}
+  /// Gives back permits that were handed over and not picked up, because the task was aborted. If the wait has ended
+  /// without permits, those behind it may be served now: there may be enough for them.
   ~AcquireBase() {
-    if (must_give_back()) permits_.give_back();
+    if (must_give_back()) {
+      permits_.give_back(count_);
+    } else if (linked()) {
+      unlink();
+      permits_.serve();
+    }
   }
 
   bool await_ready() {
     chain_->check_earlier_awaits();
-    return was_handed_ = permits_.try_take();
+    return was_handed_ = permits_.try_take(count_);
   }
   void await_suspend(std::coroutine_handle<>) { suspend(permits_.waiters.list()); }
-  /// Called by a race after `await_ready` has taken a permit, because the race may go on only later: if the Lock or the
+  /// Called by a race after `await_ready` has taken permits, because the race may go on only later: if the Lock or the
   /// Semaphore is destroyed meanwhile, the race throws `InvalidState`.
   void keep() noexcept { permits_.waiters.keep(*this); }
+  std::size_t count() const noexcept { return count_; }
 
  protected:
-  /// Called by `await_resume`: the permit belongs to the guard from now on.
+  /// Called by `await_resume`: the permits belong to the guard from now on.
   Permits& pick_up() {
     HandedWaiter::pick_up();
     return permits_;
   }
 
  private:
+  /// Called when a request has ended the wait. The permits know this waiter until it is destroyed and serves those
+  /// behind it.
+  void left() noexcept override { permits_.waiters.keep(*this); }
+
   Permits& permits_;
+  const std::size_t count_;
 };
 
-/// The wait for a permit. Returns a guard of type `G`, a class derived from `Grant`.
+/// The wait for permits. Returns a guard of type `G`, a class derived from `Grant`.
 template <class G>
 class Acquire : public AcquireBase {
  public:
   using AcquireBase::AcquireBase;
-  G await_resume() { return G(pick_up()); }
+  G await_resume() { return G(pick_up(), count()); }
+};
+
+/// The awaitable that `acquire` returns. Each `co_await` of it waits for this many permits.
+template <class G>
+class [[nodiscard("co_await it")]] Acquiring {
+ public:
+  Acquiring(Permits& permits, std::size_t count) noexcept : permits_(permits), count_(count) {}
+  Acquire<G> awaited_by(Chain& chain) const noexcept { return Acquire<G>(permits_, count_, chain); }
+
+ private:
+  Permits& permits_;
+  std::size_t count_;
 };
 
 #if ERRAND_DEFINES
 
 /// Never inlined: if it is inlined into a coroutine that resets a `std::optional<Lock::Guard>`, Clang 16 and 19 destroy
 /// the guard twice (tests/programs/optional_reset.cpp).
-ERRAND_NOINLINE ERRAND_ONCE void Permits::give_back() noexcept {
-  if (waiters.empty()) {
-    ++free_;
-  } else {
+ERRAND_NOINLINE ERRAND_ONCE void Permits::give_back(std::size_t n) noexcept {
+  free_ += n;
+  serve();
+}
+
+ERRAND_NOINLINE ERRAND_ONCE void Permits::give_back_here(std::size_t n) {
+  waiters.check_thread();
+  give_back(n);
+}
+
+ERRAND_NOINLINE ERRAND_ONCE void Permits::give_back_at_end(std::size_t n) noexcept {
+  waiters.check_thread_in_destructor();
+  give_back(n);
+}
+
+ERRAND_COLD ERRAND_ONCE void Permits::forget(std::size_t n) {
+  waiters.check_thread();
+  all_ -= n;
+}
+
+ERRAND_ONCE void Permits::serve() noexcept {
+  while (!waiters.empty() && waiters.first<AcquireBase>().count() <= free_) {
+    free_ -= waiters.first<AcquireBase>().count();
     waiters.hand_to_first();
   }
-}
-
-ERRAND_NOINLINE ERRAND_ONCE void Permits::give_back_here() {
-  waiters.check_thread();
-  give_back();
-}
-
-ERRAND_NOINLINE ERRAND_ONCE void Permits::give_back_at_end() noexcept {
-  waiters.check_thread_in_destructor();
-  give_back();
 }
 
 ERRAND_COLD ERRAND_ONCE void Permits::add(std::size_t n) {
@@ -138,8 +187,7 @@ ERRAND_COLD ERRAND_ONCE void Permits::add(std::size_t n) {
     throw InvalidState("a Semaphore cannot count so many permits");
   }
   all_ += n;
-  for (; n > 0 && !waiters.empty(); --n) waiters.hand_to_first();
-  free_ += n;
+  give_back(n);
 }
 
 #endif

@@ -94,7 +94,7 @@ class Suspension : public TimerNode, public OwnAwaitable {
   Ending ending = Ending::reached;
 
  protected:
-  enum class Place : std::uint8_t { nowhere, list, counted_list, timers, outside };  // in what a wait stands
+  enum class Place : std::uint8_t { nowhere, list, told_list, timers, outside };  // in what a wait stands
 
   Suspension(Kind of, Place place, Chain* chain) noexcept : TimerNode(false), kind(of), place_(place), chain_(chain) {}
   ~Suspension() {
@@ -249,23 +249,38 @@ class FailingWaiter : public Waiter {
   ~FailingWaiter() = default;
 };
 
+/// A wait in a list whose primitive has to be told if the wait leaves the list because of a request.
+class ToldWaiter : public Waiter {
+ public:
+  void leave() noexcept {
+    if (!linked()) return;
+    unlink();
+    left();
+  }
+
+ protected:
+  ToldWaiter(Kind of, Chain& chain) noexcept : Waiter(of, chain, Place::told_list) {}
+  ~ToldWaiter() = default;
+
+ private:
+  /// Called when the wait has left its list and has not ended yet. Must not wake anyone, because a walk through a task
+  /// and its branches may be under way.
+  virtual void left() noexcept = 0;
+};
+
 /// A wait in a list that also counts how many waiters stand in it.
-class CountedWaiter : public Waiter {
+class CountedWaiter : public ToldWaiter {
  public:
   void wake() noexcept {
     --count_;
     Waiter::wake();
   }
-  void leave() noexcept {
-    if (!linked()) return;
-    --count_;
-    unlink();
-  }
 
  protected:
-  CountedWaiter(Kind of, Chain& chain, std::size_t& count) noexcept
-      : Waiter(of, chain, Place::counted_list), count_(count) {}
-  ~CountedWaiter() { leave(); }
+  CountedWaiter(Kind of, Chain& chain, std::size_t& count) noexcept : ToldWaiter(of, chain), count_(count) {}
+  ~CountedWaiter() {
+    if (linked()) --count_;
+  }
 
   bool suspend(List& list) {
     if (!Waiter::suspend(list)) return false;
@@ -274,6 +289,8 @@ class CountedWaiter : public Waiter {
   }
 
  private:
+  void left() noexcept final { --count_; }
+
   std::size_t& count_;
 };
 
@@ -295,7 +312,7 @@ ERRAND_NOINLINE ERRAND_ONCE bool Suspension::may_suspend_special() {
 
 ERRAND_ONCE bool Suspension::leave() noexcept {
   if (place_ == Place::list) static_cast<Waiter*>(this)->leave();
-  if (place_ == Place::counted_list) static_cast<CountedWaiter*>(this)->leave();
+  if (place_ == Place::told_list) static_cast<ToldWaiter*>(this)->leave();
   if (place_ == Place::timers) static_cast<TimedWait*>(this)->leave();
   return place_ != Place::outside || static_cast<OutsideWait*>(this)->give_up();
 }

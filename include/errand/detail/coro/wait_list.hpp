@@ -10,14 +10,15 @@ namespace errand::detail {
 
 /// A waiter to which something is handed that must not get lost: a permit, a notification. If its task is destroyed
 /// after that and before it resumes, the primitive gets it back.
-class HandedWaiter : public Waiter {
+class HandedWaiter : public ToldWaiter {
  protected:
-  using Waiter::Waiter;
+  using ToldWaiter::ToldWaiter;
   ~HandedWaiter() = default;
 
-  /// Called by `await_resume`.
+  /// Called by `await_resume`. If this throws, the wait stays in the list in which it is.
   void pick_up() {
-    resumed();
+    Suspension::resumed();
+    Waiter::leave();
     was_handed_ = false;
   }
   /// Called by the destructor of the derived class. Returns true if the primitive is to be given back what was handed
@@ -28,6 +29,7 @@ class HandedWaiter : public Waiter {
 
  private:
   friend class WaitList;
+  void left() noexcept override {}
 };
 
 /// The waiters of a primitive, in the order in which they began to wait. If it is destroyed while tasks wait, their
@@ -41,7 +43,7 @@ class WaitList {
     while (!handed_.empty()) {
       Waiter& first = of<Waiter>(handed_.front());
       first.unlink();
-      first.end_with(Ending::broken);
+      if (!first.is_interrupted()) first.end_with(Ending::broken);
     }
   }
 
@@ -79,7 +81,8 @@ class WaitList {
     keep(to);
     to.chain()->woken();
   }
-  /// Notes a waiter that got something from the primitive without waiting, and has it until its task resumes.
+  /// Notes a waiter that got something from the primitive without waiting, or that has left and has still to tell the
+  /// primitive something when it is destroyed. Its task has not resumed yet.
   void keep(Waiter& with) noexcept { handed_.push_back(with); }
   /// Hands something over to the first waiter, which must be a `HandedWaiter`.
   void hand_to_first() noexcept {
@@ -111,7 +114,7 @@ class WaitList {
     return *static_cast<const Waiter&>(first).chain()->loop;
   }
   List waiting_;
-  List handed_;  // waiters that were given something, and whose tasks have not resumed yet
+  List handed_;  // waiters that do not wait any more, and that `keep` has noted
 };
 
 }  // namespace errand::detail

@@ -141,6 +141,7 @@ class WaitBranch final : public ResultBranch<BranchResult<A>> {
   void end_wait() noexcept {
     if (wait_.is_interrupted()) {
       this->cancel(wait_.take_request());
+      destroyed();  // because those who wait behind it may go on only then
     } else if (!is_raced || wait_.ending != Ending::reached) {
       try {
         take_without_waiting();
