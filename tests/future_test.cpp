@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <atomic>
+#include <functional>
 #include <thread>
 
 #include "waiting.hpp"
@@ -274,5 +275,279 @@ TEST_CASE("threads may set a shared Future while the App that awaits it ends") {
     app.reset();
     setter.join();
     CHECK(f.done());
+  }
+}
+
+namespace {
+
+/// Checks result(), exception() and cancelled() of a future for each way in which it can end.
+template <class Make>
+void check_results(Make make) {
+  auto pending = make(), value = make(), failed = make(), cancelled = make();
+  CHECK_THROWS_AS(pending.result(), InvalidState);
+  CHECK_THROWS_AS(pending.exception(), InvalidState);
+  CHECK_FALSE(pending.cancelled());
+  value.set_result(text);
+  failed.set_exception(runtime_error("failed"));
+  cancelled.cancel("why");
+  for (int i = 0; i < 2; ++i) {
+    const std::string& result = value.result();
+    CHECK(result == text);
+    CHECK(&result == &value.result());
+    CHECK(value.exception() == nullptr);
+    CHECK_FALSE(value.cancelled());
+    CHECK_THROWS_WITH(failed.result(), "failed");
+    CHECK_THROWS_AS(std::rethrow_exception(failed.exception()), runtime_error);
+    CHECK_FALSE(failed.cancelled());
+    CHECK_THROWS_AS(cancelled.result(), TaskCancelled);
+    CHECK_THROWS_WITH(std::rethrow_exception(cancelled.exception()), "'future' was cancelled: why");
+    CHECK(cancelled.cancelled());
+  }
+}
+
+/// Awaits a shared future, and returns its value, or the text of what the await throws.
+Coro<std::string> value_or_error(Future<std::string>::Shared future) {
+  std::string error;
+  try {
+    co_return co_await future;
+  } catch (const std::exception& e) {
+    error = e.what();
+  }
+  co_return error;
+}
+
+const std::string abandoned = "the last setter of this Future is gone, and has not set it";
+
+}  // namespace
+
+TEST_CASE("result, exception and cancelled of a Future tell how it has ended, as often as they are called") {
+  check_results([] { return Future<std::string>(); });
+  check_results([] { return Future<std::string>::shared(); });
+}
+
+TEST_CASE(
+    "result gives nothing, a reference, or what can only be moved, and moves it out of a Future that is given up") {
+  Future<> nothing;
+  Future<int&> reference;
+  Future<std::unique_ptr<int>> unique;
+  CHECK_THROWS_AS(nothing.result(), InvalidState);
+  CHECK_THROWS_AS(std::move(unique).result(), InvalidState);
+  int there = 1;
+  nothing.set_result();
+  reference.set_result(there);
+  unique.set_result(std::make_unique<int>(2));
+  nothing.result();
+  std::move(nothing).result();
+  reference.result() = 3;
+  CHECK(there == 3);
+  CHECK(&std::move(reference).result() == &there);
+  CHECK(*unique.result() == 2);
+  CHECK(*std::move(unique).result() == 2);
+  CHECK(unique.result() == nullptr);
+
+  const auto shared_nothing = Future<>::shared();
+  const auto shared_reference = Future<int&>::shared();
+  const auto shared_unique = Future<std::unique_ptr<int>>::shared();
+  shared_nothing.set_result();
+  shared_reference.set_result(there);
+  shared_unique.set_result(std::make_unique<int>(4));
+  shared_nothing.result();
+  CHECK(&shared_reference.result() == &there);
+  CHECK(*shared_unique.result() == 4);
+}
+
+APP_TEST("setters of a shared Future set it, and then the end of the last one changes nothing") {
+  const auto f = Future<std::string>::shared();
+  {
+    const auto setter = f.setter();
+    const auto other = setter;
+    CHECK_FALSE(setter.done());
+    CHECK(other.set_result(text));
+    CHECK(setter.done());
+    CHECK_FALSE((setter.set_result("x") || setter.set_exception(runtime_error("x")) || setter.cancel()));
+  }
+  CHECK(f.result() == text);
+  const auto g = Future<>::shared(), h = Future<>::shared();
+  CHECK(g.setter().set_exception(runtime_error("failed")));
+  CHECK(h.setter().cancel("why"));
+  CHECK_THROWS_WITH(g.result(), "failed");
+  CHECK(h.cancelled());
+  CHECK_FALSE(h.setter().set_result());
+  co_return;
+}
+
+APP_TEST(
+    "when the last setter goes without setting the Future, those who await it get InvalidState, and all later setters "
+    "false") {
+  const auto f = Future<std::string>::shared();
+  std::optional setter(f.setter());
+  std::optional copy(setter);
+  auto first = add(value_or_error(f)), second = add(value_or_error(f));
+  co_await errand::yield();
+  setter.reset();
+  co_await errand::sleep_until(errand::now());
+  CHECK_FALSE((f.done() || first.done()));
+  copy.reset();
+  CHECK(f.done());
+  co_await errand::wait_all(first, second);
+  CHECK(first.result() == abandoned);
+  CHECK(second.result() == abandoned);
+  const std::string again = co_await value_or_error(f);
+  CHECK(again == abandoned);
+  CHECK_THROWS_AS(f.result(), InvalidState);
+  CHECK_THROWS_WITH(std::rethrow_exception(f.exception()), abandoned);
+  CHECK_FALSE(f.cancelled());
+  const auto late = f.setter();
+  CHECK_FALSE((late.set_result("x") || late.set_exception(runtime_error("x")) || late.cancel()));
+  CHECK_FALSE(f.set_result("x"));
+}
+
+TEST_CASE("a setter is counted once, however it is copied, moved and assigned") {
+  const auto f = Future<int>::shared(), g = Future<int>::shared();
+  auto a = f.setter();
+  auto b = std::move(a);
+  CHECK_THROWS_AS(a.set_result(1), InvalidState);
+  CHECK_THROWS_AS(a.done(), InvalidState);
+  auto c = a;  // empty too
+  CHECK_THROWS_AS(c.cancel(), InvalidState);
+  const auto& same = b;
+  b = same;
+  auto& moved = b;
+  b = std::move(moved);
+  a = b;
+  b = g.setter();
+  CHECK_FALSE(f.done());
+  b = a;
+  CHECK(g.done());
+  c = std::move(a);
+  b = g.setter();
+  CHECK_FALSE(f.done());
+  c = std::move(b);
+  CHECK(f.done());
+}
+
+TEST_CASE("without a setter a shared Future waits on, whatever handles go") {
+  auto f = Future<int>::shared();
+  {
+    auto copy = f;
+    auto moved = std::move(copy);
+    CHECK_THROWS_AS(copy.setter(), InvalidState);
+    CHECK_THROWS_AS(copy.result(), InvalidState);
+    CHECK_THROWS_AS(copy.exception(), InvalidState);
+    CHECK_THROWS_AS(copy.cancelled(), InvalidState);
+  }
+  CHECK_FALSE(f.done());
+  CHECK(f.set_result(1));
+}
+
+APP_TEST("a callback that is dropped, and with it the last setter, wakes who waits for it") {
+  const auto f = Future<std::string>::shared();
+  auto handle = later(1h, [setter = f.setter()] { setter.set_result(text); });
+  auto waits = add(value_or_error(f));
+  co_await errand::yield();
+  handle.cancel();
+  const std::string end = co_await waits;
+  CHECK(end == abandoned);
+}
+
+namespace {
+
+/// A value whose copy calls a function and then, if it is to, throws.
+struct DropsAtCopy {
+  DropsAtCopy(std::function<void()>& its_drop, bool throws_then) noexcept : drop(&its_drop), throws(throws_then) {}
+  DropsAtCopy(const DropsAtCopy& other) : drop(other.drop), throws(other.throws) {
+    (*drop)();
+    if (throws) throw runtime_error("copy");
+  }
+  std::function<void()>* drop;
+  bool throws;
+};
+
+}  // namespace
+
+TEST_CASE("if the last setter goes while the value is made, the value counts, or else the Future is given up") {
+  for (const bool by_setter : {true, false}) {
+    const auto f = Future<DropsAtCopy>::shared(), g = Future<DropsAtCopy>::shared();
+    std::optional first(f.setter()), second(g.setter());
+    std::function<void()> drop_first = [&] { first.reset(); }, drop_second = [&] { second.reset(); };
+    const DropsAtCopy good(drop_first, false), bad(drop_second, true);
+    CHECK((by_setter ? first->set_result(good) : f.set_result(good)));
+    CHECK(f.exception() == nullptr);
+    CHECK_THROWS_WITH((by_setter ? second->set_result(bad) : g.set_result(bad)), "copy");
+    REQUIRE(g.done());
+    CHECK_THROWS_AS(g.result(), InvalidState);
+  }
+}
+
+TEST_CASE("threads may use and drop setters while tasks wait, and one result comes out") {
+  for (int round = 0; round < 100; ++round) {
+    App app;
+    const auto f = Future<std::string>::shared();
+    std::vector<Task<std::string>> tasks;
+    for (int i = 0; i < 3; ++i) tasks.push_back(app.add_task(value_or_error(f)));
+    std::vector<Future<std::string>::Setter> setters(4, f.setter());
+    const bool is_set = round % 2 == 0;
+    std::atomic<int> set = 0;
+    std::vector<std::thread> threads;
+    for (auto& setter : setters) {
+      threads.emplace_back([&set, is_set, own = std::move(setter)]() mutable {
+        const auto copy = own;
+        if (is_set) set += own.set_result(text);
+        const auto last = std::move(own);
+        (void)last.done();
+      });
+    }
+    setters.clear();
+    app.run();
+    for (auto& thread : threads) thread.join();
+    CHECK(set == (is_set ? 1 : 0));
+    for (const auto& task : tasks) CHECK(task.result() == (is_set ? text : abandoned));
+    CHECK((f.exception() == nullptr) == is_set);
+  }
+}
+
+TEST_CASE("the last setter may go on another thread while another handle sets the Future, or makes more setters") {
+  for (int round = 0; round < 200; ++round) {
+    const auto f = Future<std::string>::shared();
+    std::optional setter(f.setter());
+    std::atomic<bool> has_set = false;
+    std::thread drops([&] { setter.reset(); });
+    std::thread sets([&] { has_set = f.set_result(text); });
+    std::thread makes([&] { (void)f.setter().cancel(); });
+    drops.join();
+    sets.join();
+    makes.join();
+    CHECK(f.done());
+    if (has_set) CHECK(f.result() == text);
+    if (!has_set) CHECK(f.exception() != nullptr);
+  }
+}
+
+TEST_CASE("a setter may be used, or dropped, after the end of the App and of all other handles") {
+  for (const bool is_set : {true, false}) {
+    auto setter = [] {
+      App app;
+      auto f = Future<std::string>::shared();
+      app.add_task(value_or_error(f));
+      app.poll();
+      return std::optional(f.setter());
+    }();
+    std::thread([&] {
+      if (is_set) CHECK(setter->set_result(text));
+      setter.reset();
+    }).join();
+  }
+}
+
+TEST_CASE("any thread may ask a shared Future for its result while others set it") {
+  for (int round = 0; round < 50; ++round) {
+    const auto f = Future<std::string>::shared();
+    std::atomic<int> right = 0;
+    in_threads(4, [&](int i) {
+      if (i == 0) f.set_result(text);
+      while (!f.done()) std::this_thread::yield();
+      right += f.result() == text && !f.exception() && !f.cancelled();
+    });
+    CHECK(right == 4);
   }
 }

@@ -226,6 +226,8 @@ APP_TEST("a task acquires several permits at once, and gives all of them back") 
     moved.release();
     CHECK(s.available() == 3);
     moved = std::move(*two);
+    auto& itself = moved;
+    moved = std::move(itself);
     CHECK(s.available() == 3);
     two.reset();
     CHECK(s.available() == 3);

@@ -205,6 +205,10 @@ REAL_APP_TEST("every member of a primitive that a task waits for throws WrongThr
   table.add("Future::set_exception", [&] { waited.future.set_exception(runtime_error("no")); });
   table.add("Future::cancel", [&] { waited.future.cancel(); });
   table.add("Future::done", [&] { (void)waited.future.done(); });
+  table.add("Future::cancelled", [&] { (void)waited.future.cancelled(); });
+  table.add("Future::result", [&] { (void)waited.future.result(); });
+  table.add("Future::result, moved out", [&] { (void)std::move(waited.future).result(); });
+  table.add("Future::exception", [&] { (void)waited.future.exception(); });
   table.add("the await of a put", [&] {
     App other;
     other.run([](errand::Queue<int>& queue) -> Coro<> { co_await queue.put(1); }(waited.empty));

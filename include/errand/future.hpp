@@ -3,32 +3,19 @@
 
 #include <errand/detail/prologue.hpp>
 
-#include <atomic>
-#include <condition_variable>
 #include <coroutine>
 #include <exception>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
 
 #include <errand/coro.hpp>
-#include <errand/detail/base/owner.hpp>
 #include <errand/detail/coro/future_state.hpp>
-#include <errand/detail/coro/remote.hpp>
+#include <errand/detail/coro/shared_state.hpp>
 
 namespace errand {
-
-namespace detail {
-
-template <class T>
-class SharedState;
-template <class T>
-class SharedWait;
-
-}  // namespace detail
 
 /// A result that somebody will set: the bridge from callbacks to tasks. Any number of tasks of one App may await it, as
 /// often as they like. It can be neither copied nor moved, and belongs to the App's thread. `Future<T>::shared()` makes
@@ -48,7 +35,9 @@ class SharedWait;
 template <class T = void>
 class Future {
  public:
+  class Settable;
   class Shared;
+  class Setter;
 
   Future() noexcept = default;
   Future(const Future&) = delete;
@@ -90,6 +79,31 @@ class Future {
     waiters_.check_thread();
     return state_.done();
   }
+  /// Returns true if the future is cancelled.
+  bool cancelled() const {
+    waiters_.check_thread();
+    return state_.cancelled();
+  }
+  /// Returns a reference to the value. Throws what `co_await` would throw, and `InvalidState` if the future is not
+  /// done.
+  decltype(auto) result() const& {
+    check_done();
+    state_.check();
+    return state_.value();
+  }
+  /// Moves the value out. Later calls and awaits get, without an error, what the move has left. Throws as the function
+  /// above.
+  T result() && {
+    check_done();
+    state_.check();
+    return state_.take();
+  }
+  /// Returns the exception that `co_await` would throw: null if there is a value, a `TaskCancelled` if the future is
+  /// cancelled. Throws `InvalidState` if the future is not done.
+  std::exception_ptr exception() const {
+    check_done();
+    return state_.exception();
+  }
 
   template <bool take>
   class Wait;
@@ -109,9 +123,56 @@ class Future {
   static Shared shared() { return Shared(); }
 
  private:
+  void check_done() const {
+    if (!done()) state_.throw_not_done();
+  }
+
   detail::FutureState<T> state_;
   detail::WaitList waiters_;
   bool is_being_set_ = false;
+};
+
+/// The members that set a future from any thread: the common part of `Shared` and `Setter`.
+template <class T>
+class Future<T>::Settable {
+ public:
+  /// Sets the value, as `Future::set_result` does, from any thread. If another thread is just making a value for this
+  /// future, waits until that thread has finished.
+  template <class... Args>
+    requires detail::SetsFuture<T, Args&&...>
+  bool set_result(Args&&... value) const {
+    return state()->set([&](auto& state) { state.set_value(std::forward<Args>(value)...); });
+  }
+  /// Sets the exception that the awaits throw, as `Future::set_exception` does, from any thread.
+  template <class E>
+  bool set_exception(E&& error) const {
+    std::exception_ptr thrown = detail::to_exception(std::forward<E>(error));
+    return state()->set([&](auto& state) { state.set_error(std::move(thrown)); });
+  }
+  /// Cancels the future, as `Future::cancel` does, from any thread.
+  bool cancel(std::string_view reason = {}) const {
+    return state()->set([&](auto& state) { state.cancel(std::string(reason)); });
+  }
+  /// Returns true if the future has a value or an exception, or is cancelled. Any thread may ask.
+  bool done() const { return state()->done(); }
+
+ protected:
+  using State = std::shared_ptr<detail::SharedState<T>>;
+  explicit Settable(State state) noexcept : state_(std::move(state)) {}
+  ~Settable() = default;
+  Settable(const Settable&) = default;
+  Settable(Settable&&) = default;
+  Settable& operator=(const Settable&) = default;
+  Settable& operator=(Settable&&) = default;
+
+  /// Returns a pointer that keeps the state, because this handle may go while the value is being made, or as soon as
+  /// the value is set. Throws `InvalidState` if the handle is empty.
+  State state() const {
+    if (!state_) throw InvalidState("this handle of a shared Future was moved from");
+    return state_;
+  }
+
+  State state_;
 };
 
 /// A future that any thread may set. It is a counted handle: all copies refer to the same future, which exists as long
@@ -121,46 +182,72 @@ class Future {
 /// handle that was moved from is empty: all its members throw `InvalidState`.
 ///
 ///     auto reply = errand::Future<Reply>::shared();
-///     std::thread([reply]() mutable { reply.set_result(ask()); }).detach();
+///     std::thread([reply] { reply.set_result(ask()); }).detach();
 ///     show(co_await reply);
 template <class T>
-class Future<T>::Shared {
+class Future<T>::Shared : public Settable {
  public:
   /// Makes a new future, which nobody has set.
-  Shared() : state_(std::make_shared<detail::SharedState<T>>()) {}
+  Shared() : Settable(std::make_shared<detail::SharedState<T>>()) {}
 
-  /// Sets the value, as `Future::set_result` does, from any thread. If another thread is just making a value for this
-  /// future, waits until that thread has finished.
-  template <class... Args>
-    requires detail::SetsFuture<T, Args&&...>
-  bool set_result(Args&&... value) const {
-    return get()->set([&](auto& state) { state.set_value(std::forward<Args>(value)...); });
+  /// Returns true if the future is cancelled. Any thread may ask.
+  bool cancelled() const {
+    const auto state = this->state();
+    return state->done() && state->result().cancelled();
   }
-  /// Sets the exception that the awaits throw, as `Future::set_exception` does, from any thread.
-  template <class E>
-  bool set_exception(E&& error) const {
-    std::exception_ptr thrown = detail::to_exception(std::forward<E>(error));
-    return get()->set([&](auto& state) { state.set_error(std::move(thrown)); });
+  /// Returns a reference to the value, which is kept as long as a handle exists. Throws what `co_await` would throw,
+  /// and `InvalidState` if the future is not done. Any thread may ask.
+  decltype(auto) result() const {
+    const auto state = this->state();
+    const detail::FutureState<T>& result = state->result();
+    result.check();
+    return result.value();
   }
-  /// Cancels the future, as `Future::cancel` does, from any thread.
-  bool cancel(std::string_view reason = {}) const {
-    return get()->set([&](auto& state) { state.cancel(std::string(reason)); });
-  }
-  /// Returns true if the future has a value or an exception, or is cancelled. Any thread may ask.
-  bool done() const { return get()->done(); }
+  /// Returns the exception that `co_await` would throw, as `Future::exception` does. Any thread may ask.
+  std::exception_ptr exception() const { return this->state()->result().exception(); }
+
+  /// Returns a handle that can only set the future. From now on somebody has to: if the last setter goes and the future
+  /// is not done, the awaits throw `InvalidState`, and nobody can set the future any more.
+  Setter setter() const { return Setter(this->state()); }
 
   /// Waits until the future is done, and gives a reference to the value, which is kept as long as a handle exists.
-  detail::SharedWait<T> awaited_by(detail::Chain& chain) const { return {get(), chain}; }
+  detail::SharedWait<T> awaited_by(detail::Chain& chain) const { return {this->state(), chain}; }
+};
 
- private:
-  /// Returns a pointer that keeps the state, because this handle may go while the value is being made, or as soon as
-  /// the value is set. Throws `InvalidState` if the handle is empty.
-  std::shared_ptr<detail::SharedState<T>> get() const {
-    if (!state_) throw InvalidState("this handle of a shared Future was moved from");
-    return state_;
+/// A handle of a shared future that can only set it: `Shared::setter` makes it. It may be copied, used and dropped on
+/// any thread, also after the end of the App. If a thread, or a callback, that was to set the future goes without
+/// setting it, nobody waits in vain: the end of the last setter sets an `InvalidState`. A handle that was moved from is
+/// empty, and does not count.
+///
+///     auto reply = errand::Future<Reply>::shared();
+///     client.ask(question, [setter = reply.setter()](Reply r) { setter.set_result(std::move(r)); });
+///     show(co_await reply);   // throws InvalidState if the client drops the callback
+template <class T>
+class [[nodiscard("dropping the last setter ends the future")]] Future<T>::Setter : public Settable {
+ public:
+  /// Makes one more setter of the same future.
+  Setter(const Setter& other) noexcept : Settable(other) { count(); }
+  /// Takes the place of `other`, which is empty afterwards.
+  Setter(Setter&& other) noexcept = default;
+  /// Gives up the setter that this object was, and becomes a copy of `other`.
+  Setter& operator=(const Setter& other) noexcept { return *this = Setter(other); }
+  /// Gives up the setter that this object was, and takes the place of `other`.
+  Setter& operator=(Setter&& other) noexcept {
+    Setter given(std::move(other));
+    this->state_.swap(given.state_);
+    return *this;
+  }
+  /// Gives up this setter. If it was the last one and the future is not done, the awaits throw `InvalidState`.
+  ~Setter() {
+    if (this->state_) this->state_->remove_setter();
   }
 
-  std::shared_ptr<detail::SharedState<T>> state_;
+ private:
+  friend Shared;
+  explicit Setter(typename Settable::State state) noexcept : Settable(std::move(state)) { count(); }
+  void count() const noexcept {
+    if (this->state_) this->state_->add_setter();
+  }
 };
 
 // Implementation
@@ -182,156 +269,16 @@ class Future<T>::Wait final : public detail::FailingWaiter {
   void await_suspend(std::coroutine_handle<>) { suspend(future_.waiters_.list()); }
   decltype(auto) await_resume() {
     resumed();
-    if constexpr (std::is_void_v<T> || std::is_reference_v<T>) {
-      return future_.state_.get();
-    } else if constexpr (take) {
-      return T(std::move(future_.state_.get()));
+    if constexpr (take) {
+      return future_.state_.take();
     } else {
-      return static_cast<const T&>(future_.state_.get());
+      return future_.state_.value();
     }
   }
 
  private:
   Future& future_;
 };
-
-namespace detail {
-
-/// The wake-up for one await of a shared future.
-class SharedNotice final : public RemoteWake {
- private:
-  void destroy() noexcept override { delete this; }
-};
-
-/// The state to which all handles of a shared future, and all its waits, refer.
-template <class T>
-class SharedState {
- public:
-  bool done() const noexcept { return done_.load(std::memory_order_acquire); }
-
-  /// Calls `set_it` to make the value, and wakes those who wait. Returns false if the future is done. `set_it` runs
-  /// code of the user's, which may use the future, or end a task that waits for it. So it is not called under the
-  /// mutex. If it throws, the future is not done, and the next thread that waits to set it goes on.
-  template <class Set>
-  bool set(Set set_it) {
-    if (!begin_set()) return false;
-    try {
-      set_it(state_);
-    } catch (...) {
-      end_set(false);
-      throw;
-    }
-    NodeQueue notices;
-    notices.splice_back(end_set(true));
-    while (!notices.empty()) first(notices).post();
-    return true;
-  }
-
-  /// Adds a wake-up, to be posted when the future is set. Returns false if the future is done by now.
-  bool add(SharedNotice& notice) {
-    std::lock_guard lock(mutex_);
-    if (done()) return false;
-    notices_.push_back(notice);
-    return true;
-  }
-  /// Removes a wake-up. Returns false if the future is done: the wake-up is being posted then.
-  bool remove(SharedNotice& notice) noexcept {
-    std::lock_guard lock(mutex_);
-    if (done()) return false;
-    notice.unlink();
-    return true;
-  }
-  bool has_failed() const noexcept { return state_.has_failed(); }
-  [[noreturn]] void throw_failure() const { state_.throw_failure(); }
-  decltype(auto) get() { return state_.get(); }
-
-  ~SharedState() {
-    while (!notices_.empty()) first(notices_).release();
-  }
-
- private:
-  static SharedNotice& first(NodeQueue& notices) noexcept { return static_cast<SharedNotice&>(notices.pop_front()); }
-
-  /// Begins to set the future. Returns false if it is done, or if this thread is setting it already. If another thread
-  /// is setting it, waits until that thread has finished.
-  bool begin_set() {
-    std::unique_lock lock(mutex_);
-    if (setter_ == &this_thread()) return false;
-    has_set_.wait(lock, [this] { return !setter_; });
-    if (done()) return false;
-    setter_ = &this_thread();
-    return true;
-  }
-  /// Ends the setting. If `is_done`, the future is done from here on, and no wake-up is added any more to the list that
-  /// is returned.
-  NodeQueue& end_set(bool is_done) noexcept {
-    std::lock_guard lock(mutex_);
-    setter_ = nullptr;
-    if (is_done) done_.store(true, std::memory_order_release);
-    has_set_.notify_all();
-    return notices_;
-  }
-
-  std::mutex mutex_;
-  std::condition_variable has_set_;
-  const ThreadState* setter_ = nullptr;  // the thread that is making the value
-  FutureState<T> state_;
-  NodeQueue notices_;
-  std::atomic<bool> done_ = false;
-};
-
-/// The wait of a task for a shared future.
-template <class T>
-class SharedWait final : public OutsideWait {
- public:
-  SharedWait(std::shared_ptr<SharedState<T>> state, Chain& chain) noexcept
-      : OutsideWait(Kind::future, chain), state_(std::move(state)) {}
-  ~SharedWait() { leave(); }
-
-  bool await_ready() const {
-    if (!state_->done()) return false;
-    chain_->check_earlier_awaits();
-    if (state_->has_failed()) state_->throw_failure();
-    return true;
-  }
-  bool await_suspend(std::coroutine_handle<>) {
-    if (!may_suspend()) return false;
-    Owner notice(new SharedNotice);
-    notice->bind(*chain_->loop);
-    if (!state_->add(*notice)) {  // the future was set meanwhile
-      if (state_->has_failed()) state_->throw_failure();
-      return false;
-    }
-    notice_ = notice.release();
-    begin();
-    notice_->attach(*this);
-    return true;
-  }
-  bool give_up() noexcept override { return true; }
-  bool has_failed() const noexcept override { return state_->has_failed(); }
-  void throw_failure() override { state_->throw_failure(); }
-  decltype(auto) await_resume() {
-    leave();
-    resumed();
-    if constexpr (std::is_void_v<T> || std::is_reference_v<T>) {
-      return state_->get();
-    } else {
-      return static_cast<const T&>(state_->get());
-    }
-  }
-
- private:
-  void leave() noexcept {
-    if (!notice_) return;
-    if (state_->remove(*notice_)) notice_->release();
-    std::exchange(notice_, nullptr)->detach();
-  }
-
-  std::shared_ptr<SharedState<T>> state_;
-  SharedNotice* notice_ = nullptr;
-};
-
-}  // namespace detail
 
 }  // namespace errand
 

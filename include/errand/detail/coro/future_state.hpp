@@ -51,14 +51,42 @@ class FutureState {
     cancelled_ = true;
   }
 
+  bool cancelled() const noexcept { return cancelled_; }
   bool has_failed() const noexcept { return has_error_ || cancelled_; }
+  /// Throws `InvalidState`. Called if somebody wants the result of a future that is not done.
+  [[noreturn]] ERRAND_COLD static void throw_not_done() {
+    throw InvalidState("the future is not done: it has no result yet");
+  }
   /// Throws the error that was set, or `TaskCancelled` if the future was cancelled.
   [[noreturn]] ERRAND_COLD void throw_failure() const {
     if (has_error_) std::rethrow_exception(storage_.error);
     throw TaskCancelled("future", reason_);
   }
-  /// Returns a reference to the value.
-  decltype(auto) get() { return storage_.get(); }
+  /// Returns the exception that `throw_failure` throws; null if there is a value.
+  ERRAND_COLD std::exception_ptr exception() const {
+    if (cancelled_) return std::make_exception_ptr(TaskCancelled("future", reason_));
+    return has_error_ ? storage_.error : nullptr;
+  }
+  /// Throws as `throw_failure` does, unless there is a value.
+  void check() const {
+    if (has_failed()) throw_failure();
+  }
+  /// Returns a reference to the value, which must be there: the `T` itself if that is a reference, else a `const T&`.
+  decltype(auto) value() const noexcept {
+    if constexpr (std::is_reference_v<T>) {
+      return static_cast<T>(*storage_.value);
+    } else if constexpr (!std::is_void_v<T>) {
+      return static_cast<const T&>(storage_.value);
+    }
+  }
+  /// Moves the value out, which must be there. If `T` is a reference or `void`, there is nothing to move.
+  T take() {
+    if constexpr (std::is_object_v<T>) {
+      return T(std::move(storage_.value));
+    } else {
+      return value();
+    }
+  }
 
  private:
   Storage<T> storage_;

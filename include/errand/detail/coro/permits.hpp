@@ -58,9 +58,9 @@ class Grant {
  public:
   Grant(Grant&& other) noexcept : permits_(std::exchange(other.permits_, nullptr)), count_(other.count_) {}
   Grant& operator=(Grant&& other) noexcept {
-    Grant old(std::move(*this));
-    permits_ = std::exchange(other.permits_, nullptr);
-    count_ = other.count_;
+    Grant given(std::move(other));
+    std::swap(permits_, given.permits_);
+    std::swap(count_, given.count_);
     return *this;
   }
   ~Grant() {
