@@ -129,17 +129,20 @@ struct OfLock : Operand {
   std::optional<Lock::Guard> held = lock.try_acquire();
 };
 
-struct OfSemaphore : Operand {
+/// Acquires `count` permits at once.
+template <std::size_t count>
+struct OfPermits : Operand {
   using Operand::Operand;
-  auto wait() { return semaphore.acquire(); }
+  auto wait() { return semaphore.acquire(count); }
   void end() override { held.reset(); }
   int number(Semaphore::Permit&&) { return has_permit() ? -1 : n; }
   bool has_begun() override { return !held && !has_permit(); }
   bool is_restored() override { return held || has_permit(); }
-  bool has_permit() { return semaphore.try_acquire().has_value(); }
-  Semaphore semaphore{1};
-  std::optional<Semaphore::Permit> held = semaphore.try_acquire();
+  bool has_permit() { return semaphore.try_acquire(count).has_value(); }
+  Semaphore semaphore{2 * count - 1};
+  std::optional<Semaphore::Permit> held = semaphore.try_acquire(count);
 };
+using OfSemaphore = OfPermits<1>;
 
 struct OfCondition : Operand {
   using Operand::Operand;
@@ -211,6 +214,12 @@ struct OfOwningGet : Operand {
   bool has_begun() override { return has_item && queue.empty(); }
   Queue<std::unique_ptr<int>> queue;
   bool has_item = false;
+};
+
+struct OfNext : OfGet {
+  using OfGet::OfGet;
+  auto wait() { return queue.next(); }
+  int number(std::optional<int>&& item) { return item.value(); }
 };
 
 struct OfJoin : Operand {
@@ -421,10 +430,10 @@ struct FailsAsClosedPut : OfPut {
 
 template <class... Operands>
 struct List {};
-using All = List<OfCoro, OfTask, OfMovedTask, OfSleep, OfSleepUntil, OfYield, OfEvent, OfLock, OfSemaphore, OfCondition,
-                 OfPredicate, OfBarrier, OfPut, OfGet, OfOwningGet, OfJoin, OfFuture, OfMovedFuture, OfSharedFuture,
-                 OfSignal, OfTimedSignal, OfCancelTask, OfThread, OfGenerator, OfTick, OfCompletions, OfGather, OfRace,
-                 OfWaitFor, OfForeign>;
+using All = List<OfCoro, OfTask, OfMovedTask, OfSleep, OfSleepUntil, OfYield, OfEvent, OfLock, OfSemaphore,
+                 OfPermits<3>, OfCondition, OfPredicate, OfBarrier, OfPut, OfGet, OfOwningGet, OfNext, OfJoin, OfFuture,
+                 OfMovedFuture, OfSharedFuture, OfSignal, OfTimedSignal, OfCancelTask, OfThread, OfGenerator, OfTick,
+                 OfCompletions, OfGather, OfRace, OfWaitFor, OfForeign>;
 
 /// Collects digits with `<<`, because every compiler evaluates the operands of `<<` from left to right.
 struct Digits {

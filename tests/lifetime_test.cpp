@@ -770,7 +770,8 @@ Coro<Task<>> start_and_lose(support::Log& log, Wait given) {
 template <bool is_moved>
 Coro<> lose_all(App& app, support::Log& log) {
   errand::Event event;
-  Queue<std::unique_ptr<int>> full(1), empty;
+  Queue<std::unique_ptr<int>> full(1), empty, to_close;
+  errand::Semaphore semaphore(1);
   full.try_put(nullptr);
   Lock lock;
   Condition condition;
@@ -782,6 +783,8 @@ Coro<> lose_all(App& app, support::Log& log) {
     tasks.push_back(co_await start_and_lose<is_moved>(log, event.wait()));
     tasks.push_back(co_await start_and_lose<is_moved>(log, full.put(std::make_unique<int>(1))));
     tasks.push_back(co_await start_and_lose<is_moved>(log, empty.get()));
+    tasks.push_back(co_await start_and_lose<is_moved>(log, to_close.next()));
+    tasks.push_back(co_await start_and_lose<is_moved>(log, semaphore.acquire(2)));
     tasks.push_back(co_await start_and_lose<is_moved>(log, lock.acquire()));
     tasks.push_back(co_await start_and_lose<is_moved>(log, condition.wait()));
     if (goes_on) tasks.push_back(co_await start_and_lose<is_moved>(log, barrier.wait()));
@@ -795,24 +798,26 @@ Coro<> lose_all(App& app, support::Log& log) {
   event.set();
   co_await full.get();
   co_await empty.put(nullptr);
+  to_close.close();
+  semaphore.release();
   held.reset();
   condition.notify_one();
   co_await barrier.wait();
   future.set_result(2);
   app.dispatch("a.b.c");
-  for (std::size_t i = 0; i < 9; ++i) co_await tasks[i];
+  for (std::size_t i = 0; i < 11; ++i) co_await tasks[i];
 }
 
 }  // namespace
 
 APP_TEST("an awaitable with a name may go before the task that awaits it") {
   co_await lose_all<false>(app, log);
-  expect("woken ; woken ; woken ; woken ; woken ; woken ; woken ; woken ; woken");
+  expect("woken ; woken ; woken ; woken ; woken ; woken ; woken ; woken ; woken ; woken ; woken");
 }
 
 APP_TEST("an awaitable that was moved into an await may go before the task that awaits it") {
   co_await lose_all<true>(app, log);
-  expect("woken ; woken ; woken ; woken ; woken ; woken ; woken ; woken ; woken");
+  expect("woken ; woken ; woken ; woken ; woken ; woken ; woken ; woken ; woken ; woken ; woken");
 }
 
 APP_TEST("a wait for an event that was cancelled may be awaited again, with its time-out from the start") {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 using namespace std::chrono_literals;
@@ -62,14 +63,8 @@ errand::Coro<> group(errand::App&) {
 
 // [queue]
 errand::Coro<> consume(errand::Queue<int>& jobs) {
-  try {
-    while (true) {
-      const int job = co_await jobs.get();
-      std::cout << "job " << job << '\n';
-    }
-  } catch (const errand::QueueClosed&) {
-    std::cout << "no more jobs\n";
-  }
+  while (const auto job = co_await jobs.next()) std::cout << "job " << *job << '\n';
+  std::cout << "no more jobs\n";  // the queue is closed and empty; get() throws QueueClosed there
 }
 // [queue]
 
@@ -112,7 +107,7 @@ errand::Coro<> limits(errand::App&) {
   // [limits]
   errand::Semaphore connections(2);
   {
-    const auto permit = co_await connections.acquire();  // given back at the end of the scope
+    const auto permit = co_await connections.acquire();  // given back at the end of the scope; acquire(2) takes two
     std::cout << "connected\n";
   }
   // [limits]
@@ -130,6 +125,13 @@ errand::Coro<> future(errand::App&) {
   ask(21, [answer](int value) { answer->set_result(value); });
   std::cout << co_await *answer << '\n';
   // [future]
+
+  // [setter]
+  const auto promised = errand::Future<int>::shared();
+  std::thread worker([setter = promised.setter()] { setter.set_result(44); });
+  std::cout << co_await promised << '\n';  // throws InvalidState if the last setter goes without setting it
+  // [setter]
+  worker.join();
 }
 
 errand::Coro<> scoped(errand::App& app) {

@@ -45,7 +45,7 @@ class Barrier {
 
 // Implementation
 
-class Barrier::Wait : public detail::CountedWaiter {
+class Barrier::Wait final : public detail::CountedWaiter {
  public:
   Wait(Barrier& barrier, detail::Chain& chain) noexcept
       : CountedWaiter(detail::Kind::barrier, chain, barrier.waiting_), barrier_(barrier) {}

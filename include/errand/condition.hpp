@@ -57,7 +57,7 @@ class Condition {
 
 // Implementation
 
-class Condition::Wait : public detail::HandedWaiter {
+class Condition::Wait final : public detail::HandedWaiter {
  public:
   Wait(Condition& condition, detail::Chain& chain) noexcept
       : HandedWaiter(detail::Kind::condition, chain), condition_(condition) {}

@@ -19,7 +19,12 @@ inline Real::Coro<Value> Real::await_op(const Op& op) {
     case Kind::yield: co_await errand::yield(); co_return 0;
     case Kind::sleep: co_await errand::sleep(Seconds(a)); co_return 0;
     case Kind::put: co_await queues_[a].put(op.id); co_return 0;
-    case Kind::get: co_return co_await queues_[a].get();
+    case Kind::get: {
+      if (a == 0) co_return co_await queues_[a].get();
+      const std::optional<int> item = co_await queues_[a].next();
+      if (!item) throw errand::QueueClosed();
+      co_return *item;
+    }
     case Kind::wait_event: co_await event_.wait(); co_return 0;
     case Kind::wait_signal: {
       const errand::Signal signal = co_await app_->event(event_of(a), limit_of(b));

@@ -35,20 +35,36 @@ inline void meetings(World& world) {
   });
 }
 
-/// Guards and permits, which are held, handed on, and dropped early.
+/// Guards and permits, which are held, handed on, forgotten, and dropped early. Some tasks want several permits.
 inline void permits(World& world) {
   App& app = world.app();
   auto& lock = world.keep<errand::Lock>();
   auto& semaphore = world.keep<errand::Semaphore>(1u);
-  const auto work = [&lock, &semaphore, held = Tracked()](nanoseconds delay) -> Coro<> {
+  auto& several = world.keep<errand::Semaphore>(3u);
+  const auto work = [&lock, &semaphore, &several, held = Tracked()](nanoseconds delay) -> Coro<> {
     auto guard = co_await lock.acquire();
     const Tracked local;
     co_await errand::sleep(delay);
     const auto permit = co_await semaphore.acquire();
     guard.release();
     co_await errand::sleep(delay);
+    auto two = co_await errand::race(several.acquire(2), errand::sleep(delay));
+    if (two.index() == 0) std::get<0>(two.value()).forget();
     held.use();
   };
+  const auto acquire = [&several, held = Tracked()](std::size_t n) -> Coro<> {
+    const auto permits = co_await several.acquire(n);
+    const Tracked local;
+    co_await errand::sleep(1ms);
+    held.use();
+  };
+  auto& acquires = world.keep<std::decay_t<decltype(acquire)>>(acquire);
+  std::vector<Task<>> waits;
+  for (const std::size_t n : {2u, 3u, 1u, 9u, 1u}) waits.push_back(app.add_task(acquires(n)));
+  app.call_later(5ms, [waits]() mutable {
+    waits[1].cancel(why);
+    waits[3].abort();
+  });
   auto& works = world.keep<std::decay_t<decltype(work)>>(work);
   std::vector<Task<>> tasks;
   for (int i = 0; i < 5; ++i) tasks.push_back(app.add_task(works(2ms)));
@@ -83,6 +99,13 @@ inline void bounded_queue(World& world) {
     }
     held.use();
   };
+  app.add_task([&queue, held = Tracked()]() -> Coro<> {
+    while (const std::optional<Heavy> item = co_await queue.next()) {
+      co_await errand::sleep(1ms);
+      queue.task_done();
+    }
+    held.use();
+  });
   auto& puts = world.keep<std::decay_t<decltype(put)>>(put);
   app.add_task(puts(4));
   app.add_task(puts(3));
@@ -106,7 +129,7 @@ inline void unbounded_queue(World& world) {
     getters.push_back(app.add_task([&queue, &heavy, held = Tracked()]() -> Coro<> {
       for (int n = 0; n < 3; ++n) {
         (co_await queue.get()).use();
-        co_await heavy.get();
+        co_await heavy.next();
       }
     }));
   }

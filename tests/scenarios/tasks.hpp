@@ -236,6 +236,7 @@ inline void tables_and_lists(World& world) {
     its_app.ctx().get<Tracked>().use();
     co_await errand::sleep(1ms);
     std::ostringstream text;
+    for (auto& task : its_app.all_tasks()) task.set_note("a note, and not a short one");
     its_app.dump_tasks(text);
     for (auto& task : its_app.all_tasks()) {
       if (task.id() == 1) task.cancel();

@@ -120,22 +120,25 @@ inline void submitted(World& world) {
   app.call_later(5ms, [&app] { app.stop(); });
 }
 
-/// A future that another thread sets.
+/// A future that another thread sets, and one whose last setter goes with that thread.
 inline void shared_future(World& world) {
   App& app = world.app();
   const auto future = errand::Future<Heavy>::shared();
   const auto never = errand::Future<>::shared();
+  const auto given_up = errand::Future<Heavy>::shared();
   auto& thread = world.keep<std::optional<Joined>>();
-  app.add_task([&world, &thread, future, never, held = Tracked()]() -> Coro<> {
-    thread.emplace([&world, future] {
+  app.add_task([&world, &thread, future, never, given_up, held = Tracked()]() -> Coro<> {
+    thread.emplace([&world, future, setter = given_up.setter()]() mutable {
       try {
         expect(future.set_result(Heavy()), "shared_future: done already");
       } catch (...) {
         world.count_error();
         future.cancel();
       }
+      const auto last = std::move(setter);
     });
     co_await settle(world, future);
+    co_await settle(world, given_up);
     co_await settle(world, errand::wait_for(never, 1ms));
     held.use();
   });

@@ -132,7 +132,7 @@ class AcquireBase : public HandedWaiter {
 
 /// The wait for permits. Returns a guard of type `G`, a class derived from `Grant`.
 template <class G>
-class Acquire : public AcquireBase {
+class Acquire final : public AcquireBase {
  public:
   using AcquireBase::AcquireBase;
   G await_resume() { return G(pick_up(), count()); }
