@@ -20,6 +20,7 @@
 
 // Waiting
 #include <errand/barrier.hpp>
+#include <errand/broadcast.hpp>
 #include <errand/condition.hpp>
 #include <errand/event.hpp>
 #include <errand/future.hpp>

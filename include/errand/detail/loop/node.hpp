@@ -61,6 +61,8 @@ enum class Kind : std::uint8_t {
   barrier,
   queue,
   queue_next,  // the end of a closed queue is not thrown
+  subscription,
+  watch,
   future,
   signal,
   thread,
@@ -75,9 +77,9 @@ const char* name_of(Kind kind) noexcept;
 #if ERRAND_DEFINES
 
 ERRAND_ONCE const char* name_of(Kind kind) noexcept {
-  constexpr const char* names[] = {"",       "sleep",     "task",      "task",    "task",    "tasks", "event",
-                                   "lock",   "semaphore", "condition", "barrier", "queue",   "queue", "future",
-                                   "signal", "thread",    "scope",     "foreign", "branches"};
+  constexpr const char* names[] = {"",      "sleep",     "task",      "task",    "task",  "tasks",   "event",
+                                   "lock",  "semaphore", "condition", "barrier", "queue", "queue",   "subscription",
+                                   "watch", "future",    "signal",    "thread",  "scope", "foreign", "branches"};
   static_assert(sizeof names / sizeof *names == static_cast<std::size_t>(Kind::branches) + 1);
   return names[static_cast<unsigned>(kind)];
 }
