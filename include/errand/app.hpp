@@ -274,10 +274,10 @@ class App {
   /// matches any action, which the handler finds in `Signal::parameter`. Throws `InvalidEvent` if the name is wrong.
   template <class F>
   void add_signal(std::string_view event, F&& handler);
-  /// Dispatches an event: wakes everyone who is waiting for it at this moment, and then runs its handlers, one after
-  /// the other, in the task that it returns. If a handler throws, that task fails, and the handlers after it do not
-  /// run. It is no error if nobody listens; an event is not remembered. Throws `InvalidEvent`, and what a copy of the
-  /// payload throws; nobody is woken then.
+  /// Dispatches an event: wakes everyone who is waiting for it at this moment, gives it to the subscriptions, and then
+  /// runs its handlers, one after the other, in the task that it returns. If a handler throws, that task fails, and the
+  /// handlers after it do not run. It is no error if nobody listens; an event is not remembered. Throws `InvalidEvent`,
+  /// and what a copy of the payload throws; then nobody gets the signal.
   Task<> dispatch(std::string_view event, std::any payload = {});
   /// `co_await app.event("my.custom.event")` returns the next signal of that event that is dispatched after the await
   /// began. The last part of the name may be `*`, for any action. Throws `InvalidEvent` if the name is wrong.
@@ -288,6 +288,15 @@ class App {
   EventWait event(std::string_view event, std::chrono::duration<Rep, Period> timeout) {
     return wait_for_event(event, detail::to_nanoseconds(timeout));
   }
+  /// Returns a subscription to all signals of an event that are dispatched from now on, in order, also while the
+  /// subscriber is busy. The last part of the name may be `*`, for any action. With a capacity, only so many signals
+  /// wait there: if one more comes, the oldest is lost, and counted in `lost()`. The subscription ends with the App,
+  /// and only tasks of this App may await it: in others that throws `InvalidState`. Throws `InvalidEvent` if the name
+  /// is wrong, and `std::bad_alloc`.
+  ///
+  ///     auto orders = app.subscribe("shop.order.placed");
+  ///     while (auto order = co_await orders.next()) co_await send(*order);   // more may be dispatched meanwhile
+  Subscription<Signal> subscribe(std::string_view event, std::size_t capacity = 0);
 
   /// Returns the objects that the parts of the program share: one of each type. Each worker has its own. `ctx` itself
   /// does not throw; the members of the Context throw `WrongThread`.

@@ -110,7 +110,7 @@ template <class T>
 void Broadcast<T>::send(T item) {
   audience_.check_thread();
   if (is_closed_) throw QueueClosed("the Broadcast is closed");
-  detail::Delivery<T> delivery(audience_, std::move(item));
+  detail::Delivery<T> delivery(&audience_, std::move(item));
   delivery.begin(&audience_);
   while (delivery.next()) delivery.give();
 }

@@ -5,6 +5,7 @@
 
 #include <string_view>
 
+#include <errand/broadcast.hpp>
 #include <errand/detail/app/signal_wait.hpp>
 #include <errand/signal.hpp>
 

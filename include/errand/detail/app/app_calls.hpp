@@ -132,6 +132,11 @@ ERRAND_ONCE Task<> App::dispatch(std::string_view event, std::any payload) {
   return engine_->all_signals().dispatch(event, std::move(payload));
 }
 
+ERRAND_ONCE Subscription<Signal> App::subscribe(std::string_view event, std::size_t capacity) {
+  loop_->check_thread();
+  return Subscription<Signal>(engine_->all_signals().subscribe(event, capacity));
+}
+
 ERRAND_COLD ERRAND_ONCE void App::dump_tasks(std::ostream& out) const {
   loop_->check_thread();
   out << detail::table_of_tasks(*loop_, static_cast<std::size_t>(-1));

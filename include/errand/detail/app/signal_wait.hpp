@@ -17,6 +17,7 @@
 
 namespace errand::detail {
 
+class SignalDelivery;
 class Signals;
 
 // The functions that need the class `Signals` are defined in signals.hpp.
@@ -48,6 +49,7 @@ class SignalWait final : public FailingWaiter {
   ERRAND_ONCE void throw_failure() override;
 
  private:
+  friend SignalDelivery;
   friend Signals;
 
   static void on_deadline(void* self) noexcept {

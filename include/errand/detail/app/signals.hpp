@@ -17,6 +17,7 @@
 #include <errand/detail/base/event_name.hpp>
 #include <errand/detail/base/names.hpp>
 #include <errand/detail/base/owner.hpp>
+#include <errand/detail/coro/audience.hpp>
 #include <errand/detail/loop/loop.hpp>
 #include <errand/detail/task/spawn.hpp>
 #include <errand/failure.hpp>
@@ -30,7 +31,7 @@ class SignalHub {
  public:
   virtual ~SignalHub() = default;
   virtual Task<> dispatch(std::string_view event, std::any payload) = 0;
-  /// Returns true if a dispatch of this event would reach a handler or a waiter.
+  /// Returns true if a dispatch of this event would reach a handler, a waiter or a subscription.
   virtual bool is_heard(std::string_view event) const = 0;
   /// Returns a hub for another worker, with copies of the handlers that are not marked by `errand::once`. Throws
   /// `InvalidState` if one of them cannot be copied.
@@ -50,12 +51,16 @@ struct NumberedHandler {
 };
 using Handlers = std::vector<NumberedHandler>;
 
-/// The handlers and the waiters of all events of an App.
+class SignalDelivery;
+
+/// The handlers, the waiters and the subscriptions of all events of an App.
 class Signals final : public SignalHub {
  public:
   explicit Signals(Loop& loop) noexcept : loop_(loop) {}
 
   void add(std::string_view event, Owner<Handler> handler);
+  /// Returns a subscription to an event, or to several if the last part of the name is `*`.
+  Owner<Subscriber<Signal>> subscribe(std::string_view event, std::size_t capacity);
   inline Task<> dispatch(std::string_view event, std::any payload) override;
   inline bool is_heard(std::string_view event) const override;
   inline Owner<SignalHub> copy_for(Loop& loop) const override;
@@ -65,13 +70,16 @@ class Signals final : public SignalHub {
 
  private:
   friend class errand::detail::SignalWait;
+  friend class errand::detail::SignalDelivery;
 
   struct NamedEvent : Names::Entry, Link {
-    explicit NamedEvent(std::string its_name) : Names::Entry(text), text(std::move(its_name)) {}
+    NamedEvent(std::string its_name, std::uint64_t& last)
+        : Names::Entry(text), text(std::move(its_name)), audience(last) {}
     const std::string text;
     Handlers handlers;
     WaitList waiters;
-    bool is_heard() const noexcept { return !handlers.empty() || !waiters.empty(); }
+    Audience<Signal> audience;
+    bool is_heard() const noexcept { return !handlers.empty() || !waiters.empty() || !audience.empty(); }
   };
 
   /// Owns its events. (GCC 12 would emit the class Signals everywhere if it had a destructor of its own for this.)
@@ -89,14 +97,13 @@ class Signals final : public SignalHub {
     event.unlink();
     delete &event;
   }
-  void wake(const EventName& name, const std::shared_ptr<const Signal>& signal);
-  List& waiters(const std::string& key);
+  NamedEvent& make_to_wait_for(const std::string& key);
   static Handlers handlers_of(const NamedEvent* one, const NamedEvent* other);
 
   Loop& loop_;
   Names names_;  // the events by their names; that of a pattern ends with `*`
   EventList events_;
-  std::uint64_t last_ = 0;  // the number of the last handler or waiter: they are numbered as they come
+  std::uint64_t last_ = 0;  // handlers, waiters and subscriptions are numbered as they come
   std::size_t sweep_at_ = 64;
 };
 
@@ -117,7 +124,7 @@ ERRAND_ONCE bool SignalWait::await_suspend(std::coroutine_handle<>) {
     if (may_suspend()) throw_failure();
     return false;
   }
-  List& list = event_.signals.waiters(event_.key);
+  List& list = event_.signals.make_to_wait_for(event_.key).waiters.list();
   if (event_.timeout != Nanoseconds::max()) deadline_.arm(loop, loop.deadline(event_.timeout));
   order_ = ++event_.signals.last_;
   return suspend(list);
@@ -133,7 +140,7 @@ inline void Signals::add(std::string_view event, Owner<Handler> handler) {
 /// Returns the event of this name, which is made if there is none.
 inline Signals::NamedEvent& Signals::make(const std::string& key) {
   if (NamedEvent* const found = find(key)) return *found;
-  Owner<NamedEvent> made(new NamedEvent(key));
+  Owner<NamedEvent> made(new NamedEvent(key, last_));
   names_.add(*made);
   events_.push_back(*made);
   return *made.release();
@@ -184,8 +191,8 @@ inline void Signals::clear() noexcept {
   }
 }
 
-/// Returns the list for the waiters of an event. Now and then drops the events that have neither waiters nor handlers.
-inline List& Signals::waiters(const std::string& key) {
+/// Returns the event of this name for a waiter or a subscription. Now and then drops the events that nobody listens to.
+inline Signals::NamedEvent& Signals::make_to_wait_for(const std::string& key) {
   if (names_.size() >= sweep_at_ && !find(key)) {
     for (Link* link = events_.begin(); link != events_.end();) {
       NamedEvent& event = at(*link);
@@ -194,29 +201,56 @@ inline List& Signals::waiters(const std::string& key) {
     }
     sweep_at_ = names_.size() < 32 ? 64 : 2 * names_.size();
   }
-  return make(key).waiters.list();
+  return make(key);
 }
 
-/// Wakes everyone who waits at this moment, for the event or for `*`, in the order in which they began to wait.
-inline void Signals::wake(const EventName& name, const std::shared_ptr<const Signal>& signal) {
-  NamedEvent* const exact = find(name.text());
-  NamedEvent* const any = find(name.any());
-  const auto first = [](NamedEvent* event) {
-    return event && !event->waiters.empty() ? &event->waiters.first<SignalWait>() : nullptr;
-  };
-  std::shared_ptr<const Signal> with_parameter;
-  if (first(any))
-    with_parameter = std::make_shared<const Signal>(Signal{signal->event, name.action(), signal->payload});
-  for (;;) {
-    SignalWait* const one = first(exact);
-    SignalWait* const other = first(any);
-    SignalWait* const next = one && (!other || one->order_ < other->order_) ? one : other;
-    if (!next) return;
-    next->signal_ = next == other ? with_parameter : signal;
-    next->deadline_.disarm();
-    next->wake();
-  }
+inline Owner<Subscriber<Signal>> Signals::subscribe(std::string_view event, std::size_t capacity) {
+  const EventName name(event, EventName::Pattern::any);
+  NamedEvent& to = make_to_wait_for(name.key());
+  return Owner(new Subscriber<Signal>(&to.audience, capacity, &loop_));
 }
+
+/// A signal on its way to those who wait for an event and to its subscriptions. There is one for the event itself, and
+/// one for the event with a `*`.
+class SignalDelivery {
+ public:
+  /// Copies the signal for the subscriptions of this event, which may be null. Throws what a copy of the payload
+  /// throws.
+  SignalDelivery(const Signals::NamedEvent* event, const std::shared_ptr<const Signal>& signal)
+      : signal_(signal), copies_(event ? &event->audience : nullptr, *signal) {}
+  /// Begins to deliver to this event. It is found again, because a copy of the payload may have made it unheard.
+  void begin(Signals::NamedEvent* event) noexcept {
+    event_ = event;
+    copies_.begin(event ? &event->audience : nullptr);
+  }
+  /// Returns the number of who is next, which tells since when it waits. Returns `nobody` if all have got the signal.
+  std::uint64_t next() const noexcept {
+    const Subscriber<Signal>* const subscriber = copies_.next();
+    const std::uint64_t number = subscriber ? subscriber->order : nobody;
+    return is_anyone_waiting() && first().order_ < number ? first().order_ : number;
+  }
+  /// Gives the signal to who is next.
+  void give() noexcept {
+    if (is_anyone_waiting() && first().order_ == next()) {
+      SignalWait& wait = first();
+      wait.signal_ = signal_;
+      wait.deadline_.disarm();
+      wait.wake();
+    } else {
+      copies_.give();
+    }
+  }
+
+  static constexpr auto nobody = static_cast<std::uint64_t>(-1);
+
+ private:
+  bool is_anyone_waiting() const noexcept { return event_ && !event_->waiters.empty(); }
+  SignalWait& first() const noexcept { return event_->waiters.first<SignalWait>(); }
+
+  const std::shared_ptr<const Signal>& signal_;
+  Delivery<Signal> copies_;
+  Signals::NamedEvent* event_ = nullptr;
+};
 
 /// The coroutine of a dispatch: runs the handlers one after the other.
 inline Coro<> handle_signal(std::shared_ptr<const Signal> signal, std::shared_ptr<const Signal> with_parameter,
@@ -241,23 +275,30 @@ inline Handlers Signals::handlers_of(const NamedEvent* one, const NamedEvent* ot
   return all;
 }
 
+/// First makes everything that runs code of the user's or may throw. Then wakes everyone who waits, in the order in
+/// which they began to wait, and gives their copies to the other subscriptions.
 inline Task<> Signals::dispatch(std::string_view event, std::any payload) {
   const EventName name(event, EventName::Pattern::none);
+  const std::string any = name.any();
   const auto signal = std::make_shared<const Signal>(Signal{std::string(event), {}, std::move(payload)});
   std::shared_ptr<const Signal> with_parameter;
-  const NamedEvent* const any = find(name.any());
-  if (any && !any->handlers.empty()) {
+  if (const NamedEvent* const pattern = find(any); pattern && pattern->is_heard()) {
     with_parameter = std::make_shared<const Signal>(Signal{signal->event, name.action(), signal->payload});
   }
-  Handlers handlers = handlers_of(find(event), any);
-  TaskBase& task = make_task(loop_, handle_signal(signal, std::move(with_parameter), std::move(handlers)));
-  Task<> handle{TaskHandle(task)};
-  try {
-    wake(name, signal);
-  } catch (...) {
-    task.abort_if_pending();
-    throw;
+  const std::shared_ptr<const Signal>& for_any = with_parameter ? with_parameter : signal;
+  const auto find_any = [&] { return with_parameter ? find(any) : nullptr; };
+  SignalDelivery to_exact(find(event), signal);
+  SignalDelivery to_any(find_any(), for_any);
+  TaskBase& task = make_task(loop_, handle_signal(signal, for_any, handlers_of(find(event), find_any())));
+  to_exact.begin(find(event));
+  to_any.begin(find_any());
+  for (;;) {
+    const std::uint64_t first = to_exact.next();
+    const std::uint64_t other = to_any.next();
+    if (first == SignalDelivery::nobody && other == SignalDelivery::nobody) break;
+    (first < other ? to_exact : to_any).give();
   }
+  Task<> handle{TaskHandle(task)};
   queue_task(task);
   return handle;
 }

@@ -178,14 +178,14 @@ class Audience {
 template <class T>
 class Delivery {
  public:
-  /// Makes a delivery to nobody.
-  Delivery() noexcept = default;
-  /// Copies the item for each subscriber. The last one gets the item itself if that may be moved. Throws what a copy
-  /// throws, and `std::bad_alloc`.
+  /// Copies the item for each subscriber; `audience` may be null. The last one gets the item itself if that may be
+  /// moved. Throws what a copy throws, and `std::bad_alloc`.
   template <class U>
-  Delivery(const Audience<T>& audience, U&& item) : last_(audience.last_) {
+  Delivery(const Audience<T>* audience, U&& item) {
+    if (!audience) return;
+    last_ = audience->last_;
     std::size_t missing = 0;
-    const List& all = audience.subscribers_;
+    const List& all = audience->subscribers_;
     for (const Link* link = all.begin(); link != all.end(); link = link->next) ++missing;
     for (; missing > 1; --missing) copies_.push_back(*new Item<T>(std::as_const(item)));
     if (missing == 1) copies_.push_back(*new Item<T>(std::forward<U>(item)));
