@@ -30,6 +30,7 @@
 #include <errand/semaphore.hpp>
 #include <errand/thread.hpp>
 #include <errand/time.hpp>
+#include <errand/watch.hpp>
 
 // Several tasks or awaitables at once
 #include <errand/finally.hpp>
