@@ -16,6 +16,7 @@
 #include <errand/generator.hpp>
 #include <errand/scoped_task.hpp>
 #include <errand/task.hpp>
+#include <errand/task_local.hpp>
 #include <errand/task_status.hpp>
 
 // Waiting

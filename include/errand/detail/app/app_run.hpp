@@ -175,7 +175,7 @@ ERRAND_COLD ERRAND_ONCE App::~App() {
     is_ending_ = true;
     detail::Loop& loop = *loop_;
     loop.closing = true;
-    loop.open = false;
+    loop.set_open(false);
     detail::NodeQueue left;
     loop.inbox->refuse(left);
     drop_all(left);

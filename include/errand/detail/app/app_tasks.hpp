@@ -28,7 +28,7 @@ ERRAND_INLINE TaskOf<Work&&> App::add_task(Work&& work) {
   detail::Loop& loop = *loop_;
   loop.check_thread();
   if constexpr (!detail::is_task_handle<std::remove_cvref_t<Work>>) {
-    if (loop.open) [[likely]]
+    if (loop.takes_short_way) [[likely]]
       return TaskOf<Work&&>{detail::TaskHandle(detail::start_work(loop, std::forward<Work>(work)))};
   }
   return add_any(std::forward<Work>(work), {}, NameTaken::fail);
@@ -40,8 +40,8 @@ TaskOf<Work&&> App::add_task(Work&& work, std::string name, NameTaken taken) {
   return add_any(std::forward<Work>(work), name, taken);
 }
 
-/// Called by `add_task` if there is a name, if the work is a task already, or if the App has not started yet or is
-/// ending.
+/// Called by `add_task` if there is a name, if the work is a task already, if the App has not started yet or is ending,
+/// or if a task has set a `TaskLocal`.
 template <class Work>
 ERRAND_NOINLINE TaskOf<Work&&> App::add_any(Work&& work, std::string_view name, NameTaken taken) {
   using T = typename detail::WorkTraits<Work&&>::Value;

@@ -285,7 +285,7 @@ ERRAND_COLD inline void Driver::make_turns() {
 /// posted before still run, and so do the callbacks that are told of the tasks that are destroyed here.
 ERRAND_COLD inline void Driver::finish() {
   loop_.closing = true;
-  loop_.open = false;
+  loop_.set_open(false);
   loop_.inbox->refuse();
   life_.finish();
   loop_.run_out();

@@ -59,7 +59,8 @@ class Lifecycle {
     others_ = others;
     task_ = start_hidden(loop_, run_phases(), "the App's lifecycle");
     stage_ = Stage::starting;
-    loop_.open = is_stop_asked_ = expired_ = hurried_ = false;
+    loop_.set_open(false);
+    is_stop_asked_ = expired_ = hurried_ = false;
     error_ = nullptr;
     main_ = std::move(main);
     proceed_.clear();
@@ -210,7 +211,7 @@ ERRAND_COLD inline Coro<> Lifecycle::run_phases() {
 ERRAND_COLD inline void Lifecycle::open() noexcept {
   try {
     if (others_) others_->start();
-    loop_.open = true;
+    loop_.set_open(true);
     start_has_begun_ = false;
   } catch (...) {
     fail(std::current_exception());

@@ -11,6 +11,7 @@
 #include <errand/detail/base/names.hpp>
 #include <errand/detail/base/owner.hpp>
 #include <errand/detail/base/pool.hpp>
+#include <errand/detail/loop/locals.hpp>
 
 namespace errand::detail {
 
@@ -33,6 +34,7 @@ struct TaskDetails : Pooled {
   std::string name;
   Owner<std::string> reason;        // of the first request to end or, if the task was aborted, of that; null if empty
   Owner<std::string> note;          // for people; null if empty
+  Owner<TaskLocals> locals;         // null if the task has none
   List aliases;                     // further names under which the task is registered
   std::uint32_t registrations = 0;  // how many names the task is registered under
   bool is_report = false;           // the task dispatches a failure, and so its own failure is not dispatched

@@ -110,6 +110,15 @@ class Loop {
   /// Returns true if the next turn has something to do without a wait.
   bool has_work() const noexcept { return !ready_.empty() || inbox->pending() || (is_held() && is_due()); }
 
+  void set_open(bool is_open) noexcept {
+    open = is_open;
+    takes_short_way = open && !has_locals;
+  }
+  void note_locals() noexcept {
+    has_locals = true;
+    takes_short_way = false;
+  }
+
   /// Puts a chain or a call at the end of the ready queue.
   void make_ready(Node& node) noexcept { ready_.push_back(node); }
   /// Takes a node out of the queue that it stands in.
@@ -219,8 +228,10 @@ class Loop {
   }
   unsigned turns_left = 1;  // how many turns to make until the App looks at its requests
   bool open = false;        // work that is added is queued at once; if not, it is kept for the start of the run
-  bool closing = false;     // after the last phase, and in the App's destructor: work that is added is destroyed unrun
-  bool is_waking = false;   // a primitive is waking somebody, and no code of the user's may run before it has done so
+  bool has_locals = false;  // a task of this loop has set a `TaskLocal`, so that a new task may have to begin with it
+  bool takes_short_way = false;  // `open && !has_locals`: work without a name needs no more than a task
+  bool closing = false;    // after the last phase, and in the App's destructor: work that is added is destroyed unrun
+  bool is_waking = false;  // a primitive is waking somebody, and no code of the user's may run before it has done so
   bool polled_inside = false;  // `poll` was called inside the App, and so did nothing
 
   /// Wakes the waits in `drains` that are over. Called when a task has ended.

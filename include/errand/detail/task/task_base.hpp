@@ -3,8 +3,10 @@
 
 #include <errand/detail/prologue.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -54,6 +56,18 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
     TaskDetails& has = identity.make_details();
     is_special = true;
     return has;
+  }
+  /// Returns the value that a `TaskLocal` has in this task; null if it has none.
+  const LocalValue* find_local(std::size_t id) const noexcept {
+    const TaskDetails* const has = identity.details();
+    return has && has->locals ? has->locals->find(id) : nullptr;
+  }
+  /// Sets the value that a `TaskLocal` has in this task. Throws `std::bad_alloc`.
+  void set_local(std::size_t id, std::shared_ptr<const LocalValue> value);
+  /// Returns copies of these values for a new task; null if there are none. Throws what a copy throws.
+  Owner<TaskLocals> copy_locals() const {
+    const TaskDetails* const has = identity.details();
+    return has && has->locals ? has->locals->copy() : Owner<TaskLocals>();
   }
   bool has_name() const noexcept { return identity.details() && !identity.details()->name.empty(); }
   /// Sets the note of `Task::note`. Throws `std::bad_alloc`; the note is as it was then.
@@ -187,8 +201,13 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   void note_reason(std::string_view reason);
   /// Takes the task out of its list, wakes its awaiters, tells its observers, and gives back the loop's reference.
   ERRAND_INLINE void wake_awaiters() noexcept;
-  /// Called by `wake_awaiters` if the task is special: tells the registry, marks the awaiters that are to throw the
-  /// failure, and reports a failure for which nobody can be waiting.
+  /// Destroys the values of the `TaskLocal`s. Their destructors find a task that has ended and has no such values.
+  void destroy_locals() noexcept {
+    TaskDetails* const has = identity.details();
+    if (has) has->locals = {};
+  }
+  /// Called by `wake_awaiters` if the task is special: destroys its `TaskLocal`s, tells the registry, marks the
+  /// awaiters that are to throw the failure, and reports a failure for which nobody can be waiting.
   void finish_special() noexcept;
   /// Reports the failure, because nobody can look at it any more.
   void report() noexcept;
@@ -434,7 +453,15 @@ ERRAND_NOINLINE ERRAND_ONCE bool TaskBase::is_still_needed() noexcept {
   return is_registered();
 }
 
+ERRAND_ONCE void TaskBase::set_local(std::size_t id, std::shared_ptr<const LocalValue> value) {
+  TaskDetails& has = details();
+  if (!has.locals) has.locals = Owner(new TaskLocals);
+  loop->note_locals();
+  has.locals->set(id, std::move(value));
+}
+
 ERRAND_NOINLINE ERRAND_ONCE void TaskBase::finish_special() noexcept {
+  destroy_locals();
   if (is_registered()) loop->host->registered_ended(*this);
   if (status != TaskStatus::succeeded) {
     for (Link* link = awaiters.begin(); link != awaiters.end(); link = link->next) {
