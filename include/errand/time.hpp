@@ -35,6 +35,16 @@ Sleep sleep(std::chrono::duration<Rep, Period> duration) noexcept;
 template <class Duration>
 SleepUntil sleep_until(std::chrono::time_point<Clock, Duration> when) noexcept;
 
+/// Suspends the running task until a time of the system clock, which may have any precision. That clock may be set: it
+/// is looked at again at least once a minute, so that the task goes on at the right time, or a minute late at most. If
+/// the App has a clock of its own, `AppConfig::clock`, the system clock is looked at only once, at the await. A time
+/// that has passed is a `yield`, and the largest time never comes. Throws `Cancelled` if the task is asked to end
+/// before that.
+///
+///     co_await errand::sleep_until(std::chrono::sys_days(2030y / 1 / 1));
+template <class Duration>
+Coro<> sleep_until(std::chrono::time_point<std::chrono::system_clock, Duration> when);
+
 /// Lets everything that is ready run first: `co_await errand::yield()`. Throws `Cancelled` if the task is asked to end
 /// before it resumes.
 Yield yield() noexcept;
@@ -153,6 +163,31 @@ inline Yield yield() noexcept { return {}; }
 
 namespace detail {
 
+/// Returns how long it is until a time of this clock; the largest duration if that is too long, or for the largest
+/// time.
+template <class WallClock>
+Nanoseconds time_until(std::chrono::time_point<WallClock, Nanoseconds> when) {
+  const Nanoseconds now = detail::to_nanoseconds(WallClock::now()).time_since_epoch();
+  const Nanoseconds then = when.time_since_epoch();
+  if (then <= now) return Nanoseconds::zero();
+  const bool is_too_long = now < Nanoseconds::zero() && then > Nanoseconds::max() + now;
+  return is_too_long || then == Nanoseconds::max() ? Nanoseconds::max() : then - now;
+}
+
+/// Sleeps until a time of a clock that may be set, and so looks at it again after `longest`. A template over the clock,
+/// so that tests have a clock that they can set.
+template <class WallClock>
+Coro<> sleep_until_of(std::chrono::time_point<WallClock, Nanoseconds> when, Nanoseconds longest) {
+  const Chain& chain = co_await ThisChain();
+  const bool looks_once = chain.loop->has_own_clock();
+  for (bool goes_on = true; goes_on;) {
+    const Nanoseconds left = detail::time_until(when);
+    const bool is_last = looks_once || left == Nanoseconds::max();
+    co_await errand::sleep(is_last || left < longest ? left : longest);
+    goes_on = !is_last && detail::time_until(when) > Nanoseconds::zero();
+  }
+}
+
 /// The wait of `wait_for` for its one branch, which is asked to end when the deadline comes. The deadline joins the
 /// ready queue like any callback, and asks when its turn comes.
 class TimeLimit final : public Branches {
@@ -207,6 +242,11 @@ Coro<ResultOf<W>> run_wait_for(W work, Nanoseconds timeout) {
 }
 
 }  // namespace detail
+
+template <class Duration>
+Coro<> sleep_until(std::chrono::time_point<std::chrono::system_clock, Duration> when) {
+  return detail::sleep_until_of(detail::to_nanoseconds(when), std::chrono::minutes(1));
+}
 
 template <class A, class Rep, class Period>
   requires detail::Branchable<A>

@@ -155,6 +155,8 @@ class Loop {
   bool is_outside() const noexcept { return outside > 0 || thread_calls > 0; }
   bool is_held() const noexcept { return manual_ && manual_->mode_ == ManualClock::held; }
   bool is_manual() const noexcept { return manual_ != nullptr; }
+  /// Returns true if the App has a clock of the configuration.
+  bool has_own_clock() const noexcept { return clock_ != nullptr; }
   /// Returns true if the time of a ManualClock has reached a deadline. The last step of a turn may have advanced the
   /// clock, and so the next turn has something to do. The App must have a ManualClock.
   bool is_due() const noexcept { return !timers.empty() && timers.next() <= manual_->now_; }
