@@ -57,13 +57,11 @@ errand::Coro<> receiver(WebSocket& ws) {
   }
 }
 
-/// Ends when the client has gone.
+/// Sends all events from here on, also those that are dispatched while it sends others. Ends when the client has gone.
 errand::Coro<> send_feed(errand::App& app, WebSocket& ws) {
   try {
-    while (true) {
-      const errand::Signal signal = co_await app.event("my.custom.event");
-      co_await send(ws, signal.get<std::string>());
-    }
+    auto events = app.subscribe("my.custom.event");
+    while (const auto signal = co_await events.next()) co_await send(ws, signal->get<std::string>());
   } catch (const boost::system::system_error&) {
   }
 }

@@ -41,10 +41,11 @@ errand::Coro<> receiver(int id, WebSocket& socket) {
   }
 }
 
+/// Sends all news from here on, also those that are dispatched while it sends others.
 errand::Coro<> send_feed(errand::App& app, WebSocket& socket) {
-  while (true) {
-    const errand::Signal published = co_await app.event("feed.news.*");
-    co_await socket.send(published.parameter + ": " + published.get<std::string>());
+  auto news = app.subscribe("feed.news.*");
+  while (const auto published = co_await news.next()) {
+    co_await socket.send(published->parameter + ": " + published->get<std::string>());
   }
 }
 
@@ -91,6 +92,7 @@ errand::Coro<> day(errand::App& app) {
   co_await errand::sleep(5s);
   app.dispatch("feed.news.weather", std::string("sunny"));
   co_await errand::sleep(10s);
+  app.dispatch("feed.news.sports", std::string("1:1"));
   app.dispatch("feed.news.sports", std::string("2:1"));
   co_await errand::sleep(1s);
 

@@ -222,6 +222,31 @@ struct OfNext : OfGet {
   int number(std::optional<int>&& item) { return item.value(); }
 };
 
+struct OfSubscription : Operand {
+  using Operand::Operand;
+  auto wait() { return subscription.next(); }
+  void end() override { broadcast.send(n); }
+  int number(std::optional<int>&& item) { return item.value(); }
+  errand::Broadcast<int> broadcast;
+  errand::Subscription<int> subscription = broadcast.subscribe();
+};
+
+struct OfWatch : Operand {
+  using Operand::Operand;
+  auto wait() { return watch.wait(is_positive); }
+  void end() override { watch.set(n); }
+  static bool is_positive(int value) { return value > 0; }
+  errand::Watch<int> watch{0};
+};
+
+struct OfReader : Operand {
+  using Operand::Operand;
+  auto wait() { return reader.next(); }
+  void end() override { watch.set(n); }
+  errand::Watch<int> watch{0};
+  errand::Watch<int>::Reader reader = watch.reader();
+};
+
 struct OfJoin : Operand {
   OfJoin(support::Fixture& its_fixture, int number) : Operand(its_fixture, number) { queue.try_put(0); }
   auto wait() { return queue.join(); }
@@ -431,9 +456,9 @@ struct FailsAsClosedPut : OfPut {
 template <class... Operands>
 struct List {};
 using All = List<OfCoro, OfTask, OfMovedTask, OfSleep, OfSleepUntil, OfYield, OfEvent, OfLock, OfSemaphore,
-                 OfPermits<3>, OfCondition, OfPredicate, OfBarrier, OfPut, OfGet, OfOwningGet, OfNext, OfJoin, OfFuture,
-                 OfMovedFuture, OfSharedFuture, OfSignal, OfTimedSignal, OfCancelTask, OfThread, OfGenerator, OfTick,
-                 OfCompletions, OfGather, OfRace, OfWaitFor, OfForeign>;
+                 OfPermits<3>, OfCondition, OfPredicate, OfBarrier, OfPut, OfGet, OfOwningGet, OfNext, OfSubscription,
+                 OfWatch, OfReader, OfJoin, OfFuture, OfMovedFuture, OfSharedFuture, OfSignal, OfTimedSignal,
+                 OfCancelTask, OfThread, OfGenerator, OfTick, OfCompletions, OfGather, OfRace, OfWaitFor, OfForeign>;
 
 /// Collects digits with `<<`, because every compiler evaluates the operands of `<<` from left to right.
 struct Digits {

@@ -777,6 +777,9 @@ Coro<> lose_all(App& app, support::Log& log) {
   Condition condition;
   errand::Barrier barrier(2);
   auto future = Future<int>::shared();
+  errand::Broadcast<int> broadcast;
+  auto mine = broadcast.subscribe();
+  errand::Watch<int> watch(0);
   auto held = std::make_optional(co_await lock.acquire());
   std::vector<Task<>> tasks;
   for (const bool goes_on : {true, false}) {
@@ -789,6 +792,8 @@ Coro<> lose_all(App& app, support::Log& log) {
     tasks.push_back(co_await start_and_lose<is_moved>(log, condition.wait()));
     if (goes_on) tasks.push_back(co_await start_and_lose<is_moved>(log, barrier.wait()));
     tasks.push_back(co_await start_and_lose<is_moved>(log, future));
+    tasks.push_back(co_await start_and_lose<is_moved>(log, mine.next()));
+    tasks.push_back(co_await start_and_lose<is_moved>(log, watch.wait([](int value) { return value > 0; })));
     tasks.push_back(co_await start_and_lose<is_moved>(log, app.event("a.b.c")));
     tasks.push_back(co_await start_and_lose<is_moved>(log, errand::sleep(1s)));
     if (!goes_on) {
@@ -804,6 +809,8 @@ Coro<> lose_all(App& app, support::Log& log) {
   condition.notify_one();
   co_await barrier.wait();
   future.set_result(2);
+  broadcast.send(1);
+  watch.set(1);
   app.dispatch("a.b.c");
   for (std::size_t i = 0; i < 11; ++i) co_await tasks[i];
 }

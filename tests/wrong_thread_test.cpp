@@ -59,6 +59,8 @@ struct Waited {
     app.add_task([this]() -> Coro<> { co_await condition.wait(); });
     app.add_task([this]() -> Coro<> { co_await barrier.wait(); });
     app.add_task([this]() -> Coro<> { co_await future; });
+    app.add_task([this]() -> Coro<> { co_await subscription.next(); });
+    app.add_task([this]() -> Coro<> { co_await watch.wait([](int value) { return value > 1; }); });
   }
 
   errand::Event event;
@@ -70,6 +72,10 @@ struct Waited {
   errand::Condition condition;
   errand::Barrier barrier{2};
   errand::Future<int> future;
+  errand::Broadcast<int> broadcast;
+  errand::Subscription<int> subscription = broadcast.subscribe();
+  errand::Watch<int> watch{1};
+  errand::Watch<int>::Reader reader = watch.reader();
 };
 
 }  // namespace
@@ -102,6 +108,11 @@ REAL_APP_TEST("every member of an App throws WrongThread on another thread") {
   table.add("dispatch", [this] { app.dispatch("a.b.c"); });
   table.add("event", [this] { (void)app.event("a.b.c"); });
   table.add("event with a time-out", [this] { (void)app.event("a.b.c", 1s); });
+  auto subscription = app.subscribe("a.b.c");
+  table.add("subscribe", [this] { (void)app.subscribe("a.b.c"); });
+  table.add("Subscription::next", [&] { (void)subscription.next(); });
+  table.add("Subscription::try_next", [&] { (void)subscription.try_next(); });
+  table.add("Subscription::lost", [&] { (void)subscription.lost(); });
   table.add("dump_tasks", [this] {
     std::ostringstream out;
     app.dump_tasks(out);
@@ -209,6 +220,27 @@ REAL_APP_TEST("every member of a primitive that a task waits for throws WrongThr
   table.add("Future::result", [&] { (void)waited.future.result(); });
   table.add("Future::result, moved out", [&] { (void)std::move(waited.future).result(); });
   table.add("Future::exception", [&] { (void)waited.future.exception(); });
+  table.add("Broadcast::send", [&] { waited.broadcast.send(1); });
+  table.add("Broadcast::subscribe", [&] { (void)waited.broadcast.subscribe(); });
+  table.add("Broadcast::close", [&] { waited.broadcast.close(); });
+  table.add("Subscription::next", [&] { (void)waited.subscription.next(); });
+  table.add("Subscription::try_next", [&] { (void)waited.subscription.try_next(); });
+  table.add("Subscription::lost", [&] { (void)waited.subscription.lost(); });
+  table.add("Watch::get", [&] { (void)waited.watch.get(); });
+  table.add("Watch::set", [&] { waited.watch.set(2); });
+  table.add("Watch::update", [&] { waited.watch.update([](int& value) { value = 2; }); });
+  table.add("Watch::wait", [&] { (void)waited.watch.wait([](int) { return true; }); });
+  table.add("Watch::reader", [&] { (void)waited.watch.reader(); });
+  table.add("Watch::Reader::next", [&] { (void)waited.reader.next(); });
+  table.add("the await of a next", [&] {
+    App other;
+    other.run(
+        [](errand::Subscription<int>& subscription) -> Coro<> { co_await subscription.next(); }(waited.subscription));
+  });
+  table.add("the await of a Watch", [&] {
+    App other;
+    other.run([](errand::Watch<int>& watch) -> Coro<> { co_await watch.wait([](int) { return true; }); }(waited.watch));
+  });
   table.add("the await of a put", [&] {
     App other;
     other.run([](errand::Queue<int>& queue) -> Coro<> { co_await queue.put(1); }(waited.empty));
@@ -237,6 +269,8 @@ REAL_APP_TEST("every member of a primitive that a task waits for throws WrongThr
   CHECK(waited.lock.locked());
   CHECK_FALSE(waited.semaphore.try_acquire());
   CHECK_FALSE(waited.future.done());
+  CHECK_FALSE(waited.subscription.try_next());
+  CHECK(waited.watch.get() == 1);
   for (Task<>& task : app.all_tasks()) {
     if (task != current_task()) task.abort();
   }
@@ -247,16 +281,25 @@ REAL_APP_TEST("what was handed over and not picked up yet belongs to the App's t
   errand::Queue<int> queue;
   auto permit = app.add_task([&]() -> Coro<> { const auto taken = co_await semaphore.acquire(); });
   auto item = app.add_task([&]() -> Coro<int> { co_return co_await queue.get(); });
+  errand::Broadcast<int> broadcast;
+  auto mine = broadcast.subscribe();
+  auto news = app.add_task([&]() -> Coro<int> {
+    const auto sent = co_await mine.next();
+    co_return sent.value();
+  });
   co_await errand::sleep(1ms);
   semaphore.release();
   queue.try_put(1);
+  broadcast.send(3);
   Table table;
   table.add("Semaphore::release", [&] { semaphore.release(); });
   table.add("Queue::try_put", [&] { queue.try_put(2); });
+  table.add("Broadcast::send", [&] { broadcast.send(2); });
   CHECK(table.failed().empty());
   co_await permit;
-  const int one = co_await item;
+  const int one = co_await item, three = co_await news;
   CHECK(one == 1);
+  CHECK(three == 3);
 }
 
 TEST_CASE("while no App is inside run or poll, any single thread may use handles and primitives") {
@@ -270,6 +313,8 @@ TEST_CASE("while no App is inside run or poll, any single thread may use handles
   std::thread([&] {
     result = done.result();
     waited.event.set();
+    waited.broadcast.send(1);
+    waited.watch.set(2);
     waited.semaphore.release();
     cancelled = handle.cancel() && handle.cancelled();
     app.add_task(five(), "five");

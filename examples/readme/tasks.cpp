@@ -105,10 +105,8 @@ errand::Coro<> feed(errand::App& app, int id, WebSocket& ws) {
   errand::ScopedTask receiving{app.add_task(receiver(ws), "receiver:" + std::to_string(id))};
   co_await errand::finally(
       [&]() -> errand::Coro<> {
-        while (true) {
-          co_await app.event("my.custom.event");
-          co_await ws.send("A message");
-        }
+        auto events = app.subscribe("my.custom.event");
+        while (co_await events.next()) co_await ws.send("A message");
       },
       [&]() -> errand::Coro<> {
         co_await receiving.close();
@@ -173,14 +171,25 @@ errand::Coro<> wait_for_orders(errand::App& app) {
 }
 // [events]
 
+// [subscribe]
+errand::Coro<> ship(errand::App& app) {
+  auto paid = app.subscribe("shop.order.paid");
+  while (auto signal = co_await paid.next()) {
+    co_await errand::sleep(1s);  // more orders may be paid meanwhile
+    std::cout << "shipped " << signal->get<int>() << '\n';
+  }
+}
+// [subscribe]
+
 errand::Coro<> signals(errand::App& app) {
   app.add_task(wait_for_orders(app));
+  app.add_task(ship(app));
   co_await errand::yield();
   // [events]
   app.add_signal("shop.order.<action>", [](const errand::Signal& signal) { std::cout << signal.event << '\n'; });
   app.dispatch("shop.order.paid", 17);  // wakes the waiting tasks, then runs the handlers
   // [events]
-  co_await errand::sleep(1s);
+  co_await errand::sleep(2s);
 }
 
 }  // namespace

@@ -134,6 +134,57 @@ errand::Coro<> future(errand::App&) {
   worker.join();
 }
 
+// [broadcast]
+errand::Coro<> listen(errand::Subscription<std::string> news) {
+  while (auto item = co_await news.next()) std::cout << "heard " << *item << '\n';
+}
+// [broadcast]
+
+errand::Coro<> broadcast(errand::App& app) {
+  // [broadcast]
+  errand::Broadcast<std::string> news;
+  auto one = app.add_task(listen(news.subscribe()));
+  auto other = app.add_task(listen(news.subscribe(100)));  // if 100 items wait for it, the oldest is lost
+  news.send("hello");                                      // a copy for each; never waits
+  news.close();                                            // what was sent is still heard
+  co_await errand::wait_all(one, other);
+  // [broadcast]
+}
+
+// [watch]
+errand::Coro<> cool(errand::Watch<int>& temperature) {
+  const int degrees = co_await temperature.wait([](int now) { return now > 30; });
+  std::cout << "cooling at " << degrees << '\n';
+}
+// [watch]
+
+errand::Coro<> watch(errand::App& app) {
+  // [watch]
+  errand::Watch<int> temperature(20);
+  errand::ScopedTask cooling{app.add_task(cool(temperature))};
+  co_await errand::yield();
+  temperature.set(31);
+  temperature.set(25);  // it gets 31 all the same
+  co_await cooling.get();
+  // [watch]
+}
+
+// [task_local]
+errand::TaskLocal<std::string> request_id;
+
+errand::Coro<> log(std::string text) {
+  std::cout << *request_id.get() << ": " << text << '\n';
+  co_return;
+}
+// [task_local]
+
+errand::Coro<> task_local(errand::App& app) {
+  // [task_local]
+  request_id.set("request 1");
+  co_await app.add_task(log("accepted"));  // begins with a copy
+  // [task_local]
+}
+
 errand::Coro<> scoped(errand::App& app) {
   // [scoped]
   {
@@ -159,5 +210,7 @@ errand::Coro<> abort_it(errand::App& app) {
 int main() {
   errand::ManualClock clock;
   errand::App app("MyApp", {.clock = &clock});
-  for (const auto part : {owned, many, group, queue, generator, limits, future, scoped, abort_it}) app.run(part(app));
+  for (const auto part :
+       {owned, many, group, queue, broadcast, watch, task_local, generator, limits, future, scoped, abort_it})
+    app.run(part(app));
 }

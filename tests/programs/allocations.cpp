@@ -57,6 +57,13 @@ Coro<> scenario(errand::App& app) {
   }
   expect("a Lock", 0, before);
 
+  errand::TaskLocal<int> local;
+  local.set(1);
+  before = allocations;
+  auto with_local = app.add_task(work(1));
+  expect("add_task in a task that has a TaskLocal", 6, before);
+  co_await with_local;
+
   auto sleeper = app.add_task(hour());
   co_await errand::yield();
   before = allocations;

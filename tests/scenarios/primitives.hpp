@@ -147,6 +147,118 @@ inline void unbounded_queue(World& world) {
   });
 }
 
+/// A Broadcast of items whose copy can fail, and signals, to subscribers with and without a capacity. One is aborted
+/// when an item is on its way to it, and one ends while its task waits.
+inline void subscriptions(World& world) {
+  App& app = world.app();
+  auto& broadcast = world.keep<errand::Broadcast<Heavy>>();
+  const auto hear = [&world, &broadcast, held = Tracked()](std::size_t capacity, nanoseconds delay) -> Coro<> {
+    try {
+      auto mine = broadcast.subscribe(capacity);
+      while (auto item = co_await mine.next()) {
+        expect(item->value() == 1, "subscriptions: a wrong value");
+        co_await errand::sleep(delay);
+      }
+    } catch (const std::exception&) {
+      world.count_error();
+    }
+    held.use();
+  };
+  auto& hears = world.keep<std::decay_t<decltype(hear)>>(hear);
+  std::vector<Task<>> tasks;
+  for (std::size_t i = 0; i < 4; ++i) tasks.push_back(app.add_task(hears(i / 2, i % 2 * 3ms)));
+  auto& late = world.keep<std::optional<errand::Subscription<errand::Signal>>>(app.subscribe("a.b.*"));
+  app.add_task([&world, &late, held = Tracked()]() -> Coro<> {
+    try {
+      while (co_await late->next()) continue;
+    } catch (const std::exception&) {
+      world.count_error();
+    }
+    held.use();
+  });
+  app.add_task([&world, &app, &broadcast, &late, tasks, held = Tracked()]() mutable -> Coro<> {
+    for (int i = 0; i < 4; ++i) {
+      co_await errand::sleep(1ms);
+      try {
+        broadcast.send(Heavy());
+        app.dispatch("a.b.c", held);
+      } catch (const std::exception&) {
+        world.count_error();
+      }
+      if (i == 1) tasks[0].abort();
+      if (i == 2) tasks[1].cancel(why);
+    }
+    co_await errand::sleep(1ms);
+    late.reset();
+    broadcast.close();
+  });
+}
+
+/// A Watch of a value whose copy can fail: tasks wait for a predicate that can fail, and a reader outlives it.
+inline void watches(World& world) {
+  App& app = world.app();
+  auto& watch = world.keep<std::optional<errand::Watch<std::vector<Heavy>>>>(std::in_place, std::vector<Heavy>(1));
+  std::vector<Task<>> tasks;
+  for (int i = 0; i < 3; ++i) {
+    tasks.push_back(app.add_task([&world, &watch, i, held = Tracked()]() -> Coro<> {
+      try {
+        int left = i;
+        const auto is_met = [&left, held](const std::vector<Heavy>& value) {
+          held.use();
+          return value.at(0).value() == 1 && left-- == 0;
+        };
+        co_await watch->wait(is_met);
+        if (!watch) co_return;
+        auto reader = watch->reader();
+        for (;;) co_await reader.next();
+      } catch (const std::exception&) {
+        world.count_error();
+      }
+      held.use();
+    }));
+  }
+  app.add_task([&world, &watch, tasks, held = Tracked()]() mutable -> Coro<> {
+    for (int i = 0; i < 4; ++i) {
+      co_await errand::sleep(1ms);
+      try {
+        watch->set(std::vector<Heavy>(1));
+      } catch (const std::exception&) {
+        world.count_error();
+      }
+      if (i == 2) tasks[0].abort();
+      if (i == 3) tasks[1].cancel(why);
+    }
+    watch.reset();
+  });
+}
+
+/// Tasks that begin with copies of what the task has that adds them. The copies can fail.
+inline void locals(World& world) {
+  App& app = world.app();
+  auto& local = world.keep<errand::TaskLocal<Heavy>>();
+  auto& other = world.keep<errand::TaskLocal<Tracked>>();
+  app.add_task([&world, &app, &local, &other, held = Tracked()]() -> Coro<> {
+    try {
+      local.set(Heavy());
+      other.set(held);
+      const auto work = [&local, &other, held]() -> Coro<> {
+        expect(local.get()->value() == 1, "locals: a wrong value");
+        other.get()->use();
+        other.set(held);
+        co_await errand::sleep(1ms);
+        held.use();
+      };
+      auto a = app.add_task(work), b = app.add_task(work, names[0]);
+      auto c = errand::create_task(work);
+      a.abort();
+      b.cancel();
+      co_await errand::wait_all(a, b, c);
+    } catch (const std::exception&) {
+      world.count_error();
+    }
+  });
+}
+
 /// Futures that are set, that fail, that are cancelled, and that are destroyed while they are awaited.
 inline void futures(World& world) {
   App& app = world.app();
