@@ -4,9 +4,11 @@
 #include <errand/detail/prologue.hpp>
 
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include <errand/detail/task/spawn.hpp>
+#include <errand/detail/task/wait_branch.hpp>
 
 namespace errand {
 
@@ -27,14 +29,16 @@ using TaskOf = typename detail::WorkTraits<Work>::Handle;
 template <class Work>
 TaskOf<Work&&> create_task(Work&& work, std::string name = {});
 
-/// Runs a Coro as a task of its own, which goes on if the awaiter is cancelled. This is `create_task` under the name
-/// that users of asyncio look for.
+/// Runs work as a task of its own, which goes on if the awaiter is cancelled, and returns its handle. This is
+/// `create_task` under the name that users of asyncio look for.
+///
+/// The work is a Coro, a callable without arguments that returns one, or another awaitable of the library, which the
+/// new task awaits. A Task is returned as it is, because an awaiter that is cancelled leaves it running anyway.
 ///
 ///     co_await errand::shield(save(document));
-template <class T>
-Task<T> shield(Coro<T> coro) {
-  return errand::create_task(std::move(coro));
-}
+template <class Work>
+  requires detail::Branchable<Work>
+auto shield(Work&& work);
 
 // Implementation
 
@@ -55,6 +59,21 @@ TaskOf<Work&&> create_task(Work&& work, std::string name) {
   }
   detail::queue_task(task);
   return handle;
+}
+
+template <class Work>
+  requires detail::Branchable<Work>
+auto shield(Work&& work) {
+  using Plain = std::remove_cvref_t<Work>;
+  if constexpr (detail::is_task_handle<Plain>) {
+    detail::check_named<Work>();
+    return Task<typename Plain::value_type>(std::forward<Work>(work));
+  } else if constexpr (detail::is_coro<Plain> || detail::GivesCoro<Work>) {
+    return errand::create_task(std::forward<Work>(work));
+  } else {
+    static_assert(std::is_constructible_v<Plain, Work>, "the task must own what it awaits: std::move it into shield");
+    return errand::create_task(detail::await_here<Plain>(std::forward<Work>(work)));
+  }
 }
 
 }  // namespace errand

@@ -29,7 +29,8 @@ using Element = typename Outcome<T>::value_type;
 
 /// Runs Coros concurrently, inside the calling task, and returns all their results: a `std::tuple` in the order of the
 /// arguments, or a `std::vector`. `void` becomes `std::monostate`. If an argument is a `Task`, it is only observed; any
-/// other awaitable of the library stands for a Coro of its result.
+/// other awaitable of the library stands for a Coro of its result. A callable without arguments that returns a Coro is
+/// called when its Coro is to begin, and is kept until that has ended.
 ///
 /// If a Coro fails or throws `Cancelled`, or if an observed task fails or is cancelled, the other Coros are cancelled
 /// and their clean-up is awaited. Then the first error comes out, or `Cancelled` if there is no error. Errors that come
@@ -203,7 +204,7 @@ Coro<std::vector<Outcome<BranchResult<A>>>> run_gather_settled(std::vector<A> aw
 template <class... As>
   requires(detail::Branchable<As> && ...)
 Coro<std::tuple<detail::Part<detail::BranchResult<As>>...>> gather(As&&... awaitables) {
-  return detail::run_gather(detail::as_work(std::forward<As>(awaitables))...);
+  return detail::run_gather(detail::take_argument(std::forward<As>(awaitables))...);
 }
 
 template <class A>
@@ -215,7 +216,7 @@ Coro<std::vector<detail::Element<detail::BranchResult<A>>>> gather(std::vector<A
 template <class... As>
   requires(detail::Branchable<As> && ...)
 Coro<std::tuple<Outcome<detail::BranchResult<As>>...>> gather_settled(As&&... awaitables) {
-  return detail::run_gather_settled(detail::as_work(std::forward<As>(awaitables))...);
+  return detail::run_gather_settled(detail::take_argument(std::forward<As>(awaitables))...);
 }
 
 template <class A>

@@ -40,7 +40,7 @@ class Race {
 };
 
 /// Runs Coros concurrently, inside the calling task, until the first of them ends: returns its result, or throws its
-/// error.
+/// error. Takes the same arguments as `gather`.
 ///
 /// The others are cancelled, and their clean-up is awaited. Errors that they end with are reported; a result that one
 /// of them returns all the same is destroyed. If an argument is a `Task`, it is only observed. If the caller is
@@ -166,7 +166,7 @@ Coro<Race<Element<BranchResult<A>>>> run_race(std::vector<A> awaitables) {
 template <class... As>
   requires(sizeof...(As) > 0 && (detail::Branchable<As> && ...))
 Coro<Race<std::variant<typename Outcome<detail::BranchResult<As>>::value_type...>>> race(As&&... awaitables) {
-  return detail::run_race(detail::as_work(std::forward<As>(awaitables))...);
+  return detail::run_race(detail::take_argument(std::forward<As>(awaitables))...);
 }
 
 template <class A>

@@ -50,7 +50,8 @@ Coro<> sleep_until(std::chrono::time_point<std::chrono::system_clock, Duration> 
 Yield yield() noexcept;
 
 /// Awaits a Coro, a Task or another awaitable of the library, but no longer than `timeout`, and gives its result.
-/// Throws `TimeoutError` if the time is over first.
+/// Throws `TimeoutError` if the time is over first. A callable without arguments that returns a Coro may stand for that
+/// Coro, and is kept until it has ended.
 ///
 /// A Coro, or an awaitable that is no Task, runs inside the awaiting task. When the time is over, the Coro or the
 /// awaitable is cancelled, and its clean-up is awaited before `TimeoutError` is thrown. If it returns a result all the
@@ -251,7 +252,7 @@ Coro<> sleep_until(std::chrono::time_point<std::chrono::system_clock, Duration> 
 template <class A, class Rep, class Period>
   requires detail::Branchable<A>
 Coro<detail::BranchResult<A>> wait_for(A&& awaitable, std::chrono::duration<Rep, Period> timeout) {
-  return detail::run_wait_for(detail::as_work(std::forward<A>(awaitable)), detail::to_nanoseconds(timeout));
+  return detail::run_wait_for(detail::take_argument(std::forward<A>(awaitable)), detail::to_nanoseconds(timeout));
 }
 
 #if ERRAND_DEFINES

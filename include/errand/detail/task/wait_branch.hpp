@@ -5,6 +5,7 @@
 
 #include <concepts>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <type_traits>
 #include <utility>
@@ -14,8 +15,21 @@
 
 namespace errand::detail {
 
+/// The type that a callable without arguments returns if it is called as a variable.
+template <class F>
+using CallResult = std::invoke_result_t<std::decay_t<F>&>;
+
+/// A callable without arguments that returns a Coro.
+template <class F>
+concept GivesCoro = !LibraryAwaitable<F> && std::is_invocable_v<std::decay_t<F>&> &&
+                    is_coro<std::remove_cvref_t<CallResult<F>>> && !std::is_lvalue_reference_v<CallResult<F>>;
+
 template <class A>
 struct BranchResultOf {};
+template <GivesCoro F>
+struct BranchResultOf<F> {
+  using type = typename std::remove_cvref_t<CallResult<F>>::value_type;
+};
 template <LibraryAwaitable A>
 struct BranchResultOf<A> {
   using type = Awaited<A>;
@@ -33,14 +47,15 @@ struct BranchResultOf<A> {
 };
 
 /// The type of the result that an argument of a combinator gives: the result of the Coro or the Task, or the type that
-/// `co_await` gives for any other awaitable of the library. A `const T&` becomes a copy, a `T`.
+/// `co_await` gives for any other awaitable of the library. A `const T&` of such an awaitable becomes a copy, a `T`.
 template <class A>
 using BranchResult = typename BranchResultOf<A>::type;
 
 /// An argument that a combinator takes: a Coro, which then belongs to the combinator, a Task, which it only observes,
-/// or another awaitable of the library, which stands for a Coro of its result.
+/// or another awaitable of the library, which stands for a Coro of its result. Or a callable without arguments that
+/// returns a Coro: the combinator calls it when it is about to begin that Coro.
 template <class A>
-concept Branchable = LibraryAwaitable<A>;
+concept Branchable = LibraryAwaitable<A> || GivesCoro<A>;
 
 /// An awaitable whose wait can be a branch by itself, without a coroutine that awaits it.
 template <class A>
@@ -222,7 +237,16 @@ Coro<BranchResult<A>> await_here(A awaitable) {
   co_return co_await std::move(awaitable);
 }
 
-/// Makes of an argument what the combinator keeps until it begins: a Coro, or a `WaitWork`.
+/// Calls a callable, and awaits the Coro that it returns. The callable stands in this frame, because the coroutine of a
+/// lambda uses the captures of the lambda object. If this never begins, the callable is destroyed and was not called.
+template <class F>
+Coro<BranchResult<F>> call_here(F callable) {
+  check_alignment<F>();
+  co_return co_await std::invoke(callable);
+}
+
+/// Makes of an argument, or of an element of a vector, what the combinator keeps until it begins: a Coro, or a
+/// `WaitWork`.
 template <class A>
 auto as_work(A&& awaitable) {
   using Plain = std::remove_cvref_t<A>;
@@ -230,8 +254,9 @@ auto as_work(A&& awaitable) {
   if constexpr (is_coro<Plain>) {
     return Plain(std::forward<A>(awaitable));
   } else if constexpr (is_task_handle<Plain>) {
-    check_named<A>();
     return detail::observe(Task<typename Plain::value_type>(std::forward<A>(awaitable)));
+  } else if constexpr (GivesCoro<A>) {
+    return detail::call_here<std::decay_t<A>>(std::forward<A>(awaitable));
   } else if constexpr (is_named && WaitsAlone<A>) {
     return WaitWork<A>{awaitable};
   } else if constexpr (is_named) {
@@ -247,6 +272,20 @@ auto as_work(A&& awaitable) {
 /// The type that `as_work` makes of this argument.
 template <class A>
 using WorkOf = decltype(detail::as_work(std::declval<A>()));
+
+/// Like `as_work`, for an argument of a function that is meant to be awaited: does not compile if the compiler would
+/// destroy the argument twice.
+template <class A>
+auto take_argument(A&& argument) {
+  if constexpr (is_task_handle<std::remove_cvref_t<A>>) {
+    check_named<A>();
+  } else if constexpr (GivesCoro<A>) {
+    check_awaited_callable<A>();
+    static_assert(std::is_constructible_v<std::decay_t<A>, A>,
+                  "this callable cannot be copied: std::move it into the call");
+  }
+  return detail::as_work(std::forward<A>(argument));
+}
 
 /// The branch that a combinator makes of such work, and the type of its result. `looks` is true if a race looks at the
 /// branch before it waits.
