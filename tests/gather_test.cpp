@@ -10,6 +10,7 @@
 using errand::gather;
 using errand::gather_settled;
 using errand::race;
+using errand::settled;
 using errand::TaskGroup;
 
 namespace {
@@ -270,4 +271,69 @@ APP_TEST("gather gives its results if all that were asked to end went on, and no
   const int sum = co_await t;
   log(sum, t.cancelling(), now());
   expect("3 1 2");
+}
+
+APP_TEST("settled gives the outcome of its work, and does not throw its error") {
+  int target = 1;
+  const auto reference = [&]() -> Coro<int&> { co_return target; };
+  const auto cancels = []() -> Coro<> {
+    throw Cancelled("alone");
+    co_return;
+  };
+  errand::Queue<int> queue;
+  queue.try_put(3);
+  const auto value = co_await settled(after(1s, 2));
+  const auto error = co_await settled(bad(1s, "bad"));
+  const auto cancelled = co_await settled(cancels);
+  const auto given = co_await settled(reference);
+  const auto item = co_await settled(queue.get());
+  const auto task = add(cancels());
+  const auto of_task = co_await settled(task);
+  static_assert(std::is_same_v<decltype(value), const errand::Outcome<int>>);
+  static_assert(std::is_same_v<decltype(error), const errand::Outcome<void>>);
+  log(value.value(), error.failed(), error.what(), cancelled.cancelled(), cancelled.failed());
+  log(&given.value().get() == &target, item.value(), of_task.cancelled(), of_task.failed());
+  CHECK_THROWS_AS(error.value(), runtime_error);
+  CHECK_THROWS_AS(of_task.value(), TaskCancelled);
+  expect("2 true bad true false ; true 3 true false");
+}
+
+APP_TEST("if the caller of settled is asked to end, Cancelled comes out, and a failure is reported") {
+  const auto fails_when_asked = []() -> Coro<> {
+    try {
+      co_await errand::sleep(1h);
+    } catch (const Cancelled&) {
+      throw runtime_error("clean-up");
+    }
+  };
+  const auto ask = [this](Coro<> work) -> Coro<> {
+    auto task = add(end_of(std::move(work), log));
+    co_await errand::yield();
+    task.cancel("asked");
+    co_await errand::wait_all(task);
+  };
+  const auto of = [this](auto work) -> Coro<> {
+    const auto outcome = co_await settled(work);
+    log(outcome.has_value());
+    co_await end_of(errand::sleep(1h), log);
+  };
+  co_await ask(of([this] { return tidy(log, "tidy", 1s); }));
+  co_await ask(of(fails_when_asked));
+  co_await end_of(errand::wait_for(of([] { return goes_on_when_asked(1); }), 1s), log);
+  co_await ask(end_of(errand::wait_for(of([this] { return nap("nap", 1h); }), 1s), log));
+  expect(
+      "tidy asked asked ; tidy cleaned ; Cancelled asked ; Cancelled asked ; true ; done ; done ; nap start ; "
+      "nap cancelled ; Cancelled asked ; done",
+      {"clean-up"});
+}
+
+APP_TEST("the work of settled is destroyed with an aborted task") {
+  const auto work = [this]() -> Coro<> {
+    const support::LogsAtEnd end(log, "gone");
+    co_await errand::sleep(1h);
+  };
+  auto task = add(end_of(settled(work), log));
+  co_await errand::yield();
+  task.abort();
+  expect("gone");
 }

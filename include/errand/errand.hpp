@@ -31,6 +31,7 @@
 #include <errand/semaphore.hpp>
 #include <errand/thread.hpp>
 #include <errand/time.hpp>
+#include <errand/timeout.hpp>
 #include <errand/watch.hpp>
 
 // Several tasks or awaitables at once

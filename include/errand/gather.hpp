@@ -57,6 +57,15 @@ template <class A>
   requires detail::Branchable<A>
 Coro<std::vector<Outcome<detail::BranchResult<A>>>> gather_settled(std::vector<A> awaitables);
 
+/// Awaits a Coro, or whatever else `gather` takes, and returns its `Outcome`: never throws what it ended with. If the
+/// caller is asked to end and that ends the Coro, `Cancelled` comes out, and a failure in the outcome is reported.
+///
+///     auto outcome = co_await errand::settled(load_user(id));
+///     if (outcome.failed()) log(outcome.what());
+template <class A>
+  requires detail::Branchable<A>
+Coro<Outcome<detail::BranchResult<A>>> settled(A&& awaitable);
+
 // Implementation
 
 namespace detail {
@@ -100,9 +109,10 @@ class GatherWait final : public Branches {
   BranchBase* cancelled_ = nullptr;
 };
 
-/// The wait of `gather_settled`. It ends when all branches have ended, in whatever way.
+/// The wait of `gather_settled` and `settled`. It ends when all branches have ended, in whatever way.
 class SettledWait final : public Branches {
  public:
+  explicit SettledWait(const char* name) noexcept : name_(name) {}
   ~SettledWait() {
     while (!failed_.empty()) failed_.pop_front();
   }
@@ -117,7 +127,7 @@ class SettledWait final : public Branches {
   }
 
  private:
-  const char* name() const noexcept override { return "gather_settled"; }
+  const char* name() const noexcept override { return name_; }
   void branch_ended(BranchBase& ended) noexcept override {
     use_thrown(ended);
     if (ended.status == TaskStatus::failed && !ended.observed_cancelled) failed_.push_back(ended.sibling);
@@ -125,6 +135,7 @@ class SettledWait final : public Branches {
   }
   TaskStatus end_status() const noexcept override { return cancelled_ ? TaskStatus::cancelled : TaskStatus::succeeded; }
 
+  const char* const name_;
   List failed_;
   BranchBase* cancelled_ = nullptr;  // the first branch that was ended by a request from outside
 };
@@ -179,7 +190,7 @@ Coro<std::vector<Element<BranchResult<A>>>> run_gather(std::vector<A> awaitables
 template <class... Ws>
 Coro<std::tuple<Outcome<ResultOf<Ws>>...>> run_gather_settled(Ws... works) {
   std::tuple<BranchOf<Ws>...> branches(works...);
-  SettledWait all;
+  SettledWait all("gather_settled");
   std::apply([&all](auto&... each) { (all.add(each), ...); }, branches);
   co_await all;
   all.check();
@@ -189,7 +200,7 @@ Coro<std::tuple<Outcome<ResultOf<Ws>>...>> run_gather_settled(Ws... works) {
 template <class A>
 Coro<std::vector<Outcome<BranchResult<A>>>> run_gather_settled(std::vector<A> awaitables) {
   BranchVector<WorkOf<A>> branches(awaitables.size());
-  SettledWait all;
+  SettledWait all("gather_settled");
   detail::fill(branches, awaitables, all);
   co_await all;
   all.check();
@@ -197,6 +208,16 @@ Coro<std::vector<Outcome<BranchResult<A>>>> run_gather_settled(std::vector<A> aw
   outcomes.reserve(branches.size());
   for (auto& branch : branches) outcomes.push_back(branch->outcome());
   co_return outcomes;
+}
+
+template <class W>
+Coro<Outcome<ResultOf<W>>> run_settled(W work) {
+  BranchOf<W> branch(work);
+  SettledWait wait("settled");
+  wait.add(branch);
+  co_await wait;
+  wait.check();
+  co_return branch.outcome();
 }
 
 }  // namespace detail
@@ -223,6 +244,12 @@ template <class A>
   requires detail::Branchable<A>
 Coro<std::vector<Outcome<detail::BranchResult<A>>>> gather_settled(std::vector<A> awaitables) {
   return detail::run_gather_settled(std::move(awaitables));
+}
+
+template <class A>
+  requires detail::Branchable<A>
+Coro<Outcome<detail::BranchResult<A>>> settled(A&& awaitable) {
+  return detail::run_settled(detail::take_argument(std::forward<A>(awaitable)));
 }
 
 }  // namespace errand

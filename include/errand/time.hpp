@@ -5,6 +5,9 @@
 
 #include <chrono>
 #include <coroutine>
+#include <cstdint>
+#include <optional>
+#include <type_traits>
 #include <utility>
 
 #include <errand/clock.hpp>
@@ -66,6 +69,21 @@ Yield yield() noexcept;
 template <class A, class Rep, class Period>
   requires detail::Branchable<A>
 Coro<detail::BranchResult<A>> wait_for(A&& awaitable, std::chrono::duration<Rep, Period> timeout);
+
+namespace detail {
+/// The result of work that may be given up: `std::optional` of a `T`, or `bool` if `T` is `void`. A reference is kept
+/// as a `std::reference_wrapper`.
+template <class T>
+using Perhaps = std::conditional_t<std::is_void_v<T>, bool, std::optional<typename Outcome<T>::value_type>>;
+}  // namespace detail
+
+/// Awaits like `wait_for`, but gives an empty `std::optional` in place of `TimeoutError` if the time is over first. If
+/// the result is `void`, gives true, or false if the time is over first.
+///
+///     if (auto reply = co_await errand::move_on_after(ask(server), 2s)) show(*reply);
+template <class A, class Rep, class Period>
+  requires detail::Branchable<A>
+Coro<detail::Perhaps<detail::BranchResult<A>>> move_on_after(A&& awaitable, std::chrono::duration<Rep, Period> timeout);
 
 // Implementation
 
@@ -189,57 +207,111 @@ Coro<> sleep_until_of(std::chrono::time_point<WallClock, Nanoseconds> when, Nano
   }
 }
 
-/// The wait of `wait_for` for its one branch, which is asked to end when the deadline comes. The deadline joins the
-/// ready queue like any callback, and asks when its turn comes.
-class TimeLimit final : public Branches {
+/// What comes out if the time is over: `TimeoutError` from `wait_for`, and nothing from `move_on_after`.
+enum class AtTimeOut : std::uint8_t { throws, moves_on };
+
+/// The wait of `wait_for` and `move_on_after` for their one branch, which is asked to end when the time is over.
+class TimeLimit : public Branches {
  public:
-  TimeLimit(BranchBase& branch, Nanoseconds timeout) noexcept : branch_(branch), timeout_(timeout) { add(branch); }
+  /// Called when the branch has ended. Returns true if the end of the time ended the branch, and no request from
+  /// outside did. Throws `InvalidState` if the destruction of the `Timeout` ended it.
+  bool timed_out() const {
+    if (!was_ended()) return false;
+    if (over_ == Over::broken) throw InvalidState("the Timeout that was waited for has been destroyed");
+    return true;
+  }
+
+ protected:
+  enum class Over : std::uint8_t { no, time, broken };  // broken: the `Timeout` was destroyed
+
+  TimeLimit(BranchBase& branch, AtTimeOut at_time_out) noexcept : branch_(branch), at_time_out_(at_time_out) {
+    add(branch);
+  }
   /// Reports an error of the branch if this wait is destroyed before the error could come out.
   ~TimeLimit() {
     if (!goes_on() && branch_.status == TaskStatus::failed) report_branch(branch_);
   }
+
+  /// Asks the branch to end.
+  void end(Over why = Over::time) noexcept {
+    if (over_ == Over::no) over_ = why;
+    branch_.request(Chain::asked_by_combinator);
+  }
+  /// Called before the wait begins, if the time is over already: the branch runs to its first suspension.
+  void end_at_first_wait() noexcept {
+    over_ = Over::time;
+    branch_.flags |= Chain::asked_by_combinator;
+  }
+  bool is_ending() const noexcept { return over_ != Over::no; }
+
+ private:
+  bool was_ended() const noexcept {
+    return over_ != Over::no && branch_.status == TaskStatus::cancelled && !branch_.was_thrown;
+  }
+  const char* name() const noexcept override {
+    return at_time_out_ == AtTimeOut::throws ? "wait_for" : "move_on_after";
+  }
+  TaskStatus end_status() const noexcept override {
+    if (!was_ended()) return branch_.status;
+    const bool moves_on = over_ == Over::time && at_time_out_ == AtTimeOut::moves_on;
+    return moves_on ? TaskStatus::succeeded : TaskStatus::failed;
+  }
+
+  BranchBase& branch_;
+  const AtTimeOut at_time_out_;
+  Over over_ = Over::no;
+};
+
+/// A time limit that does not move. Its deadline joins the ready queue like any callback, and asks the branch to end
+/// when its turn comes.
+class FixedLimit final : public TimeLimit {
+ public:
+  FixedLimit(BranchBase& branch, AtTimeOut at_time_out, Nanoseconds timeout) noexcept
+      : TimeLimit(branch, at_time_out), timeout_(timeout) {}
 
   template <class P>
   void await_suspend(std::coroutine_handle<P> awaiting) {
     Loop& loop = *awaiting.promise().chain->loop;
     if (timeout_ > Nanoseconds::zero()) {
       deadline_.arm(loop, loop.deadline(timeout_));
-    } else {  // the branch runs to its first suspension
-      over_ = true;
-      branch_.flags |= Chain::asked_by_combinator;
+    } else {
+      end_at_first_wait();
     }
     Branches::await_suspend(awaiting);
   }
 
-  /// Returns true if the time-out ended the branch, and no request from outside did.
-  bool timed_out() const noexcept { return over_ && branch_.status == TaskStatus::cancelled && !branch_.was_thrown; }
-
  private:
-  const char* name() const noexcept override { return "wait_for"; }
   void branch_ended(BranchBase& branch) noexcept override {
     use_thrown(branch);
     deadline_.disarm();
   }
-  TaskStatus end_status() const noexcept override { return timed_out() ? TaskStatus::failed : branch_.status; }
-  static void ask(void* self) noexcept {
-    TimeLimit& limit = *static_cast<TimeLimit*>(self);
-    limit.over_ = true;
-    limit.branch_.request(Chain::asked_by_combinator);
-  }
 
-  BranchBase& branch_;
-  Nanoseconds timeout_;
-  bool over_ = false;
-  Deadline deadline_{&ask, this};
+  const Nanoseconds timeout_;
+  Deadline deadline_{[](void* self) noexcept { static_cast<FixedLimit*>(self)->end(); }, this};
 };
 
-template <class W>
-Coro<ResultOf<W>> run_wait_for(W work, Nanoseconds timeout) {
+/// Awaits work under a limit, a class derived from `TimeLimit` that is made with `time`.
+template <class Limit, class Time, class W>
+Coro<ResultOf<W>> run_wait_for(W work, Time time) {
   BranchOf<W> branch(work);
-  TimeLimit limit(branch, timeout);
+  Limit limit(branch, AtTimeOut::throws, time);
   co_await limit;
   if (limit.timed_out()) throw TimeoutError();
   co_return branch.take();
+}
+
+template <class Limit, class Time, class W>
+Coro<Perhaps<ResultOf<W>>> run_move_on_after(W work, Time time) {
+  BranchOf<W> branch(work);
+  Limit limit(branch, AtTimeOut::moves_on, time);
+  co_await limit;
+  if (limit.timed_out()) co_return Perhaps<ResultOf<W>>();
+  if constexpr (std::is_void_v<ResultOf<W>>) {
+    branch.take();
+    co_return true;
+  } else {
+    co_return Perhaps<ResultOf<W>>(std::in_place, detail::take_element(branch));
+  }
 }
 
 }  // namespace detail
@@ -252,7 +324,16 @@ Coro<> sleep_until(std::chrono::time_point<std::chrono::system_clock, Duration> 
 template <class A, class Rep, class Period>
   requires detail::Branchable<A>
 Coro<detail::BranchResult<A>> wait_for(A&& awaitable, std::chrono::duration<Rep, Period> timeout) {
-  return detail::run_wait_for(detail::take_argument(std::forward<A>(awaitable)), detail::to_nanoseconds(timeout));
+  return detail::run_wait_for<detail::FixedLimit, detail::Nanoseconds>(
+      detail::take_argument(std::forward<A>(awaitable)), detail::to_nanoseconds(timeout));
+}
+
+template <class A, class Rep, class Period>
+  requires detail::Branchable<A>
+Coro<detail::Perhaps<detail::BranchResult<A>>> move_on_after(A&& awaitable,
+                                                             std::chrono::duration<Rep, Period> timeout) {
+  return detail::run_move_on_after<detail::FixedLimit, detail::Nanoseconds>(
+      detail::take_argument(std::forward<A>(awaitable)), detail::to_nanoseconds(timeout));
 }
 
 #if ERRAND_DEFINES
