@@ -37,6 +37,7 @@
 // Several tasks or awaitables at once
 #include <errand/finally.hpp>
 #include <errand/gather.hpp>
+#include <errand/gather_each.hpp>
 #include <errand/race.hpp>
 #include <errand/task_group.hpp>
 #include <errand/wait.hpp>

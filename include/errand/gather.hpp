@@ -74,11 +74,14 @@ namespace detail {
 /// the others to end.
 class GatherWait final : public Branches {
  public:
+  explicit GatherWait(const char* name = "gather") noexcept : name_(name) {}
   /// Reports the first failure if the gather is destroyed before that failure has come out.
   ~GatherWait() {
     if (!goes_on() && failed_) report_branch(*failed_);
   }
 
+  /// Called when all branches have ended. Returns true if `check` does not throw.
+  bool has_succeeded() const noexcept { return !failed_ && !cancelled_; }
   /// Called when all branches have ended. Throws the first failure or, if there is none, the `Cancelled` of the first
   /// branch that was cancelled.
   void check() {
@@ -87,7 +90,7 @@ class GatherWait final : public Branches {
   }
 
  private:
-  const char* name() const noexcept override { return "gather"; }
+  const char* name() const noexcept override { return name_; }
   void branch_ended(BranchBase& branch) noexcept override {
     use_thrown(branch);
     if (branch.status == TaskStatus::succeeded) return;
@@ -105,6 +108,7 @@ class GatherWait final : public Branches {
     return cancelled_ ? TaskStatus::cancelled : TaskStatus::succeeded;
   }
 
+  const char* const name_;
   BranchBase* failed_ = nullptr;
   BranchBase* cancelled_ = nullptr;
 };

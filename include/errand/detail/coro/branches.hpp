@@ -72,6 +72,12 @@ class Branches : public Suspension {
     live.push_back(branch.sibling);
   }
 
+  /// Adds a branch while the others are alive. It begins right after the current step, which must be that of a branch.
+  void add_later(BranchBase& branch) noexcept {
+    add(branch);
+    chain_->loop->run_next(prepare(branch, 0));
+  }
+
   bool await_ready() const noexcept { return is_over(); }
   template <class P>
   void await_suspend(std::coroutine_handle<P> awaiting) {
@@ -191,6 +197,7 @@ class Branches : public Suspension {
     }
   }
   void start(Chain& chain);
+  BranchBase& prepare(BranchBase& branch, std::uint8_t pending) noexcept;
 
   bool goes_on_ = false;
   bool decided_ = false;
@@ -337,18 +344,21 @@ ERRAND_ONCE void Branches::start(Chain& chain) {
   chain.flags &= static_cast<std::uint8_t>(~pending);
   asked(pending);
   NodeQueue first;
-  for (Link* link = live.begin(); link != live.end(); link = link->next) {
-    BranchBase& started = branch(*link);
-    started.loop = chain.loop;
-    started.root_ = &chain.root();
-    started.flags |= pending;
-    if (started.flags & (Chain::asked | Chain::has_work)) started.step = Step::first;
-    if (started.leaf) started.leaf.promise().chain = &started;
-    first.push_back(started);
-  }
+  for (Link* link = live.begin(); link != live.end(); link = link->next)
+    first.push_back(prepare(branch(*link), pending));
   chain.waiting = this;
   chain.state = Chain::State::branching;
   chain.loop->run_next(first);
+}
+
+/// Makes a branch a part of the chain that waits here, before its first step, with the requests that are pending.
+ERRAND_ONCE BranchBase& Branches::prepare(BranchBase& branch, std::uint8_t pending) noexcept {
+  branch.loop = chain_->loop;
+  branch.root_ = &chain_->root();
+  branch.flags |= pending;
+  if (branch.flags & (Chain::asked | Chain::has_work)) branch.step = Step::first;
+  if (branch.leaf) branch.leaf.promise().chain = &branch;
+  return branch;
 }
 
 ERRAND_ONCE void Branches::decide(const BranchBase* except) noexcept {
