@@ -17,7 +17,7 @@ PUBLIC = {
     2: "coro generator outcome",
     3: "cancel_task create_task scoped_task task",
     4: "barrier broadcast condition event future interval lock queue semaphore task_local thread time timeout watch",
-    5: "finally gather gather_each race task_group task_scope wait",
+    5: "finally gather gather_each race retry task_group task_scope wait",
     6: "app config context failure keep_alive signals",
     7: "compiled errand",
 }

@@ -39,6 +39,7 @@
 #include <errand/gather.hpp>
 #include <errand/gather_each.hpp>
 #include <errand/race.hpp>
+#include <errand/retry.hpp>
 #include <errand/task_group.hpp>
 #include <errand/wait.hpp>
 

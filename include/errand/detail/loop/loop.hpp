@@ -218,6 +218,7 @@ class Loop {
   std::shared_ptr<void> thread_pool;          // made by the first thread call
   std::shared_ptr<FailedTasks> failed_tasks;  // the tasks of failures that were reported; made by the first report
   Ids ids;                                    // of the tasks
+  std::uint64_t random_draws = 0;             // how many random numbers were drawn, see `Backoff`
   /// The things to do when a chain has ended.
   enum Notice : std::uint8_t {
     drains_wait = 1,   // look whether one of `drains` is over
