@@ -80,7 +80,7 @@ APP_TEST("a request to the caller of move_on_after is thrown, also in the turn i
   co_await errand::wait_all(early, same_turn);
   // A request that comes during a clean-up that it does not interrupt is thrown out of the next await.
   const auto late = [this]() -> Coro<> {
-    const auto cleans_up = [this]() -> Coro<> {
+    const auto cleans_up = []() -> Coro<> {
       try {
         co_await errand::sleep(1h);
       } catch (const Cancelled&) {

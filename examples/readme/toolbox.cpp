@@ -7,6 +7,8 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
+#include <variant>
 #include <vector>
 
 using namespace std::chrono_literals;
@@ -48,6 +50,66 @@ errand::Coro<> many(errand::App& app) {
   while (auto task = co_await completed.next()) std::cout << task->result() << '\n';  // prints a, bb, ccc
   // [many]
   std::cout << user << ' ' << orders << ' ' << first.index() << ' ' << done.size() << ' ' << pending.size() << '\n';
+}
+
+errand::Coro<int> count() {
+  co_await errand::sleep(3s);
+  co_return 3;
+}
+
+errand::Coro<> race(errand::App&) {
+  // [race]
+  auto either = co_await errand::race(fetch("text"), count());  // value() is a std::variant<std::string, int>
+  if (const int* number = std::get_if<int>(&either.value())) std::cout << *number << " came first\n";
+
+  auto same = co_await errand::race(fetch("primary"), fetch("mirror"));  // two of one type: take it by the index
+  std::cout << (same.index() == 0 ? std::get<0>(same.value()) : std::get<1>(same.value())) << '\n';
+
+  std::vector<errand::Coro<std::string>> mirrors;
+  for (const char* name : {"one", "two", "three"}) mirrors.push_back(fetch(name));
+  auto of_vector = co_await errand::race(std::move(mirrors));  // of a vector, value() is a std::string
+  std::cout << of_vector.value() << " is the number " << of_vector.index() << '\n';
+  // [race]
+}
+
+errand::Coro<> many_items(errand::App&) {
+  // [items]
+  const std::vector<std::string> names = {"one", "two", "three", "four"};
+  const auto pages = co_await errand::gather(names, fetch, 2);  // two at once; the results in the order of the names
+  std::cout << pages.size() << " pages, the last one is " << pages.back() << '\n';
+  // [items]
+}
+
+// [idle]
+errand::Coro<> echo(errand::Queue<std::string>& lines) {
+  errand::Timeout idle(30s);
+  try {
+    while (true) {
+      std::cout << co_await errand::wait_for(lines.get(), idle) << '\n';
+      idle.reset();  // another task may do this too, during the wait
+    }
+  } catch (const errand::TimeoutError&) {
+    std::cout << "silent for 30 s\n";
+  }
+}
+// [idle]
+
+errand::Coro<> attempts(errand::App&) {
+  errand::Queue<std::string> lines;
+  co_await lines.put("hello");
+  co_await echo(lines);
+  int calls = 0;
+  // [attempts]
+  auto connect = [&]() -> errand::Coro<std::string> {
+    if (++calls < 3) throw std::runtime_error("connection refused");
+    co_return "connected";
+  };
+  std::cout << co_await errand::retry(connect, {.first = 1s, .attempts = 5}) << '\n';  // waits 1 s, then 2 s, …
+
+  if (const auto page = co_await errand::move_on_after(fetch("a slow page"), 2s)) std::cout << *page << '\n';
+  const auto outcome = co_await errand::settled(errand::wait_for(fetch("a slow page"), 2s));  // does not throw
+  if (outcome.failed()) std::cout << "no page\n";
+  // [attempts]
 }
 
 errand::Coro<> group(errand::App&) {
@@ -211,6 +273,7 @@ int main() {
   errand::ManualClock clock;
   errand::App app("MyApp", {.clock = &clock});
   for (const auto part :
-       {owned, many, group, queue, broadcast, watch, task_local, generator, limits, future, scoped, abort_it})
+       {owned, many, race, many_items, attempts, group, queue, broadcast, watch, task_local, generator, limits, future,
+        scoped, abort_it})
     app.run(part(app));
 }

@@ -168,7 +168,7 @@ Coro<> run_supervise(F f, Backoff backoff) {
       if (attempt.was_ended()) attempt.wait.check();
       if (chain.loop->now() - begin > backoff.most) failures.forget();
       if (!failures.add()) attempt.wait.check();
-      report_branch(attempt.branch);
+      detail::report_branch(attempt.branch);
     }
     errand::current_task().set_note("restart " + std::to_string(failures.count()));
     co_await errand::sleep(failures.next_delay(*chain.loop));
