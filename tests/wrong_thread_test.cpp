@@ -139,6 +139,17 @@ REAL_APP_TEST("every member of a TaskScope throws WrongThread on another thread"
   co_return;
 }
 
+REAL_APP_TEST("every member of a Timeout throws WrongThread on another thread") {
+  errand::Timeout timeout(1h);
+  Table table;
+  table.add("reset", [&] { timeout.reset(); });
+  table.add("reset with a duration", [&] { timeout.reset(0s); });
+  table.add("expired", [&] { (void)timeout.expired(); });
+  CHECK(table.failed().empty());
+  CHECK(!timeout.expired());
+  co_return;
+}
+
 REAL_APP_TEST("every member of a Task, a CallHandle and a TaskGroup throws WrongThread on another thread") {
   auto done = app.add_task(five());
   co_await done;

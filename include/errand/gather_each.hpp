@@ -107,7 +107,10 @@ class GatherEach {
       if (!all_.has_succeeded()) report_failures();
     }
     all_.check();
-    return std::move(results_);
+    std::vector<Element> results;
+    results.reserve(slots_.size());
+    for (; !slots_.empty(); slots_.pop_front()) results.push_back(std::move(*slots_.front()));
+    return results;
   }
 
  private:
@@ -123,7 +126,7 @@ class GatherEach {
     BranchBase& self = static_cast<BranchBase&>(co_await ThisChain());
     while (Slot* const slot = take_next(self)) {
       static_assert(keeps_alignment<KeptItem<It>>, "the alignment of an item may not be above the default one");
-      KeptItem<It> item = *it_;
+      KeptItem<It> item(*it_);
       if constexpr (is_settled) {
         co_await settle(*slot, self, item);
       } else if constexpr (std::is_void_v<T>) {
@@ -132,7 +135,6 @@ class GatherEach {
       } else {
         slot->emplace(co_await std::invoke(f_, static_cast<Item&&>(item)));
       }
-      deliver();
     }
   }
 
@@ -166,25 +168,13 @@ class GatherEach {
     if (is_at_end_) return nullptr;
     if (!all_.may_begin(self)) throw Cancelled(self.take_request(all_.was_asked_by_task()));
     if (workers_.size() < limit_ && !all_.was_asked()) all_.add_later(add_worker());
-    return &window_.emplace_back();
-  }
-
-  /// Moves the results that are next in the order of the range out of the window.
-  void deliver() {
-    while (!window_.empty() && window_.front()) {
-      results_.push_back(std::move(*window_.front()));
-      window_.pop_front();
-    }
+    return &slots_.emplace_back();
   }
 
   void report_failures() noexcept {
-    for (const Element& outcome : results_) report_failure(outcome);
-    for (const Slot& slot : window_) {
-      if (slot) report_failure(*slot);
+    for (const Slot& slot : slots_) {
+      if (slot && slot->exception() && !slot->cancelled()) report_branch(*all_.chain(), slot->exception());
     }
-  }
-  void report_failure(const Element& outcome) noexcept {
-    if (!outcome.has_value() && !outcome.cancelled()) report_branch(*all_.chain(), outcome.exception());
   }
 
   It it_;
@@ -193,8 +183,7 @@ class GatherEach {
   const std::size_t limit_;
   bool has_begun_ = false;  // the iterator stands at an item that was taken
   bool is_at_end_ = false;
-  std::vector<Element> results_;
-  std::deque<Slot> window_;  // of the items that were taken, from the first that has no result
+  std::deque<Slot> slots_;  // the results of the items that were taken
   std::deque<Branch<void>> workers_;
   GatherWait all_{is_settled ? "gather_settled" : "gather"};
 };

@@ -262,6 +262,78 @@ inline void timeouts(World& world) {
   });
 }
 
+/// Gathers of ranges with a limit. One fails, one settles, one is asked to end.
+inline void items(World& world) {
+  App& app = world.app();
+  const auto give_after = [held = Tracked()](int item) { return give(held, item, 1ms * (item % 3)); };
+  auto& each = world.keep<std::decay_t<decltype(give_after)>>(give_after);
+  app.add_task([&world, &each, held = Tracked()]() -> Coro<> {
+    const std::vector<int> range{4, 1, 3, 2, 5};
+    const auto all = co_await errand::gather(range, each, 2);
+    expect(all == range, "items: a wrong order");
+    const auto fails = [held](int item) -> Coro<Heavy> {
+      co_await errand::sleep(1ms * item);
+      if (item == 3) co_await fail(held, 1ms);
+      co_return Heavy();
+    };
+    const auto outcomes = co_await errand::gather_settled(range, fails, 3);
+    expect(outcomes.size() == 5, "items: too few outcomes");
+    for (const auto& outcome : outcomes) {
+      if (outcome.exception()) world.count_error(outcome.exception());
+    }
+    co_await settle(world, errand::gather(range, fails, 3));
+    held.use();
+  });
+  auto asked = app.add_task([held = Tracked()]() -> Coro<> {
+    const auto cleans_up = [held](int) { return tidy(held, 1h); };
+    co_await errand::gather(std::vector<int>(9), cleans_up, 3);
+  });
+  app.call_later(3ms, [asked]() mutable { asked.cancel(why); });
+}
+
+/// Work that is tried again, and services that are restarted.
+inline void attempts(World& world) {
+  App& app = world.app();
+  app.add_task([&world, held = Tracked()]() -> Coro<> {
+    int count = 0;
+    const auto flaky = [&count, held]() -> Coro<int> {
+      co_await errand::sleep(1ms);
+      if (++count % 3 != 0) throw std::runtime_error("an attempt that fails");
+      co_return count;
+    };
+    const auto result = co_await errand::settled(errand::retry(flaky, {.first = 1ms, .attempts = 3}));
+    if (result.exception()) world.count_error(result.exception());
+    const auto never = [held]() -> Coro<> { co_await fail(held, 1ms); };
+    co_await settle(world, errand::retry(never, {.first = 1ms, .jitter = 0.5, .attempts = 2}));
+    held.use();
+  });
+  auto service = app.add_task([&world, held = Tracked()]() -> Coro<> {
+    int restarts = 0;
+    const auto serve = [&restarts, held]() -> Coro<> {
+      if (++restarts % 3 != 0) co_await fail(held, 1ms);
+      co_await tidy(held, 1h);
+    };
+    co_await settle(world, errand::supervise(serve, {.first = 1ms, .most = 2ms}));
+  });
+  app.call_later(20ms, [service]() mutable { service.cancel(why); });
+}
+
+/// Time-outs that are moved, destroyed, and used by turns.
+inline void moved_timeouts(World& world) {
+  App& app = world.app();
+  app.add_task([&world, held = Tracked()](App& its_app) -> Coro<> {
+    auto timeout = std::make_shared<std::optional<errand::Timeout>>(std::in_place, 2ms);
+    its_app.call_later(1ms, [timeout, held] { (*timeout)->reset(); });
+    co_await settle(world, errand::wait_for(tidy(held, 1h), **timeout));
+    (*timeout)->reset(5ms);
+    if (const auto heavy = co_await errand::move_on_after(make<Heavy>(1ms), **timeout)) (void)heavy->value();
+    its_app.call_later(1ms, [timeout, held] { timeout->reset(); });
+    co_await settle(world, errand::move_on_after(hold(held, 1h), **timeout));
+    const auto callable = [held] { return give(held, 1, 1ms); };
+    if (!co_await errand::move_on_after(callable, 0s)) held.use();
+  });
+}
+
 inline errand::AsyncGenerator<Heavy> numbers(Tracked argument, int n) {
   const Tracked local;
   for (int i = 0; i < n; ++i) {

@@ -6,6 +6,7 @@
 
 #include <any>
 #include <iostream>
+#include <ranges>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -41,12 +42,15 @@ struct Value {
 ERRAND_TEST_NAME(add);
 ERRAND_TEST_NAME(as_completed);
 ERRAND_TEST_NAME(as_coro);
+ERRAND_TEST_NAME(as_work);
+ERRAND_TEST_NAME(attempt);
 ERRAND_TEST_NAME(await_here);
 ERRAND_TEST_NAME(await_there);
 ERRAND_TEST_NAME(awaiter_of);
 ERRAND_TEST_NAME(begin_part);
 ERRAND_TEST_NAME(bridge);
 ERRAND_TEST_NAME(call);
+ERRAND_TEST_NAME(call_here);
 ERRAND_TEST_NAME(call_work);
 ERRAND_TEST_NAME(copy_for_worker);
 ERRAND_TEST_NAME(create_task);
@@ -54,17 +58,30 @@ ERRAND_TEST_NAME(enter_task);
 ERRAND_TEST_NAME(fill);
 ERRAND_TEST_NAME(finally);
 ERRAND_TEST_NAME(gather);
+ERRAND_TEST_NAME(gather_each);
 ERRAND_TEST_NAME(gather_settled);
 ERRAND_TEST_NAME(invoke);
 ERRAND_TEST_NAME(make_task);
+ERRAND_TEST_NAME(move_on_after);
 ERRAND_TEST_NAME(observe);
 ERRAND_TEST_NAME(race);
+ERRAND_TEST_NAME(report_branch);
+ERRAND_TEST_NAME(report_failure);
+ERRAND_TEST_NAME(retry);
 ERRAND_TEST_NAME(returned);
+ERRAND_TEST_NAME(run_gather_each);
+ERRAND_TEST_NAME(run_retry);
+ERRAND_TEST_NAME(run_supervise);
 ERRAND_TEST_NAME(same_tasks);
+ERRAND_TEST_NAME(settle);
+ERRAND_TEST_NAME(settled);
 ERRAND_TEST_NAME(shield);
 ERRAND_TEST_NAME(start_coroutine);
 ERRAND_TEST_NAME(start_hidden);
 ERRAND_TEST_NAME(start_work);
+ERRAND_TEST_NAME(supervise);
+ERRAND_TEST_NAME(take_argument);
+ERRAND_TEST_NAME(take_element);
 ERRAND_TEST_NAME(take_part);
 ERRAND_TEST_NAME(take_there);
 ERRAND_TEST_NAME(take_winner);
@@ -142,6 +159,22 @@ Coro<> combinators() {
   const auto body = [] { return make(); };
   const auto cleanup = [] {};
   expect(co_await errand::finally(body, cleanup), __LINE__);
+  expect(*co_await errand::move_on_after(make(), chrono::seconds(1)), __LINE__);
+  Timeout timeout(chrono::seconds(1));
+  expect(co_await errand::wait_for(refer(value), timeout), __LINE__);
+  expect(*co_await errand::move_on_after(body, timeout), __LINE__);
+  expect((co_await errand::settled(body)).value(), __LINE__);
+  expect((co_await errand::settled(refer(value))).value(), __LINE__);
+  expect(co_await errand::retry(body), __LINE__);
+  co_await errand::supervise(body);
+  vector<Value> values(3);
+  const auto each = [](Value& item) { return refer(item); };
+  for (Value& result : co_await errand::gather(values, each, 2)) expect(result, __LINE__);
+  const auto take = [](Value item) -> Coro<Value> { co_return item; };
+  const auto moving = [](Value& item) { return std::move(item); };
+  for (auto& outcome : co_await errand::gather_settled(values | views::transform(moving), take, 2)) {
+    expect(outcome.value(), __LINE__);
+  }
   const auto group = [](TaskGroup& members) -> Coro<Value> {
     members.add(make());
     members.add([] { return Value(); });
