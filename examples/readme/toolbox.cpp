@@ -272,8 +272,7 @@ errand::Coro<> abort_it(errand::App& app) {
 int main() {
   errand::ManualClock clock;
   errand::App app("MyApp", {.clock = &clock});
-  for (const auto part :
-       {owned, many, race, many_items, attempts, group, queue, broadcast, watch, task_local, generator, limits, future,
-        scoped, abort_it})
+  for (const auto part : {owned, many, race, many_items, attempts, group, queue, broadcast, watch, task_local,
+                          generator, limits, future, scoped, abort_it})
     app.run(part(app));
 }

@@ -58,24 +58,8 @@ Coro<> supervise(F&& f, Backoff backoff = {});
 
 namespace detail {
 
-[[noreturn]] ERRAND_COLD inline void refuse_backoff(const char* member, const std::string& value, const char* rule) {
-  raise<InvalidState>({"a Backoff with a value of ", value, " for '", member, "', which must ", rule});
-}
-ERRAND_COLD inline void check_backoff(const char* member, Nanoseconds value) {
-  if (value < Nanoseconds::zero()) refuse_backoff(member, std::to_string(value.count()) + " ns", "not be negative");
-}
-ERRAND_COLD inline void check_backoff(const char* member, double value, bool is_allowed, const char* rule) {
-  if (is_allowed) return;
-  char text[32];
-  std::snprintf(text, sizeof text, "%g", value);
-  refuse_backoff(member, text, rule);
-}
-ERRAND_COLD inline void check_backoff(const Backoff& backoff) {
-  check_backoff("first", backoff.first);
-  check_backoff("most", backoff.most);
-  check_backoff("factor", backoff.factor, backoff.factor >= 1, "be at least 1");
-  check_backoff("jitter", backoff.jitter, backoff.jitter >= 0 && backoff.jitter <= 1, "be from 0 to 1");
-}
+/// Throws `InvalidState` if a value of the Backoff is not allowed.
+void check_backoff(const Backoff& backoff);
 
 /// The attempts that have failed, and how long to wait after each.
 class Failures {
@@ -195,6 +179,37 @@ Coro<> supervise(F&& f, Backoff backoff) {
   detail::check_retried<F>(backoff);
   return detail::run_supervise<std::decay_t<F>>(std::forward<F>(f), backoff);
 }
+
+#if ERRAND_DEFINES
+
+namespace detail {
+
+[[noreturn]] ERRAND_COLD ERRAND_ONCE void refuse_backoff(const char* member, const std::string& value,
+                                                         const char* rule) {
+  raise<InvalidState>({"a Backoff with a value of ", value, " for '", member, "', which must ", rule});
+}
+
+ERRAND_COLD ERRAND_ONCE void check_backoff(const char* member, Nanoseconds value) {
+  if (value < Nanoseconds::zero()) refuse_backoff(member, std::to_string(value.count()) + " ns", "not be negative");
+}
+
+ERRAND_COLD ERRAND_ONCE void check_backoff(const char* member, double value, bool is_allowed, const char* rule) {
+  if (is_allowed) return;
+  char text[32];
+  std::snprintf(text, sizeof text, "%g", value);
+  refuse_backoff(member, text, rule);
+}
+
+ERRAND_COLD ERRAND_ONCE void check_backoff(const Backoff& backoff) {
+  check_backoff("first", backoff.first);
+  check_backoff("most", backoff.most);
+  check_backoff("factor", backoff.factor, backoff.factor >= 1, "be at least 1");
+  check_backoff("jitter", backoff.jitter, backoff.jitter >= 0 && backoff.jitter <= 1, "be from 0 to 1");
+}
+
+}  // namespace detail
+
+#endif
 
 }  // namespace errand
 

@@ -127,33 +127,9 @@ class Timeout::Wait final : public detail::TimeLimit {
   detail::Deadline deadlines_[2]{{&due, this}, {&due, this}};  // two, because one is armed before the other is disarmed
 };
 
-ERRAND_COLD inline detail::Loop& Timeout::running_loop() {
-  if (detail::Loop* const loop = detail::this_thread().loop) return *loop;
-  throw InvalidState("a Timeout counts by the clock of an App, and no App runs on this thread");
-}
-
 template <class Rep, class Period>
 Timeout::Timeout(std::chrono::duration<Rep, Period> duration)
     : loop_(running_loop()), duration_(detail::to_nanoseconds(duration)), end_(loop_.get().deadline(duration_)) {}
-
-inline Timeout::~Timeout() {
-  loop_.get().check_thread_in_destructor("a Timeout is destroyed on another thread than that of its App");
-  if (wait_) wait_->timeout_destroyed();
-}
-
-inline void Timeout::restart(detail::Nanoseconds duration) {
-  detail::Loop& loop = loop_.get();
-  loop.check();
-  const Clock::time_point end = loop.deadline(duration);
-  if (wait_) wait_->move_to(loop, end);
-  duration_ = duration;
-  end_ = end;
-}
-
-inline bool Timeout::expired() const {
-  loop_.get().check();
-  return loop_.get().now() >= end_;
-}
 
 template <class A>
   requires detail::Branchable<A>
@@ -166,6 +142,34 @@ template <class A>
 Coro<detail::Perhaps<detail::BranchResult<A>>> move_on_after(A&& awaitable, Timeout& timeout) {
   return detail::run_move_on_after<Timeout::Wait, Timeout&>(detail::take_argument(std::forward<A>(awaitable)), timeout);
 }
+
+#if ERRAND_DEFINES
+
+ERRAND_COLD ERRAND_ONCE detail::Loop& Timeout::running_loop() {
+  if (detail::Loop* const loop = detail::this_thread().loop) return *loop;
+  throw InvalidState("a Timeout counts by the clock of an App, and no App runs on this thread");
+}
+
+ERRAND_ONCE Timeout::~Timeout() {
+  loop_.get().check_thread_in_destructor("a Timeout is destroyed on another thread than that of its App");
+  if (wait_) wait_->timeout_destroyed();
+}
+
+ERRAND_ONCE void Timeout::restart(detail::Nanoseconds duration) {
+  detail::Loop& loop = loop_.get();
+  loop.check();
+  const Clock::time_point end = loop.deadline(duration);
+  if (wait_) wait_->move_to(loop, end);
+  duration_ = duration;
+  end_ = end;
+}
+
+ERRAND_ONCE bool Timeout::expired() const {
+  loop_.get().check();
+  return loop_.get().now() >= end_;
+}
+
+#endif
 
 }  // namespace errand
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // expect: name the range first
 // compiler: gcc 12
-#include <errand/errand.hpp>
 #include <array>
+#include <errand/errand.hpp>
 #include <string>
 
 errand::Coro<> say(const std::string& text);

@@ -12,7 +12,11 @@
 namespace errand::detail {
 
 /// Returns the text of an exception for people, as the reports of failures show it; an empty text if there is none.
-ERRAND_COLD inline std::string what_of(const std::exception_ptr& exception) {
+std::string what_of(const std::exception_ptr& exception);
+
+#if ERRAND_DEFINES
+
+ERRAND_COLD ERRAND_ONCE std::string what_of(const std::exception_ptr& exception) {
   if (!exception) return {};
   try {
     std::rethrow_exception(exception);
@@ -24,6 +28,8 @@ ERRAND_COLD inline std::string what_of(const std::exception_ptr& exception) {
     return "an exception that is no std::exception";
   }
 }
+
+#endif
 
 }  // namespace errand::detail
 

@@ -65,27 +65,10 @@ inline void enter_task(Loop& loop, TaskBase& task) noexcept {
 /// Enters a new task, which begins with copies of the `TaskLocal`s of the running task. While they are copied, code of
 /// the user's cannot reach the new task. Throws what a copy throws, and `std::bad_alloc`: the task has ended unrun
 /// then.
-ERRAND_COLD ERRAND_NOINLINE inline void enter_task_with_locals(Loop& loop, TaskBase& task) {
-  bool has_entered = false;
-  try {
-    Owner<TaskLocals> locals;
-    if (loop.current) locals = static_cast<const TaskBase&>(loop.current->root()).copy_locals();
-    detail::enter_task(loop, task);
-    has_entered = true;
-    if (locals) task.details().locals = std::move(locals);
-  } catch (...) {
-    if (!has_entered) detail::enter_task(loop, task);
-    task.abort_if_pending();
-    throw;
-  }
-}
+void enter_task_with_locals(Loop& loop, TaskBase& task);
 
 /// Enters a new task that `make_task` has made.
-ERRAND_NOINLINE inline void enter_made_task(Loop& loop, TaskBase& task) {
-  if (loop.has_locals) [[unlikely]]
-    return detail::enter_task_with_locals(loop, task);
-  detail::enter_task(loop, task);
-}
+void enter_made_task(Loop& loop, TaskBase& task);
 
 /// Makes a task of this work, which is not queued yet: see `queue_task`. Throws `std::bad_alloc`, and what the copy or
 /// the move of a callable, or the copy of a `TaskLocal`, throws; there is no task then.
@@ -149,6 +132,31 @@ inline void queue_task(TaskBase& task) noexcept {
     task.loop->make_ready(static_cast<Chain&>(task));
   }
 }
+
+#if ERRAND_DEFINES
+
+ERRAND_COLD ERRAND_NOINLINE ERRAND_ONCE void enter_task_with_locals(Loop& loop, TaskBase& task) {
+  bool has_entered = false;
+  try {
+    Owner<TaskLocals> locals;
+    if (loop.current) locals = static_cast<const TaskBase&>(loop.current->root()).copy_locals();
+    detail::enter_task(loop, task);
+    has_entered = true;
+    if (locals) task.details().locals = std::move(locals);
+  } catch (...) {
+    if (!has_entered) detail::enter_task(loop, task);
+    task.abort_if_pending();
+    throw;
+  }
+}
+
+ERRAND_NOINLINE ERRAND_ONCE void enter_made_task(Loop& loop, TaskBase& task) {
+  if (loop.has_locals) [[unlikely]]
+    return detail::enter_task_with_locals(loop, task);
+  detail::enter_task(loop, task);
+}
+
+#endif
 
 }  // namespace errand::detail
 
