@@ -28,13 +28,18 @@ struct TaskName : Names::Entry, NameOrderLink, NameDoneLink {
   bool is_registered() const noexcept { return NameOrderLink::linked(); }
 };
 
+/// Members that most tasks with a name do not need either.
+struct TaskExtras : Pooled {
+  Owner<std::string> reason;  // of the first request to end or, if the task was aborted, of that; null if empty
+  Owner<std::string> note;    // for people; null if empty
+  Owner<TaskLocals> locals;   // null if the task has none
+};
+
 /// Members that few tasks need. They are allocated when the first of them is needed.
 struct TaskDetails : Pooled {
   std::uint64_t id = 0;
   std::string name;
-  Owner<std::string> reason;        // of the first request to end or, if the task was aborted, of that; null if empty
-  Owner<std::string> note;          // for people; null if empty
-  Owner<TaskLocals> locals;         // null if the task has none
+  Owner<TaskExtras> extras;         // null until one of them is needed
   List aliases;                     // further names under which the task is registered
   std::uint32_t registrations = 0;  // how many names the task is registered under
   bool is_report = false;           // the task dispatches a failure, and so its own failure is not dispatched

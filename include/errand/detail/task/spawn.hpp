@@ -142,7 +142,7 @@ ERRAND_COLD ERRAND_NOINLINE ERRAND_ONCE void enter_task_with_locals(Loop& loop, 
     if (loop.current) locals = static_cast<const TaskBase&>(loop.current->root()).copy_locals();
     detail::enter_task(loop, task);
     has_entered = true;
-    if (locals) task.details().locals = std::move(locals);
+    if (locals) task.make_extras().locals = std::move(locals);
   } catch (...) {
     if (!has_entered) detail::enter_task(loop, task);
     task.abort_if_pending();

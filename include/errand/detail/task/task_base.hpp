@@ -57,16 +57,18 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
     is_special = true;
     return has;
   }
+  /// Returns the extras of the task, which it makes if there are none. Throws `std::bad_alloc`.
+  TaskExtras& make_extras();
   /// Returns the value that a `TaskLocal` has in this task; null if it has none.
   const LocalValue* find_local(std::size_t id) const noexcept {
-    const TaskDetails* const has = identity.details();
+    const TaskExtras* const has = extras();
     return has && has->locals ? has->locals->find(id) : nullptr;
   }
   /// Sets the value that a `TaskLocal` has in this task. Throws `std::bad_alloc`.
   void set_local(std::size_t id, std::shared_ptr<const LocalValue> value);
   /// Returns copies of these values for a new task; null if there are none. Throws what a copy throws.
   Owner<TaskLocals> copy_locals() const {
-    const TaskDetails* const has = identity.details();
+    const TaskExtras* const has = extras();
     return has && has->locals ? has->locals->copy() : Owner<TaskLocals>();
   }
   bool has_name() const noexcept { return identity.details() && !identity.details()->name.empty(); }
@@ -112,7 +114,7 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   /// that of the abort; those of earlier requests are forgotten.
   void set_cancelled(Owner<std::string>&& reason = {}) noexcept {
     status = TaskStatus::cancelled;
-    if (TaskDetails* const has = identity.details()) has->reason = std::move(reason);
+    if (TaskExtras* const has = extras()) has->reason = std::move(reason);
     if (Observer* const observer = first_observer()) observer->task_cancelled();
   }
   /// Called when the task has no reference left: frees the task and its result, unless the task `is_still_needed`.
@@ -198,13 +200,16 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
     return text.empty() ? Owner<std::string>() : Owner<std::string>(new std::string(text));
   }
   std::string noted_reason() const;
+  TaskExtras* extras() const noexcept {
+    const TaskDetails* const has = identity.details();
+    return has && has->extras ? &*has->extras : nullptr;
+  }
   void note_reason(std::string_view reason);
   /// Takes the task out of its list, wakes its awaiters, tells its observers, and gives back the loop's reference.
   ERRAND_INLINE void wake_awaiters() noexcept;
   /// Destroys the values of the `TaskLocal`s. Their destructors find a task that has ended and has no such values.
   void destroy_locals() noexcept {
-    TaskDetails* const has = identity.details();
-    if (has) has->locals = {};
+    if (TaskExtras* const has = extras()) has->locals = {};
   }
   /// Called by `wake_awaiters` if the task is special: destroys its `TaskLocal`s, tells the registry, marks the
   /// awaiters that are to throw the failure, and reports a failure for which nobody can be waiting.
@@ -256,7 +261,7 @@ void TaskBase::coroutine_ended() noexcept {
 }
 
 ERRAND_COLD ERRAND_ONCE std::string TaskBase::noted_reason() const {
-  const TaskDetails* const has = identity.details();
+  const TaskExtras* const has = extras();
   return has && has->reason ? *has->reason : std::string();
 }
 
@@ -266,15 +271,21 @@ ERRAND_COLD ERRAND_ONCE std::string TaskBase::name() const {
   return has_name() ? identity.details()->name : text({"Task-", number(identity.id())});
 }
 
+ERRAND_COLD ERRAND_ONCE TaskExtras& TaskBase::make_extras() {
+  TaskDetails& has = details();
+  if (!has.extras) has.extras = Owner(new TaskExtras);
+  return *has.extras;
+}
+
 ERRAND_COLD ERRAND_ONCE void TaskBase::set_note(std::string text) {
-  if (text.empty() && !identity.details()) return;
+  if (text.empty() && !extras()) return;
   Owner<std::string> note;
   if (!text.empty()) note = Owner<std::string>(new std::string(std::move(text)));
-  details().note = std::move(note);
+  make_extras().note = std::move(note);
 }
 
 ERRAND_COLD ERRAND_ONCE std::string TaskBase::note() const {
-  const TaskDetails* const has = identity.details();
+  const TaskExtras* const has = extras();
   return has && has->note ? *has->note : std::string();
 }
 
@@ -330,9 +341,7 @@ ERRAND_ONCE void TaskBase::destroyed_with_group() noexcept {
 
 /// Keeps the reason of a new request. If an earlier request is still to be thrown, the reason of that request stays.
 ERRAND_COLD ERRAND_ONCE void TaskBase::note_reason(std::string_view reason) {
-  if ((identity.details() || !reason.empty()) && !is_asked_by_task()) {
-    details().reason = owned(reason);
-  }
+  if ((extras() || !reason.empty()) && !is_asked_by_task()) make_extras().reason = owned(reason);
 }
 
 ERRAND_ONCE bool TaskBase::is_around_step() const noexcept {
@@ -350,7 +359,7 @@ ERRAND_ONCE bool TaskBase::abort(std::string_view reason) {
   if (may_have_step_inside() && is_around_step()) [[unlikely]]
     raise<InvalidState>({"task '", name(), "' cannot be aborted from inside"});
   Owner<std::string> end_reason = owned(reason);
-  if (end_reason) details();
+  if (end_reason) make_extras();
   abort_pending(std::move(end_reason));
   return true;
 }
@@ -397,7 +406,7 @@ ERRAND_ONCE void TaskBase::abort_blocking() noexcept {
 /// Called before the first step if the task was asked to end before it started: it ends without having run.
 ERRAND_COLD ERRAND_ONCE bool TaskBase::begin() noexcept {
   if (!done()) {
-    TaskDetails* const has = identity.details();
+    TaskExtras* const has = extras();
     abort_pending(has ? std::move(has->reason) : Owner<std::string>());
   }
   return false;
@@ -454,7 +463,7 @@ ERRAND_NOINLINE ERRAND_ONCE bool TaskBase::is_still_needed() noexcept {
 }
 
 ERRAND_ONCE void TaskBase::set_local(std::size_t id, std::shared_ptr<const LocalValue> value) {
-  TaskDetails& has = details();
+  TaskExtras& has = make_extras();
   if (!has.locals) has.locals = Owner(new TaskLocals);
   loop->note_locals();
   has.locals->set(id, std::move(value));
