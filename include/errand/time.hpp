@@ -207,7 +207,7 @@ Coro<> sleep_until_of(std::chrono::time_point<WallClock, Nanoseconds> when, Nano
   }
 }
 
-/// What comes out if the time is over: `TimeoutError` from `wait_for`, and nothing from `move_on_after`.
+/// If the time is over, `wait_for` throws `TimeoutError`, and `move_on_after` gives nothing.
 enum class AtTimeOut : std::uint8_t { throws, moves_on };
 
 /// The wait of `wait_for` and `move_on_after` for their one branch, which is asked to end when the time is over.
