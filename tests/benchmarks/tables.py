@@ -59,10 +59,11 @@ class Chart:
         self.parts.append(f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height}" fill="{colour}"/>')
 
     def legend(self, names):
-        for column, name in enumerate(names):
-            x = self.LEFT + column * self.WIDTH / max(6, len(names))
+        x = self.LEFT
+        for name in names:
             self.rectangle(x, 32, 10, 10, self.colours[name])
-            self.text(x + 14, 41, name, size=11)
+            self.text(x + 14, 41, name)
+            x += 30 + 7 * len(name)
 
     def group(self, label, ratios):
         self.text(self.LEFT - 10, self.y + self.BAR * len(ratios) / 2 + 4, label, "end")
