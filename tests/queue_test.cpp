@@ -102,6 +102,21 @@ WAITING_TESTS(Nexts, "those that want the next item of a Queue")
 WAITING_TESTS(Putters, "the putters of a Queue")
 WAITING_TESTS(Joiners, "those that join a Queue")
 
+APP_TEST("a Queue knows its capacity, and if it is full") {
+  errand::Queue<int> unlimited;
+  CHECK(unlimited.capacity() == 0);
+  errand::Queue<int> queue(2);
+  CHECK(queue.capacity() == 2);
+  co_await queue.put(1);
+  CHECK(!queue.full());
+  co_await queue.put(2);
+  CHECK(queue.full());
+  unlimited.try_put(1);
+  CHECK(!unlimited.full());
+  co_await queue.get();
+  CHECK(!queue.full());
+}
+
 APP_TEST("a put waits only if a bounded Queue is full, and an unbounded one takes all at once") {
   Queue<int> unbounded, bounded(3);
   bool has_others_run = false;

@@ -203,6 +203,8 @@ REAL_APP_TEST("every member of a primitive that a task waits for throws WrongThr
   table.add("Queue::try_get beside a getter", [&] { waited.empty.try_get(); });
   table.add("Queue::try_get beside a putter", [&] { waited.full.try_get(); });
   table.add("Queue::size", [&] { (void)waited.empty.size(); });
+  table.add("Queue::capacity", [&] { (void)waited.empty.capacity(); });
+  table.add("Queue::full", [&] { (void)waited.empty.full(); });
   table.add("Queue::empty", [&] { (void)waited.full.empty(); });
   table.add("Queue::closed", [&] { (void)waited.joined.closed(); });
   table.add("Queue::close", [&] { waited.empty.close(); });

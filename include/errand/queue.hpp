@@ -37,8 +37,7 @@ class Queue {
 
  public:
   /// Makes a queue with room for `capacity` items. With 0 there is no limit.
-  explicit Queue(std::size_t capacity = 0) noexcept
-      : capacity_(capacity > 0 ? capacity : std::numeric_limits<std::size_t>::max()) {}
+  explicit Queue(std::size_t capacity = 0) noexcept : capacity_(capacity > 0 ? capacity : unlimited) {}
   Queue(const Queue&) = delete;
   Queue& operator=(const Queue&) = delete;
   /// Destroys the items that are left. Their destructors may still use the queue, which is closed then.
@@ -83,6 +82,16 @@ class Queue {
     check_thread();
     return is_empty();
   }
+  /// Returns for how many items there is room; 0 if there is no limit.
+  std::size_t capacity() const {
+    check_thread();
+    return capacity_ < unlimited ? capacity_ : 0;
+  }
+  /// Returns true if there is no room for another item.
+  bool full() const {
+    check_thread();
+    return count() >= capacity_;
+  }
   /// Returns true if `close` was called.
   bool closed() const {
     check_thread();
@@ -124,6 +133,8 @@ class Queue {
     put_limit_ = 0;  // the next put finds out how much room there is now
   }
   [[noreturn]] ERRAND_COLD static void throw_closed() { throw QueueClosed(); }
+
+  static constexpr std::size_t unlimited = std::numeric_limits<std::size_t>::max();
 
   const std::size_t capacity_;
   std::size_t put_limit_ = 0;      // with fewer items than this a put only adds one; 0 if a getter may be waiting
