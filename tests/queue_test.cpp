@@ -31,7 +31,7 @@ struct Getters : waiting::ServesOne {
   std::vector<int> kept;
 };
 
-/// The same with `next` in place of `get`.
+// The same tests, with `next` in place of `get`.
 struct Nexts : Getters {
   using Getters::Getters;
   auto wait() { return queue.next(); }

@@ -11,7 +11,7 @@ namespace errand::detail {
 
 class TaskBase;
 
-/// The App, as its loop knows it: the loop tells it of these events.
+/// The App, as its loop knows it: the loop tells it of these events. `Engine` is the only one.
 struct Host {
   /// Called if a task has failed and nobody can be waiting for it. If `task` is null, the error is that of a callback,
   /// or of the run.
