@@ -18,16 +18,12 @@ struct Orders {
 /// Ends when the queue is closed and empty.
 errand::Coro<> ship(errand::App& app) {
   auto& orders = app.ctx().get<Orders>();
-  try {
-    while (true) {
-      const std::string order = co_await orders.queue.get();
-      co_await errand::sleep(2s);
-      std::cout << "  shipped " << order << '\n';
-      orders.queue.task_done();
-    }
-  } catch (const errand::QueueClosed&) {
-    std::cout << "  no more orders\n";
+  while (const auto order = co_await orders.queue.next()) {
+    co_await errand::sleep(2s);
+    std::cout << "  shipped " << *order << '\n';
+    orders.queue.task_done();
   }
+  std::cout << "  no more orders\n";
 }
 
 errand::Coro<> watch_stock() {

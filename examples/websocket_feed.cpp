@@ -10,14 +10,15 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// Both ends of a connection. `send` and `receive` throw QueueClosed if the client has closed the connection.
+/// Both ends of a connection. When the client has closed it, `receive` and `hear` give nothing, and `send` throws
+/// QueueClosed.
 class WebSocket {
  public:
   auto send(std::string message) { return to_client_.put(std::move(message)); }
-  auto receive() { return to_server_.get(); }
+  auto receive() { return to_server_.next(); }
 
   void say(std::string message) { to_server_.try_put(std::move(message)); }
-  auto hear() { return to_client_.get(); }
+  auto hear() { return to_client_.next(); }
   void close() {
     to_server_.close();
     to_client_.close();
@@ -31,14 +32,10 @@ class WebSocket {
 // The server
 
 errand::Coro<> receiver(int id, WebSocket& socket) {
-  try {
-    while (true) {
-      const std::string message = co_await socket.receive();
-      std::cout << "server: " << id << " says " << message << '\n';
-    }
-  } catch (const errand::QueueClosed&) {
-    std::cout << "server: " << id << " has closed\n";
+  while (const auto message = co_await socket.receive()) {
+    std::cout << "server: " << id << " says " << *message << '\n';
   }
+  std::cout << "server: " << id << " has closed\n";
 }
 
 /// Sends all news from here on, also those that are dispatched while it sends others.
@@ -74,16 +71,10 @@ errand::Coro<> client(errand::App& app, int id, std::chrono::seconds stay) {
   errand::ScopedTask handler{app.add_task(handle(app, id, socket), "feed:" + std::to_string(id))};
   socket.say("hello");
   const auto listen = [&]() -> errand::Coro<> {
-    while (true) {
-      const std::string message = co_await socket.hear();
-      std::cout << "client " << id << ": " << message << '\n';
-    }
+    while (const auto message = co_await socket.hear()) std::cout << "client " << id << ": " << *message << '\n';
   };
-  try {
-    co_await errand::wait_for(listen(), stay);
-  } catch (const errand::TimeoutError&) {
-    socket.close();
-  }
+  co_await errand::move_on_after(listen(), stay);
+  socket.close();
   co_await errand::wait_all(handler.get());
 }
 

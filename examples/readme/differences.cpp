@@ -107,16 +107,6 @@ void deadlock() {
   // [deadlock]
 }
 
-void manual_clock() {
-  // [manual_clock]
-  errand::ManualClock clock;  // jumps to the next deadline whenever nothing is ready
-  errand::App app("test", {.clock = &clock});
-  app.add_task([]() -> errand::Coro<> { co_await errand::sleep(24h); });
-  app.run();  // returns at once
-  // [manual_clock]
-  std::cout << "24 h later: " << (clock.now().time_since_epoch() == 24h) << '\n';
-}
-
 }  // namespace
 
 int main() {
@@ -128,5 +118,4 @@ int main() {
   }
   failures();
   deadlock();
-  manual_clock();
 }

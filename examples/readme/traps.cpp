@@ -4,6 +4,7 @@
 #include <iostream>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 using namespace std::chrono_literals;
 
@@ -29,6 +30,21 @@ errand::Coro<> named_lambda(errand::App& app) {
   auto task = app.add_task([text]() -> errand::Coro<> { co_await save(text); });
   co_await task;
   // [named_lambda]
+}
+
+struct Job {
+  int id;
+  std::string kind;
+};
+
+errand::Coro<> named_aggregate(errand::App&) {
+  errand::Queue<Job> jobs;
+  // [named_aggregate]
+  Job job{7, "mail"};  // not: co_await jobs.put(Job{7, "mail"})
+  co_await jobs.put(std::move(job));
+  // [named_aggregate]
+  const Job first = co_await jobs.get();
+  std::cout << "job " << first.id << ": " << first.kind << '\n';
 }
 
 errand::Coro<> own_statement(errand::App&) {
@@ -94,7 +110,8 @@ errand::Coro<> variadic(errand::App& app) {
 int main() {
   errand::ManualClock clock;
   errand::App app("MyApp", {.clock = &clock});
-  for (const auto part : {named_lambda, own_statement, outside_the_catch, lifetime, catch_all, variadic}) {
+  for (const auto part :
+       {named_lambda, named_aggregate, own_statement, outside_the_catch, lifetime, catch_all, variadic}) {
     app.run(part(app));
   }
 }
