@@ -232,9 +232,11 @@ class TimeLimit : public Branches {
     if (!goes_on() && branch_.status == TaskStatus::failed) report_branch(branch_);
   }
 
-  /// Asks the branch to end.
+  /// Asks the branch to end. Does nothing if it was asked already, because a second request would interrupt its
+  /// clean-up.
   void end(Over why = Over::time) noexcept {
-    if (over_ == Over::no) over_ = why;
+    if (is_ending()) return;
+    over_ = why;
     branch_.request(Chain::asked_by_combinator);
   }
   /// Called before the wait begins, if the time is over already: the branch runs to its first suspension.
