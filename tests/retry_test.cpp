@@ -288,6 +288,27 @@ APP_TEST("supervise begins with `first`, and with the count, again when f ran lo
          {"1", "2", "3", "4", "5", "6"});
 }
 
+TEST_CASE("supervise reports a failure of f also if the clock throws then") {
+  struct Clock : errand::ClockSource {
+    errand::Clock::time_point now() override {
+      if (std::exchange(fails, false)) throw runtime_error("no time");
+      return {};
+    }
+    bool fails = false;
+  } clock;
+  support::Log log;
+  errand::AppConfig config;
+  config.clock = &clock;
+  config.on_failure = [&](const errand::TaskFailure& failure) { log(failure.what()); };
+  App app("test", config);
+  const auto fails = [&] {
+    clock.fails = true;
+    throw runtime_error("of f");
+  };
+  CHECK_THROWS_WITH(app.run(supervise(fails)), "no time");
+  CHECK(log.text() == "of f");
+}
+
 APP_TEST("supervise takes plain functions, and an f that is destroyed with an aborted task") {
   int runs = 0;
   const auto plain = [&] {

@@ -150,9 +150,12 @@ Coro<> run_supervise(F f, Backoff backoff) {
       co_await attempt.wait;
       if (attempt.branch.status == TaskStatus::succeeded) co_return;
       if (attempt.was_ended()) attempt.wait.check();
+      Kept kept(chain, attempt.branch.error());  // reports the failure, also if a clock of the user's throws now
       if (chain.loop->now() - begin > backoff.most) failures.forget();
-      if (!failures.add()) attempt.wait.check();
-      detail::report_branch(attempt.branch);
+      if (!failures.add()) {
+        kept.error = nullptr;
+        attempt.wait.check();
+      }
     }
     errand::current_task().set_note("restart " + std::to_string(failures.count()));
     co_await errand::sleep(failures.next_delay(*chain.loop));
