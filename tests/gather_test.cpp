@@ -337,3 +337,26 @@ APP_TEST("the work of settled is destroyed with an aborted task") {
   task.abort();
   expect("gone");
 }
+
+APP_TEST("combinators take Coros of a const result") {
+  const auto one = []() -> Coro<const int> {
+    co_await errand::yield();
+    co_return 1;
+  };
+  const auto each = [one](int) { return one(); };
+  std::vector<Coro<const int>> coros;
+  coros.push_back(one());
+  const std::vector<int> items{1, 2};
+  const auto parts = co_await gather(one(), one);
+  const std::vector<int> all = co_await gather(std::move(coros));
+  const std::vector<int> of_range = co_await gather(items, each, 2);
+  const auto outcomes = co_await gather_settled(items, each, 2);
+  const auto outcome = co_await settled(one());
+  const auto perhaps = co_await errand::move_on_after(one(), 1s);
+  const auto first = co_await race(one(), one);
+  const int waited = co_await errand::wait_for(one(), 1s);
+  CHECK(std::get<0>(parts) + std::get<1>(parts) == 2);
+  CHECK(all == std::vector<int>{1});
+  CHECK(of_range == std::vector<int>{1, 1});
+  CHECK(outcomes[1].value() + outcome.value() + *perhaps + std::get<0>(first.value()) + waited == 5);
+}

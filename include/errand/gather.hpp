@@ -21,9 +21,10 @@ namespace detail {
 /// The result of a branch in a tuple: `void` becomes `std::monostate`.
 template <class T>
 using Part = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
-/// The result of a branch in a container: `void` becomes `std::monostate`, and a reference a `std::reference_wrapper`.
+/// The result of a branch in a container: `void` becomes `std::monostate`, a reference a `std::reference_wrapper`, and
+/// a `const T` a `T`.
 template <class T>
-using Element = typename Outcome<T>::value_type;
+using Element = std::remove_const_t<typename Outcome<T>::value_type>;
 
 }  // namespace detail
 

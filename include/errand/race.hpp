@@ -54,11 +54,11 @@ class Race {
 ///     auto first = co_await errand::race(ask(primary), ask(secondary));
 template <class... As>
   requires(sizeof...(As) > 0 && (detail::Branchable<As> && ...))
-Coro<Race<std::variant<typename Outcome<detail::BranchResult<As>>::value_type...>>> race(As&&... awaitables);
+Coro<Race<std::variant<detail::Element<detail::BranchResult<As>>...>>> race(As&&... awaitables);
 /// Like `race` of several arguments, for a vector of one type. Throws `InvalidState` if the vector is empty.
 template <class A>
   requires detail::Branchable<A>
-Coro<Race<typename Outcome<detail::BranchResult<A>>::value_type>> race(std::vector<A> awaitables);
+Coro<Race<detail::Element<detail::BranchResult<A>>>> race(std::vector<A> awaitables);
 
 // Implementation
 
@@ -165,13 +165,13 @@ Coro<Race<Element<BranchResult<A>>>> run_race(std::vector<A> awaitables) {
 
 template <class... As>
   requires(sizeof...(As) > 0 && (detail::Branchable<As> && ...))
-Coro<Race<std::variant<typename Outcome<detail::BranchResult<As>>::value_type...>>> race(As&&... awaitables) {
+Coro<Race<std::variant<detail::Element<detail::BranchResult<As>>...>>> race(As&&... awaitables) {
   return detail::run_race(detail::take_argument(std::forward<As>(awaitables))...);
 }
 
 template <class A>
   requires detail::Branchable<A>
-Coro<Race<typename Outcome<detail::BranchResult<A>>::value_type>> race(std::vector<A> awaitables) {
+Coro<Race<detail::Element<detail::BranchResult<A>>>> race(std::vector<A> awaitables) {
   return detail::run_race(std::move(awaitables));
 }
 

@@ -41,7 +41,7 @@ struct BranchResultOf<A> {
   using type = std::remove_cvref_t<Awaited<A>>;
 };
 template <LibraryAwaitable A>
-  requires is_task_handle<std::remove_cvref_t<A>>
+  requires(is_task_handle<std::remove_cvref_t<A>> || is_coro<std::remove_cvref_t<A>>)
 struct BranchResultOf<A> {
   using type = typename std::remove_cvref_t<A>::value_type;
 };
