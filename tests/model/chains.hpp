@@ -31,10 +31,8 @@ inline void Model::step(Chain& chain) {
     const Op& op = op_of(chain.frames.back());
     const Outcome outcome = woken_with(chain, op);
     drop_wait(chain);
-    if (op.kind == Kind::lock) {
-      chain.frames.back().has_lock = true;
-      log(chain.task->id, op.id, Entry::step);
-      enter(chain, op.blocks[0]);
+    if (op.kind == Kind::lock || op.kind == Kind::acquire) {
+      enter_with_grant(chain);
     } else {
       complete(chain, outcome);
     }
@@ -114,13 +112,18 @@ inline void Model::leave(Chain& chain) {
   }
 }
 
-/// Gives back all that the wait holds: references to tasks, and a lock or an item that was handed to it.
+/// Gives back all that the wait holds: references to tasks, and a lock, permits or an item that was handed to it.
 inline void Model::drop_wait(Chain& chain) {
   chain.needed = 0;
   for (std::vector<Task*> awaited = std::exchange(chain.awaited, {}); !awaited.empty(); awaited.pop_back()) {
     release(awaited.back());
   }
-  if (!std::exchange(chain.handed, false)) return;
+  const int wanted = std::exchange(chain.wants, 0);
+  if (!std::exchange(chain.handed, false)) {
+    if (wanted) serve();  // there may be enough permits for those that waited behind this chain
+    return;
+  }
+  if (wanted) return give_back(wanted);
   const Op& op = op_of(chain.frames.back());
   if (op.kind == Kind::lock) return unlock();
   put_back(queues_[op.arguments[0] % 2], std::exchange(chain.result, {{}, 0}).value);
@@ -166,6 +169,7 @@ inline void Model::destroy(Chain& chain) {
     Frame& frame = chain.frames.back();
     drop_wait(chain);
     if (frame.has_lock) unlock();
+    if (frame.permits) give_back(frame.permits);
     if (frame.saved.thrown.kind && frame.saved.thrown.kind != Thrown::cancelled) {
       report(chain.task, frame.saved.thrown);  // the error of the body of a finally
     }

@@ -68,6 +68,7 @@ class Model {
     int stage = 0;
     Outcome saved{};
     bool has_lock = false;
+    int permits = 0;
     bool was_held = false;
   };
 
@@ -120,6 +121,7 @@ class Model {
     std::vector<Task*> awaited;
     std::size_t needed = 0;
     bool handed = false;
+    int wants = 0;  // the number of permits that it waits for
     bool timed_out = false;
     int signal = 0;
     Outcome result{{}, 0};
@@ -217,6 +219,7 @@ class Model {
   void await_op(Chain& chain, const Op& op);
   void nest_op(Chain& chain, const Op& op);
   void enter(Chain& chain, const Block& block);
+  void enter_with_grant(Chain& chain);
   void inner_ended(Chain& chain, Outcome outcome);
   void ended(Chain& chain, Outcome outcome);
   void complete(Chain& chain, Outcome outcome);
@@ -289,6 +292,9 @@ class Model {
   Task* registered(int name) const;
   void add_name(int name, Task& task, int policy);
   void unlock();
+  bool try_take(int permits);
+  void give_back(int permits);
+  void serve();
   void give(Queue& queue, Value item);
   std::optional<Value> take(Queue& queue);
   Call& add_call(const Op& op);
@@ -326,7 +332,8 @@ class Model {
   Chain* current_ = nullptr;
   Task* main_ = nullptr;
   bool lock_free_ = true, event_ = false;
-  std::deque<Chain*> lockers_, event_waiters_, signal_waiters_;
+  int free_permits_ = permits_at_start;
+  std::deque<Chain*> lockers_, acquirers_, event_waiters_, signal_waiters_;
   std::array<Queue, 2> queues_;
   std::array<Block, 3> handlers_;  // the handlers of each signal
   bool stop_ = false, stopping_ = false, ended_ = false, deadlock_ = false, closing_ = false;

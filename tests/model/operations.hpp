@@ -167,10 +167,12 @@ inline Model::Outcome Model::woken_with(Chain& chain, const Op& op) {
     default: break;
   }
   chain.handed = false;
+  chain.wants = 0;
   return std::exchange(chain.result, {{}, 0});
 }
 
 inline void Model::nest_op(Chain& chain, const Op& op) {
+  const int permits = op.arguments[0];
   switch (op.kind) {
     case Kind::lock:
       if (!lock_free_) {
@@ -181,6 +183,11 @@ inline void Model::nest_op(Chain& chain, const Op& op) {
     case Kind::try_lock:
       if (!lock_free_) return complete(chain, {{}, 0});
       break;
+    case Kind::acquire:
+      if (try_take(permits)) return enter_with_grant(chain);
+      if (suspend(chain, &acquirers_)) chain.wants = permits;
+      return;
+    case Kind::try_acquire: return try_take(permits) ? enter_with_grant(chain) : complete(chain, {{}, 0});
     case Kind::wait_for:
     case Kind::group: branch(parallel(chain), op.blocks[0], op.id, false); return start(*chain.parallel);
     case Kind::gather:
@@ -192,15 +199,26 @@ inline void Model::nest_op(Chain& chain, const Op& op) {
     default: return enter(chain, op.blocks[0]);
   }
   lock_free_ = false;
-  chain.frames.back().has_lock = true;
-  log(chain.task->id, op.id, Entry::step);
-  enter(chain, op.blocks[0]);
+  enter_with_grant(chain);
 }
 
 inline void Model::enter(Chain& chain, const Block& block) {
   const Frame& outer = chain.frames.back();
   Frame inner{&block, op_of(outer).id, outer.group};
   chain.frames.push_back(inner);
+}
+
+/// Called when the chain has been given the lock, or permits: runs the block, which holds them.
+inline void Model::enter_with_grant(Chain& chain) {
+  Frame& frame = chain.frames.back();
+  const Op& op = op_of(frame);
+  if (op.kind == Kind::lock || op.kind == Kind::try_lock) {
+    frame.has_lock = true;
+  } else {
+    frame.permits = op.arguments[0];
+  }
+  log(chain.task->id, op.id, Entry::step);
+  enter(chain, op.blocks[0]);
 }
 
 /// Called when the block that the operation awaits has ended.
@@ -216,6 +234,8 @@ inline void Model::inner_ended(Chain& chain, Outcome outcome) {
       frame.has_lock = false;
       unlock();
       break;
+    case Kind::acquire:
+    case Kind::try_acquire: give_back(std::exchange(frame.permits, 0)); break;
     case Kind::catch_cancelled:
       if (frame.stage == 0) {
         if (outcome.thrown.kind != Thrown::cancelled) break;

@@ -80,6 +80,8 @@ inline std::optional<Model::Outcome> Model::plain(const Op& op, Parallel* group)
       if (call.has_handle) release(call.task);
       return value(1);
     }
+    case Kind::release: give_back(1); return value(0);
+    case Kind::available: return value(free_permits_);
     case Kind::call_soon: {
       Call& call = add_call(op);
       if (!refuses(call)) push({Item::call, &call});

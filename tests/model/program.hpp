@@ -38,6 +38,8 @@ enum class Kind : std::uint8_t {
   dispatch,
   advance,
   cancel_call,
+  release,
+  available,
   group_add,
   call_soon,
   call_later,
@@ -68,6 +70,8 @@ enum class Kind : std::uint8_t {
   repeat,
   lock,
   try_lock,
+  acquire,
+  try_acquire,
   catch_cancelled,
   catch_error,
   finally,
@@ -79,7 +83,8 @@ enum class Kind : std::uint8_t {
 };
 
 /// The letters of `arguments`: t a task, m a name or 0 for no name, p a NameTaken, n a time, l a time limit, q a queue,
-/// s a signal, r how a Cancelled is handled (0 thrown on, 1 swallowed, 2 swallowed and taken back).
+/// s a signal, k a number of permits, r how a Cancelled is handled (0 thrown on, 1 swallowed, 2 swallowed and taken
+/// back).
 struct Shape {
   const char* name;
   const char* arguments;
@@ -110,6 +115,8 @@ inline constexpr Shape shapes[] = {
     {"dispatch", "s", 0, 5},
     {"advance", "n", 0, 2},
     {"cancel_call", "", 0, 1},
+    {"release", "", 0, 1},
+    {"available", "", 0, 1},
     {"group_add", "t", 0, 6},
     {"call_soon", "", 1, 2},
     {"call_later", "n", 1, 2},
@@ -138,6 +145,8 @@ inline constexpr Shape shapes[] = {
     {"repeat", "", 1, 2},
     {"lock", "", 1, 6},
     {"try_lock", "", 1, 1},
+    {"acquire", "k", 1, 7},
+    {"try_acquire", "k", 1, 2},
     {"catch_cancelled", "r", 2, 10},
     {"catch_error", "", 1, 5},
     {"finally", "", 2, 6},
@@ -169,6 +178,7 @@ inline constexpr int unlimited = 4;     // the time limit that means no limit; 0
 inline constexpr int most_ops = 40;     // in a program
 inline constexpr int most_steps = 200;  // in a run: the operations after them do nothing
 inline constexpr int graceful_timeout = 15;
+inline constexpr int permits_at_start = 2;  // of the semaphore
 
 struct Program {
   std::array<std::size_t, 2> capacities{1, 1};
@@ -278,6 +288,7 @@ class Generator {
       case 'l': return uint8(bytes_.below(unlimited + 1));
       case 'q': return uint8(bytes_.below(2));
       case 's': return uint8(bytes_.below(4));
+      case 'k': return uint8(1 + bytes_.below(3));
       default: return uint8(bytes_.below(3));
     }
   }

@@ -120,6 +120,7 @@ class Real {
   int steps_ = 0;
   errand::ManualClock clock_;
   errand::Lock lock_;
+  errand::Semaphore semaphore_{permits_at_start};
   errand::Event event_;
   std::array<errand::Queue<int>, 2> queues_;
   std::array<Task, slots> slots_;

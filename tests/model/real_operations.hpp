@@ -91,6 +91,17 @@ inline Real::Coro<Value> Real::nest_op(Place place, const Op& op) {
       log(place.task, op.id, Entry::step);
       co_return co_await inner(0);
     }
+    case Kind::acquire: {
+      const errand::Semaphore::Permit permit = co_await semaphore_.acquire(op.arguments[0]);
+      log(place.task, op.id, Entry::step);
+      co_return co_await inner(0);
+    }
+    case Kind::try_acquire: {
+      const std::optional<errand::Semaphore::Permit> permit = semaphore_.try_acquire(op.arguments[0]);
+      if (!permit) co_return 0;
+      log(place.task, op.id, Entry::step);
+      co_return co_await inner(0);
+    }
     case Kind::catch_cancelled: co_return co_await catch_cancelled(place, op);
     case Kind::catch_error: co_return co_await catch_error(place, op);
     case Kind::finally: co_return co_await errand::finally(inner(0), inner(1));
@@ -199,6 +210,8 @@ inline std::optional<Value> Real::plain(Place place, const Op& op) {
     case Kind::dispatch: return id_of(app_->dispatch(dispatched_event(a), op.id));
     case Kind::advance: clock_.advance(Seconds(a)); return 0;
     case Kind::cancel_call: return last_call_.cancel();
+    case Kind::release: semaphore_.release(); return 0;
+    case Kind::available: return static_cast<Value>(semaphore_.available());
     case Kind::call_soon: last_call_ = app_->call_soon([this, &op] { call(op); }); return 0;
     case Kind::call_later: last_call_ = app_->call_later(Seconds(a), [this, &op] { call(op); }); return 0;
     case Kind::find:

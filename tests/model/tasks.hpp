@@ -144,6 +144,27 @@ inline void Model::unlock() {
   woken(*lockers_.front());
 }
 
+inline bool Model::try_take(int permits) {
+  if (!acquirers_.empty() || free_permits_ < permits) return false;
+  free_permits_ -= permits;
+  return true;
+}
+
+inline void Model::give_back(int permits) {
+  free_permits_ += permits;
+  serve();
+}
+
+/// Hands permits to the waiters, the first one first. None is handed past a waiter that wants more than there are.
+inline void Model::serve() {
+  while (!acquirers_.empty() && acquirers_.front()->wants <= free_permits_) {
+    Chain& first = *acquirers_.front();
+    free_permits_ -= first.wants;
+    first.handed = true;
+    woken(first);
+  }
+}
+
 inline void Model::give(Queue& queue, Value item) {
   if (queue.getters.empty()) return queue.items.push_back(item);
   Chain& getter = *queue.getters.front();
