@@ -120,10 +120,16 @@ inline void Model::drop_wait(Chain& chain) {
   }
   const int wanted = std::exchange(chain.wants, 0);
   if (!std::exchange(chain.handed, false)) {
+    forget_subscriber(chain);
     if (wanted) serve();  // there may be enough permits for those that waited behind this chain
     return;
   }
   if (wanted) return give_back(wanted);
+  if (chain.subscriber) {
+    Subscriber& from = *chain.subscriber;
+    forget_subscriber(chain);
+    return give(from, chain.number, std::exchange(chain.result, {{}, 0}).value);
+  }
   const Op& op = op_of(chain.frames.back());
   if (op.kind == Kind::lock) return unlock();
   put_back(queues_[op.arguments[0] % 2], std::exchange(chain.result, {{}, 0}).value);

@@ -43,6 +43,7 @@ class Model {
   struct Chain;
   struct Parallel;
   struct Call;
+  struct Subscriber;
 
   /// An entry of the ready queue or of the timer queue.
   struct Item {
@@ -121,7 +122,9 @@ class Model {
     std::vector<Task*> awaited;
     std::size_t needed = 0;
     bool handed = false;
-    int wants = 0;  // the number of permits that it waits for
+    int wants = 0;                     // the number of permits that it waits for
+    Subscriber* subscriber = nullptr;  // that has handed an item to it
+    int number = 0;                    // of the item that was handed to it
     bool timed_out = false;
     int signal = 0;
     Outcome result{{}, 0};
@@ -181,6 +184,17 @@ class Model {
     std::deque<Value> items;
     std::deque<Chain*> getters, putters;
     bool closed = false;
+  };
+
+  /// A subscription to the Broadcast. Its items are numbered in the order in which they were sent.
+  struct Subscriber {
+    std::size_t capacity;
+    bool closed;
+    std::map<int, Value> items{};
+    int last = 0;
+    Value lost = 0;
+    std::deque<Chain*> waiters{};
+    std::vector<Chain*> handed{};  // the waiters that have been handed an item, and have not resumed yet
   };
 
   const Block& body(int i) const { return program_.body[static_cast<std::size_t>(i)]; }
@@ -298,6 +312,13 @@ class Model {
   void give(Queue& queue, Value item);
   std::optional<Value> take(Queue& queue);
   Call& add_call(const Op& op);
+  void send(Value item);
+  void end_sends();
+  void subscribe(std::size_t slot, std::size_t capacity);
+  void unsubscribe(std::size_t slot);
+  void give(Subscriber& to, int number, Value item);
+  Value take(Subscriber& from);
+  void forget_subscriber(Chain& chain);
   void start(Task& task);
   bool refuses(Call& call);
   Task& dispatch(int signal, Value payload, Task* failed_task = nullptr);
@@ -335,6 +356,10 @@ class Model {
   int free_permits_ = permits_at_start;
   std::deque<Chain*> lockers_, acquirers_, event_waiters_, signal_waiters_;
   std::array<Queue, 2> queues_;
+  std::deque<Subscriber> subscribers_;          // all that there have ever been
+  std::vector<Subscriber*> audience_;           // those that get what is sent, in this order
+  std::array<Subscriber*, 2> subscriptions_{};  // variables
+  bool sends_ended_ = false;
   std::array<Block, 3> handlers_;  // the handlers of each signal
   bool stop_ = false, stopping_ = false, ended_ = false, deadlock_ = false, closing_ = false;
   // the wait for the end of all tasks

@@ -99,6 +99,16 @@ inline void Model::await_op(Chain& chain, const Op& op) {
       if (queue.closed) return complete(chain, {{Thrown::closed}});
       suspend(chain, &queue.getters);
       return;
+    case Kind::next: {
+      Subscriber* const from = subscriptions_[a];
+      if (!from) return skip();
+      if (!from->items.empty()) return complete(chain, {{}, take(*from)});
+      if (from->closed) return complete(chain, {{}, 0});
+      if (!suspend(chain, &from->waiters) || from->waiters.size() > 1) return;
+      std::erase(audience_, from);
+      audience_.push_back(from);
+      return;
+    }
     case Kind::wait_event:
       if (event_) return complete(chain, {{}, 0});
       suspend(chain, &event_waiters_);
@@ -168,6 +178,7 @@ inline Model::Outcome Model::woken_with(Chain& chain, const Op& op) {
   }
   chain.handed = false;
   chain.wants = 0;
+  forget_subscriber(chain);
   return std::exchange(chain.result, {{}, 0});
 }
 

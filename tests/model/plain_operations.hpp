@@ -82,6 +82,19 @@ inline std::optional<Model::Outcome> Model::plain(const Op& op, Parallel* group)
     }
     case Kind::release: give_back(1); return value(0);
     case Kind::available: return value(free_permits_);
+    case Kind::send:
+      if (sends_ended_) return thrown(Thrown::closed);
+      send(op.id);
+      return value(0);
+    case Kind::end_sends: end_sends(); return value(0);
+    case Kind::subscribe: subscribe(a, b); return value(0);
+    case Kind::unsubscribe: unsubscribe(a); return value(0);
+    case Kind::try_next:
+      if (!subscriptions_[a]) return {};
+      return value(take(*subscriptions_[a]));
+    case Kind::lost:
+      if (!subscriptions_[a]) return {};
+      return value(subscriptions_[a]->lost);
     case Kind::call_soon: {
       Call& call = add_call(op);
       if (!refuses(call)) push({Item::call, &call});

@@ -40,6 +40,12 @@ enum class Kind : std::uint8_t {
   cancel_call,
   release,
   available,
+  send,
+  end_sends,
+  subscribe,
+  unsubscribe,
+  try_next,
+  lost,
   group_add,
   call_soon,
   call_later,
@@ -52,6 +58,7 @@ enum class Kind : std::uint8_t {
   sleep,
   put,
   get,
+  next,
   wait_event,
   wait_signal,
   dispatched,
@@ -83,8 +90,8 @@ enum class Kind : std::uint8_t {
 };
 
 /// The letters of `arguments`: t a task, m a name or 0 for no name, p a NameTaken, n a time, l a time limit, q a queue,
-/// s a signal, k a number of permits, r how a Cancelled is handled (0 thrown on, 1 swallowed, 2 swallowed and taken
-/// back).
+/// s a signal, k a number of permits, u a subscription, c a capacity or 0 for no limit, r how a Cancelled is handled (0
+/// thrown on, 1 swallowed, 2 swallowed and taken back).
 struct Shape {
   const char* name;
   const char* arguments;
@@ -117,6 +124,12 @@ inline constexpr Shape shapes[] = {
     {"cancel_call", "", 0, 1},
     {"release", "", 0, 1},
     {"available", "", 0, 1},
+    {"send", "", 0, 6},
+    {"end_sends", "", 0, 1},
+    {"subscribe", "uc", 0, 5},
+    {"unsubscribe", "u", 0, 1},
+    {"try_next", "u", 0, 2},
+    {"lost", "u", 0, 1},
     {"group_add", "t", 0, 6},
     {"call_soon", "", 1, 2},
     {"call_later", "n", 1, 2},
@@ -128,6 +141,7 @@ inline constexpr Shape shapes[] = {
     {"sleep", "n", 0, 12},
     {"put", "q", 0, 6},
     {"get", "q", 0, 6},
+    {"next", "u", 0, 8},
     {"wait_event", "", 0, 5},
     {"wait_signal", "sl", 0, 5},
     {"dispatched", "s", 0, 2},
@@ -286,7 +300,8 @@ class Generator {
       case 'p': return uint8(bytes_.below(4));
       case 'n': return uint8(bytes_.below(4));
       case 'l': return uint8(bytes_.below(unlimited + 1));
-      case 'q': return uint8(bytes_.below(2));
+      case 'q':
+      case 'u': return uint8(bytes_.below(2));
       case 's': return uint8(bytes_.below(4));
       case 'k': return uint8(1 + bytes_.below(3));
       default: return uint8(bytes_.below(3));

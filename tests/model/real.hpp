@@ -123,6 +123,8 @@ class Real {
   errand::Semaphore semaphore_{permits_at_start};
   errand::Event event_;
   std::array<errand::Queue<int>, 2> queues_;
+  errand::Broadcast<int> broadcast_;
+  std::array<std::optional<errand::Subscription<int>>, 2> subscriptions_;
   std::array<Task, slots> slots_;
   errand::CallHandle last_call_;
   std::unique_ptr<errand::App> app_;

@@ -25,6 +25,11 @@ inline Real::Coro<Value> Real::await_op(const Op& op) {
       if (!item) throw errand::QueueClosed();
       co_return *item;
     }
+    case Kind::next: {
+      if (!subscriptions_[a]) co_return skipped;
+      const std::optional<int> item = co_await subscriptions_[a]->next();
+      co_return item.value_or(0);
+    }
     case Kind::wait_event: co_await event_.wait(); co_return 0;
     case Kind::wait_signal: {
       const errand::Signal signal = co_await app_->event(event_of(a), limit_of(b));
@@ -212,6 +217,16 @@ inline std::optional<Value> Real::plain(Place place, const Op& op) {
     case Kind::cancel_call: return last_call_.cancel();
     case Kind::release: semaphore_.release(); return 0;
     case Kind::available: return static_cast<Value>(semaphore_.available());
+    case Kind::send: broadcast_.send(op.id); return 0;
+    case Kind::end_sends: broadcast_.close(); return 0;
+    case Kind::subscribe: subscriptions_[a] = broadcast_.subscribe(b); return 0;
+    case Kind::unsubscribe: subscriptions_[a].reset(); return 0;
+    case Kind::try_next:
+      if (!subscriptions_[a]) return {};
+      return subscriptions_[a]->try_next().value_or(0);
+    case Kind::lost:
+      if (!subscriptions_[a]) return {};
+      return static_cast<Value>(subscriptions_[a]->lost());
     case Kind::call_soon: last_call_ = app_->call_soon([this, &op] { call(op); }); return 0;
     case Kind::call_later: last_call_ = app_->call_later(Seconds(a), [this, &op] { call(op); }); return 0;
     case Kind::find:

@@ -186,6 +186,71 @@ inline std::optional<Value> Model::take(Queue& queue) {
   return item;
 }
 
+/// Each subscriber gets the item, in the order in which they began to wait. A subscriber that waits for the first time,
+/// or again, goes to the end of the audience.
+inline void Model::send(Value item) {
+  for (Subscriber* subscriber : audience_) give(*subscriber, ++subscriber->last, item);
+}
+
+/// Gives an item that was sent, or one that a task has not picked up: to the first waiter, or else to its place.
+inline void Model::give(Subscriber& to, int number, Value item) {
+  if (!to.waiters.empty()) {
+    Chain& first = *to.waiters.front();
+    first.handed = true;
+    first.subscriber = &to;
+    first.number = number;
+    first.result.value = item;
+    to.handed.push_back(&first);
+    return woken(first);
+  }
+  to.items[number] = item;
+  if (to.capacity == 0 || to.items.size() <= to.capacity) return;
+  to.items.erase(to.items.begin());
+  ++to.lost;
+}
+
+/// Returns 0 if there is no item.
+inline Value Model::take(Subscriber& from) {
+  if (from.items.empty()) return 0;
+  const Value item = from.items.begin()->second;
+  from.items.erase(from.items.begin());
+  return item;
+}
+
+/// Called when the task has resumed, or is destroyed.
+inline void Model::forget_subscriber(Chain& chain) {
+  if (chain.subscriber) std::erase(std::exchange(chain.subscriber, nullptr)->handed, &chain);
+}
+
+inline void Model::end_sends() {
+  sends_ended_ = true;
+  for (Subscriber* subscriber : std::exchange(audience_, {})) {
+    subscriber->closed = true;
+    while (!subscriber->waiters.empty()) woken(*subscriber->waiters.front());
+  }
+}
+
+/// The old subscription of this variable ends when the new one has begun.
+inline void Model::subscribe(std::size_t slot, std::size_t capacity) {
+  Subscriber& made = subscribers_.emplace_back(Subscriber{capacity, sends_ended_});
+  if (!sends_ended_) audience_.push_back(&made);
+  unsubscribe(slot);
+  subscriptions_[slot] = &made;
+}
+
+/// The awaits of all that wait throw, and so do those that have been handed an item, which is lost.
+inline void Model::unsubscribe(std::size_t slot) {
+  Subscriber* const ended = std::exchange(subscriptions_[slot], nullptr);
+  if (!ended) return;
+  std::erase(audience_, ended);
+  for (; !ended->waiters.empty(); woken(*ended->waiters.front())) ended->waiters.front()->result = {{Thrown::invalid}};
+  for (Chain* chain : std::vector(ended->handed)) {
+    chain->handed = false;
+    chain->result = {{Thrown::invalid}};
+    forget_subscriber(*chain);
+  }
+}
+
 /// A waiter for signal 0 or 1 waits for this signal only. A waiter for signal 2 waits for any of 0, 1 and 2. Signal 3
 /// is the report of a failure.
 inline Model::Task& Model::dispatch(int signal, Value payload, Task* failed_task) {
