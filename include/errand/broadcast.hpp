@@ -89,8 +89,8 @@ class Broadcast {
 
   /// Sends an item to everyone who is subscribed at this moment. Wakes the tasks that wait, in the order in which they
   /// began to wait. If several tasks wait with one subscription, it wakes the first of them, and the subscription keeps
-  /// its place for the others. If there is no subscriber, the item is destroyed. Throws `QueueClosed` if the Broadcast is closed,
-  /// `std::bad_alloc`, and what a copy or a move of the item throws: then nobody gets the item.
+  /// its place for the others. If there is no subscriber, the item is destroyed. Throws `QueueClosed` if the Broadcast
+  /// is closed, `std::bad_alloc`, and what a copy or a move of the item throws: then nobody gets the item.
   void send(T item);
   /// Returns a subscription to all items that are sent from now on. If it has a capacity, only so many items wait
   /// there: if one more comes, the oldest is lost, and counted in `lost()`. With 0 there is no limit. If the Broadcast

@@ -121,10 +121,17 @@ inline void Model::drop_wait(Chain& chain) {
   const int wanted = std::exchange(chain.wants, 0);
   if (!std::exchange(chain.handed, false)) {
     forget_subscriber(chain);
+    chain.reader = nullptr;
     if (wanted) serve();  // there may be enough permits for those that waited behind this chain
     return;
   }
   if (wanted) return give_back(wanted);
+  if (chain.reader) {
+    Reader& reader = *std::exchange(chain.reader, nullptr);
+    if (reader.seen == chain.number) --reader.seen;  // so that the next read gives this change
+    chain.result = {{}, 0};
+    return;
+  }
   if (chain.subscriber) {
     Subscriber& from = *chain.subscriber;
     forget_subscriber(chain);

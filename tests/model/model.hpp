@@ -44,6 +44,7 @@ class Model {
   struct Parallel;
   struct Call;
   struct Subscriber;
+  struct Reader;
 
   /// An entry of the ready queue or of the timer queue.
   struct Item {
@@ -125,6 +126,7 @@ class Model {
     int wants = 0;                     // the number of permits that it waits for
     Subscriber* subscriber = nullptr;  // that has handed an item to it
     int number = 0;                    // of the item that was handed to it
+    Reader* reader = nullptr;          // whose next value it waits for
     bool timed_out = false;
     int signal = 0;
     Outcome result{{}, 0};
@@ -195,6 +197,11 @@ class Model {
     Value lost = 0;
     std::deque<Chain*> waiters{};
     std::vector<Chain*> handed{};  // the waiters that have been handed an item, and have not resumed yet
+  };
+
+  /// A reader of the Watch, and the number of the last change that it has given.
+  struct Reader {
+    int seen;
   };
 
   const Block& body(int i) const { return program_.body[static_cast<std::size_t>(i)]; }
@@ -319,6 +326,8 @@ class Model {
   void give(Subscriber& to, int number, Value item);
   Value take(Subscriber& from);
   void forget_subscriber(Chain& chain);
+  void set_watch(Value value);
+  static bool is_met(const Op& op, Value value) { return value % 4 == op.arguments[0]; }
   void start(Task& task);
   bool refuses(Call& call);
   Task& dispatch(int signal, Value payload, Task* failed_task = nullptr);
@@ -360,7 +369,12 @@ class Model {
   std::vector<Subscriber*> audience_;           // those that get what is sent, in this order
   std::array<Subscriber*, 2> subscriptions_{};  // variables
   bool sends_ended_ = false;
-  std::array<Block, 3> handlers_;  // the handlers of each signal
+  Value watched_ = 0;
+  int changes_ = 0;  // of the Watch
+  std::deque<Chain*> watchers_;
+  std::deque<Reader> all_readers_;    // all that there have ever been
+  std::array<Reader*, 2> readers_{};  // variables
+  std::array<Block, 3> handlers_;     // the handlers of each signal
   bool stop_ = false, stopping_ = false, ended_ = false, deadlock_ = false, closing_ = false;
   // the wait for the end of all tasks
   bool draining_ = false;      // the wait is under way

@@ -109,6 +109,17 @@ inline void Model::await_op(Chain& chain, const Op& op) {
       audience_.push_back(from);
       return;
     }
+    case Kind::wait_watch:
+      if (is_met(op, watched_)) return complete(chain, {{}, watched_});
+      suspend(chain, &watchers_);
+      return;
+    case Kind::read: {
+      Reader* const reader = readers_[a];
+      if (!reader) return skip();
+      if (std::exchange(reader->seen, changes_) != changes_) return complete(chain, {{}, watched_});
+      if (suspend(chain, &watchers_)) chain.reader = reader;
+      return;
+    }
     case Kind::wait_event:
       if (event_) return complete(chain, {{}, 0});
       suspend(chain, &event_waiters_);
@@ -178,6 +189,7 @@ inline Model::Outcome Model::woken_with(Chain& chain, const Op& op) {
   }
   chain.handed = false;
   chain.wants = 0;
+  chain.reader = nullptr;
   forget_subscriber(chain);
   return std::exchange(chain.result, {{}, 0});
 }

@@ -95,6 +95,8 @@ inline std::optional<Model::Outcome> Model::plain(const Op& op, Parallel* group)
     case Kind::lost:
       if (!subscriptions_[a]) return {};
       return value(subscriptions_[a]->lost);
+    case Kind::set_watch: set_watch(op.id); return value(0);
+    case Kind::reader: readers_[a] = &all_readers_.emplace_back(Reader{changes_}); return value(0);
     case Kind::call_soon: {
       Call& call = add_call(op);
       if (!refuses(call)) push({Item::call, &call});

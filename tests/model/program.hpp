@@ -46,6 +46,8 @@ enum class Kind : std::uint8_t {
   unsubscribe,
   try_next,
   lost,
+  set_watch,
+  reader,
   group_add,
   call_soon,
   call_later,
@@ -59,6 +61,8 @@ enum class Kind : std::uint8_t {
   put,
   get,
   next,
+  wait_watch,
+  read,
   wait_event,
   wait_signal,
   dispatched,
@@ -90,8 +94,8 @@ enum class Kind : std::uint8_t {
 };
 
 /// The letters of `arguments`: t a task, m a name or 0 for no name, p a NameTaken, n a time, l a time limit, q a queue,
-/// s a signal, k a number of permits, u a subscription, c a capacity or 0 for no limit, r how a Cancelled is handled (0
-/// thrown on, 1 swallowed, 2 swallowed and taken back).
+/// s a signal, k a number of permits, u a subscription or a reader, c a capacity or 0 for no limit, r how a Cancelled
+/// is handled (0 thrown on, 1 swallowed, 2 swallowed and taken back).
 struct Shape {
   const char* name;
   const char* arguments;
@@ -130,6 +134,8 @@ inline constexpr Shape shapes[] = {
     {"unsubscribe", "u", 0, 1},
     {"try_next", "u", 0, 2},
     {"lost", "u", 0, 1},
+    {"set_watch", "", 0, 6},
+    {"reader", "u", 0, 3},
     {"group_add", "t", 0, 6},
     {"call_soon", "", 1, 2},
     {"call_later", "n", 1, 2},
@@ -142,6 +148,8 @@ inline constexpr Shape shapes[] = {
     {"put", "q", 0, 6},
     {"get", "q", 0, 6},
     {"next", "u", 0, 8},
+    {"wait_watch", "n", 0, 5},
+    {"read", "u", 0, 6},
     {"wait_event", "", 0, 5},
     {"wait_signal", "sl", 0, 5},
     {"dispatched", "s", 0, 2},

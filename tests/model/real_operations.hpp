@@ -30,6 +30,13 @@ inline Real::Coro<Value> Real::await_op(const Op& op) {
       const std::optional<int> item = co_await subscriptions_[a]->next();
       co_return item.value_or(0);
     }
+    case Kind::wait_watch: {
+      const auto is_met = [a](int value) { return value % 4 == a; };
+      co_return co_await watch_.wait(is_met);
+    }
+    case Kind::read:
+      if (!readers_[a]) co_return skipped;
+      co_return co_await readers_[a]->next();
     case Kind::wait_event: co_await event_.wait(); co_return 0;
     case Kind::wait_signal: {
       const errand::Signal signal = co_await app_->event(event_of(a), limit_of(b));
@@ -227,6 +234,8 @@ inline std::optional<Value> Real::plain(Place place, const Op& op) {
     case Kind::lost:
       if (!subscriptions_[a]) return {};
       return static_cast<Value>(subscriptions_[a]->lost());
+    case Kind::set_watch: watch_.set(op.id); return 0;
+    case Kind::reader: readers_[a] = watch_.reader(); return 0;
     case Kind::call_soon: last_call_ = app_->call_soon([this, &op] { call(op); }); return 0;
     case Kind::call_later: last_call_ = app_->call_later(Seconds(a), [this, &op] { call(op); }); return 0;
     case Kind::find:

@@ -251,6 +251,23 @@ inline void Model::unsubscribe(std::size_t slot) {
   }
 }
 
+/// Wakes each task whose predicate the value satisfies, or that waits for a change, in the order in which they began to
+/// wait. They get this value, even if it has changed again before they resume.
+inline void Model::set_watch(Value value) {
+  watched_ = value;
+  ++changes_;
+  for (Chain* watcher : std::vector(watchers_.begin(), watchers_.end())) {
+    if (Reader* const reader = watcher->reader) {
+      reader->seen = watcher->number = changes_;
+      watcher->handed = true;
+    } else if (!is_met(op_of(watcher->frames.back()), value)) {
+      continue;
+    }
+    watcher->result.value = value;
+    woken(*watcher);
+  }
+}
+
 /// A waiter for signal 0 or 1 waits for this signal only. A waiter for signal 2 waits for any of 0, 1 and 2. Signal 3
 /// is the report of a failure.
 inline Model::Task& Model::dispatch(int signal, Value payload, Task* failed_task) {
