@@ -170,6 +170,7 @@ inline void Model::destroy(Chain& chain) {
       parallel.live.pop_back();
     }
     disarm(parallel.timer, {Item::limit, &parallel});
+    forget_timeout(parallel);
   }
   if (chain.parallel) {
     report_unthrown(*chain.parallel);

@@ -40,6 +40,14 @@ inline void Model::start(Parallel& parallel) {
     if (limit > 0 && limit != unlimited) parallel.timer = arm(limit, {Item::limit, &parallel});
     parallel.time_is_up = limit == 0;
   }
+  if (parallel.kind == Kind::wait_within) {
+    Timeout& timeout = *timeouts_[op_of(chain.frames.back()).arguments[0]];
+    timeout.wait = &parallel;
+    parallel.timeout = &timeout;
+    parallel.time_is_up = timeout.end <= now_;
+    if (!parallel.time_is_up && timeout.end != never)
+      parallel.timer = arm(timeout.end - now_, {Item::limit, &parallel});
+  }
   for (auto branch = parallel.live.rbegin(); branch != parallel.live.rend(); ++branch) {
     (*branch)->asked = parallel.asked;
     if (parallel.time_is_up) ask(**branch, by_owner);
@@ -97,6 +105,7 @@ inline void Model::branch_ended(Parallel& parallel, Chain& branch) {
     default:
       parallel.used.add(requests);
       disarm(parallel.timer, {Item::limit, &parallel});
+      forget_timeout(parallel);
       return;
   }
 }
@@ -106,6 +115,37 @@ inline void Model::ask_members(Parallel& group) {
   for (Task* member : std::vector(group.members)) {
     cancel(*member, group.asked.has(by_task) ? chain.task->reason : -1);
   }
+}
+
+inline void Model::make_timeout(std::size_t slot, int limit) {
+  end_timeout(slot);
+  timeouts_[slot] = &all_timeouts_.emplace_back(Timeout{limit, limit == unlimited ? never : now_ + limit});
+}
+
+/// The work that is waited for is asked to end, unless its time is up and it has been asked already.
+inline void Model::end_timeout(std::size_t slot) {
+  Timeout* const ended = std::exchange(timeouts_[slot], nullptr);
+  if (!ended || !ended->wait) return;
+  Parallel& wait = *ended->wait;
+  disarm(wait.timer, {Item::limit, &wait});
+  forget_timeout(wait);
+  if (wait.time_is_up) return;
+  wait.time_is_up = wait.is_broken = true;
+  ask(*wait.live.front(), by_owner);
+}
+
+/// Counts from now on. A wait whose time is up is not saved.
+inline void Model::restart(Timeout& timeout, int limit) {
+  timeout.limit = limit;
+  timeout.end = limit == unlimited ? never : now_ + limit;
+  if (!timeout.wait || timeout.wait->time_is_up) return;
+  disarm(timeout.wait->timer, {Item::limit, timeout.wait});
+  if (limit != unlimited) timeout.wait->timer = arm(limit, {Item::limit, timeout.wait});
+}
+
+/// Called when the wait of a Timeout is over.
+inline void Model::forget_timeout(Parallel& wait) {
+  if (wait.timeout) std::exchange(wait.timeout, nullptr)->wait = nullptr;
 }
 
 /// Called when a member has ended. If the member was asked to end together with the group, it has ended because of the
@@ -196,7 +236,9 @@ inline Thrown::Kind Model::end_of(const Parallel& parallel) {
       const Thrown::Kind winner = parallel.first->outcome.thrown.kind;
       return winner == Thrown::cancelled && failure ? failure : winner;
     }
-    default: return timed_out(parallel) ? Thrown::timeout : parallel.branches[0].outcome.thrown.kind;
+    default:
+      if (timed_out(parallel)) return parallel.is_broken ? Thrown::invalid : Thrown::timeout;
+      return parallel.branches[0].outcome.thrown.kind;
   }
 }
 
@@ -241,7 +283,7 @@ inline Model::Outcome Model::outcome_of(Parallel& parallel) {
       if (parallel.error.kind) return {parallel.error};
       if (parallel.throws_request && !may_suspend(*parallel.chain)) return {take_request(*parallel.chain)};
       return first;
-    default: return timed_out(parallel) ? Outcome{{Thrown::timeout}} : first;
+    default: return timed_out(parallel) ? Outcome{{end_of(parallel)}} : first;
   }
 }
 

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <deque>
 #include <iterator>
+#include <limits>
 #include <map>
 #include <optional>
 #include <set>
@@ -45,6 +46,7 @@ class Model {
   struct Call;
   struct Subscriber;
   struct Reader;
+  struct Timeout;
 
   /// An entry of the ready queue or of the timer queue.
   struct Item {
@@ -143,6 +145,8 @@ class Model {
     Requests used{};          // requests that were thrown in a branch or a member whose end counts
     bool decided = false;     // no more branches are started
     bool time_is_up = false;  // the time limit has been reached
+    bool is_broken = false;   // the Timeout has been destroyed before it was reached
+    Timeout* timeout = nullptr;
     Time timer{};
     Chain* first = nullptr;  // the branch that decided
     std::vector<Chain*> failed{};
@@ -198,6 +202,14 @@ class Model {
     std::deque<Chain*> waiters{};
     std::vector<Chain*> handed{};  // the waiters that have been handed an item, and have not resumed yet
   };
+
+  /// A time limit that can be moved.
+  struct Timeout {
+    int limit;
+    long end;
+    Parallel* wait = nullptr;  // the wait that is under way
+  };
+  static constexpr long never = std::numeric_limits<long>::max();
 
   /// A reader of the Watch, and the number of the last change that it has given.
   struct Reader {
@@ -327,6 +339,10 @@ class Model {
   Value take(Subscriber& from);
   void forget_subscriber(Chain& chain);
   void set_watch(Value value);
+  void make_timeout(std::size_t slot, int limit);
+  void end_timeout(std::size_t slot);
+  void restart(Timeout& timeout, int limit);
+  void forget_timeout(Parallel& wait);
   static bool is_met(const Op& op, Value value) { return value % 4 == op.arguments[0]; }
   void start(Task& task);
   bool refuses(Call& call);
@@ -372,9 +388,11 @@ class Model {
   Value watched_ = 0;
   int changes_ = 0;  // of the Watch
   std::deque<Chain*> watchers_;
-  std::deque<Reader> all_readers_;    // all that there have ever been
-  std::array<Reader*, 2> readers_{};  // variables
-  std::array<Block, 3> handlers_;     // the handlers of each signal
+  std::deque<Timeout> all_timeouts_;    // all that there have ever been
+  std::array<Timeout*, 2> timeouts_{};  // variables
+  std::deque<Reader> all_readers_;      // all that there have ever been
+  std::array<Reader*, 2> readers_{};    // variables
+  std::array<Block, 3> handlers_;       // the handlers of each signal
   bool stop_ = false, stopping_ = false, ended_ = false, deadlock_ = false, closing_ = false;
   // the wait for the end of all tasks
   bool draining_ = false;      // the wait is under way

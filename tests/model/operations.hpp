@@ -211,6 +211,14 @@ inline void Model::nest_op(Chain& chain, const Op& op) {
       if (suspend(chain, &acquirers_)) chain.wants = permits;
       return;
     case Kind::try_acquire: return try_take(permits) ? enter_with_grant(chain) : complete(chain, {{}, 0});
+    case Kind::wait_within:
+      if (!timeouts_[op.arguments[0]]) {
+        log(chain.task->id, op.id, Entry::skipped);
+        ++chain.frames.back().at;
+        return;
+      }
+      if (timeouts_[op.arguments[0]]->wait) return complete(chain, {{Thrown::invalid}});
+      [[fallthrough]];
     case Kind::wait_for:
     case Kind::group: branch(parallel(chain), op.blocks[0], op.id, false); return start(*chain.parallel);
     case Kind::gather:

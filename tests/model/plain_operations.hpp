@@ -97,6 +97,16 @@ inline std::optional<Model::Outcome> Model::plain(const Op& op, Parallel* group)
       return value(subscriptions_[a]->lost);
     case Kind::set_watch: set_watch(op.id); return value(0);
     case Kind::reader: readers_[a] = &all_readers_.emplace_back(Reader{changes_}); return value(0);
+    case Kind::make_timeout: make_timeout(a, b); return value(0);
+    case Kind::end_timeout: end_timeout(a); return value(0);
+    case Kind::reset:
+    case Kind::reset_to:
+      if (!timeouts_[a]) return {};
+      restart(*timeouts_[a], op.kind == Kind::reset ? timeouts_[a]->limit : b);
+      return value(0);
+    case Kind::expired:
+      if (!timeouts_[a]) return {};
+      return value(timeouts_[a]->end <= now_);
     case Kind::call_soon: {
       Call& call = add_call(op);
       if (!refuses(call)) push({Item::call, &call});

@@ -48,6 +48,11 @@ enum class Kind : std::uint8_t {
   lost,
   set_watch,
   reader,
+  make_timeout,
+  end_timeout,
+  reset,
+  reset_to,
+  expired,
   group_add,
   call_soon,
   call_later,
@@ -87,6 +92,7 @@ enum class Kind : std::uint8_t {
   catch_error,
   finally,
   wait_for,
+  wait_within,
   gather,
   settled,
   race,
@@ -94,8 +100,8 @@ enum class Kind : std::uint8_t {
 };
 
 /// The letters of `arguments`: t a task, m a name or 0 for no name, p a NameTaken, n a time, l a time limit, q a queue,
-/// s a signal, k a number of permits, u a subscription or a reader, c a capacity or 0 for no limit, r how a Cancelled
-/// is handled (0 thrown on, 1 swallowed, 2 swallowed and taken back).
+/// s a signal, k a number of permits, u a subscription, a reader or a Timeout, c a capacity or 0 for no limit, r how a
+/// Cancelled is handled (0 thrown on, 1 swallowed, 2 swallowed and taken back).
 struct Shape {
   const char* name;
   const char* arguments;
@@ -136,6 +142,11 @@ inline constexpr Shape shapes[] = {
     {"lost", "u", 0, 1},
     {"set_watch", "", 0, 6},
     {"reader", "u", 0, 3},
+    {"make_timeout", "ul", 0, 5},
+    {"end_timeout", "u", 0, 1},
+    {"reset", "u", 0, 4},
+    {"reset_to", "ul", 0, 2},
+    {"expired", "u", 0, 1},
     {"group_add", "t", 0, 6},
     {"call_soon", "", 1, 2},
     {"call_later", "n", 1, 2},
@@ -173,6 +184,7 @@ inline constexpr Shape shapes[] = {
     {"catch_error", "", 1, 5},
     {"finally", "", 2, 6},
     {"wait_for", "l", 1, 9},
+    {"wait_within", "u", 1, 9},
     {"gather", "", 3, 6},
     {"settled", "", 2, 3},
     {"race", "", 3, 5},

@@ -127,6 +127,7 @@ class Real {
   std::array<std::optional<errand::Subscription<int>>, 2> subscriptions_;
   errand::Watch<int> watch_{0};
   std::array<std::optional<errand::Watch<int>::Reader>, 2> readers_;
+  std::array<std::optional<errand::Timeout>, 2> timeouts_;
   std::array<Task, slots> slots_;
   errand::CallHandle last_call_;
   std::unique_ptr<errand::App> app_;

@@ -118,6 +118,11 @@ inline Real::Coro<Value> Real::nest_op(Place place, const Op& op) {
     case Kind::catch_error: co_return co_await catch_error(place, op);
     case Kind::finally: co_return co_await errand::finally(inner(0), inner(1));
     case Kind::wait_for: co_return co_await errand::wait_for(inner(0), limit_of(op.arguments[0]));
+    case Kind::wait_within: {
+      std::optional<errand::Timeout>& timeout = timeouts_[op.arguments[0]];
+      if (!timeout) co_return skipped;
+      co_return co_await errand::wait_for(inner(0), *timeout);
+    }
     case Kind::gather: {
       const auto [x, y, z] = co_await errand::gather(inner(0), inner(1), inner(2));
       co_return (encode({}, x) * 100'000 + encode({}, y)) * 100'000 + encode({}, z);
@@ -236,6 +241,16 @@ inline std::optional<Value> Real::plain(Place place, const Op& op) {
       return static_cast<Value>(subscriptions_[a]->lost());
     case Kind::set_watch: watch_.set(op.id); return 0;
     case Kind::reader: readers_[a] = watch_.reader(); return 0;
+    case Kind::make_timeout: timeouts_[a].emplace(limit_of(b)); return 0;
+    case Kind::end_timeout: timeouts_[a].reset(); return 0;
+    case Kind::reset:
+    case Kind::reset_to:
+      if (!timeouts_[a]) return {};
+      op.kind == Kind::reset ? timeouts_[a]->reset() : timeouts_[a]->reset(limit_of(b));
+      return 0;
+    case Kind::expired:
+      if (!timeouts_[a]) return {};
+      return timeouts_[a]->expired();
     case Kind::call_soon: last_call_ = app_->call_soon([this, &op] { call(op); }); return 0;
     case Kind::call_later: last_call_ = app_->call_later(Seconds(a), [this, &op] { call(op); }); return 0;
     case Kind::find:
