@@ -29,7 +29,8 @@ class Timeout {
   /// largest duration never ends. If the duration is zero or negative, the time is over at once.
   template <class Rep, class Period>
   explicit Timeout(std::chrono::duration<Rep, Period> duration);
-  /// If somebody waits with this Timeout, the work is asked to end, and the wait throws `InvalidState`.
+  /// If somebody waits with this Timeout, and the time is not over, the work is asked to end, and the wait throws
+  /// `InvalidState`. If the time is over, the work has been asked already, and goes on with its clean-up.
   ~Timeout();
   Timeout(const Timeout&) = delete;
   Timeout& operator=(const Timeout&) = delete;
@@ -107,7 +108,7 @@ class Timeout::Wait final : public detail::TimeLimit {
   void timeout_destroyed() noexcept {
     finish();
     timeout_ = nullptr;
-    end(Over::broken);
+    if (!is_ending()) end(Over::broken);  // a second request would interrupt the clean-up
   }
 
  private:

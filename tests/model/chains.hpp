@@ -38,6 +38,8 @@ inline void Model::step(Chain& chain) {
     }
   } else if (!chain.owner && chain.task->index >= 0) {
     log(chain.task->id, 0, Entry::started, chain.task->index);
+  } else if (chain.frames.empty()) {
+    take_item(chain);
   }
   while (chain.state == Chain::running) begin_op(chain);
 }
@@ -60,7 +62,10 @@ inline void Model::complete(Chain& chain, Outcome outcome) {
 
 inline void Model::leave_frame(Chain& chain, Outcome outcome) {
   chain.frames.pop_back();
-  if (chain.frames.empty()) {
+  if (chain.frames.empty() && chain.owner && chain.owner->kind == Kind::gather_each && !outcome.thrown.kind) {
+    chain.owner->results[chain.item] = outcome.value;
+    take_item(chain);
+  } else if (chain.frames.empty()) {
     release(chain.observed);
     ended(chain, outcome);
   } else {

@@ -11,15 +11,37 @@ inline Model::Parallel& Model::parallel(Chain& chain) {
   return *(chain.parallel = &parallels_.emplace_back(Parallel{op_of(chain.frames.back()).kind, &chain}));
 }
 
-inline Model::Chain& Model::branch(Parallel& parallel, const Block& block, int owner_op, bool quiet) {
+inline Model::Chain& Model::branch(Parallel& parallel) {
   Chain& made = parallel.branches.emplace_back();
   made.task = parallel.chain->task;
   made.owner = &parallel;
+  parallel.live.push_back(&made);
+  return made;
+}
+
+inline Model::Chain& Model::branch(Parallel& parallel, const Block& block, int owner_op, bool quiet) {
+  Chain& made = branch(parallel);
   Frame frame{&block, owner_op, parallel.kind == Kind::group ? &parallel : parallel.chain->frames.back().group};
   frame.quiet = quiet;
   made.frames.push_back(frame);
-  parallel.live.push_back(&made);
   return made;
+}
+
+/// Called when a branch of a `gather_each` begins, and when its block has ended: goes on to the next block. Then
+/// another branch begins, up to the limit, unless the gather was asked to end.
+inline void Model::take_item(Chain& worker) {
+  Parallel& all = *worker.owner;
+  const Frame& outer = all.chain->frames.back();
+  const Op& op = op_of(outer);
+  if (all.decided || all.next_item == op.blocks.size()) return ended(worker, {});
+  if (!may_begin(worker)) {
+    const Thrown thrown{Thrown::cancelled, all.asked.has(by_task) ? worker.task->reason : -1};
+    take_request(worker);
+    return ended(worker, {thrown});
+  }
+  worker.item = all.next_item++;
+  worker.frames.push_back(Frame{&op.blocks[worker.item], op.id, outer.group});
+  if (all.branches.size() < op.arguments[0] && all.asked.empty()) run_next({Item::chain, &branch(all)});
 }
 
 /// Adds a branch that only observes a task.
@@ -75,6 +97,7 @@ inline void Model::branch_ended(Parallel& parallel, Chain& branch) {
       if (thrown.kind && !branch.thrown.empty() && !parallel.cancelled) parallel.cancelled = &branch;
       return;
     case Kind::gather:
+    case Kind::gather_each:
     case Kind::gather_tasks:
       parallel.used.add(requests);
       if (!thrown.kind) return;
@@ -229,6 +252,7 @@ inline Thrown::Kind Model::end_of(const Parallel& parallel) {
     case Kind::settled: return parallel.cancelled ? Thrown::cancelled : Thrown::Kind{};
     case Kind::group: return parallel.error.kind ? parallel.error.kind : parallel.branches[0].outcome.thrown.kind;
     case Kind::gather:
+    case Kind::gather_each:
     case Kind::gather_tasks: return failure || !parallel.cancelled ? failure : Thrown::cancelled;
     case Kind::race:
     case Kind::race_tasks:
@@ -259,9 +283,15 @@ inline Model::Outcome Model::outcome_of(Parallel& parallel) {
       if (parallel.cancelled->outcome.thrown.kind == Thrown::cancelled) return failure(parallel.cancelled);
       return {{Thrown::cancelled, parallel.asked.has(by_task) ? parallel.chain->task->reason : -1}};
     case Kind::gather:
+    case Kind::gather_each:
     case Kind::gather_tasks:
       if (!parallel.failed.empty()) return failure(parallel.failed[0]);
       if (parallel.cancelled) return failure(parallel.cancelled);
+      if (parallel.kind == Kind::gather_each) {
+        Value all = 0;
+        for (const Value result : parallel.results) all = all * 100'000 + encode({}, result);
+        return {{}, all};
+      }
       return codes();
     case Kind::race:
     case Kind::race_tasks:

@@ -109,6 +109,7 @@ class Model {
     Task* task = nullptr;
     Parallel* owner = nullptr;
     std::vector<Frame> frames;
+    std::size_t item = 0;      // the number of the block that this branch of a `gather_each` runs
     Task* observed = nullptr;  // the only task that this branch awaits, or the task whose failure this signal reports
     Requests asked;            // requests that are still to be thrown
     Requests thrown{};         // requests from outside its combinator that were thrown in this branch
@@ -150,6 +151,8 @@ class Model {
     Time timer{};
     Chain* first = nullptr;  // the branch that decided
     std::vector<Chain*> failed{};
+    std::size_t next_item = 0;  // the block of a `gather_each` that begins next
+    std::vector<Value> results{};
     bool has_lost = false;  // a loser of the race has failed
     Chain* cancelled = nullptr;
     std::vector<Task*> members{};
@@ -274,7 +277,9 @@ class Model {
 
   // Combinators
   Parallel& parallel(Chain& chain);
+  Chain& branch(Parallel& parallel);
   Chain& branch(Parallel& parallel, const Block& block, int owner_op, bool quiet);
+  void take_item(Chain& worker);
   void observe(Parallel& parallel, Task& task);
   void start(Parallel& parallel);
   void branch_ended(Parallel& parallel, Chain& branch);

@@ -221,6 +221,10 @@ inline void Model::nest_op(Chain& chain, const Op& op) {
       [[fallthrough]];
     case Kind::wait_for:
     case Kind::group: branch(parallel(chain), op.blocks[0], op.id, false); return start(*chain.parallel);
+    case Kind::gather_each:
+      branch(parallel(chain));
+      chain.parallel->results.resize(op.blocks.size());
+      return start(*chain.parallel);
     case Kind::gather:
     case Kind::settled:
     case Kind::race:

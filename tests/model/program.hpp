@@ -94,14 +94,15 @@ enum class Kind : std::uint8_t {
   wait_for,
   wait_within,
   gather,
+  gather_each,
   settled,
   race,
   group,
 };
 
 /// The letters of `arguments`: t a task, m a name or 0 for no name, p a NameTaken, n a time, l a time limit, q a queue,
-/// s a signal, k a number of permits, u a subscription, a reader or a Timeout, c a capacity or 0 for no limit, r how a
-/// Cancelled is handled (0 thrown on, 1 swallowed, 2 swallowed and taken back).
+/// s a signal, k a number of permits or of blocks at once, u a subscription, a reader or a Timeout, c a capacity or 0
+/// for no limit, r how a Cancelled is handled (0 thrown on, 1 swallowed, 2 swallowed and taken back).
 struct Shape {
   const char* name;
   const char* arguments;
@@ -143,7 +144,7 @@ inline constexpr Shape shapes[] = {
     {"set_watch", "", 0, 6},
     {"reader", "u", 0, 3},
     {"make_timeout", "ul", 0, 5},
-    {"end_timeout", "u", 0, 1},
+    {"end_timeout", "u", 0, 2},
     {"reset", "u", 0, 4},
     {"reset_to", "ul", 0, 2},
     {"expired", "u", 0, 1},
@@ -186,6 +187,7 @@ inline constexpr Shape shapes[] = {
     {"wait_for", "l", 1, 9},
     {"wait_within", "u", 1, 9},
     {"gather", "", 3, 6},
+    {"gather_each", "k", 3, 5},
     {"settled", "", 2, 3},
     {"race", "", 3, 5},
     {"group", "", 1, 6},

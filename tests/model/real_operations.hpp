@@ -127,6 +127,13 @@ inline Real::Coro<Value> Real::nest_op(Place place, const Op& op) {
       const auto [x, y, z] = co_await errand::gather(inner(0), inner(1), inner(2));
       co_return (encode({}, x) * 100'000 + encode({}, y)) * 100'000 + encode({}, z);
     }
+    case Kind::gather_each: {
+      const auto of_block = [this, place, &op](const Block& ops) { return block(place, ops, op.id); };
+      const std::vector<Value> results = co_await errand::gather(op.blocks, of_block, op.arguments[0]);
+      Value all = 0;
+      for (const Value result : results) all = all * 100'000 + encode({}, result);
+      co_return all;
+    }
     case Kind::settled: {
       const auto [x, y] = co_await errand::gather_settled(inner(0), inner(1));
       co_return code_of(x) * 100'000 + code_of(y);
