@@ -245,6 +245,7 @@ const Scenario all[] = {
     {"items", &items, {.may_be_quiet = true}},
     {"attempts", &attempts, {.may_be_quiet = true}},
     {"moved_timeouts", &moved_timeouts},
+    {"shared_timeouts", &shared_timeouts, {.destroyed_first = DestroyedFirst::either, .may_be_quiet = true}},
     {"generators", &generators, {.may_be_quiet = true}},
     {"meetings", &meetings, {.destroyed_first = DestroyedFirst::either, .may_be_quiet = true}},
     {"permits", &permits, {.may_be_quiet = true}},

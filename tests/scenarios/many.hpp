@@ -334,6 +334,35 @@ inline void moved_timeouts(World& world) {
   });
 }
 
+/// Timeouts that outlive their waits, or are destroyed before these have ended: with time left, and during a clean-up.
+inline void shared_timeouts(World& world) {
+  App& app = world.app();
+  auto& timeouts = world.keep<std::vector<std::unique_ptr<errand::Timeout>>>();
+  app.add_task([&world, &timeouts, held = Tracked()](App& its_app) -> Coro<> {
+    try {
+      for (int i = 0; i < 4; ++i) timeouts.push_back(std::make_unique<errand::Timeout>(2ms));
+      std::vector<Task<>> waits;
+      for (const auto& timeout : timeouts) {
+        for (int i = 0; i < 2; ++i) {
+          // The second wait with a Timeout fails, because the first is under way.
+          waits.push_back(its_app.add_task(settle(world, errand::wait_for(tidy(held, 1h), *timeout))));
+        }
+      }
+      co_await errand::sleep(1ms);
+      timeouts[0]->reset();
+      timeouts[1].reset();
+      timeouts[2]->reset(1h);
+      waits[4].abort();
+      co_await errand::sleep(3ms);
+      timeouts[3].reset();  // its time is over
+      co_await errand::gather_settled(std::move(waits));
+    } catch (const std::exception&) {
+      world.count_error();
+    }
+    held.use();
+  });
+}
+
 inline errand::AsyncGenerator<Heavy> numbers(Tracked argument, int n) {
   const Tracked local;
   for (int i = 0; i < n; ++i) {

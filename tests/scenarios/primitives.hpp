@@ -237,6 +237,10 @@ inline void locals(World& world) {
   App& app = world.app();
   auto& local = world.keep<errand::TaskLocal<Heavy>>();
   auto& other = world.keep<errand::TaskLocal<Tracked>>();
+  app.add_signal("a.b.c", [&local, held = Tracked()] {
+    expect(local.get()->value() == 1, "locals: a wrong value in a handler");
+    held.use();
+  });
   app.add_task([&world, &app, &local, &other, held = Tracked()]() -> Coro<> {
     try {
       local.set(Heavy());
@@ -253,6 +257,16 @@ inline void locals(World& world) {
       a.abort();
       b.cancel();
       co_await errand::wait_all(a, b, c);
+      const auto of_group = [work](errand::TaskGroup& group) -> Coro<> {
+        group.add(work);
+        group.add(work());
+        co_return;
+      };
+      co_await errand::TaskGroup::run(of_group);
+      errand::TaskScope scope(app);
+      scope.add(work);
+      app.dispatch("a.b.c");
+      co_await errand::sleep(500us);
     } catch (const std::exception&) {
       world.count_error();
     }
