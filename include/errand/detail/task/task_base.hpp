@@ -208,9 +208,7 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   /// Takes the task out of its list, wakes its awaiters, tells its observers, and gives back the loop's reference.
   ERRAND_INLINE void wake_awaiters() noexcept;
   /// Destroys the values of the `TaskLocal`s. Their destructors find a task that has ended and has no such values.
-  void destroy_locals() noexcept {
-    if (TaskExtras* const has = extras()) has->locals = {};
-  }
+  void destroy_locals() noexcept;
   /// Called by `wake_awaiters` if the task is special: destroys its `TaskLocal`s, tells the registry, marks the
   /// awaiters that are to throw the failure, and reports a failure for which nobody can be waiting.
   void finish_special() noexcept;
@@ -467,6 +465,13 @@ ERRAND_ONCE void TaskBase::set_local(std::size_t id, std::shared_ptr<const Local
   if (!has.locals) has.locals = Owner(new TaskLocals);
   loop->note_locals();
   has.locals->set(id, std::move(value));
+}
+
+ERRAND_COLD ERRAND_ONCE void TaskBase::destroy_locals() noexcept {
+  TaskExtras* const has = extras();
+  if (!has || !has->locals) return;
+  const Pin pin(*this);  // because a destructor may abort a task around this one
+  has->locals = {};
 }
 
 ERRAND_NOINLINE ERRAND_ONCE void TaskBase::finish_special() noexcept {
