@@ -322,6 +322,24 @@ APP_TEST("values that abort the next task when they are destroyed need constant 
   CHECK(app.all_tasks().size() == 1);
 }
 
+APP_TEST("the destructor of a value may abort the task that waits for the group of its task") {
+  Task<> owner;
+  const auto member = [&]() -> Coro<> {
+    counted.set(Counted([&] { owner.abort(); }));
+    co_await errand::yield();
+  };
+  const auto body = [&](errand::TaskGroup& group) -> Coro<> {
+    group.add(member());
+    group.add(errand::sleep_until(std::chrono::system_clock::time_point::max()));
+    co_return;
+  };
+  owner = add([&]() -> Coro<> { co_await errand::TaskGroup::run(body); });
+  co_await errand::wait_all(owner);
+  CHECK(owner.cancelled());
+  co_await errand::yield();
+  CHECK(app.all_tasks().size() == 1);
+}
+
 APP_TEST("a new TaskLocal never finds a value of an old one") {
   for (int i = 0; i < 100; ++i) {
     const auto old = std::make_unique<TaskLocal<int>>();

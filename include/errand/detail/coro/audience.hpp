@@ -77,6 +77,7 @@ class Subscriber : public Link, public Pooled {
   ~Subscriber() {
     check_thread_in_destructor();
     if (linked()) unlink();
+    while (!takings_.empty()) takings_.pop_front();
     if (loop_) loop_->release();
   }
 
@@ -119,6 +120,7 @@ class Subscriber : public Link, public Pooled {
   Loop* const loop_;
   std::size_t lost_ = 0;
   std::uint64_t given_ = 0;  // how many items it got
+  List takings_;  // each `try_next` that is moving its item out: the move may destroy this subscriber
   Items<T> items_;
   WaitList waiters_;  // the last member, because code of the user's runs when the items are destroyed
 };
@@ -275,12 +277,18 @@ std::optional<T> Subscriber<T>::try_next() {
   std::optional<T> value;
   Owner<Item<T>> item(take());
   if (!item) return value;
+  Link taking;
+  takings_.push_back(taking);
   try {
     value.emplace(std::move(item->value));
   } catch (...) {
-    give_back(*item.release());
+    if (taking.linked()) {
+      taking.unlink();
+      give_back(*item.release());
+    }
     throw;
   }
+  if (taking.linked()) taking.unlink();
   return value;
 }
 
