@@ -74,21 +74,25 @@ class ReturnedItems {
   /// Returns the number of the first item. There must be one.
   std::size_t first_number() const noexcept { return first_->number; }
 
-  /// Inserts a node at the place that its number says.
+  /// Inserts a node at the place that its number says. Looks from the node that was inserted last, because tasks are
+  /// often aborted in the order in which they got their items.
   void insert(Node& node) noexcept {
-    Node** place = &first_;
+    Node** place = inserted_ && inserted_->number < node.number ? &inserted_->next : &first_;
     while (*place && (*place)->number < node.number) place = &(*place)->next;
     node.next = std::exchange(*place, &node);
+    inserted_ = &node;
     ++size_;
   }
   /// Takes the first node out. It belongs to the caller. There must be one.
   Node* remove_first() noexcept {
     --size_;
+    if (inserted_ == first_) inserted_ = nullptr;
     return std::exchange(first_, first_->next);
   }
 
  private:
   Node* first_ = nullptr;
+  Node* inserted_ = nullptr;  // the node that was inserted last, if it still stands here
   std::size_t size_ = 0;
 };
 

@@ -40,21 +40,30 @@ class Items {
     list_.push_back(item);
     ++size_;
   }
-  /// Inserts an item at the place that its number says. Looks from the front, because only old items come back.
+  /// Inserts an item at the place that its number says. Looks from the place of the item that was inserted last,
+  /// because items come back in the order in which tasks are aborted: from the first to the last, or the other way
+  /// round.
   void insert(Item<T>& item) noexcept {
-    Link* place = list_.begin();
-    while (place != list_.end() && static_cast<Item<T>*>(place)->number < item.number) place = place->next;
+    Link* place = inserted_ ? inserted_ : list_.begin();
+    while (place != list_.end() && number_of(*place) < item.number) place = place->next;
+    while (place != list_.begin() && number_of(*place->prev) > item.number) place = place->prev;
     List::insert(*place, item);
+    inserted_ = &item;
     ++size_;
   }
   /// Takes the first item out. It belongs to the caller. There must be one.
   Item<T>& pop_front() noexcept {
     --size_;
-    return static_cast<Item<T>&>(list_.pop_front());
+    Item<T>& first = static_cast<Item<T>&>(list_.pop_front());
+    if (inserted_ == &first) inserted_ = nullptr;
+    return first;
   }
 
  private:
+  static std::uint64_t number_of(const Link& link) noexcept { return static_cast<const Item<T>&>(link).number; }
+
   List list_;
+  Link* inserted_ = nullptr;  // the item that was inserted last, if it still stands here
   std::size_t size_ = 0;
 };
 
@@ -120,7 +129,7 @@ class Subscriber : public Link, public Pooled {
   Loop* const loop_;
   std::size_t lost_ = 0;
   std::uint64_t given_ = 0;  // how many items it got
-  List takings_;  // each `try_next` that is moving its item out: the move may destroy this subscriber
+  List takings_;             // each `try_next` that is moving its item out: the move may destroy this subscriber
   Items<T> items_;
   WaitList waiters_;  // the last member, because code of the user's runs when the items are destroyed
 };
