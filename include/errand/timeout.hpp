@@ -108,7 +108,7 @@ class Timeout::Wait final : public detail::TimeLimit {
   void timeout_destroyed() noexcept {
     finish();
     timeout_ = nullptr;
-    if (!is_ending()) end(Over::broken);  // a second request would interrupt the clean-up
+    end(Over::broken);
   }
 
  private:
