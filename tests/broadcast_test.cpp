@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
+#include <functional>
+#include <memory>
 #include <numeric>
 
 #include "waiting.hpp"
@@ -413,4 +415,40 @@ TEST_CASE("a Subscription may outlive its App, and be destroyed after it") {
   }
   broadcast.send(1);
   CHECK(mine.try_next() == 1);
+}
+
+TEST_CASE("the move of an item may destroy the Subscription and then throw") {
+  struct Moved {
+    explicit Moved(std::function<void()>& at_move) : call(&at_move) {}
+    Moved(const Moved&) = default;
+    Moved(Moved&& other) : call(other.call) {
+      if (const auto at_move = *call) at_move();
+    }
+    std::function<void()>* call;
+  };
+  std::function<void()> at_move;
+  Broadcast<Moved> news;
+  auto mine = std::make_unique<errand::Subscription<Moved>>(news.subscribe());
+  news.send(Moved(at_move));
+  at_move = [&] {
+    mine.reset();
+    throw runtime_error("moved");
+  };
+  CHECK_THROWS_AS(mine->try_next(), runtime_error);
+  CHECK_FALSE(mine);
+}
+
+APP_TEST("items that come back in any order stand in their old order") {
+  Broadcast<int> news;
+  auto mine = news.subscribe();
+  const auto take = [&]() -> Coro<> { static_cast<void>(co_await mine.next()); };
+  std::vector<Task<>> tasks;
+  for (int i = 0; i < 6; ++i) tasks.push_back(add(take()));
+  co_await errand::yield();
+  for (int i = 0; i < 8; ++i) news.send(i);
+  for (const std::size_t i : {2, 3, 1}) tasks[i].abort();
+  log(mine.try_next());
+  for (const std::size_t i : {5, 0, 4}) tasks[i].abort();
+  while (const auto item = mine.try_next()) log(*item);
+  expect("1 ; 0 ; 2 ; 3 ; 4 ; 5 ; 6 ; 7");
 }
