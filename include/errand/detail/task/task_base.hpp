@@ -207,7 +207,8 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   void note_reason(std::string_view reason);
   /// Takes the task out of its list, wakes its awaiters, tells its observers, and gives back the loop's reference.
   ERRAND_INLINE void wake_awaiters() noexcept;
-  /// Destroys the values of the `TaskLocal`s. Their destructors find a task that has ended and has no such values.
+  /// Destroys the values of the `TaskLocal`s, of which there must be some. Their destructors find a task that has ended
+  /// and has no such values.
   void destroy_locals() noexcept;
   /// Called by `wake_awaiters` if the task is special: destroys its `TaskLocal`s, tells the registry, marks the
   /// awaiters that are to throw the failure, and reports a failure for which nobody can be waiting.
@@ -468,14 +469,12 @@ ERRAND_ONCE void TaskBase::set_local(std::size_t id, std::shared_ptr<const Local
 }
 
 ERRAND_COLD ERRAND_ONCE void TaskBase::destroy_locals() noexcept {
-  TaskExtras* const has = extras();
-  if (!has || !has->locals) return;
   const Pin pin(*this);  // because a destructor may abort a task around this one
-  has->locals = {};
+  extras()->locals = {};
 }
 
 ERRAND_NOINLINE ERRAND_ONCE void TaskBase::finish_special() noexcept {
-  destroy_locals();
+  if (const TaskExtras* const has = extras(); has && has->locals) destroy_locals();
   if (is_registered()) loop->host->registered_ended(*this);
   if (status != TaskStatus::succeeded) {
     for (Link* link = awaiters.begin(); link != awaiters.end(); link = link->next) {
