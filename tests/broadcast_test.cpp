@@ -446,9 +446,9 @@ APP_TEST("items that come back in any order stand in their old order") {
   for (int i = 0; i < 6; ++i) tasks.push_back(add(take()));
   co_await errand::yield();
   for (int i = 0; i < 8; ++i) news.send(i);
-  for (const std::size_t i : {2, 3, 1}) tasks[i].abort();
+  for (const std::size_t i : {2u, 3u, 1u}) tasks[i].abort();
   log(mine.try_next());
-  for (const std::size_t i : {5, 0, 4}) tasks[i].abort();
+  for (const std::size_t i : {5u, 0u, 4u}) tasks[i].abort();
   while (const auto item = mine.try_next()) log(*item);
   expect("1 ; 0 ; 2 ; 3 ; 4 ; 5 ; 6 ; 7");
 }
