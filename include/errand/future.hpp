@@ -230,7 +230,10 @@ class [[nodiscard("dropping the last setter ends the future")]] Future<T>::Sette
   /// Takes the place of `other`, which is empty afterwards.
   Setter(Setter&& other) noexcept = default;
   /// Gives up the setter that this object was, and becomes a copy of `other`.
-  Setter& operator=(const Setter& other) noexcept { return *this = Setter(other); }
+  Setter& operator=(const Setter& other) noexcept {
+    *this = Setter(other);
+    return *this;
+  }
   /// Gives up the setter that this object was, and takes the place of `other`.
   Setter& operator=(Setter&& other) noexcept {
     Setter given(std::move(other));

@@ -78,7 +78,8 @@ class Failures {
   Nanoseconds next_delay(Loop& loop) {
     const double most = static_cast<double>(backoff_.most.count());
     const bool is_most = !(delay_ < most);
-    const Nanoseconds whole = is_most ? backoff_.most : Nanoseconds(static_cast<std::int64_t>(delay_ + 0.5));
+    const double rounded = delay_ + 0.5;
+    const Nanoseconds whole = is_most ? backoff_.most : Nanoseconds(static_cast<std::int64_t>(rounded));
     if (!is_most) delay_ *= backoff_.factor;
     if (backoff_.jitter == 0) return whole;
     const double random_part = static_cast<double>(whole.count()) * backoff_.jitter * random(loop);

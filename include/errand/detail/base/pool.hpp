@@ -258,8 +258,6 @@ struct PoolGuard {
 };
 
 void open_thread_pool();
-/// Called if the list of this size is empty, or if there is no list for this size.
-void* allocate_from_slab(std::size_t size);
 /// Called if there is no room in the list of this size: half of its blocks then go back to the slabs. Also called if
 /// this thread has not opened its lists yet, if it has emptied them at its end, or if there is no list for this size.
 void deallocate_slowly(void* block, std::size_t size) noexcept;

@@ -20,7 +20,7 @@ namespace errand::detail {
 template <class T>
 struct Item : Link, Pooled {
   template <class U>
-  explicit Item(U&& from) : value(std::forward<U>(from)) {}
+  explicit Item(std::in_place_t, U&& from) : value(std::forward<U>(from)) {}
   T value;
   std::uint64_t number = 0;  // its place in the order of all items that its subscriber got
 };
@@ -198,8 +198,8 @@ class Delivery {
     std::size_t missing = 0;
     const List& all = audience->subscribers_;
     for (const Link* link = all.begin(); link != all.end(); link = link->next) ++missing;
-    for (; missing > 1; --missing) copies_.push_back(*new Item<T>(std::as_const(item)));
-    if (missing == 1) copies_.push_back(*new Item<T>(std::forward<U>(item)));
+    for (; missing > 1; --missing) copies_.push_back(*new Item<T>(std::in_place, std::as_const(item)));
+    if (missing == 1) copies_.push_back(*new Item<T>(std::in_place, std::forward<U>(item)));
   }
 
   /// Begins to hand out the copies to this audience, which may have changed since they were made. It is null if it has
