@@ -93,16 +93,6 @@ class AcquireBase : public HandedWaiter {
  public:
   AcquireBase(Permits& permits, std::size_t count, Chain& chain) noexcept
       : HandedWaiter(permits.kind, chain), permits_(permits), count_(count) {}
-  /// Gives back permits that were handed over and not picked up, because the task was aborted. If the wait has ended
-  /// without permits, those behind it may be served now: there may be enough for them.
-  ~AcquireBase() {
-    if (must_give_back()) {
-      permits_.give_back(count_);
-    } else if (linked()) {
-      unlink();
-      permits_.serve();
-    }
-  }
 
   bool await_ready() {
     chain_->check_earlier_awaits();
@@ -115,6 +105,16 @@ class AcquireBase : public HandedWaiter {
   std::size_t count() const noexcept { return count_; }
 
  protected:
+  /// Gives back permits that were handed over and not picked up, because the task was aborted. If the wait has ended
+  /// without permits, those behind it may be served now: there may be enough for them.
+  ~AcquireBase() {
+    if (must_give_back()) {
+      permits_.give_back(count_);
+    } else if (linked()) {
+      unlink();
+      permits_.serve();
+    }
+  }
   /// Called by `await_resume`: the permits belong to the guard from now on.
   Permits& pick_up() {
     HandedWaiter::pick_up();

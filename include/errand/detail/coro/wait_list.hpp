@@ -11,6 +11,10 @@ namespace errand::detail {
 /// A waiter to which something is handed that must not get lost: a permit, a notification. If its task is destroyed
 /// after that and before it resumes, the primitive gets it back.
 class HandedWaiter : public ToldWaiter {
+ public:
+  /// Called by the `WaitList` that hands something to this waiter.
+  void handed() noexcept { was_handed_ = true; }
+
  protected:
   using ToldWaiter::ToldWaiter;
   ~HandedWaiter() = default;
@@ -28,7 +32,6 @@ class HandedWaiter : public ToldWaiter {
   bool was_handed_ = false;
 
  private:
-  friend class WaitList;
   void left() noexcept override {}
 };
 
@@ -87,7 +90,7 @@ class WaitList {
   /// Hands something over to the first waiter, which must be a `HandedWaiter`.
   void hand_to_first() noexcept {
     HandedWaiter& first = this->first<HandedWaiter>();
-    first.was_handed_ = true;
+    first.handed();
     hand_over(first);
   }
   /// Wakes all waiters, as `hand_over` does.
