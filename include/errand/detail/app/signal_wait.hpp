@@ -63,6 +63,12 @@ class SignalWait final : public FailingWaiter {
   std::shared_ptr<const Signal> signal_;
 };
 
+#if ERRAND_DEFINES
+
+ERRAND_ONCE void SignalWait::throw_failure() { raise<TimeoutError>({"timed out waiting for '", event_.key, "'"}); }
+
+#endif
+
 }  // namespace errand::detail
 
 #include <errand/detail/epilogue.hpp>

@@ -130,8 +130,6 @@ ERRAND_ONCE bool SignalWait::await_suspend(std::coroutine_handle<>) {
   return suspend(list);
 }
 
-ERRAND_ONCE void SignalWait::throw_failure() { raise<TimeoutError>({"timed out waiting for '", event_.key, "'"}); }
-
 inline void Signals::add(std::string_view event, Owner<Handler> handler) {
   const EventName name(event, EventName::Pattern::parameter);
   make(name.key()).handlers.push_back({++last_, std::shared_ptr<Handler>(handler.release()), name.is_pattern()});
