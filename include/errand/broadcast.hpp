@@ -32,6 +32,7 @@ class [[nodiscard("the end of a Subscription unsubscribes")]] Subscription {
  public:
   /// For the library's own use: `subscribe` makes it.
   explicit Subscription(detail::Owner<Subscriber> state) noexcept : state_(std::move(state)) {}
+  /// Takes over the place of `other`, which is empty afterwards.
   Subscription(Subscription&& other) noexcept = default;
   /// Unsubscribes, and takes over the place of `other`.
   Subscription& operator=(Subscription&& other) noexcept = default;

@@ -157,12 +157,18 @@ class Future<T>::Settable {
   bool done() const { return state()->done(); }
 
  protected:
+  /// The state of the future, which all handles share.
   using State = std::shared_ptr<detail::SharedState<T>>;
+  /// Makes a handle of this state.
   explicit Settable(State state) noexcept : state_(std::move(state)) {}
   ~Settable() = default;
+  /// Makes one more handle of the same future.
   Settable(const Settable&) = default;
+  /// Takes the place of another handle, which is empty afterwards.
   Settable(Settable&&) = default;
+  /// Becomes a handle of the other future.
   Settable& operator=(const Settable&) = default;
+  /// Takes the place of another handle, which is empty afterwards.
   Settable& operator=(Settable&&) = default;
 
   /// Returns a pointer that keeps the state, because this handle may go while the value is being made, or as soon as
@@ -172,7 +178,7 @@ class Future<T>::Settable {
     return state_;
   }
 
-  State state_;
+  State state_;  ///< null if the handle is empty
 };
 
 /// A future that any thread may set. It is a counted handle: all copies refer to the same future, which exists as long
