@@ -61,7 +61,7 @@ Coro<> scenario(errand::App& app) {
   local.set(1);
   before = allocations;
   auto with_local = app.add_task(work(1));
-  expect("add_task in a task that has a TaskLocal", 7, before);
+  expect("add_task in a task that has a TaskLocal", 8, before);
   co_await with_local;
 
   auto sleeper = app.add_task(hour());
