@@ -82,7 +82,8 @@ if cmake -S "$consumer/compiled" -B "$work/no_library" -DCMAKE_PREFIX_PATH="$wor
 fi
 for shared in OFF ON; do
   prefix=$work/compiled_$shared
-  quietly cmake -S "$sources" -B "$prefix.build" -DERRAND_BUILD_COMPILED=ON -DBUILD_SHARED_LIBS=$shared
+  quietly cmake -S "$sources" -B "$prefix.build" -DERRAND_BUILD_EXAMPLES=OFF -DERRAND_BUILD_COMPILED=ON \
+    -DBUILD_SHARED_LIBS=$shared
   quietly cmake --build "$prefix.build" --target errand_compiled
   quietly cmake --install "$prefix.build" --prefix "$prefix"
   builds "errand::compiled, shared $shared" compiled -DCMAKE_PREFIX_PATH="$prefix"
