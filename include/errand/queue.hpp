@@ -45,7 +45,7 @@ class Queue {
     check_thread_in_destructor();
     put_limit_ = 0;
     is_closed_ = true;
-    while (!returned_.empty()) delete returned_.remove_first();
+    while (!returned_.empty()) delete &returned_.pop_front();
     if constexpr (!Carrier::is_silent) {
       while (!items_.empty()) delete items_.take_front([](Node* node) { return node; });
     }
@@ -123,10 +123,10 @@ class Queue {
   std::size_t count() const noexcept { return items_.size() + returned_.size(); }
   bool put_if_room(Carried& item);
   bool put_in_other_cases(Carried& item);
-  void give_to_first(Carried&& item, std::size_t number) noexcept;
+  void give_to_first(Carried&& item, std::uint64_t number) noexcept;
   void take(Carried* item, Getter* getter);
   void take_returned(Carried* item, Getter* getter);
-  void give_back(std::size_t number, Carried&& item);
+  void give_back(std::uint64_t number, Carried&& item);
   void let_in();
   ERRAND_NOINLINE void give_back_room() noexcept {
     items_.give_back();
@@ -142,7 +142,8 @@ class Queue {
   bool is_closed_ = false;
   std::size_t unfinished_ = 0;
   detail::Ring<Carried> items_;
-  detail::ReturnedItems<T> returned_;  // these come before `items_`
+  // Items that were handed to a getter which then did not take them. They come before `items_`.
+  detail::ItemList<T> returned_;
   detail::WaitList getters_;
   detail::WaitList putters_;
   detail::WaitList joiners_;
@@ -156,25 +157,30 @@ class Queue {
 /// `InvalidState`.
 template <class T>
 class [[nodiscard("co_await it")]] Queue<T>::Put {
+  static constexpr bool is_copyable = std::is_copy_constructible_v<T>;
+  static constexpr bool is_move_only = !is_copyable;
+
  public:
   Put(Queue& queue, T&& item) : queue_(&queue), item_(std::move(item)) {}
 
   class Wait;
   Wait awaited_by(detail::Chain& chain) && { return Wait(queue(), std::move(item_), chain); }
   Wait awaited_by(detail::Chain& chain) const&
-    requires std::is_copy_constructible_v<T>
+    requires is_copyable
   {
     return Wait(queue(), T(item_), chain);
   }
- Wait awaited_by(detail::Chain& chain) &
-     requires(!std::is_copy_constructible_v<T>) {
-       Queue& into = queue();
-       queue_ = nullptr;
-       return Wait(into, std::move(item_), chain);
-     }
+  Wait awaited_by(detail::Chain& chain) &
+    requires is_move_only
+  {
+    Queue& into = queue();
+    queue_ = nullptr;
+    return Wait(into, std::move(item_), chain);
+  }
 
-     private : Queue& queue() const {
-    if constexpr (!std::is_copy_constructible_v<T>) {
+ private:
+  Queue& queue() const {
+    if constexpr (is_move_only) {
       if (!queue_) throw InvalidState("the item of this put has been given away already");
     }
     return *queue_;
@@ -282,7 +288,7 @@ class Queue<T>::Getter : public detail::Waiter {
   };
   // These two are set if this stands in a list, and so may have to give an item back. A `Next` always sets the first.
   bool has_item_;
-  std::size_t number_;  // the place of the item in the order of all
+  std::uint64_t number_;  // the place of the item in the order of all
 };
 
 /// The awaitable of `get`.
@@ -373,7 +379,7 @@ ERRAND_NOINLINE bool Queue<T>::put_in_other_cases(Carried& item) {
 
 /// Hands the item to the getter that has waited longest.
 template <class T>
-ERRAND_INLINE void Queue<T>::give_to_first(Carried&& item, std::size_t number) noexcept {
+ERRAND_INLINE void Queue<T>::give_to_first(Carried&& item, std::uint64_t number) noexcept {
   Getter& first = getters_.template first<Getter>();
   first.number_ = number;
   first.has_item_ = true;
@@ -399,10 +405,10 @@ inline void Queue<T>::take(Carried* item, Getter* getter) {
 template <class T>
 ERRAND_NOINLINE void Queue<T>::take_returned(Carried* item, Getter* getter) {
   let_in();
-  Node* const first = returned_.remove_first();
-  const std::size_t number = first->number;
+  Node* const first = &returned_.pop_front();
+  const std::uint64_t number = first->number;
   if constexpr (Carrier::is_silent) {
-    std::construct_at(item, std::move(first->item));
+    std::construct_at(item, std::move(first->value));
     delete first;
   } else {
     *item = first;
@@ -416,11 +422,11 @@ ERRAND_NOINLINE void Queue<T>::take_returned(Carried* item, Getter* getter) {
 /// Gives an item that was taken out to the next getter or, if none waits, puts it back to its place. Throws
 /// `std::bad_alloc` if the item needs a node and there is no memory for one.
 template <class T>
-ERRAND_NOINLINE void Queue<T>::give_back(std::size_t number, Carried&& item) {
+ERRAND_NOINLINE void Queue<T>::give_back(std::uint64_t number, Carried&& item) {
   if (!getters_.empty()) return give_to_first(std::move(item), number);
   Node* node = nullptr;
   if constexpr (Carrier::is_silent) {
-    node = new Node(std::move(item));
+    node = new Node(std::in_place, std::move(item));
   } else {
     node = item;
   }
@@ -459,7 +465,7 @@ std::optional<T> Queue<T>::try_get() {
   check_thread();
   std::optional<T> item;  // the only object that is returned, so that the item is not moved once more
   if (is_empty()) return item;
-  const std::size_t number = returned_.empty() ? items_.front_number() : returned_.first_number();
+  const std::uint64_t number = returned_.empty() ? items_.front_number() : returned_.first_number();
   union {
     Carried taken;
   };

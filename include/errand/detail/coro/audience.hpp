@@ -9,63 +9,13 @@
 #include <optional>
 #include <utility>
 
+#include <errand/detail/base/item_list.hpp>
 #include <errand/detail/base/list.hpp>
 #include <errand/detail/base/owner.hpp>
 #include <errand/detail/base/pool.hpp>
 #include <errand/detail/coro/wait_list.hpp>
 
 namespace errand::detail {
-
-/// A copy of an item for one subscriber. It is never moved, so that it can change hands without code of the user's.
-template <class T>
-struct Item : Link, Pooled {
-  template <class U>
-  explicit Item(std::in_place_t, U&& from) : value(std::forward<U>(from)) {}
-  T value;
-  std::uint64_t number = 0;  // its place in the order of all items that its subscriber got
-};
-
-/// Items in the order of their numbers. The list owns them.
-template <class T>
-class Items {
- public:
-  Items() noexcept = default;
-  ~Items() {
-    while (!empty()) delete &pop_front();
-  }
-
-  bool empty() const noexcept { return list_.empty(); }
-  std::size_t size() const noexcept { return size_; }
-  void push_back(Item<T>& item) noexcept {
-    list_.push_back(item);
-    ++size_;
-  }
-  /// Inserts an item at the place that its number says. Looks from the place of the item that was inserted last,
-  /// because items come back in the order in which tasks are aborted: from the first to the last, or the other way
-  /// round.
-  void insert(Item<T>& item) noexcept {
-    Link* place = inserted_ ? inserted_ : list_.begin();
-    while (place != list_.end() && number_of(*place) < item.number) place = place->next;
-    while (place != list_.begin() && number_of(*place->prev) > item.number) place = place->prev;
-    List::insert(*place, item);
-    inserted_ = &item;
-    ++size_;
-  }
-  /// Takes the first item out. It belongs to the caller. There must be one.
-  Item<T>& pop_front() noexcept {
-    --size_;
-    Item<T>& first = static_cast<Item<T>&>(list_.pop_front());
-    if (inserted_ == &first) inserted_ = nullptr;
-    return first;
-  }
-
- private:
-  static std::uint64_t number_of(const Link& link) noexcept { return static_cast<const Item<T>&>(link).number; }
-
-  List list_;
-  Link* inserted_ = nullptr;  // the item that was inserted last, if it still stands here
-  std::size_t size_ = 0;
-};
 
 template <class T>
 class Audience;
@@ -109,7 +59,7 @@ class Subscriber : public Link, public Pooled {
   Item<T>* take() noexcept { return items_.empty() ? nullptr : &items_.pop_front(); }
   /// Hands an item to the task that has waited longest, or keeps it. If there are more items than `capacity_` then,
   /// moves the oldest to `dropped`, because its destructor may run only when everybody has got his item.
-  void give(Item<T>& item, Items<T>& dropped) noexcept;
+  void give(Item<T>& item, ItemList<T>& dropped) noexcept;
   /// Gives back an item that was taken: to a task that waits, or to its old place.
   void give_back(Item<T>& item) noexcept;
   /// Called when the audience ends: there will be no more items. Wakes the tasks that wait, which get nothing.
@@ -122,7 +72,7 @@ class Subscriber : public Link, public Pooled {
 
  private:
   bool hand_to_waiter(Item<T>& item) noexcept;
-  void drop_if_full(Items<T>& dropped) noexcept;
+  void drop_if_full(ItemList<T>& dropped) noexcept;
 
   Audience<T>* audience_;  // null if it is closed
   const std::size_t capacity_;
@@ -130,7 +80,7 @@ class Subscriber : public Link, public Pooled {
   std::size_t lost_ = 0;
   std::uint64_t given_ = 0;  // how many items it got
   List takings_;             // each `try_next` that is moving its item out: the move may destroy this subscriber
-  Items<T> items_;
+  ItemList<T> items_;
   WaitList waiters_;  // the last member, because code of the user's runs when the items are destroyed
 };
 
@@ -225,8 +175,8 @@ class Delivery {
 
  private:
   std::uint64_t last_ = 0;
-  Items<T> copies_;
-  Items<T> dropped_;
+  ItemList<T> copies_;
+  ItemList<T> dropped_;
   Link* next_ = nullptr;
   Link* end_ = nullptr;
 };
@@ -302,7 +252,7 @@ std::optional<T> Subscriber<T>::try_next() {
 }
 
 template <class T>
-void Subscriber<T>::give(Item<T>& item, Items<T>& dropped) noexcept {
+void Subscriber<T>::give(Item<T>& item, ItemList<T>& dropped) noexcept {
   item.number = ++given_;
   if (hand_to_waiter(item)) return;
   items_.push_back(item);
@@ -312,7 +262,7 @@ void Subscriber<T>::give(Item<T>& item, Items<T>& dropped) noexcept {
 template <class T>
 void Subscriber<T>::give_back(Item<T>& item) noexcept {
   if (hand_to_waiter(item)) return;
-  Items<T> dropped;  // destroyed last, because this subscriber may be destroyed meanwhile
+  ItemList<T> dropped;  // destroyed last, because this subscriber may be destroyed meanwhile
   items_.insert(item);
   drop_if_full(dropped);
 }
@@ -328,7 +278,7 @@ bool Subscriber<T>::hand_to_waiter(Item<T>& item) noexcept {
 }
 
 template <class T>
-void Subscriber<T>::drop_if_full(Items<T>& dropped) noexcept {
+void Subscriber<T>::drop_if_full(ItemList<T>& dropped) noexcept {
   if (capacity_ == 0 || items_.size() <= capacity_) return;
   dropped.push_back(items_.pop_front());
   ++lost_;
