@@ -19,9 +19,9 @@ namespace errand::detail {
 class Branches;
 class Suspension;
 
-// Some members of Chain and GeneratorBase are defined in suspension.hpp, branches.hpp and destruction.hpp, because they
-// need suspensions and branches: they bring a request to a wait, and destroy frames in the right order. Suspensions and
-// branches need the class Chain, which is defined here.
+// Some members of Chain and GeneratorBase are defined in suspension.hpp, branches.hpp, requests.hpp and
+// destruction.hpp, because they need suspensions and branches: they bring a request to a wait, and destroy frames in
+// the right order. Suspensions and branches need the class Chain, which is defined here.
 
 /// The part of a promise that every coroutine of the library has, whatever the type of its result.
 struct PromiseBase {

@@ -5,7 +5,7 @@
 
 #include <utility>
 
-#include <errand/detail/coro/branches.hpp>
+#include <errand/detail/coro/requests.hpp>
 
 namespace errand::detail {
 
