@@ -33,7 +33,7 @@ class TimerLane {
   bool takes(Clock::time_point when) const noexcept { return when >= last_; }
 
   /// Adds a timer that the lane `takes`. If it throws `std::bad_alloc`, nothing is changed.
-  void add(TimerEntry entry) {
+  ERRAND_INLINE void add(TimerEntry entry) {
     if (end_ - begin_ == room_) [[unlikely]]
       make_room();
     put(end_++, entry);
