@@ -46,6 +46,35 @@ struct AcquirersOfThree : waiting::ServesOne {
   std::vector<Semaphore::Permit> kept;
 };
 
+/// Gives random numbers from 0 to `most`.
+class UpTo {
+ public:
+  explicit UpTo(unsigned seed) : random_(seed) {}
+  std::size_t operator()(std::size_t most) { return random_() % (most + 1); }
+
+ private:
+  std::mt19937 random_;
+};
+
+/// Starts tasks that do `work()` for ever. After each start, one of all tasks is cancelled or aborted. In the end, all
+/// that are left are cancelled.
+template <class Work>
+Coro<> run_and_disturb(errand::App& app, const Work& work, UpTo& up_to, int count) {
+  std::vector<Task<>> tasks;
+  for (int i = 0; i < count; ++i) {
+    tasks.push_back(app.add_task(work()));
+    Task<>& one = tasks[up_to(tasks.size() - 1)];
+    if (up_to(1) == 0) {
+      one.cancel();
+    } else {
+      one.abort();
+    }
+    if (up_to(1) == 0) co_await errand::sleep(1ms);
+  }
+  for (auto& one : tasks) one.cancel();
+  co_await errand::wait_all(tasks);
+}
+
 /// Returns the number of free permits.
 std::size_t free_of(Semaphore& semaphore) {
   std::vector<Semaphore::Permit> permits;
@@ -125,8 +154,7 @@ APP_TEST("try_acquire does not overtake who waits, and who gives a permit back a
 
 APP_TEST("no more tasks than there are permits hold one, whatever happens to those that want it") {
   constexpr std::size_t permits = 3;
-  std::mt19937 random(11);
-  const auto up_to = [&](unsigned most) { return random() % (most + 1); };
+  UpTo up_to(11);
   Semaphore s(permits);
   std::size_t inside = 0, most_inside = 0;
   const auto work = [&]() -> Coro<> {
@@ -138,20 +166,8 @@ APP_TEST("no more tasks than there are permits hold one, whatever happens to tho
       co_await errand::sleep(std::chrono::milliseconds(1 + up_to(3)));
     }
   };
-  std::vector<Task<>> tasks;
-  for (int i = 0; i < 2000; ++i) {
-    tasks.push_back(add(work()));
-    Task<>& one = tasks[up_to(static_cast<unsigned>(tasks.size()) - 1)];
-    if (up_to(1) == 0) {
-      one.cancel();
-    } else {
-      one.abort();
-    }
-    if (up_to(1) == 0) co_await errand::sleep(1ms);
-  }
+  co_await run_and_disturb(app, work, up_to, 2000);
   CHECK(most_inside == permits);
-  for (auto& one : tasks) one.cancel();
-  co_await errand::wait_all(tasks);
   CHECK(inside == 0);
   CHECK(free_of(s) == permits);
 }
@@ -395,8 +411,7 @@ APP_TEST("permits that are forgotten are not given back, and do not count any mo
 
 APP_TEST("requests of all sizes, of which many give up at random, never hold more than there is, and none is lost") {
   constexpr std::size_t permits = 7;
-  std::mt19937 random(5);
-  const auto up_to = [&](unsigned most) { return random() % (most + 1); };
+  UpTo up_to(5);
   Semaphore s(permits);
   std::size_t inside = 0, most_inside = 0;
   const auto work = [&]() -> Coro<> {
@@ -415,20 +430,8 @@ APP_TEST("requests of all sizes, of which many give up at random, never hold mor
       co_await errand::sleep(std::chrono::milliseconds(1 + up_to(3)));
     }
   };
-  std::vector<Task<>> tasks;
-  for (int i = 0; i < 1000; ++i) {
-    tasks.push_back(add(work()));
-    Task<>& one = tasks[up_to(static_cast<unsigned>(tasks.size()) - 1)];
-    if (up_to(1) == 0) {
-      one.cancel();
-    } else {
-      one.abort();
-    }
-    if (up_to(1) == 0) co_await errand::sleep(1ms);
-  }
+  co_await run_and_disturb(app, work, up_to, 1000);
   CHECK(most_inside == permits);
-  for (auto& one : tasks) one.cancel();
-  co_await errand::wait_all(tasks);
   CHECK(inside == 0);
   CHECK(free_of(s) == permits);
 }

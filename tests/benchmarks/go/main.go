@@ -222,42 +222,46 @@ func stream(n int64, _ *memory) (sum int64) {
 	return
 }
 
+// A goroutine that sleeps until it is cancelled.
+type sleeper struct {
+	cancel context.CancelFunc
+	result chan int64
+}
+
+func startSleeper() sleeper {
+	ctx, cancel := context.WithCancel(context.Background())
+	return sleeper{cancel, spawn(func() int64 { return hang(ctx) })}
+}
+
+func (s sleeper) end() int64 {
+	s.cancel()
+	return <-s.result
+}
+
 func memoryOfSleepers(n int64, m *memory) (sum int64) {
-	type task struct {
-		cancel context.CancelFunc
-		result chan int64
-	}
-	tasks := make([]task, 0, n)
+	tasks := make([]sleeper, 0, n)
 	m.begin()
 	for i := int64(0); i < n; i++ {
-		ctx, cancel := context.WithCancel(context.Background())
-		tasks = append(tasks, task{cancel, spawn(func() int64 { return hang(ctx) })})
+		tasks = append(tasks, startSleeper())
 	}
 	runtime.Gosched()
 	m.end()
 	for _, task := range tasks {
-		task.cancel()
-		sum += <-task.result
+		sum += task.end()
 	}
 	return
 }
 
 func memoryOfNamedSleepers(n int64, m *memory) (sum int64) {
-	type task struct {
-		cancel context.CancelFunc
-		result chan int64
-	}
-	tasks := map[string]task{}
+	tasks := map[string]sleeper{}
 	m.begin()
 	for i := int64(0); i < n; i++ {
-		ctx, cancel := context.WithCancel(context.Background())
-		tasks["sleeper "+strconv.FormatInt(i, 10)] = task{cancel, spawn(func() int64 { return hang(ctx) })}
+		tasks["sleeper "+strconv.FormatInt(i, 10)] = startSleeper()
 	}
 	runtime.Gosched()
 	m.end()
 	for _, task := range tasks {
-		task.cancel()
-		sum += <-task.result
+		sum += task.end()
 	}
 	return
 }

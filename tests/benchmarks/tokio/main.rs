@@ -221,20 +221,25 @@ async fn abort_sleeper(n: i64) -> i64 {
     sum
 }
 
+async fn round_trips(n: i64, there: mpsc::Sender<i64>, mut back: mpsc::Receiver<i64>) -> i64 {
+    let mut sum = 0;
+    for i in 0..n {
+        there.send(i).await.unwrap();
+        sum += back.recv().await.unwrap();
+    }
+    sum
+}
+
 async fn ping(n: i64) -> i64 {
     let (to_there, mut there) = mpsc::channel(1);
-    let (to_back, mut back) = mpsc::channel(1);
+    let (to_back, back) = mpsc::channel(1);
     let echoing = spawn(async move {
         for _ in 0..n {
             let item: i64 = there.recv().await.unwrap();
             to_back.send(item).await.unwrap();
         }
     });
-    let mut sum = 0;
-    for i in 0..n {
-        to_there.send(i).await.unwrap();
-        sum += back.recv().await.unwrap();
-    }
+    let sum = round_trips(n, to_there, back).await;
     echoing.await.unwrap();
     sum
 }
@@ -250,18 +255,14 @@ fn get<'a>(queue: &'a mut mpsc::Receiver<i64>, levels: i32) -> Pin<Box<dyn Futur
 
 async fn ping_under_levels(n: i64) -> i64 {
     let (to_there, mut there) = mpsc::channel(1);
-    let (to_back, mut back) = mpsc::channel(1);
+    let (to_back, back) = mpsc::channel(1);
     let echoing = spawn(async move {
         for _ in 0..n {
             let item = get(&mut there, 20).await;
             to_back.send(item).await.unwrap();
         }
     });
-    let mut sum = 0;
-    for i in 0..n {
-        to_there.send(i).await.unwrap();
-        sum += back.recv().await.unwrap();
-    }
+    let sum = round_trips(n, to_there, back).await;
     echoing.await.unwrap();
     sum
 }
