@@ -54,8 +54,9 @@ if [ "${1:-}" = threads ]; then
   exit
 fi
 
-# A bug of Clang's, which the README describes. GCC must not have it.
+# Bugs of Clang's, which the README describes. GCC must not have them.
 try optional_reset -O2 || { [[ $? != 127 && $cxx == clang* ]] && echo "optional_reset: $cxx has the fault"; }
+try throwing_argument -O0 -fsanitize=address || { [[ $cxx == clang* ]] && echo "throwing_argument: $cxx has the fault"; }
 try allocations -O1 -DERRAND_KEEP_BLOCKS=0
 for level in -O0 -O1 -O2 "-O1 -fsanitize=address"; do
   # shellcheck disable=SC2086

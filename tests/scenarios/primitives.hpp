@@ -257,8 +257,7 @@ inline void locals(World& world) {
       a.abort();
       b.cancel();
       co_await errand::wait_all(a, b, c);
-      // Not a copy: if the move of a coroutine's argument throws, Clang 14 and 19 at -O0 read its frame after it is
-      // freed.
+      // Not a copy, whose move may throw: see tests/programs/throwing_argument.cpp.
       const auto of_group = [&work](errand::TaskGroup& group) -> Coro<> {
         group.add(work);
         group.add(work());
