@@ -34,6 +34,7 @@
 
 namespace errand {
 
+struct Stats;
 namespace detail {
 class Engine;
 }
@@ -308,6 +309,8 @@ class App {
   /// a combinator, what its branches wait for. Long lists are cut short. An age is measured by the App's clock, and may
   /// be an eighth too small. Throws `WrongThread`.
   void dump_tasks(std::ostream& out) const;
+  /// Returns what the App has counted so far. Throws `WrongThread`.
+  Stats stats() const;
 
  private:
   class Inside;

@@ -7,6 +7,7 @@
 #include <functional>
 
 #include <errand/failure.hpp>
+#include <errand/observer.hpp>
 #include <errand/reactor.hpp>
 
 namespace errand {
@@ -27,6 +28,7 @@ struct AppConfig {
   std::function<void(const TaskFailure&)> on_failure = {};
   /// Called for each step that is reported because of `slow_step`; if empty, one line goes to `std::cerr`.
   std::function<void(const SlowStep&)> on_slow_step = {};
+  ObserverPointer observer = nullptr;  ///< is told what the tasks do, see `Observer`; must outlive the App
 };
 
 /// The options of `App::run`.

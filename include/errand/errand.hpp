@@ -47,3 +47,7 @@
 #include <errand/app.hpp>
 #include <errand/signals.hpp>
 #include <errand/task_scope.hpp>
+
+// Looking inside
+#include <errand/observer.hpp>
+#include <errand/stats.hpp>

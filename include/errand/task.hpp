@@ -313,9 +313,9 @@ TaskHandle typed_handle(TaskBase& task, std::string_view name) {
   return TaskHandle(task);
 }
 
-/// The callback of `add_done_callback`. As an observer of the task it joins the ready queue when its place comes.
+/// The callback of `add_done_callback`. As a follower of the task it joins the ready queue when its place comes.
 template <class T, class F>
-class DoneCallback final : public CallbackOf<F>, public Observer {
+class DoneCallback final : public CallbackOf<F>, public Follower {
  public:
   using CallbackOf<F>::CallbackOf;
   void task_ended(TaskBase& task) noexcept override {
@@ -326,7 +326,7 @@ class DoneCallback final : public CallbackOf<F>, public Observer {
  private:
   void invoke() override { this->callable()(Task<T>(std::move(task_))); }
   void destroy() noexcept override {
-    Observer::leave();
+    Follower::leave();
     task_ = {};
     CallbackOf<F>::destroy();
   }
@@ -346,7 +346,7 @@ CallHandle Task<T>::add_done_callback(F&& f) {
   const CallHandle handle(*callback);
   callback->count();
   if (!task.has_ended()) {
-    task.awaiters.push_back(static_cast<detail::Observer&>(*callback));
+    task.awaiters.push_back(static_cast<detail::Follower&>(*callback));
   } else if (task.loop->closing) {
     callback->drop();
   } else {

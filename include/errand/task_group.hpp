@@ -95,8 +95,8 @@ class TaskGroup : private detail::Branches {
 
 // Implementation
 
-/// A member whose task has not ended: it observes the task, and is destroyed when the task ends.
-class TaskGroup::Member final : public detail::Observer, public detail::Pooled {
+/// A member whose task has not ended: it follows the task, and is destroyed when the task ends.
+class TaskGroup::Member final : public detail::Follower, public detail::Pooled {
  public:
   Member(TaskGroup& group, detail::TaskBase& task) noexcept : group_(group), task_(task) {
     entry_.member = this;

@@ -118,8 +118,8 @@ class TaskScope {
 
 // Implementation
 
-/// Ties a task to the scope: it observes the task, and is destroyed when the task ends.
-class TaskScope::Member final : public detail::Observer, public detail::Pooled {
+/// Ties a task to the scope: it follows the task, and is destroyed when the task ends.
+class TaskScope::Member final : public detail::Follower, public detail::Pooled {
  public:
   explicit Member(TaskScope& scope) noexcept : scope_(scope) { entry_.member = this; }
   ~Member() {
@@ -136,10 +136,10 @@ class TaskScope::Member final : public detail::Observer, public detail::Pooled {
     ++scope_.size_;
   }
   static Member& of(const detail::Link& entry) noexcept { return *static_cast<const Entry&>(entry).member; }
-  /// Returns the member of this scope that observes this task; null if the task is not one of the scope's.
+  /// Returns the member of this scope that follows this task; null if the task is not one of the scope's.
   static Member* of(const detail::Chain& task, const TaskScope& scope) noexcept {
-    detail::Observer* const observer = static_cast<const detail::TaskBase&>(task).first_observer();
-    return observer && observer->scope() == &scope ? static_cast<Member*>(observer) : nullptr;
+    detail::Follower* const follower = static_cast<const detail::TaskBase&>(task).first_follower();
+    return follower && follower->scope() == &scope ? static_cast<Member*>(follower) : nullptr;
   }
   detail::TaskBase& task() const noexcept { return *task_; }
 

@@ -115,7 +115,7 @@ class TasksWait : public TimedWait {
   void await_resume() { resumed(); }
 
  private:
-  struct Watched final : Observer, Pooled {
+  struct Watched final : Follower, Pooled {
     explicit Watched(TasksWait& its_watch) noexcept : watch(its_watch) {}
     void task_ended(TaskBase&) noexcept override {
       if (watch.needed_ == 0 || --watch.needed_ > 0) return;
@@ -212,7 +212,7 @@ class Completions<T>::State {
   detail::WaitList waiters;
 
  private:
-  struct Watched final : detail::Observer, detail::Pooled {
+  struct Watched final : detail::Follower, detail::Pooled {
     Watched(State& its_state, Task<T> its_task) noexcept : state(its_state), task(std::move(its_task)) {}
     void task_ended(detail::TaskBase&) noexcept override {
       state.ended_.push_back(*this);

@@ -18,6 +18,8 @@
 #include <errand/detail/task/submission.hpp>
 
 #if ERRAND_DEFINES
+#include <errand/stats.hpp>
+
 #include <errand/detail/app/engine.hpp>
 #include <errand/detail/app/table.hpp>
 #endif
@@ -140,6 +142,27 @@ ERRAND_ONCE Subscription<Signal> App::subscribe(std::string_view event, std::siz
 ERRAND_COLD ERRAND_ONCE void App::dump_tasks(std::ostream& out) const {
   loop_->check_thread();
   out << detail::table_of_tasks(*loop_, static_cast<std::size_t>(-1));
+}
+
+ERRAND_COLD ERRAND_ONCE Stats App::stats() const {
+  loop_->check_thread();
+  const detail::Counts& counts = loop_->counts;
+  const std::uint64_t ended = counts.ended - counts.hidden;
+  const std::chrono::nanoseconds inside =
+      counts.inside + (running() ? Clock::now() - counts.entered : Clock::duration());
+  return {.added = loop_->ids.last(),
+          .succeeded = ended - counts.failed - counts.cancelled,
+          .failed = counts.failed,
+          .cancelled = counts.cancelled,
+          .pending = loop_->ids.last() - ended,
+          .steps = counts.turns + counts.more_steps,
+          .turns = counts.turns,
+          .callbacks = counts.callbacks,
+          .posts = loop_->inbox->posts(),
+          .timers = loop_->timers.size(),
+          .busy = inside - counts.asleep,
+          .asleep = counts.asleep,
+          .longest_step = engine_->observation.longest_step()};
 }
 
 #endif

@@ -30,10 +30,12 @@ namespace errand {
 class App::Inside {
  public:
   explicit Inside(App& app) noexcept : loop_(*app.loop_), thread_(detail::this_thread()), outer_(thread_.loop) {
+    loop_.counts.entered = Clock::now();
     thread_.loop = &loop_;
     loop_.set_thread_inside(&thread_);
   }
   ~Inside() {
+    loop_.counts.inside += Clock::now() - loop_.counts.entered;
     loop_.set_thread_inside(nullptr);
     thread_.loop = outer_;
     if (std::exchange(loop_.polled_inside, false)) loop_.inbox->wake_host();
@@ -56,6 +58,7 @@ ERRAND_COLD T App::run_main(Coro<T> main, RunOptions options, detail::OtherWorke
   Inside::check(*this);
   const Inside inside(*this);
   Task<T> task{detail::TaskHandle(detail::make_task(*loop_, std::move(main)))};
+  detail::announce_task(task.handle().get());
   run_until(task.handle(), options, others);
   return std::move(task).result();
 }
@@ -131,6 +134,7 @@ class App::OtherWorkers final : public detail::OtherWorkers {
       } else if (task.has_name()) {
         copy->details().name = task.name();
       }
+      detail::announce_task(*copy);
       return new detail::StartTask(detail::TaskHandle(copy));
     });
   }
@@ -207,6 +211,7 @@ ERRAND_COLD ERRAND_ONCE App::~App() {
     if (loop.failed_tasks) loop.failed_tasks->close();
     loop.app = nullptr;
     loop.host = nullptr;
+    loop.probe = nullptr;
     loop.leave_clock();
   }
   loop_->release();

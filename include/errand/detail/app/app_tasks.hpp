@@ -110,7 +110,11 @@ ERRAND_NOINLINE ERRAND_ONCE void App::register_and_start(detail::TaskBase& task,
     task.abort_if_pending();
     throw;
   }
-  if (!before_start) detail::queue_task(task);
+  if (before_start) {
+    detail::announce_task(task);
+  } else {
+    detail::queue_task(task);
+  }
 }
 
 ERRAND_NOINLINE ERRAND_ONCE detail::TaskBase* App::check_name(std::string_view name, NameTaken taken,

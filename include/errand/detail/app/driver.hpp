@@ -95,7 +95,7 @@ ERRAND_COLD inline void Driver::run(RunOptions its_options, OtherWorkers* others
 
 ERRAND_COLD inline void Driver::run_until(const TaskHandle& main, RunOptions its_options, OtherWorkers* others) {
   TaskBase& task = *main.state();
-  struct Ended final : Observer {
+  struct Ended final : Follower {
     explicit Ended(Driver& its_driver) : driver(its_driver) {}
     /// Called when `main` has ended. Tasks that have not started by then do not start.
     void task_ended(TaskBase&) noexcept override {
@@ -200,8 +200,10 @@ inline bool Driver::turn(bool is_polled) {
     look_at_requests();
   const bool looks =
       stage != Stage::running || life_.is_stopping() || stop_after_turn_ || interrupts_ || reactor_ || is_polled;
-  loop_.turns_left = looks ? 1 : 1024;  // a limit, so that a loop that is never idle notes ages too
+  const unsigned most = looks ? 1 : 1024;  // a limit, so that a loop that is never idle notes ages too
+  loop_.turns_left = most;
   loop_.turns();
+  loop_.counts.turns += most - loop_.turns_left;
   loop_.note_ages();
   if (life_.has_ended()) return false;
   if (life_.stage() != Stage::running) return true;

@@ -11,6 +11,7 @@
 #include <errand/config.hpp>
 #include <errand/detail/app/driver.hpp>
 #include <errand/detail/app/lifecycle.hpp>
+#include <errand/detail/app/observation.hpp>
 #include <errand/detail/app/registry.hpp>
 #include <errand/detail/app/reports.hpp>
 #include <errand/detail/app/signals.hpp>
@@ -27,7 +28,8 @@ class Engine final : public Host {
   /// Makes the loop too. The App gives it back by `Loop::release`. `name` is that of the App, and must live as long.
   Engine(App& app, const std::string& name, AppConfig its_config)
       : config(std::move(its_config)),
-        loop(*new Loop(&app, this, config.clock, config.reactor, config.slow_step)),
+        observation(config, reports, driver.group),
+        loop(*new Loop(&app, this, config.clock, config.reactor, observation.probe(), observation.probes_steps())),
         life(app, loop, signals, config.graceful_timeout),
         driver(loop, life, name, config.reactor),
         reports(loop, config, signals, driver.group),
@@ -42,9 +44,6 @@ class Engine final : public Host {
     reports.failure(nullptr, std::move(error), name_.c_str());
   }
   void registered_ended(TaskBase& task) noexcept override { registry.task_ended(task, config.purge_when_done); }
-  void slow_step(TaskBase* task, Nanoseconds took, const char* file, unsigned line) noexcept override {
-    reports.slow_step(task, took, file, line);
-  }
 
   /// Returns the signals, which are made at the first use.
   Signals& all_signals() {
@@ -53,6 +52,7 @@ class Engine final : public Host {
   }
 
   const AppConfig config;
+  Observation observation;
   Loop& loop;
   Registry registry;
   Owner<SignalHub> signals;  // null until the first use

@@ -60,7 +60,7 @@ ERRAND_COLD inline void Reports::failure(TaskBase* task, std::exception_ptr erro
 }
 
 ERRAND_COLD inline void Reports::tell(const TaskFailure& failure) noexcept {
-  const Reporting alone(group_.get());
+  const OneWorker alone(group_.get(), Workers::Call::report);
   if (!config_.on_failure) return say({"'", failure.name(), "' failed: ", failure.what()});
   try {
     config_.on_failure(failure);
@@ -85,7 +85,7 @@ ERRAND_COLD inline void Reports::say(std::initializer_list<std::string_view> par
 ERRAND_COLD inline void Reports::slow_step(TaskBase* task, Nanoseconds took, const char* file, unsigned line) noexcept {
   try {
     const SlowStep step(name_of(task), took, file ? text({file, ":", number(line)}) : std::string());
-    const Reporting alone(group_.get());
+    const OneWorker alone(group_.get(), Workers::Call::report);
     if (config_.on_slow_step) {
       config_.on_slow_step(step);
     } else {

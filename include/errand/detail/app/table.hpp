@@ -52,6 +52,22 @@ class Lines {
   std::string text_;
 };
 
+/// Returns what a chain waits for, in a few words: "sleep", "task 'copy'", "gather".
+ERRAND_COLD inline std::string text_of_wait(const Chain& chain) {
+  switch (chain.state) {
+    case Chain::State::created: return "not started";
+    case Chain::State::running: return "running";
+    case Chain::State::yielding: return "yield";
+    case Chain::State::branching: return static_cast<const Branches*>(chain.waiting)->name();
+    case Chain::State::waiting:
+    case Chain::State::halted: break;
+    default: return "ready";
+  }
+  const Kind kind = chain.waiting->kind;
+  if (kind != Kind::task && kind != Kind::task_cancel && kind != Kind::task_end) return name_of(kind);
+  return text({"task '", static_cast<const TaskWait*>(chain.waiting)->task().name(), "'"});
+}
+
 /// The waits of a chain, line by line, each with its place. Below the innermost await stand the branches that it waits
 /// for, indented by four columns. Then follow the awaits around the innermost one, from the inside out, indented by
 /// two:
@@ -91,33 +107,18 @@ class Waits {
   }
   void add(const Chain& chain, std::size_t indent);
   void add_branches(Branches& branches, std::size_t indent);
-  static std::string what(const Chain& chain);
 
   std::size_t room_ = 40;  // how many lines may still be added
 };
 
-ERRAND_COLD inline std::string Waits::what(const Chain& chain) {
-  switch (chain.state) {
-    case Chain::State::created: return "not started";
-    case Chain::State::running: return "running";
-    case Chain::State::yielding: return "yield";
-    case Chain::State::branching: return static_cast<const Branches*>(chain.waiting)->name();
-    case Chain::State::waiting:
-    case Chain::State::halted: break;
-    default: return "ready";
-  }
-  const Kind kind = chain.waiting->kind;
-  if (kind != Kind::task && kind != Kind::task_cancel && kind != Kind::task_end) return name_of(kind);
-  return text({"task '", static_cast<const TaskWait*>(chain.waiting)->task().name(), "'"});
-}
-
 ERRAND_COLD inline void Waits::add(const Chain& chain, std::size_t indent) {
   PromiseBase::Handle frame = chain.leaf;
   if (const PromiseBase* const place = place_of(frame)) {
-    line(indent, {what(chain), chain.state == Chain::State::running ? " after " : " at ", text_of_place(*place)});
+    line(indent,
+         {text_of_wait(chain), chain.state == Chain::State::running ? " after " : " at ", text_of_place(*place)});
     frame = place->parent;
   } else {
-    line(indent, {what(chain)});
+    line(indent, {text_of_wait(chain)});
   }
   if (chain.state == Chain::State::branching) {
     add_branches(static_cast<Branches&>(*chain.waiting), indent + 4);

@@ -87,8 +87,8 @@ class WorkerGroup final : public Workers, public std::enable_shared_from_this<Wo
     return ended_;
   }
 
-  void begin_report() override { report_mutex_.lock(); }
-  void end_report() noexcept override { report_mutex_.unlock(); }
+  void begin(Call call) override { calls_[static_cast<unsigned>(call)].lock(); }
+  void end(Call call) noexcept override { calls_[static_cast<unsigned>(call)].unlock(); }
 
   void join() noexcept override {
     stop();
@@ -106,7 +106,7 @@ class WorkerGroup final : public Workers, public std::enable_shared_from_this<Wo
   }
 
   std::mutex mutex_;
-  std::recursive_mutex report_mutex_;
+  std::recursive_mutex calls_[2];  // recursive, because a report may cause another one
   std::vector<std::shared_ptr<Inbox>> inboxes_;
   std::vector<Thread> threads_;
   std::exception_ptr error_;

@@ -3,6 +3,7 @@
 
 #include <errand/detail/prologue.hpp>
 
+#include <cstdint>
 #include <exception>
 
 #include <errand/coro.hpp>
@@ -26,27 +27,30 @@ struct Workers : StopGroup {
   /// Called by worker 0 when the run is over: waits for the others. From then on the workers are no longer stopped
   /// together.
   virtual void join() noexcept = 0;
-  /// Called before and after a report, because only one worker reports at a time.
-  virtual void begin_report() = 0;
-  virtual void end_report() noexcept = 0;
+  /// The calls of the user's that only one worker makes at a time.
+  enum class Call : std::uint8_t { report, observer };
+  /// Called before and after such a call.
+  virtual void begin(Call call) = 0;
+  virtual void end(Call call) noexcept = 0;
 
  protected:
   ~Workers() = default;
 };
 
-/// While it lives, the other workers wait with their reports. `workers` is null if there is only one worker.
-class Reporting {
+/// While it lives, the other workers wait with calls of this kind. `workers` is null if there is only one worker.
+class OneWorker {
  public:
-  explicit Reporting(Workers* workers) : workers_(workers) {
-    if (workers_) workers_->begin_report();
+  OneWorker(Workers* workers, Workers::Call call) : workers_(workers), call_(call) {
+    if (workers_) workers_->begin(call_);
   }
-  ~Reporting() {
-    if (workers_) workers_->end_report();
+  ~OneWorker() {
+    if (workers_) workers_->end(call_);
   }
-  Reporting(const Reporting&) = delete;
+  OneWorker(const OneWorker&) = delete;
 
  private:
   Workers* const workers_;
+  const Workers::Call call_;
 };
 
 }  // namespace errand::detail

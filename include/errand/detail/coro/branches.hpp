@@ -38,6 +38,7 @@ class BranchBase : public Chain {
   virtual void destroyed() noexcept {}
 
   Sibling sibling;            // in the list `live` of its combinator, until the branch ends
+  bool is_raced = false;      // the branch is only a wait, and its end decides a race
   bool next_is_wait = false;  // in a race: the next branch is only a wait too, and is looked at before this one waits
   Branches* combinator = nullptr;
   bool observed_cancelled = false;  // the branch only observes a task, and the task was cancelled
@@ -92,8 +93,8 @@ class Branches : public Suspension {
   virtual std::string reason() const { return {}; }
   /// Called when a branch has ended. It is no longer in `live`.
   virtual void branch_ended(BranchBase& branch) noexcept = 0;
-  /// Called when the wait of a branch that `decides_race_on_wake` has ended, and for the first branch that is alive if
-  /// a later one may not begin because of a request. A race is decided by this branch then.
+  /// Called when the wait of a branch that `is_raced` has ended, and for the first branch that is alive if a later one
+  /// may not begin because of a request. A race is decided by this branch then.
   virtual void decided(BranchBase&) noexcept {}
   /// Called when a request has come from outside, before it goes on to the branches.
   virtual void asked_to_end() noexcept {}
@@ -213,15 +214,21 @@ class Branches : public Suspension {
 inline void Chain::woken() noexcept {
   state = State::ready;
   loop->make_ready(*this);
-  if (flags & decides_race_on_wake) [[unlikely]]
-    decide_race();
+  if (flags & tells_when_woken) [[unlikely]]
+    tell_woken();
 }
 
 inline Chain& BranchBase::above() const noexcept { return *combinator->chain(); }
 
 #if ERRAND_DEFINES
 
-ERRAND_COLD ERRAND_ONCE void Chain::decide_race() noexcept {
+ERRAND_COLD ERRAND_ONCE void Chain::tell_probe() noexcept {
+  if ((flags & tells_when_woken) && loop->probe) loop->probe->woken(*this);
+}
+
+ERRAND_COLD ERRAND_ONCE void Chain::tell_woken() noexcept {
+  tell_probe();
+  if (!(flags & is_branch) || !static_cast<BranchBase*>(this)->is_raced) return;
   const bool was_waking = std::exchange(loop->is_waking, true);
   static_cast<BranchBase*>(this)->combinator->decided(static_cast<BranchBase&>(*this));
   loop->is_waking = was_waking;
@@ -252,7 +259,7 @@ ERRAND_ONCE void Branches::start(Chain& chain) {
 ERRAND_ONCE BranchBase& Branches::prepare(BranchBase& branch, std::uint8_t pending) noexcept {
   branch.loop = chain_->loop;
   branch.root_ = &chain_->root();
-  branch.flags |= pending;
+  branch.flags |= pending | (branch.root_->flags & Chain::tells_when_woken);
   if (branch.flags & (Chain::asked | Chain::has_work)) branch.step = Step::first;
   if (branch.leaf) branch.leaf.promise().chain = &branch;
   return branch;
@@ -291,6 +298,7 @@ ERRAND_ONCE void Branches::check_over() noexcept {
   }
   chain_->state = Chain::State::ready;
   chain_->loop->run_next(*chain_);
+  chain_->tell_probe();
 }
 
 #endif

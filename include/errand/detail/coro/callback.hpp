@@ -81,7 +81,9 @@ class Callback : public Call, public Pooled {
  private:
   void end(State how) noexcept {
     state = how;
-    if (counted_) --loop->calls;
+    if (!counted_) return;
+    --loop->calls;
+    loop->counts.callbacks += how == State::done;
   }
 
   bool counted_ = false;

@@ -125,10 +125,10 @@ class Chain : public Node {
     asked = asked_by_task | asked_by_combinator,
     defers_requests = 4,  // a clean-up is under way
     is_branch = 8,
-    decides_race_on_wake = 16,  // a branch of a race, which is decided when the wait of this branch ends
-    has_work = 32,              // `begin` makes the coroutine from a callable; or there is no coroutine, only a wait
-    failed_wait = 64,           // the wait `waiting` has ended with an error, and has not thrown it yet
-    failed_coro = 128,          // a Coro or a generator has ended with `error`, and its await has not thrown it yet
+    tells_when_woken = 16,  // a wait that is a branch of a race, or a chain of a task that is observed
+    has_work = 32,          // `begin` makes the coroutine from a callable; or there is no coroutine, only a wait
+    failed_wait = 64,       // the wait `waiting` has ended with an error, and has not thrown it yet
+    failed_coro = 128,      // a Coro or a generator has ended with `error`, and its await has not thrown it yet
     failed = failed_wait | failed_coro,
     special = asked | defers_requests | failed,  // an await has to check these before it begins
   };
@@ -175,9 +175,11 @@ class Chain : public Node {
 
   /// Called when the leaf awaits `child`, a Coro or a generator: the chain goes on with `child`.
   void enter(PromiseBase& child) noexcept;
-  /// Makes the chain ready, and tells its race if it `decides_race_on_wake`. Called by whoever ends its wait, after the
-  /// wait has left its list or the timer queue.
+  /// Makes the chain ready, and tells its race or the observer if it `tells_when_woken`. Called by whoever ends its
+  /// wait, after the wait has left its list or the timer queue.
   void woken() noexcept;
+  /// Tells the observer, if the task is observed, that a wait of this chain has ended.
+  void tell_probe() noexcept;
   /// Returns true if the chain has suspended. The loop calls this after each `resume` of the leaf. One comparison
   /// excludes both `running`, when the chain goes on with another coroutine, and `ended`.
   bool has_suspended() const noexcept { return state > State::ended; }
@@ -267,7 +269,7 @@ class Chain : public Node {
   ~Chain() = default;
 
  private:
-  void decide_race() noexcept;
+  void tell_woken() noexcept;
   template <bool with_members, class Visit>
   void visit(Visit visit) noexcept;
   bool ask(Flag origin) noexcept;

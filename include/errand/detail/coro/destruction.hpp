@@ -185,6 +185,7 @@ ERRAND_ONCE void Chain::cut(PromiseBase& frame, std::exception_ptr& thrown) noex
   fail(thrown);
   state = State::ready;
   loop->make_ready(*this);
+  tell_probe();
 }
 
 ERRAND_ONCE void GeneratorBase::drop() noexcept {

@@ -15,7 +15,9 @@ namespace errand::detail {
 /// Null if there is none, or if a coroutine on the way has not awaited anything yet.
 const PromiseBase* place_of(PromiseBase::Handle frame) noexcept;
 
-/// Returns the place of the coroutine's last await as "file.cpp:17", without the folders.
+/// Returns the name of the coroutine's source file, without the folders.
+std::string_view file_of_place(const PromiseBase& promise) noexcept;
+/// Returns the place of the coroutine's last await as "file.cpp:17".
 std::string text_of_place(const PromiseBase& promise);
 
 /// Returns true if the coroutine is one of the library's own, such as `race`. Reports and tables show no lines of
@@ -38,9 +40,13 @@ ERRAND_COLD ERRAND_ONCE const PromiseBase* place_of(PromiseBase::Handle frame) n
   return nullptr;
 }
 
-ERRAND_COLD ERRAND_ONCE std::string text_of_place(const PromiseBase& promise) {
+ERRAND_COLD ERRAND_ONCE std::string_view file_of_place(const PromiseBase& promise) noexcept {
   const std::string_view file = promise.file_name();
-  return text({file.substr(file.find_last_of("/\\") + 1), ":", number(promise.line)});
+  return file.substr(file.find_last_of("/\\") + 1);
+}
+
+ERRAND_COLD ERRAND_ONCE std::string text_of_place(const PromiseBase& promise) {
+  return text({file_of_place(promise), ":", number(promise.line)});
 }
 
 #endif

@@ -93,6 +93,7 @@ ERRAND_ONCE bool Chain::ask(Flag origin) noexcept {
     waiting->interrupt();
     state = State::ready;
     loop->make_ready(*this);
+    tell_probe();
   }
   return false;
 }

@@ -5,8 +5,6 @@
 
 #include <exception>
 
-#include <errand/detail/base/durations.hpp>
-
 namespace errand::detail {
 
 class TaskBase;
@@ -20,9 +18,6 @@ struct Host {
   virtual void registered_ended(TaskBase& task) noexcept = 0;
   /// Called if a run handles signals, and nothing but a signal can wake its tasks.
   virtual void report_stall(std::exception_ptr error) noexcept = 0;
-  /// Called if a step took longer than `AppConfig::slow_step`. `task` is null if the step was a call, and `file` is
-  /// null if the place from which the step went on is not known.
-  virtual void slow_step(TaskBase* task, Nanoseconds took, const char* file, unsigned line) noexcept = 0;
 
  protected:
   ~Host() = default;

@@ -74,6 +74,8 @@ class Identity {
     const TaskDetails* const has = details();
     return has ? has->id : word_ >> 1;
   }
+  /// Returns true if there is an id: a hidden task has none.
+  bool is_numbered() const noexcept { return id() != 0; }
   /// Returns the details; null if there are none.
   TaskDetails* details() const noexcept {
     return word_ & 1 ? nullptr : reinterpret_cast<TaskDetails*>(static_cast<std::uintptr_t>(word_));

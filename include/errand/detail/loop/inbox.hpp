@@ -6,6 +6,7 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -37,7 +38,7 @@ class Inbox {
   /// the App. The call then stays the caller's.
   bool post(Node& call) noexcept {
     std::lock_guard lock(mutex_);
-    return open_ && put(call);
+    return open_ && ++posts_ && put(call);
   }
   /// Like `post`, for a call that the loop itself waits for, such as the end of a thread call. The inbox takes it until
   /// the App is destroyed, even between two runs.
@@ -103,6 +104,11 @@ class Inbox {
   }
   bool is_hurry_requested() const noexcept { return hurry_.load(std::memory_order_relaxed); }
   bool kept() const noexcept { return keepers_.load(std::memory_order_acquire) > 0; }
+  /// Returns how many calls were posted by `post`.
+  std::uint64_t posts() noexcept {
+    std::lock_guard lock(mutex_);
+    return posts_;
+  }
 
   /// Moves the posted calls to the end of `calls`.
   void take(NodeQueue& calls) noexcept {
@@ -192,6 +198,7 @@ class Inbox {
   std::mutex mutex_;
   std::condition_variable woken_;
   NodeQueue posted_;
+  std::uint64_t posts_ = 0;
   Reactor* reactor_;
   std::shared_ptr<StopGroup> group_;
   bool open_ = true;

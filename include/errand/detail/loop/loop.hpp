@@ -15,10 +15,12 @@
 #include <errand/detail/base/compiler.hpp>
 #include <errand/detail/loop/ages.hpp>
 #include <errand/detail/loop/call.hpp>
+#include <errand/detail/loop/counts.hpp>
 #include <errand/detail/loop/host.hpp>
 #include <errand/detail/loop/identity.hpp>
 #include <errand/detail/loop/inbox.hpp>
 #include <errand/detail/loop/node.hpp>
+#include <errand/detail/loop/probe.hpp>
 #include <errand/detail/loop/put_off.hpp>
 #include <errand/detail/loop/thread_state.hpp>
 #include <errand/detail/loop/timers.hpp>
@@ -41,15 +43,21 @@ class TaskBase;
 /// The engine of an App. It has the ready queue, the timer queue, the inbox for other threads, and the lists of tasks.
 /// It counts references, because handles to tasks may outlive the App. After the App's end, `app` and `host` are null.
 class Loop {
+  // First in, first out. The first member, so that the end of the queue, which `make_ready` stores, has the address of
+  // the loop: one instruction less in each step.
+  NodeQueue ready_;
+
  public:
-  ERRAND_COLD Loop(App* its_app, Host* its_host, ClockSource* clock, Reactor* reactor, Nanoseconds slow_step)
+  /// `its_probe` is null if there is none. It is told of steps only if `probes_steps`.
+  ERRAND_COLD Loop(App* its_app, Host* its_host, ClockSource* clock, Reactor* reactor, Probe* its_probe,
+                   bool probes_steps)
       : app(its_app),
         host(its_host),
+        probe(its_probe),
         inbox(std::make_shared<Inbox>(reactor)),
         clock_(clock),
         manual_(dynamic_cast<ManualClock*>(clock)),
-        slow_step_(slow_step),
-        timed_(slow_step > Nanoseconds::zero()) {
+        probes_steps_(probes_steps) {
     if (manual_) manual_->enter(clock_user_);
   }
 
@@ -112,7 +120,7 @@ class Loop {
 
   void set_open(bool is_open) noexcept {
     open = is_open;
-    takes_short_way = open && !has_locals;
+    takes_short_way = open && !has_locals && !probe;
   }
   void note_locals() noexcept {
     has_locals = true;
@@ -198,6 +206,7 @@ class Loop {
 
   App* app;
   Host* host;
+  Probe* probe;  // null if nobody wants to know what the tasks do, and after the App's end
   const std::shared_ptr<Inbox> inbox;
   List pending;         // the user's tasks that have not ended, in the order in which they were added
   List hidden;          // the App's own tasks that have not ended, such as listeners
@@ -219,6 +228,7 @@ class Loop {
   std::shared_ptr<FailedTasks> failed_tasks;  // the tasks of failures that were reported; made by the first report
   Ids ids;                                    // of the tasks
   std::uint64_t random_draws = 0;             // how many random numbers were drawn, see `Backoff`
+  Counts counts;
   /// The things to do when a chain has ended.
   enum Notice : std::uint8_t {
     drains_wait = 1,   // look whether one of `drains` is over
@@ -232,7 +242,7 @@ class Loop {
   unsigned turns_left = 1;  // how many turns to make until the App looks at its requests
   bool open = false;        // work that is added is queued at once; if not, it is kept for the start of the run
   bool has_locals = false;  // a task of this loop has set a `TaskLocal`, so that a new task may have to begin with it
-  bool takes_short_way = false;  // `open && !has_locals`: work without a name needs no more than a task
+  bool takes_short_way = false;  // `open`, without locals and a probe: work without a name needs no more than a task
   bool closing = false;    // after the last phase, and in the App's destructor: work that is added is destroyed unrun
   bool is_waking = false;  // a primitive is waking somebody, and no code of the user's may run before it has done so
   bool polled_inside = false;  // `poll` was called inside the App, and so did nothing
@@ -252,7 +262,7 @@ class Loop {
   void take_due();
   void run_rest();
   void run(Node& node) noexcept;
-  void run_timed(Node& node) noexcept;
+  void run_probed(Node& node) noexcept;
   ERRAND_COLD void destroy() noexcept { delete this; }
   void check_thread_inside() const;
   bool is_on_other_thread() const noexcept {
@@ -264,7 +274,6 @@ class Loop {
   struct LateReport;
   LateReport* late_reports_ = nullptr;  // the first one
   LateReport** late_end_ = &late_reports_;
-  NodeQueue ready_;                    // first in, first out
   Node* last_of_turn_ = ready_.end();  // the last node of this turn; the end if that has run, and between two turns
   /// To read the steady clock takes longer than a step. So if turns have a single step each, the clock is not read
   /// again for this many turns.
@@ -284,8 +293,7 @@ class Loop {
   } clock_user_{*this};
   ClockSource* const clock_;
   ManualClock* const manual_;
-  const Nanoseconds slow_step_;
-  const bool timed_;
+  const bool probes_steps_;
   std::atomic<const ThreadState*> thread_inside_ = nullptr;
   std::size_t references_ = 1;
 
@@ -330,7 +338,11 @@ ERRAND_COLD ERRAND_ONCE void Loop::wait(Nanoseconds limit) {
   }
   if (until && clock_ && !inbox->has_reactor()) until = add(Clock::now(), *until - clock_->now());
   if (!ready_.empty()) return;  // reading a clock of the user's has made something ready
+  const Clock::time_point from = Clock::now();
   inbox->sleep(until);
+  const Clock::time_point to = Clock::now();
+  counts.asleep += to - from;
+  if (probe) probe->slept(from, to);
 }
 
 #endif

@@ -46,9 +46,9 @@ struct TimerNode {
   bool armed() const noexcept { return timer != unarmed; }
 };
 
-/// The things for which a suspension can wait. An `observer` does not wait, but is told at once that a task has ended.
+/// The things for which a suspension can wait. A `follower` does not wait, but is told at once that a task has ended.
 enum class Kind : std::uint8_t {
-  observer,
+  follower,
   sleep,
   task,         // failure and cancellation of the task are thrown
   task_cancel,  // failure of the task is thrown, cancellation is not

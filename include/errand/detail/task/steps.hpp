@@ -83,11 +83,11 @@ ERRAND_COLD ERRAND_ONCE void Loop::report_late_failures() noexcept {
   notice(reports_wait, false);
 }
 
-/// Runs a node that `turns` does not resume by itself: a call, or a first step before which `begin` is called. If slow
-/// steps are to be reported, runs every node.
+/// Runs a node that `turns` does not resume by itself: a call, or a first step before which `begin` is called. If the
+/// probe is told of steps, runs every node.
 ERRAND_NOINLINE ERRAND_ONCE void Loop::run(Node& node) noexcept {
-  if (timed_) {
-    run_timed(node);
+  if (probes_steps_) {
+    run_probed(node);
   } else {
     current = nullptr;
     node.run();
@@ -128,25 +128,20 @@ ERRAND_ONCE void Loop::run_chain(Chain& chain) noexcept {
   }
 }
 
-ERRAND_COLD ERRAND_ONCE void Loop::run_timed(Node& node) noexcept {
+ERRAND_COLD ERRAND_ONCE void Loop::run_probed(Node& node) noexcept {
+  Chain* chain = nullptr;
   TaskBase* task = nullptr;
-  const char* file = nullptr;
-  unsigned line = 0;
-  const Clock::time_point begun = Clock::now();
   if (node.step != Step::call) {
-    Chain& chain = static_cast<Chain&>(node);
-    task = &static_cast<TaskBase&>(chain.root());
+    chain = &static_cast<Chain&>(node);
+    task = &static_cast<TaskBase&>(chain->root());
     task->retain();
-    if (const PromiseBase* const place = place_of(chain.leaf)) {
-      file = place->file_name();
-      line = place->line;
-    }
   }
   current = nullptr;
+  probe->step_begins(task, chain);
   node.run();
-  const Nanoseconds took = Clock::now() - begun;
+  Chain* const suspended = current;  // null, if the chain has ended: it may be gone
   current = nullptr;
-  if (took > slow_step_) host->slow_step(task, took, file, line);
+  probe->step_ended(task, suspended);
   if (task) task->release();
 }
 

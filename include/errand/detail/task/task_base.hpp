@@ -14,7 +14,7 @@
 #include <errand/coro.hpp>
 #include <errand/detail/coro/callback.hpp>
 #include <errand/detail/loop/identity.hpp>
-#include <errand/detail/task/observer.hpp>
+#include <errand/detail/task/follower.hpp>
 
 namespace errand::detail {
 
@@ -110,12 +110,12 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   [[noreturn]] void throw_taken() const;
   [[noreturn]] void throw_pending() const;
 
-  /// Sets the status before the frames are destroyed, and tells the observer of the group or the scope. The reason is
+  /// Sets the status before the frames are destroyed, and tells the follower of the group or the scope. The reason is
   /// that of the abort; those of earlier requests are forgotten.
   void set_cancelled(Owner<std::string>&& reason = {}) noexcept {
     status = TaskStatus::cancelled;
     if (TaskExtras* const has = extras()) has->reason = std::move(reason);
-    if (Observer* const observer = first_observer()) observer->task_cancelled();
+    if (Follower* const follower = first_follower()) follower->task_cancelled();
   }
   /// Called when the task has no reference left: frees the task and its result, unless the task `is_still_needed`.
   virtual void dispose() noexcept = 0;
@@ -130,15 +130,15 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   /// Like `abort_with_scope`, for a caller that does not run inside the task. Called by `~TaskScope` too.
   void abort_blocking() noexcept;
 
-  /// Returns the first of the awaiters if it is an observer, else null. The observer of a group or a scope, if the task
+  /// Returns the first of the awaiters if it is a follower, else null. The follower of a group or a scope, if the task
   /// belongs to one, is always the first.
-  Observer* first_observer() const noexcept {
+  Follower* first_follower() const noexcept {
     if (awaiters.empty()) return nullptr;
     Waiter& first = static_cast<Waiter&>(const_cast<Link&>(*awaiters.begin()));
-    return first.kind == Kind::observer ? static_cast<Observer*>(&first) : nullptr;
+    return first.kind == Kind::follower ? static_cast<Follower*>(&first) : nullptr;
   }
   Branches* group() const noexcept override {
-    const Observer* const member = membership();
+    const Follower* const member = membership();
     return member ? member->group() : nullptr;
   }
   Chain* next_member() const noexcept override { return membership()->next_member(); }
@@ -155,7 +155,7 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   /// Makes a task with a copy of the callable for another worker. Returns null if no callable can be copied.
   virtual TaskBase* copy_for(Loop&) const { return nullptr; }
 
-  List awaiters;  // waits for the end of this task, done-callbacks, and other observers
+  List awaiters;  // waits for the end of this task, done-callbacks, and other followers
   Identity identity;
 
  protected:
@@ -165,7 +165,7 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   bool seen = false;   // somebody has looked at its failure
   bool taken = false;  // its result was moved out
   bool has_error = false;
-  bool is_special = false;  // it has details or an error, or awaiters that are to throw that it was cancelled
+  bool is_special = false;  // it has details or an error, is observed, or has awaiters that are to throw `Cancelled`
 
  protected:
   ~TaskBase() = default;
@@ -185,6 +185,7 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   ERRAND_INLINE void finish() noexcept;
   /// Does the same for a task that has ended without an exception, but cancelled.
   void finish_cancelled() noexcept {
+    ++loop->counts.cancelled;
     is_special |= !awaiters.empty();
     finish();
   }
@@ -193,8 +194,8 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   bool may_move_result_out() const noexcept { return references_ == 1 && !is_registered(); }
 
  private:
-  /// Returns the observer that makes the task a member of a group; null if the task is in no group.
-  const Observer* membership() const noexcept;
+  /// Returns the follower that makes the task a member of a group; null if the task is in no group.
+  const Follower* membership() const noexcept;
   void abort_pending(Owner<std::string>&& reason = {}) noexcept;
   static Owner<std::string> owned(std::string_view text) {
     return text.empty() ? Owner<std::string>() : Owner<std::string>(new std::string(text));
@@ -205,7 +206,7 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
     return has && has->extras ? &*has->extras : nullptr;
   }
   void note_reason(std::string_view reason);
-  /// Takes the task out of its list, wakes its awaiters, tells its observers, and gives back the loop's reference.
+  /// Takes the task out of its list, wakes its awaiters, tells its followers, and gives back the loop's reference.
   ERRAND_INLINE void wake_awaiters() noexcept;
   /// Destroys the values of the `TaskLocal`s, of which there must be some. Their destructors find a task that has ended
   /// and has no such values.
@@ -213,6 +214,7 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   /// Called by `wake_awaiters` if the task is special: destroys its `TaskLocal`s, tells the registry, marks the
   /// awaiters that are to throw the failure, and reports a failure for which nobody can be waiting.
   void finish_special() noexcept;
+  void count_end() noexcept;
   /// Reports the failure, because nobody can look at it any more.
   void report() noexcept;
 };
@@ -235,16 +237,17 @@ ERRAND_INLINE void TaskBase::finish() noexcept {
 }
 
 ERRAND_INLINE void TaskBase::wake_awaiters() noexcept {
+  ++loop->counts.ended;
   TaskLink::unlink();
   if (is_special) [[unlikely]]
     finish_special();
   while (!awaiters.empty()) {
     Waiter& waiter = static_cast<Waiter&>(awaiters.front());
-    if (waiter.kind != Kind::observer) [[likely]] {
+    if (waiter.kind != Kind::follower) [[likely]] {
       waiter.wake();
     } else {
       waiter.unlink();
-      static_cast<Observer&>(waiter).task_ended(*this);
+      static_cast<Follower&>(waiter).task_ended(*this);
     }
   }
   release();
@@ -312,9 +315,9 @@ ERRAND_ONCE unsigned TaskBase::uncancel() {
   return requests;
 }
 
-ERRAND_ONCE const Observer* TaskBase::membership() const noexcept {
-  const Observer* const observer = first_observer();
-  return observer && observer->group() ? observer : nullptr;
+ERRAND_ONCE const Follower* TaskBase::membership() const noexcept {
+  const Follower* const follower = first_follower();
+  return follower && follower->group() ? follower : nullptr;
 }
 
 ERRAND_COLD ERRAND_ONCE void TaskBase::requested_with_group() noexcept {
@@ -473,8 +476,21 @@ ERRAND_COLD ERRAND_ONCE void TaskBase::destroy_locals() noexcept {
   extras()->locals = {};
 }
 
+/// Counts the end of a special task. All hidden tasks are special, because they have details.
+ERRAND_COLD ERRAND_ONCE void TaskBase::count_end() noexcept {
+  Counts& counts = loop->counts;
+  if (!identity.is_numbered()) {
+    ++counts.hidden;
+    if (status == TaskStatus::cancelled && !has_error) --counts.cancelled;  // `finish_cancelled` has counted it
+  } else if (has_error) {
+    ++(status == TaskStatus::failed ? counts.failed : counts.cancelled);
+  }
+}
+
 ERRAND_NOINLINE ERRAND_ONCE void TaskBase::finish_special() noexcept {
   if (const TaskExtras* const has = extras(); has && has->locals) destroy_locals();
+  if (flags & tells_when_woken) loop->probe->ended(*this);
+  count_end();
   if (is_registered()) loop->host->registered_ended(*this);
   if (status != TaskStatus::succeeded) {
     for (Link* link = awaiters.begin(); link != awaiters.end(); link = link->next) {

@@ -19,7 +19,7 @@ ERRAND_ONCE void Loop::wake_all(List& list) noexcept {
 
 ERRAND_ONCE void Loop::turns() {
   const Inbox& others = *inbox;
-  const Step plain = timed_ ? Step::none : Step::chain;  // nodes of this kind are resumed without `run`
+  const Step plain = probes_steps_ ? Step::none : Step::chain;  // nodes of this kind are resumed without `run`
   const auto make_step = [this, plain](Node& node) {
     if (node.step == plain) [[likely]] {
       resume(static_cast<Chain&>(node));
@@ -36,10 +36,13 @@ ERRAND_ONCE void Loop::turns() {
     Node* node = &ready_.front();
     if (node != &ready_.back()) {
       last_of_turn_ = &ready_.back();
+      std::uint64_t steps = 0;
       do {
         make_step(ready_.pop_front());
+        ++steps;
         node = &ready_.front();
       } while (node != last_of_turn_);
+      counts.more_steps += steps;
       last_of_turn_ = ready_.end();
       steps_unread_ = 0;
     } else if (node == ready_.end()) {
@@ -62,6 +65,7 @@ ERRAND_NOINLINE ERRAND_ONCE void Loop::run_rest() {
   while (last_of_turn_ != ready_.end()) {
     Node& node = ready_.pop_front();
     if (&node == last_of_turn_) last_of_turn_ = ready_.end();
+    ++counts.more_steps;
     run(node);
   }
   turns_left = turns_behind - 1;

@@ -80,7 +80,8 @@ class WaitBranch final : public ResultBranch<BranchResult<A>> {
 
  public:
   explicit WaitBranch(WaitWork<A>& work) : awaitable_(static_cast<A&&>(work.awaitable)) {
-    this->flags |= Chain::has_work | (is_raced ? Chain::decides_race_on_wake : 0);
+    this->flags |= Chain::has_work | (is_raced ? Chain::tells_when_woken : 0);
+    this->BranchBase::is_raced = is_raced;
   }
   ~WaitBranch() { destroyed(); }
 

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <errand/detail/prologue.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include <errand/config.hpp>
+#include <errand/detail/app/reports.hpp>
+#include <errand/detail/app/table.hpp>
+#include <errand/detail/app/workers.hpp>
+#include <errand/detail/loop/probe.hpp>
+#include <errand/detail/task/task_base.hpp>
+
+namespace errand::detail {
+
+/// Tells the Observer of the configuration what the tasks do, and times the steps for `AppConfig::slow_step`.
+class Observation final : public Probe {
+ public:
+  Observation(const AppConfig& config, Reports& reports, const std::shared_ptr<Workers>& group) noexcept
+      : config_(config), reports_(reports), group_(group) {}
+
+  /// Returns the probe for the loop; null if the configuration needs none.
+  Probe* probe() noexcept { return probes_steps() || config_.observer ? this : nullptr; }
+  /// Returns true if the loop has to call this before and after each step.
+  bool probes_steps() const noexcept {
+    using enum ObserverPointer::Member;
+    return config_.slow_step > Nanoseconds::zero() || config_.observer.overrides(step_began | step_ended | woken);
+  }
+  Nanoseconds longest_step() const noexcept { return longest_step_; }
+
+  void added(TaskBase& task) noexcept override;
+  void step_begins(TaskBase* task, Chain* chain) noexcept override;
+  void step_ended(TaskBase* task, Chain* chain) noexcept override;
+  void woken(Chain& chain) noexcept override;
+  void ended(TaskBase& task) noexcept override;
+  void slept(Clock::time_point from, Clock::time_point to) noexcept override;
+
+ private:
+  /// Fills in the event that is told next.
+  TaskEvent& about(const TaskBase& task, Clock::time_point time, std::uint64_t cause = 0);
+  /// Notes in the event at which wait the chain is suspended. A branch that is only a wait has the place of its
+  /// combinator.
+  void note_wait(Chain& chain);
+  /// Calls this member of the observer with the event.
+  void tell(void (Observer::*member)(const TaskEvent&));
+
+  const AppConfig& config_;
+  Reports& reports_;
+  const std::shared_ptr<Workers>& group_;
+  TaskEvent event_;             // one for all calls, so that its texts keep their memory
+  std::uint64_t acting_ = 0;    // the id of the task that makes the step; 0 if none does
+  Clock::time_point began_;     // the time at which the step began
+  const char* file_ = nullptr;  // the place from which the step goes on; null if it is not known
+  unsigned line_ = 0;
+  Nanoseconds longest_step_{};
+};
+
+// Implementation
+
+ERRAND_COLD inline TaskEvent& Observation::about(const TaskBase& task, Clock::time_point time, std::uint64_t cause) {
+  const std::uint64_t id = task.identity.id();
+  if (event_.id != id) event_.name = task.name();
+  event_.id = id;
+  event_.time = time;
+  event_.cause = cause;
+  event_.what.clear();
+  event_.file.clear();
+  event_.line = 0;
+  return event_;
+}
+
+ERRAND_COLD inline void Observation::note_wait(Chain& chain) {
+  event_.what = text_of_wait(chain);
+  for (const Chain* at = &chain;; at = &static_cast<const BranchBase*>(at)->above()) {
+    if (const PromiseBase* const place = place_of(at->leaf)) {
+      event_.file = file_of_place(*place);
+      event_.line = place->line;
+      return;
+    }
+    if (!(at->flags & Chain::is_branch)) return;
+  }
+}
+
+ERRAND_COLD inline void Observation::tell(void (Observer::*member)(const TaskEvent&)) {
+  const OneWorker alone(group_.get(), Workers::Call::observer);
+  (static_cast<Observer*>(config_.observer)->*member)(event_);
+}
+
+ERRAND_COLD inline void Observation::added(TaskBase& task) noexcept {
+  if (!config_.observer) return;
+  task.flags |= Chain::tells_when_woken;
+  task.is_special = true;  // so that its end is told
+  if (!config_.observer.overrides(ObserverPointer::task_added)) return;
+  Chain* const current = task.loop->current;
+  about(task, Clock::now(), current ? static_cast<TaskBase&>(current->root()).identity.id() : 0);
+  tell(&Observer::task_added);
+}
+
+ERRAND_COLD inline void Observation::step_begins(TaskBase* task, Chain* chain) noexcept {
+  file_ = nullptr;
+  acting_ = 0;
+  began_ = Clock::now();
+  if (!task) return;
+  acting_ = task->identity.id();
+  if (const PromiseBase* const place = place_of(chain->leaf)) {
+    file_ = place->file_name();
+    line_ = place->line;
+  }
+  if (acting_ == 0 || !config_.observer.overrides(ObserverPointer::step_began)) return;
+  about(*task, began_);
+  tell(&Observer::step_began);
+}
+
+ERRAND_COLD inline void Observation::step_ended(TaskBase* task, Chain* chain) noexcept {
+  const Clock::time_point now = Clock::now();
+  const Nanoseconds took = now - began_;
+  if (took > longest_step_) longest_step_ = took;
+  if (acting_ != 0 && config_.observer.overrides(ObserverPointer::step_ended)) {
+    about(*task, now);
+    if (!task->done()) note_wait(chain ? *chain : *task);
+    tell(&Observer::step_ended);
+  }
+  acting_ = 0;
+  if (config_.slow_step > Nanoseconds::zero() && took > config_.slow_step) reports_.slow_step(task, took, file_, line_);
+}
+
+ERRAND_COLD inline void Observation::woken(Chain& chain) noexcept {
+  if (!config_.observer.overrides(ObserverPointer::woken)) return;
+  about(static_cast<TaskBase&>(chain.root()), Clock::now(), acting_);
+  tell(&Observer::woken);
+}
+
+ERRAND_COLD inline void Observation::ended(TaskBase& task) noexcept {
+  if (!config_.observer.overrides(ObserverPointer::task_ended)) return;
+  about(task, Clock::now()).what = to_string(task.status);
+  tell(&Observer::task_ended);
+}
+
+ERRAND_COLD inline void Observation::slept(Clock::time_point from, Clock::time_point to) noexcept {
+  if (!config_.observer.overrides(ObserverPointer::slept)) return;
+  const OneWorker alone(group_.get(), Workers::Call::observer);
+  static_cast<Observer*>(config_.observer)->slept(from, to);
+}
+
+}  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <errand/detail/prologue.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <typeinfo>
+
+#include <errand/clock.hpp>
+
+namespace errand {
+
+/// Something that has happened to a task, as an `Observer` is told of it. An event may be copied and kept.
+struct TaskEvent {
+  std::uint64_t id = 0;    ///< that of the task: `Task::id`
+  std::string name;        ///< that of the task: `Task::name`
+  Clock::time_point time;  ///< the steady clock's, whatever clock the App has
+  /// The id of the task that has added or woken this one. 0 if no task has, but a timer, a callback or another thread.
+  std::uint64_t cause = 0;
+  /// In `step_ended`: the wait at which the task is suspended now, such as "sleep"; empty if the task has ended. In
+  /// `task_ended`: "succeeded", "failed" or "cancelled". Otherwise empty.
+  std::string what;
+  std::string file;   ///< in `step_ended`: the source file of this wait, without its folders; empty if it is not known
+  unsigned line = 0;  ///< in `step_ended`: the line of this wait; 0 if it is not known
+};
+
+/// Is told of what the tasks of an App do: override the members that you want to be called, and give the observer to
+/// the App. `Trace` is an Observer that writes a file.
+///
+///     class Logger : public errand::Observer {
+///      public:
+///       void task_added(const errand::TaskEvent& event) override { std::clog << "+ " << event.name << '\n'; }
+///       void task_ended(const errand::TaskEvent& event) override { std::clog << "- " << event.name << '\n'; }
+///     };
+///     Logger logger;
+///     errand::App app("server", {.observer = &logger});
+///
+/// It must outlive the App. The members are called on the App's thread or, if there are several workers, on the thread
+/// of the worker, but never by two workers at once. They must not use the App or its tasks. If one throws, that ends
+/// the program. A member that the class of the observer does not override costs nothing.
+///
+/// All tasks are observed but the listeners. A task is added when `add_task` returns, and not when it makes its first
+/// step. Everything that one step does is told between its `step_began` and its `step_ended`.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+
+  /// Called when a task has been added, also to a group or a scope.
+  virtual void task_added(const TaskEvent&) {}
+  /// Called when a task begins a step, which goes to its next wait or to its end.
+  virtual void step_began(const TaskEvent&) {}
+  /// Called when a step of a task is over.
+  virtual void step_ended(const TaskEvent&) {}
+  /// Called when a wait of a task has ended, by its result or because the task was asked to end. A later step goes on.
+  /// A `yield` is no wait.
+  virtual void woken(const TaskEvent&) {}
+  /// Called when a task has ended: in its last step, or when it is aborted.
+  virtual void task_ended(const TaskEvent&) {}
+  /// Called when the loop has slept, because it had nothing to do. The times are the steady clock's. If the host polls
+  /// the App, the loop does not sleep.
+  virtual void slept(Clock::time_point, Clock::time_point) {}
+};
+
+/// A pointer to an Observer that knows which of the members the observer overrides. It is the type of
+/// `AppConfig::observer`: write `{.observer = &logger}`.
+class ObserverPointer {
+ public:
+  /// The members of an Observer.
+  enum Member : unsigned { task_added = 1, step_began = 2, step_ended = 4, woken = 8, task_ended = 16, slept = 32 };
+
+  /// Makes a pointer to no observer.
+  ObserverPointer(std::nullptr_t = nullptr) noexcept {}
+  /// Makes a pointer to this observer; null for no observer.
+  template <std::derived_from<Observer> T>
+  ObserverPointer(T* observer) noexcept : observer_(observer) {
+    if (observer) overridden_ = typeid(*observer) == typeid(T) ? overridden_by<T>() : all;
+  }
+
+  /// Returns the observer; null if there is none.
+  operator Observer*() const noexcept { return observer_; }
+  /// Returns true if the observer may override one of these members.
+  bool overrides(unsigned members) const noexcept { return overridden_ & members; }
+
+ private:
+  static constexpr unsigned all = 63;
+
+  /// A class that does not declare the member finds that of Observer. If the member cannot be named here, because it is
+  /// private or overloaded, the class has declared it.
+  template <class T>
+  static constexpr unsigned overridden_by() noexcept {
+    using Told = void (Observer::*)(const TaskEvent&);
+    using Slept = void (Observer::*)(Clock::time_point, Clock::time_point);
+    unsigned members = 0;
+    if constexpr (!requires {
+                    { &T::task_added } -> std::same_as<Told>;
+                  })
+      members |= task_added;
+    if constexpr (!requires {
+                    { &T::step_began } -> std::same_as<Told>;
+                  })
+      members |= step_began;
+    if constexpr (!requires {
+                    { &T::step_ended } -> std::same_as<Told>;
+                  })
+      members |= step_ended;
+    if constexpr (!requires {
+                    { &T::woken } -> std::same_as<Told>;
+                  })
+      members |= woken;
+    if constexpr (!requires {
+                    { &T::task_ended } -> std::same_as<Told>;
+                  })
+      members |= task_ended;
+    if constexpr (!requires {
+                    { &T::slept } -> std::same_as<Slept>;
+                  })
+      members |= slept;
+    return members;
+  }
+
+  Observer* observer_ = nullptr;
+  unsigned overridden_ = 0;
+};
+
+}  // namespace errand
+
+#include <errand/detail/epilogue.hpp>

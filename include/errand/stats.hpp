@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <errand/detail/prologue.hpp>
+
+#include <chrono>
+#include <cstdint>
+
+namespace errand {
+
+/// Counts of an App since it was made, as `App::stats` returns them. It is plain data. The App's own work, such as its
+/// listeners, is not counted among the tasks. Each worker has an App of its own, and so has its own counts.
+struct Stats {
+  std::uint64_t added = 0;      ///< tasks that were added, of which each is one of the next four
+  std::uint64_t succeeded = 0;  ///< tasks that have returned
+  std::uint64_t failed = 0;     ///< tasks that have ended with an exception other than `Cancelled`
+  std::uint64_t cancelled = 0;  ///< tasks that have ended by `Cancelled` or `abort`, or that never began
+  std::uint64_t pending = 0;    ///< tasks that have not ended
+  std::uint64_t steps =
+      0;  ///< steps of tasks, each up to the next wait or the end, and calls of callbacks and the like
+  std::uint64_t turns = 0;            ///< turns of the loop in which there was something to run
+  std::uint64_t callbacks = 0;        ///< callbacks of `call_soon`, `call_later` and `call_at` that were called
+  std::uint64_t posts = 0;            ///< calls that came from `post` and `submit`
+  std::uint64_t timers = 0;           ///< timers that are armed now: those of waits and of callbacks
+  std::chrono::nanoseconds busy{};    ///< real time inside `run` and `poll`, without that in `asleep`
+  std::chrono::nanoseconds asleep{};  ///< real time that `run` has slept, because there was nothing to do
+  /// The longest step, in real time. Steps are timed only if there is an `AppConfig::slow_step`, or an Observer that is
+  /// told of steps; otherwise this is zero.
+  std::chrono::nanoseconds longest_step{};
+};
+
+}  // namespace errand
+
+#include <errand/detail/epilogue.hpp>
