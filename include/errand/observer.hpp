@@ -42,8 +42,9 @@ struct TaskEvent {
 /// of the worker, but never by two workers at once. They must not use the App or its tasks. If one throws, that ends
 /// the program. A member that the class of the observer does not override costs nothing.
 ///
-/// All tasks are observed but the listeners. A task is added when `add_task` returns, and not when it makes its first
-/// step. Everything that one step does is told between its `step_began` and its `step_ended`.
+/// The App's own work is not observed: its listeners and callbacks. A task is told as added when it has its name, just
+/// before it is queued for its first step. What a step does is told between its `step_began` and its `step_ended`. If
+/// there is no memory for a text of an event, that text is empty.
 class Observer {
  public:
   virtual ~Observer() = default;

@@ -19,7 +19,7 @@ struct Stats {
   std::uint64_t steps =
       0;  ///< steps of tasks, each up to the next wait or the end, and calls of callbacks and the like
   std::uint64_t turns = 0;            ///< turns of the loop in which there was something to run
-  std::uint64_t callbacks = 0;        ///< callbacks of `call_soon`, `call_later` and `call_at` that were called
+  std::uint64_t callbacks = 0;        ///< callbacks that were called, also those of `Task::add_done_callback`
   std::uint64_t posts = 0;            ///< calls that came from `post` and `submit`
   std::uint64_t timers = 0;           ///< timers that are armed now: those of waits and of callbacks
   std::chrono::nanoseconds busy{};    ///< real time inside `run` and `poll`, without that in `asleep`

@@ -30,7 +30,8 @@ def build_real(options, name):
 def build_programs(options, workloads):
     """Builds the programs of these workloads."""
     builders = {"named": lambda: Program([build_real(options, "named")], ""),
-                "levels": lambda: Program(*build_cpp("real/levels", options.out))}
+                "levels": lambda: Program(*build_cpp("real/levels", options.out)),
+                "observed": lambda: Program(*build_cpp("real/observed", options.out))}
     return {workload.program: builders[workload.program]() for workload in workloads}
 
 

@@ -71,6 +71,8 @@ def named(phase, work, today):
 
 
 REAL = [
+    Workload("W3n", "W3 with an Observer of the tasks' ends", instructions=Cost(70, 70), program="observed"),
+    real("W3o", "W3 with an Observer of all that it can be told of", 1102, "observed"),
     real("levels", "a round trip to a task that waits under 20 levels of Coro", 3334, "levels"),
     named("add", "add a task with a name", 1291),
     named("start", "its first step, up to its wait", 509),

@@ -73,6 +73,8 @@ void pass(const char* what, const Scenario& of, long from, long to, DestroyedFir
     world.end_app();
     world.end_kept();
     memory::refuse_none();
+    const std::string fault = world.observer.fault();
+    if (!fault.empty()) complain(fault.c_str());
   }
   if (Tracked::count != 0) complain("objects are left, or were destroyed too often");
   if (!ERRAND_KEEP_BLOCKS && memory::live != blocks) complain("memory is left");
@@ -114,6 +116,7 @@ void tear_down(const Scenario& of) {
       for (long n = 0; !is_over; ++n) {
         pass(starved ? "torn down without memory after turn" : "torn down after turn", of, n, n, first,
              [&](World& world) {
+               world.is_watched = n % 2 != 0;
                world.make_app();
                of.build(world);
                is_over = turns(of, world, n) < n || n > 400;
@@ -191,7 +194,8 @@ bool starve(const Scenario& of, long from, long to, bool by_host, DestroyedFirst
     check_usable(of, world);
     if (first == DestroyedFirst::kept) world.end_kept();
     world.end_app();  // reports the failures that nobody has looked at
-    if (refused && to == from && world.out_of_memory == 0 && lines_on_cerr.lines == 0) {
+    const bool is_told = world.out_of_memory > 0 || lines_on_cerr.lines > 0 || world.observer.lost_texts() > 0;
+    if (refused && to == from && !is_told) {
       if (!of.options.may_be_quiet) complain("nobody was told of the lack of memory");
     }
   });

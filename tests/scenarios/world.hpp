@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "../observed.hpp"
 #include "memory.hpp"
 
 namespace scenarios {
@@ -102,6 +103,31 @@ inline const char* const names[] = {"the first of the tasks that have a name",
                                     "the third of the tasks that have a name"};
 inline const char* const why = "a reason that is too long to stand in a string without memory";
 
+/// The observer of an App, which always has memory.
+class WatchingObserver final : public CheckingObserver {
+ public:
+  void task_added(const errand::TaskEvent& event) override {
+    const memory::Spare spare;
+    CheckingObserver::task_added(event);
+  }
+  void step_began(const errand::TaskEvent& event) override {
+    const memory::Spare spare;
+    CheckingObserver::step_began(event);
+  }
+  void step_ended(const errand::TaskEvent& event) override {
+    const memory::Spare spare;
+    CheckingObserver::step_ended(event);
+  }
+  void woken(const errand::TaskEvent& event) override {
+    const memory::Spare spare;
+    CheckingObserver::woken(event);
+  }
+  void task_ended(const errand::TaskEvent& event) override {
+    const memory::Spare spare;
+    CheckingObserver::task_ended(event);
+  }
+};
+
 /// The surroundings of a scenario: an App, which is made later, and the objects that its tasks share.
 class World {
  public:
@@ -117,6 +143,7 @@ class World {
       config.slow_step = 1ns;
       config.on_slow_step = [](const errand::SlowStep&) {};
       config.purge_when_done = true;
+      config.observer = &observer;
     }
     app_.emplace("the App of a scenario, under a long name", std::move(config));
     app_->main_process_start([this] { began = true; }, 1000);
@@ -150,7 +177,8 @@ class World {
 
   errand::ManualClock clock;
   bool began = false;       // the run has begun
-  bool is_watched = false;  // every step is reported as slow, and done tasks are forgotten at once
+  bool is_watched = false;  // every step is reported as slow, done tasks are forgotten at once, and all is observed
+  WatchingObserver observer;
   std::atomic<int> out_of_memory = 0;
 
  private:

@@ -134,7 +134,6 @@ class App::OtherWorkers final : public detail::OtherWorkers {
       } else if (task.has_name()) {
         copy->details().name = task.name();
       }
-      detail::announce_task(*copy);
       return new detail::StartTask(detail::TaskHandle(copy));
     });
   }

@@ -34,7 +34,10 @@ class StartTask final : public Listener {
 
   TaskHandle call(App&, const char*) override {
     TaskBase& task = *task_.state();
-    if (!task.done() && !task.Node::linked()) task.loop->make_ready(static_cast<Chain&>(task));
+    if (!task.done() && !task.Node::linked()) {
+      detail::announce_task(task);  // a copy for another worker is told on the thread of that worker
+      task.loop->make_ready(static_cast<Chain&>(task));
+    }
     task_ = {};
     return {};
   }

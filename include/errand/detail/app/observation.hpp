@@ -27,7 +27,7 @@ class Observation final : public Probe {
   /// Returns true if the loop has to call this before and after each step.
   bool probes_steps() const noexcept {
     using enum ObserverPointer::Member;
-    return config_.slow_step > Nanoseconds::zero() || config_.observer.overrides(step_began | step_ended | woken);
+    return times_steps() || config_.observer.overrides(step_began | step_ended | woken);
   }
   Nanoseconds longest_step() const noexcept { return longest_step_; }
 
@@ -39,11 +39,13 @@ class Observation final : public Probe {
   void slept(Clock::time_point from, Clock::time_point to) noexcept override;
 
  private:
+  /// Returns true if slow steps are to be reported.
+  bool times_steps() const noexcept { return config_.slow_step > Nanoseconds::zero(); }
   /// Fills in the event that is told next.
-  TaskEvent& about(const TaskBase& task, Clock::time_point time, std::uint64_t cause = 0);
+  TaskEvent& about(const TaskBase& task, Clock::time_point time, std::uint64_t cause = 0) noexcept;
   /// Notes in the event at which wait the chain is suspended. A branch that is only a wait has the place of its
   /// combinator.
-  void note_wait(Chain& chain);
+  void note_wait(Chain& chain) noexcept;
   /// Calls this member of the observer with the event.
   void tell(void (Observer::*member)(const TaskEvent&));
 
@@ -60,9 +62,16 @@ class Observation final : public Probe {
 
 // Implementation
 
-ERRAND_COLD inline TaskEvent& Observation::about(const TaskBase& task, Clock::time_point time, std::uint64_t cause) {
+ERRAND_COLD inline TaskEvent& Observation::about(const TaskBase& task, Clock::time_point time,
+                                                 std::uint64_t cause) noexcept {
   const std::uint64_t id = task.identity.id();
-  if (event_.id != id) event_.name = task.name();
+  if (event_.id != id) {
+    try {
+      task.get_name(event_.name);
+    } catch (...) {  // no memory
+      event_.name.clear();
+    }
+  }
   event_.id = id;
   event_.time = time;
   event_.cause = cause;
@@ -72,15 +81,16 @@ ERRAND_COLD inline TaskEvent& Observation::about(const TaskBase& task, Clock::ti
   return event_;
 }
 
-ERRAND_COLD inline void Observation::note_wait(Chain& chain) {
-  event_.what = text_of_wait(chain);
-  for (const Chain* at = &chain;; at = &static_cast<const BranchBase*>(at)->above()) {
-    if (const PromiseBase* const place = place_of(at->leaf)) {
-      event_.file = file_of_place(*place);
-      event_.line = place->line;
-      return;
-    }
-    if (!(at->flags & Chain::is_branch)) return;
+ERRAND_COLD inline void Observation::note_wait(Chain& chain) noexcept {
+  const PromiseBase* place = nullptr;
+  for (const Chain* at = &chain; !(place = place_of(at->leaf)) && (at->flags & Chain::is_branch);) {
+    at = &static_cast<const BranchBase*>(at)->above();
+  }
+  if (place) event_.line = place->line;
+  try {
+    event_.what = text_of_wait(chain);
+    if (place) event_.file = file_of_place(*place);
+  } catch (...) {  // no memory
   }
 }
 
@@ -105,7 +115,7 @@ ERRAND_COLD inline void Observation::step_begins(TaskBase* task, Chain* chain) n
   began_ = Clock::now();
   if (!task) return;
   acting_ = task->identity.id();
-  if (const PromiseBase* const place = place_of(chain->leaf)) {
+  if (const PromiseBase* const place = times_steps() ? place_of(chain->leaf) : nullptr) {
     file_ = place->file_name();
     line_ = place->line;
   }
@@ -124,7 +134,7 @@ ERRAND_COLD inline void Observation::step_ended(TaskBase* task, Chain* chain) no
     tell(&Observer::step_ended);
   }
   acting_ = 0;
-  if (config_.slow_step > Nanoseconds::zero() && took > config_.slow_step) reports_.slow_step(task, took, file_, line_);
+  if (times_steps() && took > config_.slow_step) reports_.slow_step(task, took, file_, line_);
 }
 
 ERRAND_COLD inline void Observation::woken(Chain& chain) noexcept {
@@ -135,7 +145,7 @@ ERRAND_COLD inline void Observation::woken(Chain& chain) noexcept {
 
 ERRAND_COLD inline void Observation::ended(TaskBase& task) noexcept {
   if (!config_.observer.overrides(ObserverPointer::task_ended)) return;
-  about(task, Clock::now()).what = to_string(task.status);
+  about(task, Clock::now()).what = to_string(task.status);  // short enough to need no memory
   tell(&Observer::task_ended);
 }
 

@@ -42,7 +42,9 @@ ERRAND_COLD ERRAND_ONCE const PromiseBase* place_of(PromiseBase::Handle frame) n
 
 ERRAND_COLD ERRAND_ONCE std::string_view file_of_place(const PromiseBase& promise) noexcept {
   const std::string_view file = promise.file_name();
-  return file.substr(file.find_last_of("/\\") + 1);
+  std::size_t begin = file.size();
+  while (begin > 0 && file[begin - 1] != '/' && file[begin - 1] != '\\') --begin;
+  return file.substr(begin);
 }
 
 ERRAND_COLD ERRAND_ONCE std::string text_of_place(const PromiseBase& promise) {

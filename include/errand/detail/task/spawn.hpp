@@ -123,9 +123,9 @@ inline TaskBase& start_work(Loop& loop, Coro<T>&& coro) {
   return task;
 }
 
-/// Tells the observer of a new task, which has its name now.
+/// Tells the observer of a new task, which has its name now. Does nothing if the observer knows the task.
 inline void announce_task(TaskBase& task) noexcept {
-  if (task.loop->probe && !task.done()) [[unlikely]]
+  if (task.loop->probe && !task.done() && !(task.flags & Chain::tells_when_woken)) [[unlikely]]
     task.loop->probe->added(task);
 }
 

@@ -51,6 +51,8 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
   /// done before its frames are gone, and stays in a list until then.
   bool has_ended() const noexcept { return done() && (status != TaskStatus::cancelled || !TaskLink::linked()); }
   std::string name() const;
+  /// Sets `name` to the name of the task.
+  void get_name(std::string& name) const;
   /// Returns the details of the task, which it makes if there are none. Throws `std::bad_alloc`.
   TaskDetails& details() {
     TaskDetails& has = identity.make_details();
@@ -269,8 +271,19 @@ ERRAND_COLD ERRAND_ONCE std::string TaskBase::noted_reason() const {
 
 ERRAND_COLD ERRAND_ONCE std::string TaskBase::request_reason() const { return noted_reason(); }
 
+ERRAND_COLD ERRAND_ONCE void TaskBase::get_name(std::string& name) const {
+  if (has_name()) {
+    name = identity.details()->name;
+  } else {
+    name = "Task-";
+    name += number(identity.id());
+  }
+}
+
 ERRAND_COLD ERRAND_ONCE std::string TaskBase::name() const {
-  return has_name() ? identity.details()->name : text({"Task-", number(identity.id())});
+  std::string name;
+  get_name(name);
+  return name;
 }
 
 ERRAND_COLD ERRAND_ONCE TaskExtras& TaskBase::make_extras() {
