@@ -282,19 +282,24 @@ MEASURE_MEMORY = (spawn_many, memory_of_sleepers, memory_of_named_sleepers)
 
 
 def main():
-    if len(sys.argv) != 3:
+    if len(sys.argv) not in (3, 4):
         sys.exit(2)
     name, n = sys.argv[1], int(sys.argv[2])
+    times = int(sys.argv[3]) if len(sys.argv) == 4 else 1
     workload = WORKLOADS.get(name)
     if workload is None:
         print(f"bench: no workload {name} here", file=sys.stderr)
         sys.exit(3)
-    memory = Memory()
-    arguments = (n, memory) if workload in MEASURE_MEMORY else (n,)
-    begin = time.perf_counter_ns()
-    checksum = asyncio.run(workload(*arguments))
-    took = time.perf_counter_ns() - begin
-    print(f"{name} {took / n:.1f} ns {memory.grown / n:.1f} bytes {checksum}")
+    grown = None
+    for _ in range(times):
+        memory = Memory()
+        arguments = (n, memory) if workload in MEASURE_MEMORY else (n,)
+        begin = time.perf_counter_ns()
+        checksum = asyncio.run(workload(*arguments))
+        took = time.perf_counter_ns() - begin
+        if grown is None:
+            grown = memory.grown
+    print(f"{name} {took / n:.1f} ns {grown / n:.1f} bytes {checksum}")
 
 
 if __name__ == "__main__":

@@ -296,8 +296,12 @@ var workloads = map[string]func(int64, *memory) int64{
 
 func main() {
 	runtime.GOMAXPROCS(1)
-	if len(os.Args) != 3 {
+	if len(os.Args) != 3 && len(os.Args) != 4 {
 		os.Exit(2)
+	}
+	times := 1
+	if len(os.Args) == 4 {
+		times, _ = strconv.Atoi(os.Args[3])
 	}
 	name := os.Args[1]
 	n, err := strconv.ParseInt(os.Args[2], 10, 64)
@@ -309,10 +313,16 @@ func main() {
 		fmt.Fprintf(os.Stderr, "bench: no workload %s here\n", name)
 		os.Exit(3)
 	}
-	var m memory
+	var m, ofLast memory
+	for i := 1; i < times; i++ {
+		workload(n, &m)
+	}
 	begin := time.Now()
-	checksum := workload(n, &m)
+	checksum := workload(n, &ofLast)
 	took := time.Since(begin)
+	if times == 1 {
+		m = ofLast
+	}
 	fmt.Printf("%s %.1f ns %.1f bytes %d\n", name, float64(took.Nanoseconds())/float64(n), float64(m.grown)/float64(n),
 		checksum)
 }

@@ -363,12 +363,21 @@ async fn run(workload: &str, n: i64, memory: &mut Memory) -> Option<i64> {
     })
 }
 
-fn bench(workload: &str, n: i64) -> i32 {
-    let mut memory = Memory::default();
+/// Does the workload, and returns the time that it took and a checksum.
+fn timed(workload: &str, n: i64, memory: &mut Memory) -> (f64, Option<i64>) {
     let begin = Instant::now();
     let runtime = Builder::new_current_thread().enable_time().build().unwrap();
-    let checksum = runtime.block_on(run(workload, n, &mut memory));
-    let took = begin.elapsed().as_nanos() as f64;
+    let checksum = runtime.block_on(run(workload, n, memory));
+    drop(runtime);
+    (begin.elapsed().as_nanos() as f64, checksum)
+}
+
+fn bench(workload: &str, n: i64, times: u32) -> i32 {
+    let mut memory = Memory::default();
+    let (mut took, mut checksum) = timed(workload, n, &mut memory);
+    for _ in 1..times {
+        (took, checksum) = timed(workload, n, &mut Memory::default());
+    }
     let Some(checksum) = checksum else {
         eprintln!("bench: no workload {workload} here");
         return 3;
@@ -380,13 +389,14 @@ fn bench(workload: &str, n: i64) -> i32 {
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
-    let [_, workload, n] = &arguments[..] else {
-        eprintln!("bench WORKLOAD N");
+    if arguments.len() != 3 && arguments.len() != 4 {
+        eprintln!("bench WORKLOAD N [TIMES]");
         std::process::exit(2);
-    };
-    let (workload, n) = (workload.clone(), n.parse().unwrap());
+    }
+    let (workload, n) = (arguments[1].clone(), arguments[2].parse().unwrap());
+    let times = arguments.get(3).map_or(1, |times| times.parse().unwrap());
     // Each level of W4d's chain is polled by the level above it, so the stack must grow with the depth of the chain.
     let stack = if workload == "W4d" { 512 * n as usize + (8 << 20) } else { 8 << 20 };
-    let thread = std::thread::Builder::new().stack_size(stack).spawn(move || bench(&workload, n));
+    let thread = std::thread::Builder::new().stack_size(stack).spawn(move || bench(&workload, n, times));
     std::process::exit(thread.unwrap().join().unwrap());
 }
