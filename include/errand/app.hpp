@@ -39,6 +39,8 @@ namespace detail {
 class Engine;
 }
 
+struct TaskInfo;  // in snapshot.hpp
+
 /// A single-threaded event loop and the tasks that it runs: start work in the background, name it, find it again, await
 /// it, cancel it, never lose an error, shut down cleanly.
 ///
@@ -309,6 +311,10 @@ class App {
   /// a combinator, what its branches wait for. Long lists are cut short. An age is measured by the App's clock, and may
   /// be an eighth too small. Throws `WrongThread`.
   void dump_tasks(std::ostream& out) const;
+  /// Returns the same as data, a `TaskInfo` for each pending task, in the order in which the tasks were added. They
+  /// refer to nothing of the App, and so may be kept, and handed to other threads. `out << app.snapshot()` writes the
+  /// table, and `to_json` makes JSON of it: include `errand/snapshot.hpp`. Throws `WrongThread`.
+  std::vector<TaskInfo> snapshot() const;
   /// Returns what the App has counted so far. Throws `WrongThread`.
   Stats stats() const;
 

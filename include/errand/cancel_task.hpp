@@ -36,10 +36,10 @@ class CancelTask {
 
 // Implementation
 
-class CancelTask::Wait : public detail::TaskWait {
+class CancelTask::Wait : public detail::WaitForTask {
  public:
   Wait(detail::TaskHandle asked, bool was_done, detail::Chain& chain) noexcept
-      : TaskWait(detail::Kind::task_cancel, std::move(asked), &chain), was_done_(was_done) {}
+      : WaitForTask(detail::Kind::task_cancel, std::move(asked), &chain), was_done_(was_done) {}
 
   /// If the task has ended already, there is nothing to wait for. A failure since the request is thrown here.
   bool await_ready() {

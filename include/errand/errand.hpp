@@ -46,6 +46,7 @@
 // The App
 #include <errand/app.hpp>
 #include <errand/signals.hpp>
+#include <errand/snapshot.hpp>
 #include <errand/task_scope.hpp>
 
 // Looking inside

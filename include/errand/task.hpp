@@ -224,9 +224,9 @@ struct AwaitedTask {
 };
 
 /// A wait for the end of a task. The classes that derive from it say what the wait gives and throws.
-class TaskWait : protected AwaitedTask, public Waiter {
+class WaitForTask : protected AwaitedTask, public Waiter {
  public:
-  ERRAND_INLINE ~TaskWait() = default;
+  ERRAND_INLINE ~WaitForTask() = default;
 
   ERRAND_INLINE void await_suspend(std::coroutine_handle<>) {
     TaskBase& its_task = task();
@@ -240,17 +240,17 @@ class TaskWait : protected AwaitedTask, public Waiter {
   TaskBase& task() const noexcept { return *task_.state(); }
 
  protected:
-  TaskWait(Kind of, TaskHandle task, Chain* chain) noexcept : AwaitedTask{std::move(task)}, Waiter(of, chain) {}
+  WaitForTask(Kind of, TaskHandle task, Chain* chain) noexcept : AwaitedTask{std::move(task)}, Waiter(of, chain) {}
 
  private:
   void suspend_or_refuse();
 };
 
 /// A wait for the end of a task that gives nothing and does not throw the task's error.
-class TaskEnd : public TaskWait {
+class TaskEnd : public WaitForTask {
  public:
   explicit TaskEnd(TaskHandle task, Chain* chain = nullptr) noexcept
-      : TaskWait(Kind::task_end, std::move(task), chain) {}
+      : WaitForTask(Kind::task_end, std::move(task), chain) {}
 
   bool await_ready() const { return task_.get().has_ended(); }
   void await_resume() { resumed(); }
@@ -259,14 +259,14 @@ class TaskEnd : public TaskWait {
 /// A wait for the end of a task that gives its result: a reference to it or, if `take`, the result itself. To take it,
 /// the wait takes the handle from the awaited `Task` when it begins.
 template <class T, bool take>
-class TaskAwaiter final : public TaskWait {
+class TaskAwaiter final : public WaitForTask {
  public:
   TaskAwaiter(TaskHandle task, Chain& chain) noexcept
     requires(!take)
-      : TaskWait(Kind::task, std::move(task), &chain) {}
+      : WaitForTask(Kind::task, std::move(task), &chain) {}
   TaskAwaiter(TaskHandle& from, Chain& chain) noexcept
     requires take
-      : TaskWait(Kind::task, TaskHandle(), &chain), from_(&from) {}
+      : WaitForTask(Kind::task, TaskHandle(), &chain), from_(&from) {}
 
   bool await_ready() {
     if constexpr (take) {
@@ -357,7 +357,7 @@ CallHandle Task<T>::add_done_callback(F&& f) {
 
 #if ERRAND_DEFINES
 
-ERRAND_COLD ERRAND_ONCE void detail::TaskWait::suspend_or_refuse() {
+ERRAND_COLD ERRAND_ONCE void detail::WaitForTask::suspend_or_refuse() {
   chain_->check_earlier_awaits();
   if (task().loop != chain_->loop) raise<InvalidState>({"task '", task().name(), "' belongs to another App"});
   if (&task() == &chain_->root()) raise<InvalidState>({"task '", task().name(), "' awaits itself"});
@@ -368,7 +368,9 @@ ERRAND_COLD ERRAND_ONCE void detail::throw_type_mismatch(std::string_view name) 
   throw TaskTypeMismatch(std::string(name));
 }
 
-ERRAND_ONCE void detail::throw_task_failure(Waiter& waiter) { static_cast<TaskWait&>(waiter).task().throw_failure(); }
+ERRAND_ONCE void detail::throw_task_failure(Waiter& waiter) {
+  static_cast<WaitForTask&>(waiter).task().throw_failure();
+}
 
 ERRAND_ONCE Task<> current_task() {
   detail::Loop* loop = detail::this_thread().loop;

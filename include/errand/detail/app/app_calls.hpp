@@ -12,6 +12,7 @@
 #include <string_view>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include <errand/app.hpp>  // NOLINT(misc-header-include-cycle): it includes this header at its end
 #include <errand/detail/base/owner.hpp>
@@ -20,8 +21,8 @@
 #if ERRAND_DEFINES
 #include <errand/stats.hpp>
 
+#include <errand/detail/app/collector.hpp>
 #include <errand/detail/app/engine.hpp>
-#include <errand/detail/app/table.hpp>
 #endif
 
 namespace errand {
@@ -139,11 +140,12 @@ ERRAND_ONCE Subscription<Signal> App::subscribe(std::string_view event, std::siz
   return Subscription<Signal>(engine_->all_signals().subscribe(event, capacity));
 }
 
-ERRAND_COLD ERRAND_ONCE void App::dump_tasks(std::ostream& out) const {
+ERRAND_COLD ERRAND_ONCE std::vector<TaskInfo> App::snapshot() const {
   loop_->check_thread();
-  out << detail::table_of_tasks(*loop_, static_cast<std::size_t>(-1));
+  return detail::snapshot_of(*loop_, static_cast<std::size_t>(-1));
 }
 
+ERRAND_COLD ERRAND_ONCE void App::dump_tasks(std::ostream& out) const { out << snapshot(); }
 ERRAND_COLD ERRAND_ONCE Stats App::stats() const {
   loop_->check_thread();
   const detail::Counts& counts = loop_->counts;

@@ -11,8 +11,8 @@
 #include <utility>
 
 #include <errand/config.hpp>
+#include <errand/detail/app/collector.hpp>
 #include <errand/detail/app/lifecycle.hpp>
-#include <errand/detail/app/table.hpp>
 #include <errand/detail/app/workers.hpp>
 #include <errand/detail/base/owner.hpp>
 #include <errand/detail/loop/interrupts.hpp>

@@ -8,9 +8,9 @@
 #include <utility>
 #include <vector>
 
+#include <errand/detail/app/collector.hpp>
 #include <errand/detail/app/listeners.hpp>
 #include <errand/detail/app/signals.hpp>
-#include <errand/detail/app/table.hpp>
 #include <errand/detail/app/workers.hpp>
 #include <errand/detail/task/drain.hpp>
 #include <errand/event.hpp>

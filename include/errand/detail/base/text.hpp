@@ -35,10 +35,13 @@ struct FirstCharacter {
     size = is_whole ? wanted : 1;
     const unsigned code = size == 2 ? (first & 0x1f) << 6 | (second & 0x3f) : first;
     is_control = size <= 2 && (code < 0x20 || (code >= 0x7f && code < 0xa0));
+    const bool is_surrogate = first == 0xed && second >= 0xa0, is_too_large = first == 0xf4 && second >= 0x90;
+    is_valid = size > 1 ? !is_surrogate && !is_too_large : first < 0x80;
   }
 
   std::size_t size;
   bool is_control;
+  bool is_valid;  // it is a character of Unicode
 };
 
 /// Calls `write(std::string_view)` for each piece of the text, with a space in place of each control character.

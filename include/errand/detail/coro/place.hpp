@@ -3,10 +3,9 @@
 
 #include <errand/detail/prologue.hpp>
 
-#include <string>
 #include <string_view>
 
-#include <errand/detail/base/text.hpp>
+#include <errand/detail/base/compiler.hpp>
 #include <errand/detail/coro/chain.hpp>
 
 namespace errand::detail {
@@ -15,10 +14,8 @@ namespace errand::detail {
 /// Null if there is none, or if a coroutine on the way has not awaited anything yet.
 const PromiseBase* place_of(PromiseBase::Handle frame) noexcept;
 
-/// Returns the name of the coroutine's source file, without the folders.
+/// Returns the name of the file of the coroutine, without the folders.
 std::string_view file_of_place(const PromiseBase& promise) noexcept;
-/// Returns the place of the coroutine's last await as "file.cpp:17".
-std::string text_of_place(const PromiseBase& promise);
 
 /// Returns true if the coroutine is one of the library's own, such as `race`. Reports and tables show no lines of
 /// these, because users look for a line of their own code.
@@ -45,10 +42,6 @@ ERRAND_COLD ERRAND_ONCE std::string_view file_of_place(const PromiseBase& promis
   std::size_t begin = file.size();
   while (begin > 0 && file[begin - 1] != '/' && file[begin - 1] != '\\') --begin;
   return file.substr(begin);
-}
-
-ERRAND_COLD ERRAND_ONCE std::string text_of_place(const PromiseBase& promise) {
-  return text({file_of_place(promise), ":", number(promise.line)});
 }
 
 #endif

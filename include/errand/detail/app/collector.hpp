@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <errand/detail/prologue.hpp>
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <errand/detail/app/table.hpp>
+#include <errand/detail/coro/branches.hpp>
+#include <errand/detail/coro/place.hpp>
+#include <errand/snapshot.hpp>
+#include <errand/task.hpp>
+
+namespace errand::detail {
+
+/// Collects the waits of a task: see `TaskWait`. Long lists and deep nesting are cut short, so that this takes little
+/// time and stack, however many coroutines there are.
+class WaitCollector {
+ public:
+  ERRAND_COLD explicit WaitCollector(const TaskBase& task) {
+    add(task, 0);
+    if (room_ > 0) return;
+    room_ = 1;
+    line("...", nullptr, 1);
+  }
+
+  std::vector<TaskWait> waits;
+
+ private:
+  static constexpr std::size_t most = 8;        // how many awaits or branches are shown
+  static constexpr unsigned deepest = 8;        // the largest level of a branch that is shown
+  static constexpr std::size_t counted = 1000;  // how many of the others are counted
+
+  ERRAND_COLD void line(std::string what, const PromiseBase* place, unsigned inside) {
+    if (room_ == 0) return;
+    --room_;
+    TaskWait& wait = waits.emplace_back();
+    wait.what = std::move(what);
+    wait.inside = inside;
+    if (!place) return;
+    wait.file = file_of_place(*place);
+    wait.line = place->line;
+  }
+  ERRAND_COLD void rest(std::size_t count, unsigned inside) {
+    const bool is_over = count > counted;
+    if (count == 0) return;
+    line(text({"and ", is_over ? "over " : "", number(is_over ? counted : count), " more"}), nullptr, inside);
+  }
+  void add(const Chain& chain, unsigned inside);
+  void add_branches(Branches& branches, unsigned inside);
+  static std::string what(const Chain& chain);
+
+  std::size_t room_ = 40;  // how many lines may still be added
+};
+
+ERRAND_COLD inline std::string WaitCollector::what(const Chain& chain) {
+  switch (chain.state) {
+    case Chain::State::created: return "not started";
+    case Chain::State::running: return "running";
+    case Chain::State::yielding: return "yield";
+    case Chain::State::branching: return static_cast<const Branches*>(chain.waiting)->name();
+    case Chain::State::waiting:
+    case Chain::State::halted: break;
+    default: return "ready";
+  }
+  const Kind kind = chain.waiting->kind;
+  if (kind != Kind::task && kind != Kind::task_cancel && kind != Kind::task_end) return name_of(kind);
+  return text({"task '", static_cast<const WaitForTask*>(chain.waiting)->task().name(), "'"});
+}
+
+ERRAND_COLD inline void WaitCollector::add(const Chain& chain, unsigned inside) {
+  PromiseBase::Handle frame = chain.leaf;
+  const PromiseBase* const place = place_of(frame);
+  line(what(chain), place, inside);
+  if (place) frame = place->parent;
+  if (chain.state == Chain::State::branching) add_branches(static_cast<Branches&>(*chain.waiting), inside + 2);
+  std::size_t visited = 0;
+  std::size_t shown = 0;
+  std::size_t left = 0;
+  for (; frame && visited < counted + most; frame = frame.promise().parent, ++visited) {
+    const PromiseBase& promise = frame.promise();
+    if (promise.line == 0 || is_of_library(promise)) continue;
+    if (shown < most) {
+      line("from", &promise, inside + 1);
+      ++shown;
+    } else {
+      ++left;
+    }
+  }
+  rest(frame ? counted + 1 : left, inside + 1);
+}
+
+ERRAND_COLD inline void WaitCollector::add_branches(Branches& branches, unsigned inside) {
+  std::size_t shown = 0;
+  std::size_t left = 0;
+  for (Link* link = branches.live.begin(); link != branches.live.end() && left <= counted; link = link->next) {
+    if (shown < most && inside <= deepest) {
+      add(Branches::branch(*link), inside);
+      ++shown;
+    } else {
+      ++left;
+    }
+  }
+  for (Chain* member = branches.first_member(); member && left <= counted; member = member->next_member()) {
+    if (shown < most && inside <= deepest) {
+      line(text({"task '", static_cast<TaskBase*>(member)->name(), "'"}), nullptr, inside);
+      ++shown;
+    } else {
+      ++left;
+    }
+  }
+  rest(left, inside);
+}
+
+/// Collects what there is to see of the first `most` pending tasks.
+ERRAND_COLD inline std::vector<TaskInfo> snapshot_of(Loop& loop, std::size_t most) {
+  std::vector<TaskInfo> tasks;
+  const Clock::time_point now = loop.now();
+  for (Link* link = loop.pending.begin(); link != loop.pending.end() && tasks.size() < most; link = link->next) {
+    const TaskBase& task = task_of(*link);
+    TaskInfo& info = tasks.emplace_back();
+    info.id = task.identity.id();
+    info.name = task.name();
+    info.status = task.status;
+    info.age = loop.ages.age(info.id, now);
+    info.note = task.note();
+    info.is_registered = task.is_registered();
+    info.waits = WaitCollector(task).waits;
+    info.cancelling = task.requests;
+  }
+  return tasks;
+}
+
+/// Returns a table of the pending tasks. Only the first `most` have a row; the others are counted.
+ERRAND_COLD inline std::string table_of_tasks(Loop& loop, std::size_t most) {
+  const std::vector<TaskInfo> tasks = snapshot_of(loop, most);
+  std::size_t count = 0;
+  for (const Link* link = loop.pending.begin(); link != loop.pending.end(); link = link->next) ++count;
+  return table_of(tasks, count - tasks.size());
+}
+
+/// Returns what one task waits for, in one line.
+ERRAND_COLD inline std::string line_of_task(const TaskBase& task) {
+  const WaitCollector collector(task);
+  std::string whole;
+  for (const TaskWait& wait : collector.waits) {
+    whole += text({whole.empty() ? "" : ", ", printable(describe(wait))});
+  }
+  return whole;
+}
+
+}  // namespace errand::detail
+
+#include <errand/detail/epilogue.hpp>

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <errand/detail/prologue.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <errand/clock.hpp>
+#include <errand/detail/base/text.hpp>
+#include <errand/snapshot.hpp>  // NOLINT(misc-header-include-cycle): it includes this header at its end
+
+namespace errand {
+
+// Implementation: a snapshot as JSON.
+
+namespace detail {
+
+/// Returns a text as a string of JSON, in quotes. Control characters are escaped, also those that JSON allows, so that
+/// the string may be shown on a terminal.
+ERRAND_COLD inline std::string json_of(std::string_view text) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string whole = "\"";
+  while (!text.empty()) {
+    const FirstCharacter next(text);
+    const std::string_view character = text.substr(0, next.size);
+    text.remove_prefix(next.size);
+    if (!next.is_valid) {
+      whole += "\xef\xbf\xbd";  // U+FFFD
+    } else if (next.is_control) {
+      const auto code = static_cast<unsigned char>(character.back());  // in UTF-8, this is also so for C1
+      whole += "\\u00";
+      whole += digits[code >> 4];
+      whole += digits[code & 15];
+    } else {
+      if (character == "\"" || character == "\\") whole += '\\';
+      whole += character;
+    }
+  }
+  whole += '"';
+  return whole;
+}
+
+/// Returns a duration as a number of seconds. It has no more digits than it needs, and a negative one is 0.
+ERRAND_COLD inline std::string json_of(Nanoseconds duration) {
+  constexpr std::uint64_t second = 1'000'000'000;
+  const std::uint64_t count = duration.count() < 0 ? 0 : static_cast<std::uint64_t>(duration.count());
+  std::string fraction = number(second + count % second);  // the 1 in front keeps the zeros behind it
+  fraction.front() = '.';
+  fraction.erase(fraction.find_last_not_of('0') + 1);
+  return text({number(count / second), fraction == "." ? "" : fraction});
+}
+
+ERRAND_COLD inline std::string json_of(const TaskWait& wait) {
+  return text({"{\"what\":", json_of(wait.what), ",\"file\":", json_of(wait.file), ",\"line\":", number(wait.line),
+               ",\"inside\":", number(wait.inside), "}"});
+}
+
+std::string json_of(const TaskInfo& task);
+
+template <class T>
+ERRAND_COLD std::string json_of(const std::vector<T>& all) {
+  std::string whole = "[";
+  for (const T& each : all) whole += text({whole.size() > 1 ? "," : "", detail::json_of(each)});
+  whole += ']';
+  return whole;
+}
+
+ERRAND_COLD inline std::string json_of(const TaskInfo& task) {
+  return text({"{\"id\":", number(task.id), ",\"name\":", json_of(task.name), ",\"status\":", json_of(status_of(task)),
+               ",\"age\":", json_of(task.age), ",\"note\":", json_of(task.note),
+               ",\"is_registered\":", task.is_registered ? "true" : "false", ",\"waits\":", json_of(task.waits), "}"});
+}
+
+}  // namespace detail
+
+#if ERRAND_DEFINES
+
+ERRAND_COLD ERRAND_ONCE std::string to_json(const std::vector<TaskInfo>& tasks) { return detail::json_of(tasks); }
+
+#endif
+
+}  // namespace errand
+
+#include <errand/detail/epilogue.hpp>
