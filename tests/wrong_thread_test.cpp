@@ -117,6 +117,7 @@ REAL_APP_TEST("every member of an App throws WrongThread on another thread") {
     std::ostringstream out;
     app.dump_tasks(out);
   });
+  table.add("snapshot", [this] { app.snapshot(); });
   table.add("ctx().emplace", [this] { app.ctx().emplace<int>(1); });
   table.add("ctx().get", [this] { app.ctx().get<int>(); });
   table.add("ctx().find", [this] { app.ctx().find<int>(); });

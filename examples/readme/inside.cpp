@@ -29,6 +29,13 @@ void dump_tasks() {
   errand::App app("MyApp", {.clock = &clock});
   app.call_later(2min, [&app] {
     app.dump_tasks(std::cout);
+    // [snapshot]
+    for (const errand::TaskInfo& task : app.snapshot()) {
+      if (task.age > 1min) std::cout << task.name << " still waits: " << task.waits[0].what << '\n';
+    }
+    const std::string json = errand::to_json(app.snapshot());  // [{"id":1,"name":"updates","status":"pending", …
+    // [snapshot]
+    if (json.find("\"age\":120") == std::string::npos) std::cout << json << '\n';
     app.stop();
   });
   // [dump_tasks]

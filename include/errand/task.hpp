@@ -141,8 +141,9 @@ class Task {
   /// Throws `InvalidState` if the task is pending.
   std::string what() const { return detail::what_of(exception()); }
 
-  /// Sets a note for people, which stands in the table of `App::dump_tasks`: `task.set_note("3 of 9")`. It replaces the
-  /// note that was set before; an empty text takes the note away. A note may be set after the end of the task, too.
+  /// Sets a note for people, which stands in the table of `App::dump_tasks` and in `TaskInfo`:
+  /// `task.set_note("3 of 9")`. It replaces the note that was set before; an empty text takes the note away. A note may
+  /// be set after the end of the task, too.
   void set_note(std::string note) { task().set_note(std::move(note)); }
   /// Returns the note; an empty text if there is none. It is kept as long as a handle exists.
   std::string note() const { return task().note(); }

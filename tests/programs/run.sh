@@ -57,6 +57,16 @@ fi
 # Bugs of Clang's, which the README describes. GCC must not have them.
 try optional_reset -O2 || { [[ $? != 127 && $cxx == clang* ]] && echo "optional_reset: $cxx has the fault"; }
 try throwing_argument -O0 -fsanitize=address || { [[ $cxx == clang* ]] && echo "throwing_argument: $cxx has the fault"; }
+# Python replaces a few bytes that belong together by one U+FFFD, errand each of them.
+check_json='
+import json, re, sys
+tasks = json.loads(sys.stdin.buffer.read().decode("utf-8"))
+one = lambda text: re.sub("\ufffd+", "\ufffd", text)
+wrong = [task for task in tasks if one(task["name"]) != one(bytes.fromhex(task["note"]).decode("utf-8", "replace"))]
+assert len(tasks) == 20000 and not wrong, wrong[:1]
+assert all(wait["line"] > 0 and wait["file"] == "json.cpp" for task in tasks for wait in task["waits"])
+print("json: Python reads 20000 tasks")'
+try json -O1 | tail -n 1 | python3 -c "$check_json"
 try allocations -O1 -DERRAND_KEEP_BLOCKS=0
 for level in -O0 -O1 -O2 "-O1 -fsanitize=address"; do
   # shellcheck disable=SC2086

@@ -238,6 +238,9 @@ inline void tables_and_lists(World& world) {
     std::ostringstream text;
     for (auto& task : its_app.all_tasks()) task.set_note("a note, and not a short one");
     its_app.dump_tasks(text);
+    const std::vector<errand::TaskInfo> infos = its_app.snapshot();
+    expect(infos.size() == its_app.all_tasks().size(), "tables_and_lists: another number of tasks in the snapshot");
+    expect(errand::to_json(infos).ends_with("]}]"), "tables_and_lists: the JSON does not end");
     for (auto& task : its_app.all_tasks()) {
       if (task.id() == 1) task.cancel();
     }

@@ -116,13 +116,21 @@ ERRAND_COLD inline void WaitCollector::add_branches(Branches& branches, unsigned
   rest(left, inside);
 }
 
-/// Collects what there is to see of the first `most` pending tasks.
+ERRAND_COLD inline std::size_t count_pending(const Loop& loop) noexcept {
+  std::size_t count = 0;
+  for (const Link* link = loop.pending.begin(); link != loop.pending.end(); link = link->next) ++count;
+  return count;
+}
+
+/// Returns what there is to see of the first `most` pending tasks.
 ERRAND_COLD inline std::vector<TaskInfo> snapshot_of(Loop& loop, std::size_t most) {
-  std::vector<TaskInfo> tasks;
-  const Clock::time_point now = loop.now();
-  for (Link* link = loop.pending.begin(); link != loop.pending.end() && tasks.size() < most; link = link->next) {
+  const Clock::time_point now = loop.now();  // first, because a clock of the user's may end tasks
+  const std::size_t count = count_pending(loop);
+  std::vector<TaskInfo> tasks(count < most ? count : most);
+  Link* link = loop.pending.begin();
+  for (TaskInfo& info : tasks) {
     const TaskBase& task = task_of(*link);
-    TaskInfo& info = tasks.emplace_back();
+    link = link->next;
     info.id = task.identity.id();
     info.name = task.name();
     info.status = task.status;
@@ -138,9 +146,7 @@ ERRAND_COLD inline std::vector<TaskInfo> snapshot_of(Loop& loop, std::size_t mos
 /// Returns a table of the pending tasks. Only the first `most` have a row; the others are counted.
 ERRAND_COLD inline std::string table_of_tasks(Loop& loop, std::size_t most) {
   const std::vector<TaskInfo> tasks = snapshot_of(loop, most);
-  std::size_t count = 0;
-  for (const Link* link = loop.pending.begin(); link != loop.pending.end(); link = link->next) ++count;
-  return table_of(tasks, count - tasks.size());
+  return table_of(tasks, count_pending(loop) - tasks.size());
 }
 
 /// Returns what one task waits for, in one line.

@@ -59,27 +59,24 @@ ERRAND_COLD inline std::string json_of(const TaskWait& wait) {
                ",\"inside\":", number(wait.inside), "}"});
 }
 
-std::string json_of(const TaskInfo& task);
-
-template <class T>
-ERRAND_COLD std::string json_of(const std::vector<T>& all) {
-  std::string whole = "[";
-  for (const T& each : all) whole += text({whole.size() > 1 ? "," : "", detail::json_of(each)});
-  whole += ']';
-  return whole;
-}
-
 ERRAND_COLD inline std::string json_of(const TaskInfo& task) {
+  std::string waits;
+  for (const TaskWait& wait : task.waits) waits += text({waits.empty() ? "" : ",", json_of(wait)});
   return text({"{\"id\":", number(task.id), ",\"name\":", json_of(task.name), ",\"status\":", json_of(status_of(task)),
                ",\"age\":", json_of(task.age), ",\"note\":", json_of(task.note),
-               ",\"is_registered\":", task.is_registered ? "true" : "false", ",\"waits\":", json_of(task.waits), "}"});
+               ",\"is_registered\":", task.is_registered ? "true" : "false", ",\"waits\":[", waits, "]}"});
 }
 
 }  // namespace detail
 
 #if ERRAND_DEFINES
 
-ERRAND_COLD ERRAND_ONCE std::string to_json(const std::vector<TaskInfo>& tasks) { return detail::json_of(tasks); }
+ERRAND_COLD ERRAND_ONCE std::string to_json(const std::vector<TaskInfo>& tasks) {
+  std::string all = "[";
+  for (const TaskInfo& task : tasks) all += detail::text({all.size() > 1 ? "," : "", detail::json_of(task)});
+  all += ']';
+  return all;
+}
 
 #endif
 
