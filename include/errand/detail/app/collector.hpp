@@ -21,30 +21,32 @@ namespace errand::detail {
 /// time and stack, however many coroutines there are.
 class WaitCollector {
  public:
-  ERRAND_COLD explicit WaitCollector(const TaskBase& task) {
+  /// The lines will be appended to `waits`.
+  explicit WaitCollector(std::vector<TaskWait>& waits) noexcept : waits_(waits) {}
+  ERRAND_COLD void collect(const TaskBase& task) {
     add(task, 0);
     if (room_ > 0) return;
     room_ = 1;
     line("...", nullptr, 1);
   }
 
-  std::vector<TaskWait> waits;
-
  private:
   static constexpr std::size_t most = 8;        // how many awaits or branches are shown
   static constexpr unsigned deepest = 8;        // the largest level of a branch that is shown
   static constexpr std::size_t counted = 1000;  // how many of the others are counted
 
+  /// Adds a line, if there is room. `place` is null if the line has no place.
   ERRAND_COLD void line(std::string what, const PromiseBase* place, unsigned inside) {
     if (room_ == 0) return;
     --room_;
-    TaskWait& wait = waits.emplace_back();
+    TaskWait& wait = waits_.emplace_back();
     wait.what = std::move(what);
     wait.inside = inside;
     if (!place) return;
     wait.file = file_of_place(*place);
     wait.line = place->line;
   }
+  /// Adds a line that counts what was cut, if there is anything.
   ERRAND_COLD void rest(std::size_t count, unsigned inside) {
     const bool is_over = count > counted;
     if (count == 0) return;
@@ -54,6 +56,7 @@ class WaitCollector {
   void add_branches(Branches& branches, unsigned inside);
   static std::string what(const Chain& chain);
 
+  std::vector<TaskWait>& waits_;
   std::size_t room_ = 40;  // how many lines may still be added
 };
 
@@ -137,7 +140,7 @@ ERRAND_COLD inline std::vector<TaskInfo> snapshot_of(Loop& loop, std::size_t mos
     info.age = loop.ages.age(info.id, now);
     info.note = task.note();
     info.is_registered = task.is_registered();
-    info.waits = WaitCollector(task).waits;
+    WaitCollector(info.waits).collect(task);
     info.cancelling = task.requests;
   }
   return tasks;
@@ -151,9 +154,10 @@ ERRAND_COLD inline std::string table_of_tasks(Loop& loop, std::size_t most) {
 
 /// Returns what one task waits for, in one line.
 ERRAND_COLD inline std::string line_of_task(const TaskBase& task) {
-  const WaitCollector collector(task);
+  std::vector<TaskWait> waits;
+  WaitCollector(waits).collect(task);
   std::string whole;
-  for (const TaskWait& wait : collector.waits) {
+  for (const TaskWait& wait : waits) {
     whole += text({whole.empty() ? "" : ", ", printable(describe(wait))});
   }
   return whole;
