@@ -15,9 +15,9 @@
 
 namespace errand {
 
-/// One line of what a task waits for: an await, and its place in the code. `TaskInfo::waits` begins with the innermost
-/// await of the task. If this is a combinator, what its branches wait for comes next, branch after branch. Then come
-/// the awaits around the innermost one, from the inside out:
+/// A wait of a task: an await and its place in the code, in one line. `TaskInfo::waits` begins with the innermost await
+/// of the task. If this await is a combinator, the waits of its branches come next, branch after branch. Then come the
+/// awaits around the innermost one, from the inside out:
 ///
 ///     what     file      line  inside
 ///     gather   feed.cpp    40       0
@@ -29,9 +29,9 @@ namespace errand {
 /// Long lists and deep nesting are cut short: a task has 41 lines at most. A line without a place, such as "and 12
 /// more", counts the branches or the awaits that were cut. "..." is the last line if the task has no room for more.
 struct TaskWait {
-  /// What is awaited: "sleep", "event", "queue", …; "task 'name'" for a task; "gather", "race", … for a combinator.
-  /// "from" stands for the await of a coroutine, "task 'name'" without a place for a member of a group. A task that
-  /// does not wait is "not started", "ready", in a "yield", or "running": the place is that of its last await.
+  /// The thing that is awaited: "sleep", "event", "queue", …; "task 'name'" for a task; "gather", "race", … for a
+  /// combinator; "from" for a coroutine. "task 'name'" without a place is a member of a group. A task that does not
+  /// wait is "not started", "ready", in a "yield", or "running": then the place is that of its last await.
   std::string what = {};
   std::string file = {};  ///< the file, without its folders; empty if the line has no place
   unsigned line = 0;      ///< the number of the line in the file; 0 if there is no place
@@ -41,17 +41,17 @@ struct TaskWait {
   unsigned inside = 0;
 };
 
-/// What there was to see of a pending task when `App::snapshot` was called. This is plain data: it refers to nothing of
-/// the App, and may be kept, copied, and handed to other threads.
+/// A pending task as it was when `App::snapshot` was called. This is plain data: it refers to nothing of the App, and
+/// may be kept, copied, and handed to other threads.
 struct TaskInfo {
-  std::uint64_t id = 0;                     ///< that of `Task::id`
-  std::string name = {};                    ///< that of `Task::name`
-  TaskStatus status = TaskStatus::pending;  ///< that of `Task::status`: see `cancelling`, too
-  std::chrono::nanoseconds age = {};        ///< by the App's clock; may be an eighth too small
-  std::string note = {};                    ///< that of `Task::set_note`; empty if there is none
-  bool is_registered = false;               ///< `App::find_task` finds the task by a name
-  std::vector<TaskWait> waits = {};         ///< what the task waits for: see `TaskWait`
-  unsigned cancelling = 0;                  ///< that of `Task::cancelling`: above 0 if the task was asked to end
+  std::uint64_t id = 0;                     ///< the number that `Task::id` returns
+  std::string name = {};                    ///< the name that `Task::name` returns
+  TaskStatus status = TaskStatus::pending;  ///< pending, unless the task is being destroyed just now
+  std::chrono::nanoseconds age = {};        ///< by the App's clock; it may be an eighth too small
+  std::string note = {};                    ///< the text of `Task::set_note`; empty if there is none
+  bool is_registered = false;               ///< true if `App::find_task` finds the task by a name
+  std::vector<TaskWait> waits = {};         ///< never empty in a snapshot: see `TaskWait`
+  unsigned cancelling = 0;                  ///< requests to end that were not taken back
 };
 
 /// Writes the table of `App::dump_tasks`: `std::cout << app.snapshot()`. The status of a pending task that was asked to
@@ -59,8 +59,8 @@ struct TaskInfo {
 std::ostream& operator<<(std::ostream& out, const std::vector<TaskInfo>& tasks);
 
 /// Returns a snapshot as JSON, in one line: an array of objects whose keys are the names of the members, from `id` to
-/// `waits`. The age is a number of seconds, such as 1.5. The status is the text that the table shows. Bytes of a name
-/// or a note that are not valid UTF-8 become U+FFFD.
+/// `waits`. The age is a number of seconds, such as 1.5. The status is the text that the table shows. If a name or a
+/// note is not valid UTF-8, U+FFFD stands for the wrong bytes. Both functions may be called on any thread.
 ///
 ///     [{"id":1,"name":"feed","status":"pending","age":1.5,"note":"3 of 9","is_registered":true,
 ///       "waits":[{"what":"sleep","file":"feed.cpp","line":12,"inside":0}]}]
@@ -70,7 +70,7 @@ std::string to_json(const std::vector<TaskInfo>& tasks);
 
 namespace detail {
 
-/// Returns the status as people see it.
+/// Returns the status for people to read.
 ERRAND_COLD inline std::string_view status_of(const TaskInfo& task) noexcept {
   return task.cancelling > 0 && task.status == TaskStatus::pending ? "cancelling" : to_string(task.status);
 }

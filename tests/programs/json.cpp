@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Prints the JSON of tasks whose names are bytes at random, many of which are no UTF-8. The note of each task is its
-// name in hexadecimal digits. run.sh lets Python read this.
+// Prints the JSON of tasks whose names are random bytes. Many of the names are no UTF-8. The note of each task is its
+// name in hexadecimal digits. run.sh lets Python read all of it.
 #include <cstdio>
 #include <errand/errand.hpp>
 #include <random>

@@ -17,7 +17,7 @@
 
 namespace errand::detail {
 
-/// Collects the waits of a task: see `TaskWait`. Long lists and deep nesting are cut short, so that this takes little
+/// Collects the waits of a task, see `TaskWait`. Long lists and deep nesting are cut short, so that this takes little
 /// time and stack, however many coroutines there are.
 class WaitCollector {
  public:
@@ -125,7 +125,7 @@ ERRAND_COLD inline std::size_t count_pending(const Loop& loop) noexcept {
   return count;
 }
 
-/// Returns what there is to see of the first `most` pending tasks.
+/// Returns a snapshot of the first `most` pending tasks.
 ERRAND_COLD inline std::vector<TaskInfo> snapshot_of(Loop& loop, std::size_t most) {
   const Clock::time_point now = loop.now();  // first, because a clock of the user's may end tasks
   const std::size_t count = count_pending(loop);
