@@ -46,9 +46,9 @@
 // The App
 #include <errand/app.hpp>
 #include <errand/signals.hpp>
-#include <errand/snapshot.hpp>
 #include <errand/task_scope.hpp>
 
 // Looking inside
 #include <errand/observer.hpp>
+#include <errand/snapshot.hpp>
 #include <errand/stats.hpp>

@@ -29,6 +29,8 @@ class WaitCollector {
     room_ = 1;
     line("...", nullptr, 1);
   }
+  /// Returns what a chain waits for, in a few words: "sleep", "task 'copy'", "gather".
+  static std::string what(const Chain& chain);
 
  private:
   static constexpr std::size_t most = 8;        // how many awaits or branches are shown
@@ -54,7 +56,6 @@ class WaitCollector {
   }
   void add(const Chain& chain, unsigned inside);
   void add_branches(Branches& branches, unsigned inside);
-  static std::string what(const Chain& chain);
 
   std::vector<TaskWait>& waits_;
   std::size_t room_ = 40;  // how many lines may still be added

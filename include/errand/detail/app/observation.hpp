@@ -8,8 +8,8 @@
 #include <string>
 
 #include <errand/config.hpp>
+#include <errand/detail/app/collector.hpp>
 #include <errand/detail/app/reports.hpp>
-#include <errand/detail/app/table.hpp>
 #include <errand/detail/app/workers.hpp>
 #include <errand/detail/loop/probe.hpp>
 #include <errand/detail/task/task_base.hpp>
@@ -88,7 +88,7 @@ ERRAND_COLD inline void Observation::note_wait(Chain& chain) noexcept {
   }
   if (place) event_.line = place->line;
   try {
-    event_.what = text_of_wait(chain);
+    event_.what = WaitCollector::what(chain);
     if (place) event_.file = file_of_place(*place);
   } catch (...) {  // no memory
   }
