@@ -52,3 +52,4 @@
 #include <errand/observer.hpp>
 #include <errand/snapshot.hpp>
 #include <errand/stats.hpp>
+#include <errand/trace.hpp>

@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <errand/detail/prologue.hpp>
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include <errand/app.hpp>
+#include <errand/detail/app/trace_file.hpp>
+#include <errand/detail/base/json.hpp>
+#include <errand/trace.hpp>  // NOLINT(misc-header-include-cycle): it includes this header at its end
+
+namespace errand {
+
+// Implementation: the events of a trace.
+
+namespace detail {
+
+/// Makes the lines of a trace from what the Observer is told. In the words of the format, the file has a process for
+/// each App, and in it a thread for each task. An arrow is a flow: its "s" stands inside the step that has woken or
+/// added the task, and its "f" at the beginning of the task's next step. The lines of a process are in the order of
+/// their times: a slice is written at its end, and so the events inside it are kept until then.
+class TraceEvents {
+ public:
+  explicit TraceEvents(const std::string& path) : file(path) {}
+
+  void begin_step(const TaskEvent& event);
+  void end_step(const TaskEvent& event);
+  void end_task(const TaskEvent& event);
+  void sleep(Clock::time_point from, Clock::time_point to);
+  /// Begins an arrow from the step that is under way, which has added this task.
+  void begin_arrow_to_new(const TaskEvent& event);
+  /// Begins an arrow from the step that is under way, which has woken this task.
+  void begin_arrow(const TaskEvent& event);
+
+  std::mutex mutex;  // held during each call
+  TraceFile file;
+
+ private:
+  /// A task that has not ended. A task that was added outside of a step has none before its first step.
+  struct Row {
+    std::uint64_t arrow = 0;  // the number of the arrow that ends at the next step; 0 if there is none
+    bool has_name = false;    // the file has the name of the task
+  };
+  struct Process {
+    const Loop* loop = nullptr;  // that of the App
+    std::uint64_t number = 0;
+    std::uint64_t last_id = 0;  // the largest id of the tasks that have made a step
+    bool has_slept = false;     // the file has the name of the row of the loop
+    std::unordered_map<std::uint64_t, Row> rows;
+    std::uint64_t acting = 0;  // the id of the task whose step is under way; 0 if there is none
+    Clock::time_point began;   // when this step has begun
+    std::string inside;        // the events inside this step
+    std::string end;           // how the task has ended in this step; empty if it has not
+  };
+
+  Process& process_of(const Loop& loop);
+  void begin_process(Process& process);
+  void begin_row(const Process& process, const TaskEvent& event, Row& row);
+  void end_arrow(const Process& process, const TaskEvent& event, Row& row);
+
+  // These write the parts of lines. An event that `begin` has begun ends with `add("}")`.
+  void add(std::string_view text) { lines_ += text; }
+  void add(std::uint64_t value);
+  void add_time(Nanoseconds time);
+  void begin(std::string_view kind, const Process& process, std::uint64_t row);
+  void begin(std::string_view kind, const Process& process, std::uint64_t row, Clock::time_point time);
+  void begin_slice(const Process& process, std::uint64_t row, Clock::time_point from, Clock::time_point to);
+  void arrow(std::string_view kind, const Process& process, const TaskEvent& event, std::uint64_t row,
+             std::uint64_t id);
+  void name(std::string_view what, const Process& process, std::uint64_t row, std::string_view name);
+  /// Moves the lines to the file or, if a step is under way, to the events inside it.
+  void keep_lines(Process& process, Clock::time_point time);
+
+  static constexpr std::uint64_t row_of_loop = 0;  // a number that is not the id of a task
+
+  const Clock::time_point start_ = Clock::now();
+  std::vector<std::unique_ptr<Process>> processes_;  // a new App may take over that of one that has ended
+  std::uint64_t process_count_ = 0;
+  std::uint64_t arrow_count_ = 0;
+  std::string lines_;  // of the event that is told; one for all events, so that it keeps its memory
+};
+
+ERRAND_COLD inline void TraceEvents::begin_step(const TaskEvent& event) {
+  Process& process = process_of(*this_thread().loop);
+  auto found = process.rows.find(event.id);
+  if (found == process.rows.end()) {
+    // Ids grow. If this one does not, it is that of another App, whose loop has the address of one that has ended.
+    if (event.id <= process.last_id && process.rows.empty()) begin_process(process);
+    found = process.rows.emplace(event.id, Row()).first;
+  }
+  if (event.id > process.last_id) process.last_id = event.id;
+  Row& row = found->second;
+  begin_row(process, event, row);
+  keep_lines(process, event.time);
+  end_arrow(process, event, row);
+  process.acting = event.id;
+  process.began = event.time;
+  keep_lines(process, event.time);
+}
+
+ERRAND_COLD inline void TraceEvents::end_step(const TaskEvent& event) {
+  Process& process = process_of(*this_thread().loop);
+  if (process.acting != event.id) return;
+  begin_slice(process, event.id, process.began, event.time);
+  append_json(lines_, event.what.empty() ? process.end : event.what);
+  if (!event.file.empty()) {
+    add(" at ");
+    append_json(lines_, event.file);
+    add(":");
+    add(event.line);
+  }
+  add("\"}");
+  process.acting = 0;
+  process.end.clear();
+  keep_lines(process, event.time);
+  file.add(process.inside, event.time);
+  process.inside.clear();
+}
+
+ERRAND_COLD inline void TraceEvents::end_task(const TaskEvent& event) {
+  const Loop* const loop = this_thread().loop;
+  Process* process = loop ? &process_of(*loop) : nullptr;
+  for (std::size_t i = 0; !process && i < processes_.size(); ++i) {  // the task is aborted outside of `run` and `poll`
+    if (processes_[i]->rows.contains(event.id)) process = processes_[i].get();
+  }
+  if (!process) return;
+  if (process->acting == event.id) {
+    process->end = event.what;
+  } else {
+    Row& row = process->rows[event.id];
+    begin_row(*process, event, row);
+    begin_slice(*process, event.id, event.time, event.time);
+    append_json(lines_, event.what);
+    add("\"}");
+    end_arrow(*process, event, row);
+    keep_lines(*process, event.time);
+  }
+  process->rows.erase(event.id);
+}
+
+ERRAND_COLD inline void TraceEvents::sleep(Clock::time_point from, Clock::time_point to) {
+  Process& process = process_of(*this_thread().loop);
+  if (!process.has_slept) name("thread_name", process, row_of_loop, "loop");
+  process.has_slept = true;
+  begin_slice(process, row_of_loop, from, to);
+  add("sleep\"}");
+  keep_lines(process, to);
+}
+
+ERRAND_COLD inline void TraceEvents::begin_arrow_to_new(const TaskEvent& event) {
+  if (event.cause == 0) return;
+  process_of(*this_thread().loop).rows.emplace(event.id, Row());
+  begin_arrow(event);
+}
+
+ERRAND_COLD inline void TraceEvents::begin_arrow(const TaskEvent& event) {
+  if (event.cause == 0) return;
+  Process& process = process_of(*this_thread().loop);
+  const auto found = process.rows.find(event.id);
+  if (process.acting != event.cause || found == process.rows.end() || found->second.arrow != 0) return;
+  found->second.arrow = ++arrow_count_;
+  arrow("s", process, event, event.cause, arrow_count_);
+  add("}");
+  keep_lines(process, event.time);
+}
+
+ERRAND_COLD inline void TraceEvents::end_arrow(const Process& process, const TaskEvent& event, Row& row) {
+  if (row.arrow == 0) return;
+  arrow("f", process, event, event.id, row.arrow);
+  add(R"(,"bp":"e"})");
+  row.arrow = 0;
+}
+
+ERRAND_COLD inline void TraceEvents::begin_row(const Process& process, const TaskEvent& event, Row& row) {
+  if (row.has_name) return;
+  name("thread_name", process, event.id, event.name);
+  begin("M", process, event.id);
+  add(R"(,"name":"thread_sort_index","args":{"sort_index":)");
+  add(event.id);
+  add("}}");
+  row.has_name = true;
+}
+
+ERRAND_COLD inline TraceEvents::Process& TraceEvents::process_of(const Loop& loop) {
+  for (const auto& process : processes_) {
+    if (process->loop == &loop) return *process;
+  }
+  processes_.push_back(std::make_unique<Process>());
+  processes_.back()->loop = &loop;
+  begin_process(*processes_.back());
+  return *processes_.back();
+}
+
+ERRAND_COLD inline void TraceEvents::begin_process(Process& process) {
+  process.number = ++process_count_;
+  process.last_id = 0;
+  process.has_slept = false;
+  const App& app = *process.loop->app;
+  const unsigned worker = app.worker();
+  name("process_name", process, row_of_loop,
+       worker == 0 ? app.name() : text({app.name(), ", worker ", number(worker)}));
+}
+
+ERRAND_COLD inline void TraceEvents::add(std::uint64_t value) {
+  char digits[20];
+  char* const end = digits + sizeof digits;
+  char* at = end;
+  do {
+    *--at = static_cast<char>('0' + value % 10);
+    value /= 10;
+  } while (value > 0);
+  lines_.append(at, end);
+}
+
+/// Adds a number of microseconds, with all nanoseconds.
+ERRAND_COLD inline void TraceEvents::add_time(Nanoseconds time) {
+  const std::uint64_t count = time < Nanoseconds::zero() ? 0 : static_cast<std::uint64_t>(time.count());
+  add(count / 1000);
+  const std::uint64_t fraction = 1000 + count % 1000;  // the 1 in front keeps the zeros behind it
+  const std::size_t point = lines_.size();
+  add(fraction);
+  lines_[point] = '.';
+}
+
+ERRAND_COLD inline void TraceEvents::begin(std::string_view kind, const Process& process, std::uint64_t row) {
+  add(",\n{\"ph\":\"");
+  add(kind);
+  add("\",\"pid\":");
+  add(process.number);
+  add(",\"tid\":");
+  add(row);
+}
+
+ERRAND_COLD inline void TraceEvents::begin(std::string_view kind, const Process& process, std::uint64_t row,
+                                           Clock::time_point time) {
+  begin(kind, process, row);
+  add(",\"ts\":");
+  add_time(time - start_);
+}
+
+/// The name of the slice, and its end, are still to be added.
+ERRAND_COLD inline void TraceEvents::begin_slice(const Process& process, std::uint64_t row, Clock::time_point from,
+                                                 Clock::time_point to) {
+  begin("X", process, row, from);
+  add(",\"dur\":");
+  add_time(to - from);
+  add(",\"name\":\"");
+}
+
+ERRAND_COLD inline void TraceEvents::arrow(std::string_view kind, const Process& process, const TaskEvent& event,
+                                           std::uint64_t row, std::uint64_t id) {
+  begin(kind, process, row, event.time);
+  add(",\"id\":");
+  add(id);
+  add(R"(,"cat":"arrow","name":"wake")");
+}
+
+ERRAND_COLD inline void TraceEvents::name(std::string_view what, const Process& process, std::uint64_t row,
+                                          std::string_view name) {
+  begin("M", process, row);
+  add(",\"name\":\"");
+  add(what);
+  add(R"(","args":{"name":")");
+  append_json(lines_, name);
+  add("\"}}");
+}
+
+ERRAND_COLD inline void TraceEvents::keep_lines(Process& process, Clock::time_point time) {
+  if (process.acting == 0) {
+    file.add(lines_, time);
+  } else {
+    process.inside += lines_;
+    if (process.inside.size() >= TraceFile::most) {
+      file.add(process.inside, time);
+      process.inside.clear();
+    }
+  }
+  lines_.clear();
+}
+
+/// Calls `make` to make events, unless the file takes no more. The tasks do not notice an error.
+template <class Make>
+void make_events(TraceEvents& events, Make make) {
+  const std::lock_guard lock(events.mutex);
+  if (!events.file.takes_events()) return;
+  try {
+    make();
+  } catch (...) {
+    events.file.fail(ENOMEM);  // nothing but `std::bad_alloc` is thrown
+  }
+}
+
+}  // namespace detail
+
+ERRAND_COLD ERRAND_ONCE Trace::Trace(const std::string& path) : events_(new detail::TraceEvents(path)) {}
+
+ERRAND_COLD ERRAND_ONCE Trace::~Trace() = default;
+
+ERRAND_COLD ERRAND_ONCE void Trace::flush() {
+  const std::lock_guard lock(events_->mutex);
+  events_->file.write();
+  events_->file.check();
+}
+
+ERRAND_COLD ERRAND_ONCE void Trace::close() {
+  const std::lock_guard lock(events_->mutex);
+  events_->file.close();
+}
+
+ERRAND_COLD ERRAND_ONCE void Trace::task_added(const TaskEvent& event) {
+  detail::make_events(*events_, [&] { events_->begin_arrow_to_new(event); });
+}
+
+ERRAND_COLD ERRAND_ONCE void Trace::step_began(const TaskEvent& event) {
+  detail::make_events(*events_, [&] { events_->begin_step(event); });
+}
+
+ERRAND_COLD ERRAND_ONCE void Trace::step_ended(const TaskEvent& event) {
+  detail::make_events(*events_, [&] { events_->end_step(event); });
+}
+
+ERRAND_COLD ERRAND_ONCE void Trace::woken(const TaskEvent& event) {
+  detail::make_events(*events_, [&] { events_->begin_arrow(event); });
+}
+
+ERRAND_COLD ERRAND_ONCE void Trace::task_ended(const TaskEvent& event) {
+  detail::make_events(*events_, [&] { events_->end_task(event); });
+}
+
+ERRAND_COLD ERRAND_ONCE void Trace::slept(Clock::time_point from, Clock::time_point to) {
+  detail::make_events(*events_, [&] { events_->sleep(from, to); });
+}
+
+}  // namespace errand
+
+#include <errand/detail/epilogue.hpp>
