@@ -18,7 +18,7 @@ PUBLIC = {
     3: "cancel_task create_task scoped_task task",
     4: "barrier broadcast condition event future interval lock queue semaphore task_local thread time timeout watch",
     5: "finally gather gather_each race retry task_group task_scope wait",
-    6: "app config context failure keep_alive observer signals snapshot stats",
+    6: "app config context failure keep_alive observer signals snapshot stats trace",
     7: "compiled errand trace",
 }
 # The includes of a header of a higher floor that are allowed, and the reasons.

@@ -6,16 +6,16 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
-#include <unordered_map>
-#include <vector>
+#include <utility>
 
 #include <errand/app.hpp>
 #include <errand/detail/app/trace_file.hpp>
+#include <errand/detail/app/trace_rows.hpp>
 #include <errand/detail/base/json.hpp>
+#include <errand/detail/base/owner.hpp>
 #include <errand/trace.hpp>  // NOLINT(misc-header-include-cycle): it includes this header at its end
 
 namespace errand {
@@ -30,36 +30,56 @@ namespace detail {
 /// their times: a slice is written at its end, and so the events inside it are kept until then.
 class TraceEvents {
  public:
-  explicit TraceEvents(const std::string& path) : file(path) {}
+  explicit TraceEvents(const std::string& path) : file_(path) {}
+  TraceEvents(const TraceEvents&) = delete;
+  TraceEvents& operator=(const TraceEvents&) = delete;
+  ~TraceEvents() {
+    while (first_) delete std::exchange(first_, first_->next);
+  }
+
+  /// Calls a member, unless the file takes no more events. Does not throw: an error ends the trace.
+  template <class... Args>
+  void tell(void (TraceEvents::*member)(const Args&...), const Args&... args) noexcept {
+    const std::lock_guard lock(mutex_);
+    if (!file_.takes_events()) return;
+    try {
+      (this->*member)(args...);
+    } catch (...) {
+      file_.fail(ENOMEM);  // nothing but `std::bad_alloc` is thrown
+    }
+  }
+  void flush() {
+    const std::lock_guard lock(mutex_);
+    file_.write();
+    file_.check();
+  }
+  void close() {
+    const std::lock_guard lock(mutex_);
+    file_.close();
+  }
 
   void begin_step(const TaskEvent& event);
   void end_step(const TaskEvent& event);
   void end_task(const TaskEvent& event);
-  void sleep(Clock::time_point from, Clock::time_point to);
+  void sleep(const Clock::time_point& from, const Clock::time_point& to);
   /// Begins an arrow from the step that is under way, which has added this task.
   void begin_arrow_to_new(const TaskEvent& event);
   /// Begins an arrow from the step that is under way, which has woken this task.
   void begin_arrow(const TaskEvent& event);
 
-  std::mutex mutex;  // held during each call
-  TraceFile file;
-
  private:
-  /// A task that has not ended. A task that was added outside of a step has none before its first step.
-  struct Row {
-    std::uint64_t arrow = 0;  // the number of the arrow that ends at the next step; 0 if there is none
-    bool has_name = false;    // the file has the name of the task
-  };
+  using Row = TraceRows::Row;
   struct Process {
     const Loop* loop = nullptr;  // that of the App
     std::uint64_t number = 0;
     std::uint64_t last_id = 0;  // the largest id of the tasks that have made a step
     bool has_slept = false;     // the file has the name of the row of the loop
-    std::unordered_map<std::uint64_t, Row> rows;
-    std::uint64_t acting = 0;  // the id of the task whose step is under way; 0 if there is none
-    Clock::time_point began;   // when this step has begun
-    std::string inside;        // the events inside this step
-    std::string end;           // how the task has ended in this step; empty if it has not
+    TraceRows rows;             // of tasks that have made a step, or to which an arrow goes
+    std::uint64_t acting = 0;   // the id of the task whose step is under way; 0 if there is none
+    Clock::time_point began;    // when this step has begun
+    std::string inside;         // the events inside this step
+    std::string end;            // how the task has ended in this step; empty if it has not
+    Process* next = nullptr;
   };
 
   Process& process_of(const Loop& loop);
@@ -82,8 +102,10 @@ class TraceEvents {
 
   static constexpr std::uint64_t row_of_loop = 0;  // a number that is not the id of a task
 
+  std::mutex mutex_;  // held during each call
+  TraceFile file_;
   const Clock::time_point start_ = Clock::now();
-  std::vector<std::unique_ptr<Process>> processes_;  // a new App may take over that of one that has ended
+  Process* first_ = nullptr;  // of the processes; a new App may take over that of one that has ended
   std::uint64_t process_count_ = 0;
   std::uint64_t arrow_count_ = 0;
   std::string lines_;  // of the event that is told; one for all events, so that it keeps its memory
@@ -91,14 +113,10 @@ class TraceEvents {
 
 ERRAND_COLD inline void TraceEvents::begin_step(const TaskEvent& event) {
   Process& process = process_of(*this_thread().loop);
-  auto found = process.rows.find(event.id);
-  if (found == process.rows.end()) {
-    // Ids grow. If this one does not, it is that of another App, whose loop has the address of one that has ended.
-    if (event.id <= process.last_id && process.rows.empty()) begin_process(process);
-    found = process.rows.emplace(event.id, Row()).first;
-  }
+  // Ids grow. If this one does not, it is that of another App, whose loop has the address of one that has ended.
+  if (event.id <= process.last_id && process.rows.empty()) begin_process(process);
   if (event.id > process.last_id) process.last_id = event.id;
-  Row& row = found->second;
+  Row& row = process.rows.at(event.id);
   begin_row(process, event, row);
   keep_lines(process, event.time);
   end_arrow(process, event, row);
@@ -122,21 +140,22 @@ ERRAND_COLD inline void TraceEvents::end_step(const TaskEvent& event) {
   process.acting = 0;
   process.end.clear();
   keep_lines(process, event.time);
-  file.add(process.inside, event.time);
+  file_.add(process.inside, event.time);
   process.inside.clear();
 }
 
 ERRAND_COLD inline void TraceEvents::end_task(const TaskEvent& event) {
   const Loop* const loop = this_thread().loop;
   Process* process = loop ? &process_of(*loop) : nullptr;
-  for (std::size_t i = 0; !process && i < processes_.size(); ++i) {  // the task is aborted outside of `run` and `poll`
-    if (processes_[i]->rows.contains(event.id)) process = processes_[i].get();
+  if (!process) {  // the task is aborted outside of `run` and `poll`
+    process = first_;
+    while (process && !process->rows.find(event.id)) process = process->next;
+    if (!process) return;
   }
-  if (!process) return;
   if (process->acting == event.id) {
     process->end = event.what;
   } else {
-    Row& row = process->rows[event.id];
+    Row& row = process->rows.at(event.id);
     begin_row(*process, event, row);
     begin_slice(*process, event.id, event.time, event.time);
     append_json(lines_, event.what);
@@ -144,10 +163,10 @@ ERRAND_COLD inline void TraceEvents::end_task(const TaskEvent& event) {
     end_arrow(*process, event, row);
     keep_lines(*process, event.time);
   }
-  process->rows.erase(event.id);
+  process->rows.remove(event.id);
 }
 
-ERRAND_COLD inline void TraceEvents::sleep(Clock::time_point from, Clock::time_point to) {
+ERRAND_COLD inline void TraceEvents::sleep(const Clock::time_point& from, const Clock::time_point& to) {
   Process& process = process_of(*this_thread().loop);
   if (!process.has_slept) name("thread_name", process, row_of_loop, "loop");
   process.has_slept = true;
@@ -158,16 +177,16 @@ ERRAND_COLD inline void TraceEvents::sleep(Clock::time_point from, Clock::time_p
 
 ERRAND_COLD inline void TraceEvents::begin_arrow_to_new(const TaskEvent& event) {
   if (event.cause == 0) return;
-  process_of(*this_thread().loop).rows.emplace(event.id, Row());
+  process_of(*this_thread().loop).rows.at(event.id);
   begin_arrow(event);
 }
 
 ERRAND_COLD inline void TraceEvents::begin_arrow(const TaskEvent& event) {
   if (event.cause == 0) return;
   Process& process = process_of(*this_thread().loop);
-  const auto found = process.rows.find(event.id);
-  if (process.acting != event.cause || found == process.rows.end() || found->second.arrow != 0) return;
-  found->second.arrow = ++arrow_count_;
+  Row* const row = process.rows.find(event.id);
+  if (process.acting != event.cause || !row || row->arrow != 0) return;
+  row->arrow = ++arrow_count_;
   arrow("s", process, event, event.cause, arrow_count_);
   add("}");
   keep_lines(process, event.time);
@@ -191,13 +210,15 @@ ERRAND_COLD inline void TraceEvents::begin_row(const Process& process, const Tas
 }
 
 ERRAND_COLD inline TraceEvents::Process& TraceEvents::process_of(const Loop& loop) {
-  for (const auto& process : processes_) {
+  for (Process* process = first_; process; process = process->next) {
     if (process->loop == &loop) return *process;
   }
-  processes_.push_back(std::make_unique<Process>());
-  processes_.back()->loop = &loop;
-  begin_process(*processes_.back());
-  return *processes_.back();
+  Owner<Process> made(new Process);
+  made->loop = &loop;
+  begin_process(*made);
+  made->next = first_;
+  first_ = made.release();
+  return *first_;
 }
 
 ERRAND_COLD inline void TraceEvents::begin_process(Process& process) {
@@ -276,27 +297,15 @@ ERRAND_COLD inline void TraceEvents::name(std::string_view what, const Process& 
 
 ERRAND_COLD inline void TraceEvents::keep_lines(Process& process, Clock::time_point time) {
   if (process.acting == 0) {
-    file.add(lines_, time);
+    file_.add(lines_, time);
   } else {
     process.inside += lines_;
     if (process.inside.size() >= TraceFile::most) {
-      file.add(process.inside, time);
+      file_.add(process.inside, time);
       process.inside.clear();
     }
   }
   lines_.clear();
-}
-
-/// Calls `make` to make events, unless the file takes no more. The tasks do not notice an error.
-template <class Make>
-void make_events(TraceEvents& events, Make make) {
-  const std::lock_guard lock(events.mutex);
-  if (!events.file.takes_events()) return;
-  try {
-    make();
-  } catch (...) {
-    events.file.fail(ENOMEM);  // nothing but `std::bad_alloc` is thrown
-  }
 }
 
 }  // namespace detail
@@ -305,39 +314,32 @@ ERRAND_COLD ERRAND_ONCE Trace::Trace(const std::string& path) : events_(new deta
 
 ERRAND_COLD ERRAND_ONCE Trace::~Trace() = default;
 
-ERRAND_COLD ERRAND_ONCE void Trace::flush() {
-  const std::lock_guard lock(events_->mutex);
-  events_->file.write();
-  events_->file.check();
-}
+ERRAND_COLD ERRAND_ONCE void Trace::flush() { events_->flush(); }
 
-ERRAND_COLD ERRAND_ONCE void Trace::close() {
-  const std::lock_guard lock(events_->mutex);
-  events_->file.close();
-}
+ERRAND_COLD ERRAND_ONCE void Trace::close() { events_->close(); }
 
 ERRAND_COLD ERRAND_ONCE void Trace::task_added(const TaskEvent& event) {
-  detail::make_events(*events_, [&] { events_->begin_arrow_to_new(event); });
+  events_->tell(&detail::TraceEvents::begin_arrow_to_new, event);
 }
 
 ERRAND_COLD ERRAND_ONCE void Trace::step_began(const TaskEvent& event) {
-  detail::make_events(*events_, [&] { events_->begin_step(event); });
+  events_->tell(&detail::TraceEvents::begin_step, event);
 }
 
 ERRAND_COLD ERRAND_ONCE void Trace::step_ended(const TaskEvent& event) {
-  detail::make_events(*events_, [&] { events_->end_step(event); });
+  events_->tell(&detail::TraceEvents::end_step, event);
 }
 
 ERRAND_COLD ERRAND_ONCE void Trace::woken(const TaskEvent& event) {
-  detail::make_events(*events_, [&] { events_->begin_arrow(event); });
+  events_->tell(&detail::TraceEvents::begin_arrow, event);
 }
 
 ERRAND_COLD ERRAND_ONCE void Trace::task_ended(const TaskEvent& event) {
-  detail::make_events(*events_, [&] { events_->end_task(event); });
+  events_->tell(&detail::TraceEvents::end_task, event);
 }
 
 ERRAND_COLD ERRAND_ONCE void Trace::slept(Clock::time_point from, Clock::time_point to) {
-  detail::make_events(*events_, [&] { events_->sleep(from, to); });
+  events_->tell(&detail::TraceEvents::sleep, from, to);
 }
 
 }  // namespace errand
