@@ -75,7 +75,7 @@ namespace detail {
 /// the others to end.
 class GatherWait final : public Branches {
  public:
-  explicit GatherWait(const char* name = "gather") noexcept : name_(name) {}
+  explicit GatherWait(Kind combinator = Kind::gather) noexcept : Branches(combinator) {}
   /// Reports the first failure if the gather is destroyed before that failure has come out.
   ~GatherWait() {
     if (!goes_on() && failed_) report_branch(*failed_);
@@ -91,7 +91,6 @@ class GatherWait final : public Branches {
   }
 
  private:
-  const char* name() const noexcept override { return name_; }
   void branch_ended(BranchBase& branch) noexcept override {
     use_thrown(branch);
     if (branch.status == TaskStatus::succeeded) return;
@@ -109,7 +108,6 @@ class GatherWait final : public Branches {
     return cancelled_ ? TaskStatus::cancelled : TaskStatus::succeeded;
   }
 
-  const char* const name_;
   BranchBase* failed_ = nullptr;
   BranchBase* cancelled_ = nullptr;
 };
@@ -117,7 +115,7 @@ class GatherWait final : public Branches {
 /// The wait of `gather_settled` and `settled`. It ends when all branches have ended, in whatever way.
 class SettledWait final : public Branches {
  public:
-  explicit SettledWait(const char* name) noexcept : name_(name) {}
+  explicit SettledWait(Kind combinator) noexcept : Branches(combinator) {}
   ~SettledWait() {
     while (!failed_.empty()) failed_.pop_front();
   }
@@ -132,7 +130,6 @@ class SettledWait final : public Branches {
   }
 
  private:
-  const char* name() const noexcept override { return name_; }
   void branch_ended(BranchBase& ended) noexcept override {
     use_thrown(ended);
     if (ended.status == TaskStatus::failed && !ended.observed_cancelled) failed_.push_back(ended.sibling);
@@ -140,7 +137,6 @@ class SettledWait final : public Branches {
   }
   TaskStatus end_status() const noexcept override { return cancelled_ ? TaskStatus::cancelled : TaskStatus::succeeded; }
 
-  const char* const name_;
   List failed_;
   BranchBase* cancelled_ = nullptr;  // the first branch that was ended by a request from outside
 };
@@ -195,7 +191,7 @@ Coro<std::vector<Element<BranchResult<A>>>> run_gather(std::vector<A> awaitables
 template <class... Ws>
 Coro<std::tuple<Outcome<ResultOf<Ws>>...>> run_gather_settled(Ws... works) {
   std::tuple<BranchOf<Ws>...> branches(works...);
-  SettledWait all("gather_settled");
+  SettledWait all(Kind::gather_settled);
   std::apply([&all](auto&... each) { (all.add(each), ...); }, branches);
   co_await all;
   all.check();
@@ -205,7 +201,7 @@ Coro<std::tuple<Outcome<ResultOf<Ws>>...>> run_gather_settled(Ws... works) {
 template <class A>
 Coro<std::vector<Outcome<BranchResult<A>>>> run_gather_settled(std::vector<A> awaitables) {
   BranchVector<WorkOf<A>> branches(awaitables.size());
-  SettledWait all("gather_settled");
+  SettledWait all(Kind::gather_settled);
   detail::fill(branches, awaitables, all);
   co_await all;
   all.check();
@@ -218,7 +214,7 @@ Coro<std::vector<Outcome<BranchResult<A>>>> run_gather_settled(std::vector<A> aw
 template <class W>
 Coro<Outcome<ResultOf<W>>> run_settled(W work) {
   BranchOf<W> branch(work);
-  SettledWait wait("settled");
+  SettledWait wait(Kind::settled);
   wait.add(branch);
   co_await wait;
   wait.check();

@@ -185,7 +185,7 @@ class GatherEach {
   bool is_at_end_ = false;
   std::deque<Slot> slots_;  // the results of the items that were taken
   std::deque<Branch<void>> workers_;
-  GatherWait all_{is_settled ? "gather_settled" : "gather"};
+  GatherWait all_{is_settled ? Kind::gather_settled : Kind::gather};
 };
 
 template <bool is_settled, class R, class F>

@@ -68,7 +68,7 @@ namespace detail {
 /// others to end.
 class RaceWait final : public Branches {
  public:
-  RaceWait() noexcept = default;
+  RaceWait() noexcept : Branches(Kind::race) {}
   /// Reports the failures that were kept, if the race is destroyed before they could come out.
   ~RaceWait() {
     if (goes_on()) return;
@@ -87,7 +87,6 @@ class RaceWait final : public Branches {
   }
 
  private:
-  const char* name() const noexcept override { return "race"; }
   /// A request from outside is used up only if it was thrown in the winner, because the result of a loser does not come
   /// out.
   void branch_ended(BranchBase& branch) noexcept override {

@@ -55,12 +55,11 @@ class TaskGroup : private detail::Branches {
   template <class F>
   using BodyResult = typename detail::TaskResult<std::invoke_result_t<F&, TaskGroup&>>::type;
 
-  TaskGroup() = default;
+  TaskGroup() noexcept : Branches(detail::Kind::task_group) {}
   ~TaskGroup();
   template <class F>
   static Coro<BodyResult<F>> run_body(F body);
 
-  const char* name() const noexcept override { return "TaskGroup"; }
   ERRAND_ONCE void branch_ended(detail::BranchBase& body) noexcept override;
   void asked_to_end() noexcept override { is_ending_ = true; }
   void over() noexcept override {

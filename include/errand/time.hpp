@@ -224,7 +224,8 @@ class TimeLimit : public Branches {
  protected:
   enum class Over : std::uint8_t { no, time, broken };  // broken: the `Timeout` was destroyed
 
-  TimeLimit(BranchBase& branch, AtTimeOut at_time_out) noexcept : branch_(branch), at_time_out_(at_time_out) {
+  TimeLimit(BranchBase& branch, AtTimeOut at_time_out) noexcept
+      : Branches(at_time_out == AtTimeOut::throws ? Kind::wait_for : Kind::move_on_after), branch_(branch) {
     add(branch);
   }
   /// Reports an error of the branch if this wait is destroyed before the error could come out.
@@ -250,17 +251,13 @@ class TimeLimit : public Branches {
   bool was_ended() const noexcept {
     return over_ != Over::no && branch_.status == TaskStatus::cancelled && !branch_.was_thrown;
   }
-  const char* name() const noexcept override {
-    return at_time_out_ == AtTimeOut::throws ? "wait_for" : "move_on_after";
-  }
   TaskStatus end_status() const noexcept override {
     if (!was_ended()) return branch_.status;
-    const bool moves_on = over_ == Over::time && at_time_out_ == AtTimeOut::moves_on;
+    const bool moves_on = over_ == Over::time && kind == Kind::move_on_after;
     return moves_on ? TaskStatus::succeeded : TaskStatus::failed;
   }
 
   BranchBase& branch_;
-  const AtTimeOut at_time_out_;
   Over over_ = Over::no;
 };
 

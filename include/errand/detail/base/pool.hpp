@@ -11,6 +11,7 @@
 #include <new>
 
 #include <errand/detail/base/compiler.hpp>
+#include <errand/detail/base/flag_lock.hpp>
 
 namespace errand::detail {
 
@@ -92,7 +93,7 @@ class Slabs {
   /// Takes out at least one block of this size class, and more if more are free. Throws `std::bad_alloc`.
   Blocks take(std::size_t i) {
     constexpr std::int32_t enough = 16;
-    const Lock lock(flag_);
+    const FlagLock lock(flag_);
     Blocks taken;
     while (Slab* slab = partial_[i]) {
       unlink(*slab);
@@ -110,7 +111,7 @@ class Slabs {
   }
   /// Takes back up to `count` blocks from the front of a list, and returns the rest of the list.
   FreeBlock* give_back(FreeBlock* first, std::int32_t count) noexcept {
-    const Lock lock(flag_);
+    const FlagLock lock(flag_);
     while (first && count > 0) {
       FreeBlock* const begin = first;
       Slab& slab = Slab::of(begin);
@@ -134,20 +135,6 @@ class Slabs {
   }
 
  private:
-  class Lock {
-   public:
-    explicit Lock(std::atomic_flag& flag) noexcept : flag_(flag) {
-      while (flag_.test_and_set(std::memory_order_acquire)) flag_.wait(true, std::memory_order_relaxed);
-    }
-    ~Lock() {
-      flag_.clear(std::memory_order_release);
-      flag_.notify_one();
-    }
-
-   private:
-    std::atomic_flag& flag_;
-  };
-
   /// Cuts a new slab, and returns all of its blocks.
   Blocks cut(std::size_t i) {
     if (!first_) add_region();

@@ -65,7 +65,7 @@ class BranchBase : public Chain {
 /// level that has no request to note.
 class Branches : public Suspension {
  public:
-  Branches() noexcept : Suspension(Kind::branches, Place::nowhere, nullptr) {}
+  explicit Branches(Kind combinator) noexcept : Suspension(combinator, Place::nowhere, nullptr) {}
   Branches(Branches&&) = delete;
 
   void add(BranchBase& branch) noexcept {
@@ -88,7 +88,7 @@ class Branches : public Suspension {
   void await_resume() noexcept { goes_on_ = true; }
 
   /// Returns the name of the combinator, as `dump_tasks` shows it.
-  virtual const char* name() const noexcept = 0;
+  const char* name() const noexcept { return name_of(kind); }
   /// Returns the reason with which the combinator itself asks its branches to end.
   virtual std::string reason() const { return {}; }
   /// Called when a branch has ended. It is no longer in `live`.

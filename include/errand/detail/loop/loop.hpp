@@ -19,6 +19,7 @@
 #include <errand/detail/loop/host.hpp>
 #include <errand/detail/loop/identity.hpp>
 #include <errand/detail/loop/inbox.hpp>
+#include <errand/detail/loop/loops.hpp>
 #include <errand/detail/loop/node.hpp>
 #include <errand/detail/loop/probe.hpp>
 #include <errand/detail/loop/put_off.hpp>
@@ -296,6 +297,8 @@ class Loop {
   const bool probes_steps_;
   std::atomic<const ThreadState*> thread_inside_ = nullptr;
   std::size_t references_ = 1;
+  Clock::time_point time_seen_{};  // of the last reading for the timers; a debugger tells by it the ages in a core file
+  const Loops::Place place_{*this};
 
  public:
   Ages ages;  // the last member, because it is large

@@ -68,7 +68,14 @@ enum class Kind : std::uint8_t {
   thread,
   scope,
   foreign,
-  branches,
+  // The combinators, which wait for their branches:
+  gather,
+  gather_settled,
+  settled,
+  race,
+  wait_for,
+  move_on_after,
+  task_group,
 };
 
 /// Returns the name of a kind for tables and messages.
@@ -77,10 +84,12 @@ const char* name_of(Kind kind) noexcept;
 #if ERRAND_DEFINES
 
 ERRAND_ONCE const char* name_of(Kind kind) noexcept {
-  constexpr const char* names[] = {"",      "sleep",     "task",      "task",    "task",  "tasks",   "event",
-                                   "lock",  "semaphore", "condition", "barrier", "queue", "queue",   "subscription",
-                                   "watch", "future",    "signal",    "thread",  "scope", "foreign", "branches"};
-  static_assert(sizeof names / sizeof *names == static_cast<std::size_t>(Kind::branches) + 1);
+  constexpr const char* names[] = {"",         "sleep",         "task",      "task",           "task",    "tasks",
+                                   "event",    "lock",          "semaphore", "condition",      "barrier", "queue",
+                                   "queue",    "subscription",  "watch",     "future",         "signal",  "thread",
+                                   "scope",    "foreign",       "gather",    "gather_settled", "settled", "race",
+                                   "wait_for", "move_on_after", "TaskGroup"};
+  static_assert(sizeof names / sizeof *names == static_cast<std::size_t>(Kind::task_group) + 1);
   return names[static_cast<unsigned>(kind)];
 }
 

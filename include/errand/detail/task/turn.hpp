@@ -85,6 +85,7 @@ ERRAND_NOINLINE ERRAND_ONCE void Loop::take_due() {
   current = nullptr;  // no chain is running now, also if the clock throws
   steps_unread_ = most_steps_unread;
   const Clock::time_point reading = now();
+  time_seen_ = reading;
   last_of_turn_ = ready_.end();  // a clock of the user's may have ended a wait, and so have set the last node of a turn
   while (!timers.empty() && timers.next() <= reading) {
     TimerNode& due = timers.pop();
