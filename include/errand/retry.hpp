@@ -110,13 +110,13 @@ class Attempt {
   using T = PartResult<F>;
 
  public:
-  Attempt(F& f, const char* name) : Attempt(call(f), name) {}
+  Attempt(F& f, Kind combinator) : Attempt(call(f), combinator) {}
 
   /// Returns true if the attempt has failed and there must not be another one.
   bool was_ended() const noexcept { return branch.status == TaskStatus::cancelled || wait.was_asked(); }
 
  private:
-  Attempt(Coro<T> coro, const char* name) : branch(coro), wait(name) { wait.add(branch); }
+  Attempt(Coro<T> coro, Kind combinator) : branch(coro), wait(combinator) { wait.add(branch); }
   /// Calls `f` inside the branch, so that an exception of the call is a failure of the attempt.
   static Coro<T> call(F& f) { co_return co_await detail::begin_part(f); }
 
@@ -131,7 +131,7 @@ Coro<PartResult<F>> run_retry(F f, Backoff backoff) {
   Failures failures(backoff);
   for (;;) {
     {
-      Attempt<F> attempt(f, "retry");
+      Attempt<F> attempt(f, Kind::retry);
       co_await attempt.wait;
       if (attempt.branch.status == TaskStatus::succeeded) co_return attempt.branch.take();
       if (attempt.was_ended() || !failures.add()) attempt.wait.check();
@@ -147,7 +147,7 @@ Coro<> run_supervise(F f, Backoff backoff) {
   for (;;) {
     {
       const Clock::time_point begin = chain.loop->now();
-      Attempt<F> attempt(f, "supervise");
+      Attempt<F> attempt(f, Kind::supervise);
       co_await attempt.wait;
       if (attempt.branch.status == TaskStatus::succeeded) co_return;
       if (attempt.was_ended()) attempt.wait.check();

@@ -111,11 +111,12 @@ void add_waits(App& app, Primitives& all) {
   app.add_task(sleep_long(), "sleeper");
   app.add_task(sleep_long());
   app.add_task(outer(all), "größe \xc2\x85 of\neach\x1b step \xff");
-  app.add_task(deep(2000, all), "a name that is longer than any text that a string keeps inside itself").set_note("deep");
+  app.add_task(deep(2000, all), "a name that is longer than any text that a string keeps inside itself")
+      .set_note("deep");
   app.add_task([&]() -> Coro<> { co_await all.empty.next(); });
   app.add_task([&]() -> Coro<> { co_await all.full.put(2); }, "put").set_note("3 of 9, and more than a few characters");
-  app.add_task([&]() -> Coro<> { co_await all.lock.acquire(); });
-  app.add_task([&]() -> Coro<> { co_await all.semaphore.acquire(); });
+  app.add_task([&]() -> Coro<> { const auto guard = co_await all.lock.acquire(); });
+  app.add_task([&]() -> Coro<> { const auto permit = co_await all.semaphore.acquire(); });
   app.add_task([&]() -> Coro<> { co_await all.condition.wait(); });
   app.add_task([&]() -> Coro<> { co_await all.barrier.wait(); });
   app.add_task([&]() -> Coro<> { co_await all.watch.wait([](int value) { return value > 0; }); });
@@ -139,7 +140,8 @@ class Meeting {
  public:
   explicit Meeting(std::string file) : file_(std::move(file)) {}
 
-  /// The last caller writes all tables, and then waits in `hang` until a debugger has seen enough. The others only wait.
+  /// The last caller writes all tables, and then waits in `hang` until a debugger has seen enough. The others only
+  /// wait.
   void join(unsigned worker, std::string table);
   /// Called before the workers run.
   void set_idle(std::string table) { idle_ = std::move(table); }
