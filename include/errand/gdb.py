@@ -86,7 +86,7 @@ class Memory:
         self.is_little = "little" in gdb.execute("show endian", to_string=True)
 
     def read(self, address, size):
-        if size > self.MOST:
+        if size > self.MOST or not 0 <= address < 1 << 8 * self.pointer_size:
             raise Unreadable()
         return bytes(self._process.read_memory(address, size)) if size > 0 else b""
 
@@ -256,8 +256,8 @@ class Library:
                 raise Unreadable()
             seen.add(address)
             link = self.object("detail::Link", address)
-            yield link
             address = int(link["next"])
+            yield link
 
     def _type(self, name):
         try:
@@ -419,7 +419,10 @@ class Waits:
     def __init__(self, library, chain):
         self._library = library
         self.lines = []
-        self._add(chain, 0)
+        try:
+            self._add(chain, 0)
+        except UNREADABLE_ERRORS:
+            self._line(2, UNREADABLE)
         if len(self.lines) == self.ROOM:
             self.lines.append(b"  ...")
 
@@ -506,7 +509,7 @@ class Waits:
         kind = suspension["kind"].enumerator()
         if kind in KINDS_OF_TASK_WAITS:
             return self._name(suspension.derived("detail::TaskWait")["task_"])
-        return NAMES_OF_KINDS.get(kind, kind.encode())
+        return name_of_kind(kind)
 
     def _suspension(self, chain):
         return chain["waiting"].target("detail::Suspension")
@@ -554,6 +557,10 @@ class Table:
         if not self._is_whole:
             lines.append(b"(the list ends here: the process stopped while it changed, or it is damaged)")
         return shown(b"".join(line + b"\n" for line in lines))
+
+
+def name_of_kind(kind):
+    return NAMES_OF_KINDS.get(kind, kind.encode())
 
 
 def printable(text):

@@ -9,7 +9,6 @@
 #include <condition_variable>
 #include <errand/errand.hpp>
 #include <fstream>
-#include <iostream>
 #include <mutex>
 #include <optional>
 #include <sstream>
@@ -31,6 +30,7 @@ struct Primitives {
   errand::Event event;
   errand::Queue<int> empty, full{1};
   errand::Lock lock;
+  std::optional<errand::Lock::Guard> held = lock.try_acquire();
   errand::Semaphore semaphore{0};
   errand::Condition condition;
   errand::Barrier barrier{2};
@@ -107,7 +107,13 @@ Coro<> stubborn(Primitives& all) {
   co_await all.event.wait();
 }
 
+Coro<> attempts(Primitives& all) {
+  const auto attempt = [&all] { return wait_for_event(all); };
+  co_await errand::retry(attempt);
+}
+
 void add_waits(App& app, Primitives& all) {
+  all.full.try_put(1);
   app.add_task(sleep_long(), "sleeper");
   app.add_task(sleep_long());
   app.add_task(outer(all), "größe \xc2\x85 of\neach\x1b step \xff");
@@ -123,65 +129,18 @@ void add_waits(App& app, Primitives& all) {
   app.add_task([&]() -> Coro<> { co_await all.future; });
   app.add_task([&app]() -> Coro<> { co_await app.event("an.event.comes"); });
   app.add_task([&app]() -> Coro<> { co_await app.get_task("sleeper"); });
-  app.add_task([&app]() -> Coro<> { co_await app.cancel_task("stubborn"); });
   app.add_task([&app]() -> Coro<> { co_await errand::wait_any(app.get_task("sleeper"), app.get_task("put")); });
   app.add_task(stubborn(all), "stubborn");
+  app.add_task([&app]() -> Coro<> { co_await app.cancel_task("stubborn"); });
+  app.add_task(wait_for_event(all), "woken");
   app.add_task(read_numbers(all), "generator");
   app.add_task(nested(all), "nested");
   app.add_task(many_branches(all));
+  app.add_task(attempts(all), "attempts");
   app.add_task(many_short_branches(all));
   app.add_task(many_members());
   app.add_task(limits_in_each_other(10, all));
   app.add_task(skewed(all.empty), "skewed");
-}
-
-/// Here the threads of all workers meet, each of them inside a step.
-class Meeting {
- public:
-  explicit Meeting(std::string file) : file_(std::move(file)) {}
-
-  /// The last caller writes all tables, and then waits in `hang` until a debugger has seen enough. The others only
-  /// wait.
-  void join(unsigned worker, std::string table);
-  /// Called before the workers run.
-  void set_idle(std::string table) { idle_ = std::move(table); }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  const std::string file_;
-  std::string idle_, tables_[workers];
-  unsigned waiting_ = 0;
-};
-
-}  // namespace
-
-volatile bool is_hanging = true;
-
-/// A debugger stops the program here.
-[[gnu::noinline]] void hang() {
-  while (is_hanging) std::this_thread::sleep_for(10ms);
-}
-
-namespace {
-
-void Meeting::join(unsigned worker, std::string table) {
-  {
-    std::unique_lock lock(mutex_);
-    tables_[worker] = std::move(table);
-    if (++waiting_ < workers) {
-      changed_.wait(lock, [this] { return waiting_ == workers; });
-      lock.unlock();
-      while (is_hanging) std::this_thread::sleep_for(10ms);
-      return;
-    }
-    std::ofstream(file_) << "App 'idle', not running\n"
-                         << idle_ << "\nApp 'busy', worker 0, running\n"
-                         << tables_[0] << "\nApp 'busy', worker 1, running\n"
-                         << tables_[1];
-    changed_.notify_all();
-  }
-  hang();
 }
 
 std::string table_of(const App& app) {
@@ -190,44 +149,96 @@ std::string table_of(const App& app) {
   return text.str();
 }
 
+std::string names_of_kinds() {
+  using errand::detail::Kind;
+  std::string names;
+  for (unsigned i = 0; i <= static_cast<unsigned>(Kind::task_group); ++i) {
+    names += std::string(errand::detail::name_of(static_cast<Kind>(i))) + "\n";
+  }
+  return names;
+}
+
+/// Here the threads of the workers meet, each of them inside a step that does not end.
+class Meeting {
+ public:
+  explicit Meeting(std::string file) : file_(std::move(file)) {}
+
+  /// Called before the workers meet, for an App that does not run.
+  void add_idle(const App& app) {
+    text_ += "App '" + errand::detail::printable(app.name()) + "', not running\n" + table_of(app) + "\n";
+  }
+  /// Called inside a step of each worker. The last one writes the file, and hangs where the debugger stops it.
+  void join(const App& worker);
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  const std::string file_;
+  std::string text_;
+  std::string tables_[workers];
+  unsigned there_ = 0;
+};
+
+}  // namespace
+
+volatile bool is_hanging = true;
+
+[[gnu::noinline]] void hang() {
+  while (is_hanging) std::this_thread::sleep_for(10ms);
+}
+
+namespace {
+
+void Meeting::join(const App& worker) {
+  std::unique_lock lock(mutex_);
+  tables_[worker.worker()] = table_of(worker);
+  if (++there_ < workers) {
+    changed_.wait(lock, [this] { return there_ == workers; });
+    return;
+  }
+  for (unsigned i = 0; i < workers; ++i) {
+    text_ += (i > 0 ? "\nApp 'busy', worker " : "App 'busy', worker ") + std::to_string(i) + ", running\n" + tables_[i];
+  }
+  std::ofstream(file_) << text_;
+  std::ofstream(file_ + ".kinds") << names_of_kinds();
+  hang();
+  changed_.notify_all();
+}
+
 Coro<> never_ends(App& app, Meeting& meeting) {
-  co_await errand::sleep(20ms);
-  Task<> ready = app.add_task(sleep_long(), "not started");
-  auto woken = app.get_task("woken");
-  woken.cancel();
-  meeting.join(app.worker(), table_of(app));
+  co_await errand::sleep(1ms);
+  app.add_task(sleep_long(), "not started");
+  app.get_task("stubborn").cancel();
+  app.get_task("woken").cancel();
+  meeting.join(app);
   app.stop();
 }
 
 }  // namespace
 
-/// What the debugger must know of the library: the names of all kinds of waits.
-extern const char* const kinds[];
-const char* const kinds[] = {"", nullptr};
-
 int main(int, char** arguments) {
   Meeting meeting(arguments[1]);
-  Primitives never;
-  App idle("idle");
+
+  errand::ManualClock clock(errand::ManualClock::held);
+  App polled("polled", {.clock = &clock});
+  polled.add_task(sleep_long(), "sleeper");
+  errand::run_ready(polled);
+  clock.advance(12500ms);
+  meeting.add_idle(polled);
+
+  App idle("two\nlines");
   idle.add_task(sleep_long(), "waits for its run");
-  meeting.set_idle(table_of(idle));
+  meeting.add_idle(idle);
 
   std::optional<App> gone(std::in_place, "gone");
-  const auto left = gone->add_task(sleep_long());  // keeps the loop of an App that has ended
-  App busy("busy");
+  const auto kept = gone->add_task(sleep_long());  // keeps the loop after the App has ended
   gone.reset();
+
+  App busy("busy");
   busy.before_server_start([&meeting](App& app) {
     auto& all = app.ctx().emplace<Primitives>();
-    all.full.try_put(1);
     add_waits(app, all);
-    app.add_task(wait_for_event(all), "woken");
-    app.add_task([&app, &meeting]() -> Coro<> { co_await never_ends(app, meeting); }, "busy");
-  });
-  busy.after_server_start([](App& app) -> Coro<> {
-    co_await errand::yield();
-    co_await errand::yield();
-    app.get_task("stubborn").set_note("was asked");
+    app.add_task(never_ends(app, meeting), "busy");
   });
   busy.run({.workers = workers});
-  std::cout << "ended\n";
 }
