@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-# What `cmake --install` copies: the headers, what find_package and pkg-config read and, with ERRAND_BUILD_COMPILED, the
-# library. All of it may be moved afterwards. Without the library, none of it depends on the machine, so that it belongs
-# under share/.
+# What `cmake --install` copies: the headers, with the commands for gdb beside them, what find_package and pkg-config
+# read and, with ERRAND_BUILD_COMPILED, the library. All of it may be moved afterwards. Without the library, none of it
+# depends on the machine, so that it belongs under share/.
 include(CMakePackageConfigHelpers)
 include(GNUInstallDirs)
 
@@ -15,7 +15,8 @@ if(ERRAND_BUILD_COMPILED)
 endif()
 set(ERRAND_PC_DIR ${CMAKE_INSTALL_DATADIR}/pkgconfig)
 
-install(DIRECTORY include/errand DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.hpp")
+install(DIRECTORY include/errand DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.hpp"
+        PATTERN gdb.py)
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/licenses/errand)
 
 install(TARGETS ${ERRAND_TARGETS} EXPORT errand-targets INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})

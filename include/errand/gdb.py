@@ -632,7 +632,7 @@ def loops_of(root):
 def is_in_program(variable):
     """True if there is such a variable, even without debug information."""
     try:
-        gdb.parse_and_eval("&" + variable)
+        gdb.parse_and_eval(f"&'{variable}'")
         return True
     except gdb.error:
         return False

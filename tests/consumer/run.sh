@@ -59,6 +59,7 @@ installed=$work/installed
 quietly cmake -S "$sources" -B "$work/build" -DERRAND_BUILD_EXAMPLES=OFF
 quietly cmake --install "$work/build" --prefix "$installed"
 if grep -r "$work" "$installed"; then fail "what is installed knows where it was made"; fi
+[ -e "$installed/include/errand/gdb.py" ] || fail "gdb.py is not installed"
 version=$(PKG_CONFIG_PATH=$installed/share/pkgconfig pkg-config --modversion errand)
 expected="errand $version: the sum is 42"
 

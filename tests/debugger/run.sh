@@ -53,7 +53,7 @@ echo "#include <errand/compiled.hpp>" >"$out/compiled.cpp"
 # Two at a time, and first those that take longest to compile.
 xargs -P 2 -I{} bash -euo pipefail -c "tries {}" <<'END'
 check_process g++ -O2
-check_process g++ -O1 -DERRAND_COMPILED
+check_process g++ -O0 -DERRAND_COMPILED
 check_process clang++-19 -O2
 check_everything g++ -O0
 check_process clang++-19 -O0
