@@ -57,9 +57,39 @@ void slow_step() {
   // [slow_step]
 }
 
+void make_step() {}
+
+// [hang]
+errand::Coro<> work(errand::Queue<unsigned>& orders) {
+  for (;;) {
+    unsigned left = co_await orders.get();
+    while (left != 0) {
+      make_step();
+      left -= 2;  // for an odd number, this never ends
+    }
+  }
+}
+
+errand::Coro<> order(errand::App& app, errand::Queue<unsigned>& orders, unsigned number) {
+  co_await orders.put(number);
+  co_await app.get_task("work");
+}
+// [hang]
+
+void work_off(unsigned number) {
+  errand::Queue<unsigned> orders;
+  errand::App app("MyApp");
+  app.add_task(work(orders), "work");
+  app.add_task(order(app, orders, number), "order");
+  app.call_later(1ms, [&app] { app.stop(); });
+  app.run();
+}
+
 }  // namespace
 
-int main() {
+/// Hangs if it has an argument, for tests/debugger/run.sh.
+int main(int count, char**) {
   dump_tasks();
   slow_step();
+  work_off(count > 1 ? 3 : 4);
 }

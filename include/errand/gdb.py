@@ -600,32 +600,47 @@ def loops():
     """The loops of all Apps, in the order in which they were made. Raises gdb.GdbError if there are none."""
     if gdb.selected_inferior().pid == 0:
         raise gdb.GdbError("There is no process: start one, attach to one, or open a core file.")
-    symbols = [gdb.lookup_global_symbol(ROOT)] + [file.lookup_global_symbol(ROOT) for file in gdb.objfiles()]
-    roots = {int(symbol.value().address) for symbol in symbols if symbol}  # that of a plug-in is empty
+    roots = addresses_of_roots()
     if not roots and is_in_program(ROOT):
         raise gdb.GdbError("There is no debug information for errand: build the program with -g.")
     library = Library() if roots else None
     found = []
-    for root in (library.object("detail::Loops", address) for address in roots):
-        header = library.text(int(root["header"]))
-        is_apart = header.endswith(HEADER_OF_ROOT)  # not so if all of errand is in one header
-        library.headers += (header[: -len(HEADER_OF_ROOT)] if is_apart else header,)
-        found += loops_of(root)
-    apps = [Loop(library, loop) for loop in reversed(found) if readable(lambda: int(loop["app"]), 0)]
+    for root in (library.object("detail::Loops", address) for address in sorted(roots)):
+        places = list(places_of(root))
+        if places:
+            header = library.text(int(root["header"]))
+            is_apart = header.endswith(HEADER_OF_ROOT)  # not so if all of errand is in one header
+            library.headers += (header[: -len(HEADER_OF_ROOT)] if is_apart else header,)
+        found += [Loop(library, place["loop"].target("detail::Loop")) for place in reversed(places)]
+    apps = [loop for loop in found if readable(loop.is_of_app, False)]
     if not apps:
         raise gdb.GdbError("There is no App in this process.")
     return apps
 
 
-def loops_of(root):
-    """The loops of a list, the one that was made last first."""
+def addresses_of_roots():
+    """The addresses of the lists of loops. There are several if a plug-in was loaded so that it shares no variables
+    with the program. (Those that are not used are empty.) gdb takes them for one variable, and gives the address of the
+    program's, but its list of the symbols of the linker has the others."""
+    files = [file for file in gdb.objfiles() if file.lookup_global_symbol(ROOT)]
+    addresses = {int(file.lookup_global_symbol(ROOT).value().address) for file in files}
+    for file in files[1:]:
+        with contextlib.suppress(gdb.error):
+            symbols = gdb.execute(f"maintenance print msymbols -objfile {file.filename}", to_string=True)
+            addresses.update(int(line[1], 16) for line in re.finditer(rf"(0x\w+) \w+ section .*\b{ROOT}\b", symbols))
+    return addresses
+
+
+def places_of(root):
+    """The places of a list of loops, that of the loop which was made last first."""
     seen = set()
     place = root["first"]
     with contextlib.suppress(*UNREADABLE_ERRORS):
         while int(place) and int(place) not in seen:
             seen.add(int(place))
             place = place.target("detail::Loops::Place")
-            yield place["loop"].target("detail::Loop")
+            if int(place["loop"]):
+                yield place
             place = place["next"]
 
 

@@ -114,7 +114,7 @@ def check_damage():
     with language_of_errand():
         library = Library()
         root = library.object("detail::Loops", int(gdb.lookup_global_symbol(ROOT).value().address))
-        loop = next(loops_of(root))  # that of the last worker
+        loop = next(places_of(root))["loop"].target("detail::Loop")  # that of the last worker
         links = list(library.links(loop["pending"]))
         task = next(link.derived("detail::TaskBase") for link in links if "nested" in name_of(library, link))
         wait = task["waiting"].target("detail::Suspension")
@@ -176,6 +176,16 @@ def check_everything(core):
 def check_core():
     check_tables("a core file")
     check_ages()
+
+
+def check_readme(expected):
+    """What the README shows of examples/readme/inside.cpp, which hangs here."""
+    gdb.execute("break make_step")
+    gdb.execute("run hang")
+    with open(expected, encoding="utf-8") as file:
+        printed = [re.sub(r"\.cpp:\d+", ".cpp:LINE", line) for line in masked(errand("tasks"))]
+        expect(printed == masked(file.read()), f"the README's example prints {printed}")
+    print("checked: the table of the README")
 
 
 def check_without_debug_information():

@@ -50,6 +50,10 @@ export -f checks tries
 export out
 echo "#include <errand/compiled.hpp>" >"$out/compiled.cpp"
 
+readme=$out/inside
+g++ -std=c++20 -g -pthread -I include examples/readme/inside.cpp -o "$readme"
+checks "examples/readme/inside.cpp" "$readme" "check_readme('examples/expected/readme_gdb.txt')"
+
 # Two at a time, and first those that take longest to compile.
 xargs -P 2 -I{} bash -euo pipefail -c "tries {}" <<'END'
 check_process g++ -O2
