@@ -95,6 +95,7 @@ class Inbox {
   // The members from here on are for the thread of the loop alone.
 
   bool has_reactor() const noexcept { return reactor_ != nullptr; }
+  Reactor* reactor() const noexcept { return reactor_; }
   /// Returns true if a call was posted, or `notify` was called, since the last `take`.
   bool pending() const noexcept { return pending_.load(std::memory_order_acquire); }
   bool is_stop_requested() const noexcept { return stop_.load(std::memory_order_acquire); }

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include <errand/detail/base/compiler.hpp>
+#include <errand/detail/base/text.hpp>
 #include <errand/detail/loop/inbox.hpp>
 #include <errand/errors.hpp>
 
@@ -32,12 +33,13 @@ class SignalAction {
   explicit SignalAction(int signal) noexcept : signal_(signal) {}
 
 #if ERRAND_HAS_SIGACTION
-  void set(Handler handler) noexcept {
+  /// Returns false if there is no such signal, or if it cannot be handled.
+  bool set(Handler handler) noexcept {
     struct sigaction action{};
     action.sa_handler = handler;
     action.sa_flags = SA_RESTART;
     for (const int both : {SIGINT, SIGTERM}) sigaddset(&action.sa_mask, both);
-    sigaction(signal_, &action, &old_);
+    return sigaction(signal_, &action, &old_) == 0;
   }
   /// Puts the old handler back, with its flags and its mask.
   void put_back() noexcept { sigaction(signal_, &old_, nullptr); }
@@ -47,7 +49,7 @@ class SignalAction {
  private:
   struct sigaction old_{};
 #else
-  void set(Handler handler) noexcept { old_ = std::signal(signal_, handler); }
+  bool set(Handler handler) noexcept { return (old_ = std::signal(signal_, handler)) != SIG_ERR; }
   void put_back() noexcept { std::signal(signal_, old_); }
   /// Called inside the handler, so that it is called again, because some systems remove a handler when they call it.
   static void keep(int signal, Handler handler) noexcept { std::signal(signal, handler); }
@@ -56,6 +58,35 @@ class SignalAction {
   Handler old_ = SIG_DFL;
 #endif
   const int signal_;
+};
+
+/// Claims one signal of the program: for a run of an App with `RunOptions::handle_signals`, or for `errand::signal`.
+class SignalClaim {
+ public:
+  enum Owner : int { nobody, run, await };
+
+  /// Throws `InvalidState` if somebody has claimed the signal.
+  SignalClaim(int signal, Owner owner) : owner_(owner_of(signal)) {
+    int before = nobody;
+    if (owner_.compare_exchange_strong(before, owner)) return;
+    if (before == run && owner == run) throw InvalidState("another App handles signals at the moment");
+    const char* const by = before == run ? "a run with handle_signals" : "errand::signal";
+    raise<InvalidState>({"signal ", number(static_cast<unsigned>(signal)), " is handled by ", by, " already"});
+  }
+  SignalClaim(const SignalClaim&) = delete;
+  ~SignalClaim() { owner_.store(nobody); }
+
+  /// Returns true if a run handles the signal.
+  static bool is_of_run(int signal) noexcept { return owner_of(signal).load() == run; }
+
+ private:
+  static std::atomic<int>& owner_of(int signal) noexcept {
+    static std::atomic<int> owners[most + 1] = {};
+    return owners[signal > 0 && signal < most ? signal : most];
+  }
+  static constexpr int most = 128;  // above every signal's number
+
+  std::atomic<int>& owner_;
 };
 
 /// Wakes a loop from inside a signal handler. A handler may not use a mutex, nor the condition variable on which the
@@ -120,8 +151,8 @@ class Alarm {
 /// one object can live at a time in a program.
 class Interrupts {
  public:
-  /// Throws `InvalidState` if there is an object already.
-  explicit Interrupts(const std::shared_ptr<Inbox>& inbox) : claim_(), alarm_(inbox) {
+  /// Throws `InvalidState` if there is an object already, or if `errand::signal` waits for one of the signals.
+  explicit Interrupts(const std::shared_ptr<Inbox>& inbox) : alarm_(inbox) {
     current().store(this);
     interrupt_.set(&on_signal);
     terminate_.set(&on_signal);
@@ -144,21 +175,6 @@ class Interrupts {
  private:
   static_assert(std::atomic<int>::is_always_lock_free && std::atomic<Interrupts*>::is_always_lock_free,
                 "a signal handler may only use lock-free atomics");
-
-  /// Claims the signals of the program for one App. It is the first member, so that it gives them up last.
-  class Claim {
-   public:
-    Claim() {
-      if (is_taken().exchange(true)) throw InvalidState("another App handles signals at the moment");
-    }
-    ~Claim() { is_taken().store(false); }
-
-   private:
-    static std::atomic<bool>& is_taken() noexcept {
-      static std::atomic<bool> is_taken = false;
-      return is_taken;
-    }
-  };
 
   static std::atomic<Interrupts*>& current() noexcept {
     static std::atomic<Interrupts*> current = nullptr;
@@ -187,7 +203,9 @@ class Interrupts {
     alarm_.ring();
   }
 
-  Claim claim_;
+  // The claims are the first members, so that they are given up last.
+  SignalClaim claims_interrupt_{SIGINT, SignalClaim::run};
+  SignalClaim claims_terminate_{SIGTERM, SignalClaim::run};
   std::atomic<int> count_ = 0;
   Alarm alarm_;
   SignalAction interrupt_{SIGINT};
