@@ -30,6 +30,7 @@ using Awaiters = Awaiting<Future<std::string>>;
 struct SharedAwaiters : Awaiting<Future<std::string>::Shared> {
   using Awaiting::Awaiting;
   static constexpr bool is_shared = true;
+  static constexpr bool serves_later = true;
 };
 
 /// Awaits a future, and logs its result or its error.

@@ -16,8 +16,9 @@
 //     // turn of the serve.
 //     static bool next_is_served(bool first_had_left, bool first_was_aborted);
 //
-//     // True for shared futures: their waiters keep them alive, and a serve wakes the waiters one turn later.
-//     static constexpr bool is_shared;
+//     static constexpr bool is_shared;     // the waiters keep it alive, as those of a shared future do
+//     static constexpr bool serves_later;  // a serve wakes the waiters one turn later
+//     static AppConfig config();           // the configuration that the App needs
 #pragma once
 
 #include <algorithm>
@@ -36,6 +37,8 @@ namespace waiting {
 
 struct Subject {
   static constexpr bool is_shared = false;
+  static constexpr bool serves_later = false;
+  static errand::AppConfig config() { return {}; }
   template <class Result>
   void keep(Result&&) {}
   bool settled(std::size_t) { return true; }
@@ -157,7 +160,7 @@ std::string expected(const std::string& order, Way way) {
   std::string by_effect;
   for (const bool in_next_turn : {false, true}) {
     for (const char what : order) {
-      const bool is_posted = S::is_shared && (what == served || what == served_by_other);
+      const bool is_posted = S::serves_later && (what == served || what == served_by_other);
       if (is_posted == in_next_turn) by_effect += what;
     }
   }
@@ -315,7 +318,7 @@ Coro<> handed_on(support::Fixture& fixture) {
 template <class S>
 void teardown(bool is_served, bool subject_first) {
   constexpr std::array ways{Way::plain, Way::timed, Way::raced, Way::gathered, Way::both};
-  auto app = std::make_unique<App>();
+  auto app = std::make_unique<App>("app", S::config());
   auto subject = std::make_unique<S>(2 * ways.size());
   S other(2 * ways.size());
   const auto alive = std::make_shared<int>(0);
@@ -338,31 +341,32 @@ void teardown(bool is_served, bool subject_first) {
   CHECK((!subject || subject->settled(is_served)));
 }
 
-inline void in_app(Coro<> (*body)(support::Fixture&)) {
-  support::Fixture fixture;
+template <class S>
+void in_app(Coro<> (*body)(support::Fixture&)) {
+  support::Fixture fixture(S::config());
   fixture.app.run(body(fixture));
 }
 
 }  // namespace waiting
 
-#define WAITING_TESTS(subject, name)                                                                       \
-  TEST_CASE(name ": waiters that are cancelled disturb no other") {                                        \
-    waiting::in_app([](support::Fixture& f) { return waiting::crowd<subject>(f, waiting::cancelled); });   \
-  }                                                                                                        \
-  TEST_CASE(name ": waiters that are aborted disturb no other") {                                          \
-    waiting::in_app([](support::Fixture& f) { return waiting::crowd<subject>(f, waiting::aborted); });     \
-  }                                                                                                        \
-  TEST_CASE(name ": waiters that are timed out disturb no other") {                                        \
-    waiting::in_app([](support::Fixture& f) { return waiting::crowd<subject>(f, waiting::timed_out); });   \
-  }                                                                                                        \
-  TEST_CASE(name ": what comes first in a turn decides, and nothing that was handed over is lost") {       \
-    waiting::in_app(&waiting::all_orders<subject>);                                                        \
-  }                                                                                                        \
-  TEST_CASE(name ": what was handed to a task that is aborted is handed on, again and again") {            \
-    waiting::in_app(&waiting::handed_on<subject>);                                                         \
-  }                                                                                                        \
-  TEST_CASE(name ": the App may end while tasks wait, before it and after it") {                           \
-    for (const bool is_served : {false, true}) {                                                           \
-      for (const bool subject_first : {false, true}) waiting::teardown<subject>(is_served, subject_first); \
-    }                                                                                                      \
+#define WAITING_TESTS(subject, name)                                                                              \
+  TEST_CASE(name ": waiters that are cancelled disturb no other") {                                               \
+    waiting::in_app<subject>([](support::Fixture& f) { return waiting::crowd<subject>(f, waiting::cancelled); }); \
+  }                                                                                                               \
+  TEST_CASE(name ": waiters that are aborted disturb no other") {                                                 \
+    waiting::in_app<subject>([](support::Fixture& f) { return waiting::crowd<subject>(f, waiting::aborted); });   \
+  }                                                                                                               \
+  TEST_CASE(name ": waiters that are timed out disturb no other") {                                               \
+    waiting::in_app<subject>([](support::Fixture& f) { return waiting::crowd<subject>(f, waiting::timed_out); }); \
+  }                                                                                                               \
+  TEST_CASE(name ": what comes first in a turn decides, and nothing that was handed over is lost") {              \
+    waiting::in_app<subject>(&waiting::all_orders<subject>);                                                      \
+  }                                                                                                               \
+  TEST_CASE(name ": what was handed to a task that is aborted is handed on, again and again") {                   \
+    waiting::in_app<subject>(&waiting::handed_on<subject>);                                                       \
+  }                                                                                                               \
+  TEST_CASE(name ": the App may end while tasks wait, before it and after it") {                                  \
+    for (const bool is_served : {false, true}) {                                                                  \
+      for (const bool subject_first : {false, true}) waiting::teardown<subject>(is_served, subject_first);        \
+    }                                                                                                             \
   }

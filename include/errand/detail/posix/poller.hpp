@@ -62,7 +62,7 @@ class Poll {
       throw_system_error(errno, {"poll"});
     }
     const bool woken = polled_[0].revents != 0;
-    for (std::size_t i = polled_.size() - 1; i > 0; --i) {
+    for (std::size_t i = 1; i < polled_.size(); ++i) {
       const pollfd found = std::exchange(polled_[i], pollfd{polled_[i].fd, 0, 0});
       if (found.revents == 0) continue;
       const bool failed = found.revents & (POLLERR | POLLHUP | POLLNVAL);
