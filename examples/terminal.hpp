@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdio>
+#include <string_view>
 
 #if defined(_WIN32)
 #include <io.h>
@@ -16,4 +17,22 @@ inline bool is_terminal(std::FILE* stream) {
 #else
   return isatty(fileno(stream)) != 0;
 #endif
+}
+
+/// Returns true if a text is UTF-8 and has no control characters (C0, DEL, C1). A terminal may take these for commands.
+inline bool is_printable(std::string_view text) {
+  int missing = 0;  // bytes of the character that are still to come
+  unsigned char before = 0;
+  for (const unsigned char c : text) {
+    if (missing > 0) {
+      const int least = before == 0xc2 || before == 0xe0 ? 0xa0 : before == 0xf0 ? 0x90 : 0x80;
+      if (c < least || c > 0xbf) return false;
+      --missing;
+    } else {
+      if (c < 0x20 || c == 0x7f || (c >= 0x80 && c < 0xc2) || c > 0xf4) return false;
+      missing = c < 0x80 ? 0 : c < 0xe0 ? 1 : c < 0xf0 ? 2 : 3;
+    }
+    before = c;
+  }
+  return missing == 0;
 }

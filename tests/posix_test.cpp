@@ -426,7 +426,7 @@ POSIX_TEST("the errors of sockets name the call and the peer") {
   const std::string nowhere = co_await end_of(errand::connect("nowhere.invalid", 80));
   CHECK(nowhere.starts_with("connect to nowhere.invalid:80: "));
   const std::string cut = co_await end_of(errand::connect(std::string("127.0.0.1\0.org", 14), port));
-  CHECK(cut.find("not known") != std::string::npos);
+  CHECK(cut == "connect to 127.0.0.1");  // the text of an exception ends at the zero
   Pipe pipe;
   CHECK_THROWS_WITH(errand::local_port(pipe.out),
                     "local_port of descriptor " + std::to_string(pipe.out.get()) + ": Socket operation on non-socket");
@@ -547,9 +547,9 @@ POSIX_TEST("exited gives the status of a child that ends before or during the wa
   auto last = add([](pid_t child) -> Coro<int> { co_return co_await errand::exited(child); }(killed));
   const int second = co_await errand::exited(late);
   CHECK((WIFEXITED(second) && WEXITSTATUS(second) == 4));
-  ::kill(killed, SIGTERM);
+  ::kill(killed, SIGKILL);
   const int third = co_await last;
-  CHECK((WIFSIGNALED(third) && WTERMSIG(third) == SIGTERM));
+  CHECK((WIFSIGNALED(third) && WTERMSIG(third) == SIGKILL));
   const std::string again = co_await end_of(errand::exited(killed));
   CHECK(again == "wait for process " + std::to_string(killed) + ": No child processes");
   same(co_await end_of(errand::exited(-1)), "wait for process -1: No child processes");
@@ -614,18 +614,15 @@ TEST_CASE("with a ManualClock, input comes before time") {
 }
 
 TEST_CASE("a clock of the user's tells how long to sleep") {
-  struct FastClock : errand::ClockSource {
-    errand::Clock::time_point now() override {
-      return errand::Clock::time_point((errand::Clock::now() - begun) * 1000);
-    }
-    const errand::Clock::time_point begun = errand::Clock::now();
+  struct EarlyClock : errand::ClockSource {
+    errand::Clock::time_point now() override { return errand::Clock::now() - 1'000h; }
   };
   for (const Poller poller : both) {
-    FastClock clock;
+    EarlyClock clock;
     const auto reactor = make_reactor(poller);
     App app("app", {.clock = &clock, .reactor = reactor.get()});
     const auto begun = errand::Clock::now();
-    app.run(support::Fixture::after(20s));
+    app.run(support::Fixture::after(20ms));
     CHECK((errand::Clock::now() - begun >= 20ms));
     CHECK((errand::Clock::now() - begun < 10s));
   }
@@ -688,7 +685,7 @@ TEST_CASE("an App may end while its tasks wait for all sorts of things, and the 
       app->add_task(end_of(errand::signal(SIGUSR1)));
       app->add_task(end_of(errand::exited(child)));
       app->add_task(end_of(errand::race(errand::readable(pipe.out), errand::writable(pipe.in))));
-      app->add_task(errand::connect("127.0.0.1", 1));
+      app->add_task(end_of(errand::connect("127.0.0.1", 1)));
       for (int turn = 0; turn < turns; ++turn) {
         app->poll();
         reactor->wait(errand::Clock::now());

@@ -26,9 +26,9 @@ class Server:
     """Runs the program, which prints the port that it listens on. SIGTERM must end it well, and it must report nothing:
     no failure of a task, no leak, nothing that a sanitizer finds."""
 
-    def __init__(self, program):
+    def __init__(self, program, *arguments):
         self.stdout, self.stderr = tempfile.TemporaryFile(), tempfile.TemporaryFile()
-        self.process = subprocess.Popen([program], stdout=self.stdout, stderr=self.stderr)
+        self.process = subprocess.Popen([program, *arguments], stdout=self.stdout, stderr=self.stderr)
         settles(lambda: "127.0.0.1:" in self.output(), True)
         self.port = int(re.search(r"127\.0\.0\.1:(\d+)", self.output()).group(1))
 
@@ -50,8 +50,8 @@ class Server:
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
+    def stop(self, by=signal.SIGTERM):
+        self.process.send_signal(by)
         code = self.process.wait(timeout=30)
         if errors := text_of(self.stderr):
             raise SystemExit(f"the server reports\n{errors[:4000]}")
