@@ -19,7 +19,7 @@ PUBLIC = {
     4: "barrier broadcast condition event future interval lock queue semaphore task_local thread time timeout watch",
     5: "finally gather gather_each race retry task_group task_scope wait",
     6: "app config context failure keep_alive observer signals snapshot stats trace",
-    7: "compiled descriptor errand posix",
+    7: "asio compiled descriptor errand posix",
 }
 # The includes of a header of a higher floor that are allowed, and the reasons.
 EXCEPTIONS = {

@@ -169,6 +169,7 @@ class Bridged final : public OutsideWait {
   /// Returns false, because the library does not know how to cancel a foreign awaitable: a request is thrown when the
   /// awaitable resumes.
   bool give_up() noexcept override { return false; }
+  bool gives_way() const noexcept override { return true; }
 
   bool await_ready() const noexcept { return false; }
   bool await_suspend(std::coroutine_handle<>) {

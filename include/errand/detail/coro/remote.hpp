@@ -38,6 +38,15 @@ class RemoteWake : public Call {
     const std::shared_ptr<Inbox> inbox = inbox_;  // a copy, because this may be destroyed as soon as it is posted
     if (!inbox || !inbox->post_back(*this)) drop();
   }
+  /// Like `post`, but may also be called inside the App, on its thread: then the task is woken at once.
+  void come_back() noexcept {
+    const Loop* const inside = this_thread().loop;
+    if (inside && inside->inbox == inbox_) {
+      run();
+    } else {
+      post();
+    }
+  }
   /// Gives up one of the two ownerships. Called instead of `post` if nobody has to be woken.
   void release() noexcept {
     if (owners_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy();
@@ -49,7 +58,7 @@ class RemoteWake : public Call {
       --chain.loop->outside;
       // False if a request has ended the wait meanwhile, or the chain was halted.
       const bool waits = chain.state == Chain::State::waiting && chain.waiting == waiter;
-      if (waiter->kind == Kind::foreign && chain.is_asked()) {
+      if (chain.is_asked() && waiter->gives_way()) {
         waiter->interrupt();
       } else if (waits && waiter->has_failed()) {
         waiter->end_with(Ending::failed);

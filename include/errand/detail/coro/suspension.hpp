@@ -140,6 +140,9 @@ class OutsideWait : public Suspension {
   virtual bool is_in_use() const noexcept { return false; }
   /// Blocks the App's thread until no other thread uses these frames.
   virtual void block() noexcept {}
+  /// Called when the wait has ended on its own while a request is pending. Returns true if the request is thrown, and
+  /// not the result or the error.
+  virtual bool gives_way() const noexcept { return false; }
   /// Called when the wait has ended on its own. Returns true if it has ended with an error.
   virtual bool has_failed() const noexcept = 0;
   /// Throws the error. Called if the wait has ended as `Ending::failed`.

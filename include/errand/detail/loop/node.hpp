@@ -70,6 +70,7 @@ enum class Kind : std::uint8_t {
   foreign,
   descriptor,
   child,
+  operation,  // of Asio
   // The combinators, which wait for their branches:
   gather,
   gather_settled,
@@ -88,11 +89,13 @@ const char* name_of(Kind kind) noexcept;
 #if ERRAND_DEFINES
 
 ERRAND_ONCE const char* name_of(Kind kind) noexcept {
-  constexpr const char* names[] = {
-      "",          "sleep",     "task",     "task",          "task",       "tasks",        "event",    "lock",
-      "semaphore", "condition", "barrier",  "queue",         "queue",      "subscription", "watch",    "future",
-      "signal",    "thread",    "scope",    "foreign",       "descriptor", "child",        "gather",   "gather_settled",
-      "settled",   "race",      "wait_for", "move_on_after", "retry",      "supervise",    "TaskGroup"};
+  constexpr const char* names[] = {"",           "sleep",    "task",      "task",          "task",
+                                   "tasks",      "event",    "lock",      "semaphore",     "condition",
+                                   "barrier",    "queue",    "queue",     "subscription",  "watch",
+                                   "future",     "signal",   "thread",    "scope",         "foreign",
+                                   "descriptor", "child",    "operation", "gather",        "gather_settled",
+                                   "settled",    "race",     "wait_for",  "move_on_after", "retry",
+                                   "supervise",  "TaskGroup"};
   static_assert(sizeof names / sizeof *names == static_cast<std::size_t>(Kind::task_group) + 1);
   return names[static_cast<unsigned>(kind)];
 }
