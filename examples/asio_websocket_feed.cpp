@@ -12,11 +12,16 @@
 // The io_context runs inside the App, as its Reactor. After an operation has completed, the App goes on by itself in
 // its next turn, and it has `run`, with its signals and its stop. If the App ran inside the io_context instead, by
 // `poll`, each handler would have to arrange for a `poll`.
-#include "asio_errand.hpp"
-
+//
+// A task that is cancelled cancels its own operation of Asio, and no other one. For clients that say nothing, or do not
+// take what they are sent, there are the time-outs of Beast.
+#include <boost/asio.hpp>
+#include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 #include <boost/beast/websocket.hpp>
 #include <cstdlib>
+#include <errand/asio.hpp>
+#include <errand/errand.hpp>
 #include <iostream>
 #include <sstream>
 #include <string>
@@ -27,9 +32,11 @@ namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = beast::http;
 using asio::ip::tcp;
-using WebSocket = beast::websocket::stream<tcp::socket>;
+using Stream = beast::tcp_stream;
+using WebSocket = beast::websocket::stream<Stream>;
 using Request = http::request<http::string_body>;
 using Response = http::response<http::string_body>;
+using errand::use_errand;
 using namespace std::chrono_literals;
 
 namespace {
@@ -38,13 +45,11 @@ namespace {
 
 errand::Coro<std::string> receive(WebSocket& ws) {
   beast::flat_buffer buffer;
-  co_await ws.async_read(buffer, use_errand(ws));
+  co_await ws.async_read(buffer, use_errand);
   co_return beast::buffers_to_string(buffer.data());
 }
 
-errand::Coro<> send(WebSocket& ws, std::string message) {
-  co_await ws.async_write(asio::buffer(message), use_errand(ws));
-}
+errand::Coro<> send(WebSocket& ws, std::string message) { co_await ws.async_write(asio::buffer(message), use_errand); }
 
 /// Ends when the client has gone.
 errand::Coro<> receiver(WebSocket& ws) {
@@ -115,29 +120,37 @@ errand::Coro<Response> answer(errand::App& app, const Request& request) {
   co_return response;
 }
 
-errand::Coro<> serve(errand::App& app, int id, tcp::socket socket) {
+/// Time-outs for clients that do not answer. An idle client gets a ping, and is disconnected if there is no pong.
+beast::websocket::stream_base::timeout time_outs() {
+  return {.handshake_timeout = 5s, .idle_timeout = 60s, .keep_alive_pings = true};
+}
+
+errand::Coro<> serve(errand::App& app, int id, Stream stream) {
   beast::flat_buffer buffer;
   while (true) {
     Request request;
-    co_await errand::wait_for(http::async_read(socket, buffer, request, use_errand(socket)), 30s);
+    stream.expires_after(30s);
+    co_await http::async_read(stream, buffer, request, use_errand);
     if (request.target() == "/feed" && beast::websocket::is_upgrade(request)) {
-      WebSocket ws(std::move(socket));
+      stream.expires_never();  // because a websocket has time-outs of its own
+      WebSocket ws(std::move(stream));
+      ws.set_option(time_outs());
       ws.read_message_max(64 * 1024);
-      co_await ws.async_accept(request, use_errand(ws));
+      co_await ws.async_accept(request, use_errand);
       co_await feed(app, id, ws);
       break;
     }
     Response response = co_await answer(app, request);
-    co_await http::async_write(socket, response, use_errand(socket));
+    stream.expires_after(30s);
+    co_await http::async_write(stream, response, use_errand);
     if (!response.keep_alive()) break;
   }
 }
 
-errand::Coro<> connection(errand::App& app, int id, tcp::socket socket) {
+errand::Coro<> connection(errand::App& app, int id, Stream stream) {
   try {
-    co_await serve(app, id, std::move(socket));
-  } catch (const boost::system::system_error&) {  // the client has gone
-  } catch (const errand::TimeoutError&) {         // the client has sent no request for a while
+    co_await serve(app, id, std::move(stream));
+  } catch (const boost::system::system_error&) {  // the client has gone, or was silent for too long
   } catch (const errand::TaskCancelled&) {        // the client's receiver task was cancelled
   }
 }
@@ -145,8 +158,8 @@ errand::Coro<> connection(errand::App& app, int id, tcp::socket socket) {
 errand::Coro<> accept(errand::App& app, tcp::acceptor& acceptor) {
   for (int id = 1;; ++id) {
     try {
-      tcp::socket socket = co_await acceptor.async_accept(use_errand(acceptor));
-      errand::create_task(connection(app, id, std::move(socket)), "connection:" + std::to_string(id));
+      tcp::socket socket = co_await acceptor.async_accept(use_errand);
+      errand::create_task(connection(app, id, Stream(std::move(socket))), "connection:" + std::to_string(id));
       continue;
     } catch (const boost::system::system_error& error) {
       std::cerr << "accept: " << error.what() << '\n';
@@ -163,7 +176,7 @@ int main(int argc, char** argv) {
   tcp::acceptor acceptor(io, tcp::endpoint(asio::ip::address_v4::loopback(), port));
   std::cout << "listening on http://127.0.0.1:" << acceptor.local_endpoint().port() << "/" << std::endl;
 
-  AsioReactor reactor(io);
+  errand::AsioReactor reactor(io);
   errand::App app("feed", {.reactor = &reactor});
   app.add_task(accept(app, acceptor), "accept");
   app.add_task(tick(app), "tick");

@@ -47,7 +47,9 @@ class RemoteWake : public Call {
       post();
     }
   }
-  /// Gives up one of the two ownerships. Called instead of `post` if nobody has to be woken.
+  /// Makes the caller one more owner.
+  void retain() noexcept { owners_.fetch_add(1, std::memory_order_relaxed); }
+  /// Gives up one ownership. Called instead of `post` if nobody has to be woken.
   void release() noexcept {
     if (owners_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy();
   }
