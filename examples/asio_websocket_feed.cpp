@@ -43,11 +43,13 @@ namespace {
 
 // The feed
 
+// [token]
 errand::Coro<std::string> receive(WebSocket& ws) {
   beast::flat_buffer buffer;
   co_await ws.async_read(buffer, use_errand);
   co_return beast::buffers_to_string(buffer.data());
 }
+// [token]
 
 errand::Coro<> send(WebSocket& ws, std::string message) { co_await ws.async_write(asio::buffer(message), use_errand); }
 
@@ -172,12 +174,15 @@ errand::Coro<> accept(errand::App& app, tcp::acceptor& acceptor) {
 
 int main(int argc, char** argv) {
   const auto port = static_cast<unsigned short>(argc > 1 ? std::atoi(argv[1]) : 0);
+  // [reactor]
   asio::io_context io(1);
+  // [reactor]
   tcp::acceptor acceptor(io, tcp::endpoint(asio::ip::address_v4::loopback(), port));
   std::cout << "listening on http://127.0.0.1:" << acceptor.local_endpoint().port() << "/" << std::endl;
-
+  // [reactor]
   errand::AsioReactor reactor(io);
   errand::App app("feed", {.reactor = &reactor});
+  // [reactor]
   app.add_task(accept(app, acceptor), "accept");
   app.add_task(tick(app), "tick");
   app.run({.handle_signals = true});

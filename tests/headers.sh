@@ -24,6 +24,15 @@ check_use() {
   "${CXX:-g++}" -std="${STANDARD:-c++20}" -fsyntax-only -I include -I tests $WARNINGS ${more[@]+"${more[@]}"} "$1" ||
     { echo "FAILED $1 has warnings"; exit 1; }
 }
+# Checks asio.hpp behind Boost's Asio or behind the standalone one, if it is there and new enough.
+check_asio() {
+  if echo "#include <$1/as_tuple.hpp>" | "${CXX:-g++}" -std=c++20 -E -x c++ - >/dev/null 2>&1 ||
+    echo "#include <$1/experimental/as_tuple.hpp>" | "${CXX:-g++}" -std=c++20 -E -x c++ - >/dev/null 2>&1; then
+    CXXFLAGS="${CXXFLAGS:-} -include $1/io_context.hpp" bash -c 'check include/errand/asio.hpp'
+  else
+    echo "skipped: errand/asio.hpp, without <$1> of Boost 1.81 or of Asio 1.21"
+  fi
+}
 export -f check check_use
 
 # Every header must begin with the prologue and end with the epilogue. Between them, no macro of the user's changes the
@@ -35,5 +44,7 @@ without+=$(grep -rLE --include='*.hpp' '^#include <errand/detail/epilogue\.hpp>'
 
 jobs=$(nproc 2>/dev/null || echo 2)
 printf '%s\n' tests/model/check.cpp examples/readme/toolbox.cpp | xargs -P "$jobs" -I{} bash -c 'check_use {}' &&
-  find include -name '*.hpp' ! -name epilogue.hpp ! -name compiled.hpp | sort | xargs -P "$jobs" -I{} bash -c 'check {}' &&
+  find include -name '*.hpp' ! -name epilogue.hpp ! -name compiled.hpp ! -name asio.hpp | sort |
+  xargs -P "$jobs" -I{} bash -c 'check {}' &&
+  check_asio boost/asio && check_asio asio &&
   echo "every header compiles alone: ${CXX:-g++} ${STANDARD:-c++20} ${CXXFLAGS:-}"

@@ -12,7 +12,7 @@ from workloads import REAL
 
 ECHO_SERVERS = {  # in the order of the table
     "echo_posix": "errand, with the reactor of examples/posix_reactor.cpp",
-    "echo_asio": "errand on Boost.Asio, with examples/asio_errand.hpp",
+    "echo_asio": "errand on Boost.Asio, with errand/asio.hpp",
     "echo_asio_alone": "coroutines of Boost.Asio, without errand",
 }
 CONNECTIONS = 64

@@ -696,6 +696,31 @@ void io_context_goes() {
   check(is_told, "an io_context is destroyed");
 }
 
+/// An App without a reactor, and an io_context that another thread runs.
+void another_thread() {
+  net::io_context io;
+  const auto working = net::make_work_guard(io);
+  std::thread runner([&] { io.run(); });
+  {
+    net::steady_timer timer(io, 1h);
+    errand::App app("main");
+    const auto main = [&]() -> errand::Coro<> {
+      timer.expires_after(1ms);
+      co_await timer.async_wait(use_errand);
+      timer.expires_after(1h);
+      check(!co_await errand::move_on_after(timer.async_wait(use_errand), 1ms), "a time-out of a single operation");
+      co_await net::post(io, use_errand);
+      auto waiting = app.add_task([&]() -> errand::Coro<> { co_await timer.async_wait(use_errand); });
+      co_await errand::yield();
+      waiting.abort();
+      co_await net::post(io, use_errand);  // until the handler has run
+    };
+    app.run(main());
+  }
+  io.stop();
+  runner.join();
+}
+
 /// An App that is polled inside an io_context.
 void hosted() {
   net::io_context io;
@@ -810,6 +835,7 @@ int main() {
   run("endless handlers", endless_handlers);
   tear_downs();
   io_context_goes();
+  another_thread();
   hosted();
   failing_allocations();
   manual_clock();

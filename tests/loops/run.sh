@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Tests of Boost.Asio under an App. Its operations must be cancelled with their tasks. The websocket example gets real
-# clients: 200 websockets that come and go (500 with CI_FULL=1), and its page in headless Chromium. The script installs
-# missing packages if it can. If it cannot, it says which tests it skips.
+# Tests of errand/asio.hpp, with Boost's Asio and with the standalone one, and of Boost.Beast. Operations must end with
+# their tasks. The websocket example gets real clients: 200 websockets that come and go (500 with CI_FULL=1), and its
+# page in headless Chromium. The script installs missing packages if it can. If it cannot, it says which tests it skips.
 #
 #   tests/loops/run.sh BUILD_DIRECTORY
 #
@@ -11,7 +11,9 @@ set -euo pipefail
 build=$(cd "$1" && pwd)
 cd "$(dirname "$0")/../.."
 
-has_boost() { compgen -G "/usr/lib/*/cmake/Boost-*" >/dev/null || compgen -G "/usr/local/lib/cmake/Boost-*" >/dev/null; }
+has_header() { echo "#include <$1>" | "${CXX:-g++}" -std=c++20 -E -x c++ - >/dev/null 2>&1; }
+has_boost() { has_header boost/asio/as_tuple.hpp; }  # which older versions than 1.81 do not have there
+has_asio() { has_header asio/cancellation_signal.hpp; }
 has_browser() { command -v chromedriver >/dev/null; }
 find_python() {  # sets a Python that has the module; the first one may not be the system's
   for python in python3 /usr/bin/python3; do
@@ -24,19 +26,27 @@ install() {
   { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null; } ||
     echo "cannot be installed: $*"
 }
+has_boost || install libboost1.81-dev  # of Debian 12, whose libboost-dev is 1.74
 has_boost || install libboost-dev
+has_asio || install libasio-dev
 find_python || install python3-websockets
 has_browser || install chromium chromium-driver
 
-if ! has_boost; then
-  echo "skipped: there is no Boost here"
-  exit
-fi
 cmake "$build" >/dev/null
 cmake --build "$build" -j "$(nproc)" --target asio
-"$build/examples/asio_cancel"
-program=$build/examples/asio_websocket_feed
+for name in asio_standalone asio_boost asio_beast; do
+  if [ -e "$build/examples/${name}_test" ]; then
+    "$build/examples/${name}_test"
+  else
+    echo "skipped: ${name}_test, because there is no such Asio here"
+  fi
+done
 
+program=$build/examples/asio_websocket_feed
+if [ ! -e "$program" ]; then
+  echo "skipped: the websocket server, without Boost 1.81"
+  exit
+fi
 if find_python; then
   count=200
   [ "${CI_FULL:-}" != 1 ] || count=500

@@ -173,6 +173,8 @@ template <class Asio, class Initiation, class R, class... Results, class... Args
 class [[nodiscard("co_await it")]] AsioOperation<Asio, Initiation, R(Results...), Args...> {
   using Call = AsioCall<Asio, std::decay_t<Results>...>;
   using Handler = AsioHandler<Asio, std::decay_t<Results>...>;
+  static_assert((keeps_alignment<std::decay_t<Results>> && ...),
+                "the alignment of an operation's result may not be above the default one");
 
  public:
   using T = decltype(std::declval<Call&>().take());
