@@ -13,8 +13,8 @@
 // its next turn, and it has `run`, with its signals and its stop. If the App ran inside the io_context instead, by
 // `poll`, each handler would have to arrange for a `poll`.
 //
-// A task that is cancelled cancels its own operation of Asio, and no other one. For clients that say nothing, or do not
-// take what they are sent, there are the time-outs of Beast.
+// A task that is cancelled cancels its own operation of Asio, and no other one. For clients that are silent, there are
+// the time-outs of Beast.
 #include <boost/asio.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
@@ -53,15 +53,24 @@ errand::Coro<std::string> receive(WebSocket& ws) {
 
 errand::Coro<> send(WebSocket& ws, std::string message) { co_await ws.async_write(asio::buffer(message), use_errand); }
 
-/// Ends when the client has gone.
+/// Ends when the client has gone. If it is cancelled, closes the connection. This matters if the client has sent a bad
+/// frame: then Beast waits for the client's close, and does not hear that its operation is cancelled.
 errand::Coro<> receiver(WebSocket& ws) {
-  try {
-    while (true) {
-      const std::string message = co_await receive(ws);
-      std::cout << "Received: " << message << std::endl;
+  const auto receives = [&]() -> errand::Coro<> {
+    try {
+      while (true) {
+        const std::string message = co_await receive(ws);
+        std::cout << "Received: " << message << std::endl;
+      }
+    } catch (const boost::system::system_error&) {
     }
-  } catch (const boost::system::system_error&) {
-  }
+  };
+  const auto closes = [&]() -> errand::Coro<> {
+    errand::Event never;
+    const auto waits = [&]() -> errand::Coro<> { co_await never.wait(); };
+    co_await errand::finally(waits, [&] { beast::get_lowest_layer(ws).close(); });
+  };
+  co_await errand::race(receives, closes);
 }
 
 /// Sends all events from here on, also those that are dispatched while it sends others. Ends when the client has gone.
@@ -122,9 +131,10 @@ errand::Coro<Response> answer(errand::App& app, const Request& request) {
   co_return response;
 }
 
-/// Time-outs for clients that do not answer. An idle client gets a ping, and is disconnected if there is no pong.
+/// Time-outs for clients that do not answer. An idle client gets a ping, and is disconnected if there is no pong. So is
+/// a client that does not close the connection after it has sent a bad frame.
 beast::websocket::stream_base::timeout time_outs() {
-  return {.handshake_timeout = 5s, .idle_timeout = 60s, .keep_alive_pings = true};
+  return {.handshake_timeout = 5s, .idle_timeout = 10s, .keep_alive_pings = true};
 }
 
 errand::Coro<> serve(errand::App& app, int id, Stream stream) {

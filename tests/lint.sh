@@ -11,6 +11,10 @@ trap 'rm -rf "$out"' EXIT
 
 echo '#include <errand/errand.hpp>' >"$out/all.cpp"
 sources=("$out/all.cpp")
+if echo "#include <asio/cancellation_signal.hpp>" | g++ -E -x c++ - >/dev/null 2>&1; then
+  printf '%s\n' '#include <asio/io_context.hpp>' '#include <errand/asio.hpp>' >"$out/asio.cpp"
+  sources+=("$out/asio.cpp")
+fi
 [ "${1:-}" != more ] || sources+=(tests/model/check.cpp)
 clang-tidy-19 --config-file=.clang-tidy --quiet "${sources[@]}" -- -std=c++20 -I include -I tests 2>"$out/log" ||
   { cat "$out/log" && exit 1; }

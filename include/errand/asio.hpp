@@ -17,9 +17,8 @@
 #endif
 #include <asio/async_result.hpp>
 #include <asio/cancellation_signal.hpp>
-#include <asio/error.hpp>
+#include <asio/error_code.hpp>
 #include <asio/executor_work_guard.hpp>
-#include <asio/experimental/channel_error.hpp>
 #include <asio/io_context.hpp>
 #include <asio/system_error.hpp>
 #endif
@@ -30,10 +29,9 @@
 #endif
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/cancellation_signal.hpp>
-#include <boost/asio/error.hpp>
 #include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/experimental/channel_error.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/system/error_code.hpp>
 #include <boost/system/system_error.hpp>
 #endif
 
@@ -90,15 +88,16 @@ struct UseErrand {};
 /// because the `io_context` is destroyed; and what the start of the operation throws, such as `std::bad_alloc`.
 ///
 /// If the task is asked to end, or a time-out or a combinator asks, `cancellation_type::all` is emitted to this
-/// operation alone. Others on the same socket go on. The await goes on until the operation has ended, because the
-/// operation may use a buffer of the task. If it has ended with the error `operation_aborted`, `Cancelled` is thrown.
-/// If it has completed all the same, its result is given, and the next await that suspends throws the request. An
-/// operation that knows no cancellation, as that of a resolver, is waited for.
+/// operation alone. Others on the same socket go on. The await waits for the end of the operation, because the
+/// operation may use a buffer of the task. If the operation then ends with an `error_code`, `Cancelled` is thrown. If
+/// it completes all the same, its result is given, and the next await that suspends throws the request. An operation
+/// that does not hear a cancellation, such as that of a resolver, is waited for; if it has a socket, a clean-up may
+/// close the socket.
 ///
-/// `abort`, and the end of the App, emit too, but do not wait. So if a task may be aborted, the buffers of its
-/// operations must live until Asio has run the handlers, or the socket must be closed before they go, which ends its
-/// operations: let the task own both, the socket below the buffers. The object of an operation, such as the socket,
-/// must not be moved or destroyed while a task awaits the operation; it may be closed.
+/// `abort`, and the end of the App, emit too, but do not wait. So if a task may be aborted while the `io_context` runs
+/// on, the buffers of its operations must not be locals of the task: they must live until Asio has run the handlers.
+/// The object of an operation, such as the socket, must not be moved or destroyed while a task awaits the operation. It
+/// may be closed.
 ///
 /// The `io_context` may be that of an `AsioReactor`. It may also be run by the host that polls the App, or by other
 /// threads. But Asio's rules hold for such threads: if the operation has several steps, as `async_read` has, a task
@@ -145,9 +144,6 @@ struct StandaloneAsio {
   using ErrorCode = ::asio::error_code;
   using SystemError = ::asio::system_error;
   static constexpr ::asio::cancellation_type all = ::asio::cancellation_type::all;
-  static bool is_cancelled(const ErrorCode& error) noexcept {
-    return error == ::asio::error::operation_aborted || error == ::asio::experimental::error::channel_cancelled;
-  }
 };
 #endif
 
@@ -158,10 +154,6 @@ struct BoostAsio {
   using ErrorCode = ::boost::system::error_code;
   using SystemError = ::boost::system::system_error;
   static constexpr ::boost::asio::cancellation_type all = ::boost::asio::cancellation_type::all;
-  static bool is_cancelled(const ErrorCode& error) noexcept {
-    return error == ::boost::asio::error::operation_aborted ||
-           error == ::boost::asio::experimental::error::channel_cancelled;
-  }
 };
 #endif
 

@@ -361,15 +361,28 @@ errand::Coro<> requests(World& world) {
   co_await cancel(app.add_task(goes_on), "an operation that completes all the same");
   check(got == 5 && is_thrown, "its result is given, and the next await throws");
 
-  // An error of its own comes out, and the request stays pending.
+  // Any error code is the end that was asked for. Another exception comes out, and the request stays pending.
   source.on_ask = [&] { source.complete(net::error::eof, 0); };
-  ErrorCode code;
+  co_await cancel(app.add_task(next), "an operation that fails when it is asked");
+  bool is_out_of_range = false;
   const auto catches = [&]() -> errand::Coro<> {
-    code = co_await error_of(source.async_next(use_errand));
+    try {
+      co_await net::co_spawn(
+          world.io,
+          [&]() -> net::awaitable<void> {
+            net::steady_timer timer(world.io, 1h);
+            ErrorCode ended;
+            co_await timer.async_wait(net::redirect_error(net::use_awaitable, ended));
+            throw std::out_of_range("from a clean-up");
+          },
+          use_errand);
+    } catch (const std::out_of_range&) {
+      is_out_of_range = true;
+    }
     co_await errand::sleep(1h);
   };
-  co_await cancel(app.add_task(catches), "an operation that fails while it is asked");
-  check(code == net::error::eof, "its error comes out");
+  co_await cancel(app.add_task(catches), "an operation that throws when it is asked");
+  check(is_out_of_range, "the exception comes out");
 
   // An operation that was aborted by somebody else.
   source.on_ask = nullptr;

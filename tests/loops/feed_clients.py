@@ -8,6 +8,7 @@ import random
 import socket
 import struct
 import sys
+import time
 
 import websockets
 
@@ -58,6 +59,28 @@ async def breaks_the_protocol(ws):
     await hangs_up(ws)
 
 
+async def breaks_the_protocol_and_stays(ws):
+    """Sends a bad frame, and neither reads nor closes: the server gives up after its time-out for a close."""
+    ws.transport.pause_reading()
+    ws.transport.write(b"\xff" * 64)
+
+
+async def stays_in_half_a_frame(server):
+    """Sends half a frame and keeps the connection. Gives the writer, which keeps it open."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(b"GET /feed HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                 b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"\x81\xfe\x10\x00half")
+    return writer
+
+
+async def says_half_a_request(server):
+    _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(b"GET /feed HTTP/1.1\r\nUpgr")
+    return writer
+
+
 WAYS = [closes, speaks_and_closes, is_killed, hangs_up, is_killed_in_a_message, breaks_the_protocol]
 
 
@@ -103,9 +126,45 @@ async def scenario(server, count):
     closed = [asyncio.create_task(ws.wait_closed()) for ws in clients]
     done, left = await asyncio.wait(closed, timeout=2)
     assert (len(done), len(left)) == (5, 5)
+    begun = time.monotonic()
     await asyncio.to_thread(server.stop)
+    assert time.monotonic() - begun < 1, time.monotonic() - begun
     await asyncio.wait_for(asyncio.gather(*left), 10)
     assert "Received: bye\n" in server.output() and "Received: the last\n" in server.output()
+
+
+async def stubborn(server, count):
+    """Clients that never close delay neither a cancel nor the end."""
+    clients = await asyncio.gather(*(connect(server) for _ in range(count)))
+    halves = await asyncio.gather(*(stays_in_half_a_frame(server) for _ in range(count)))
+    silent = await asyncio.gather(*(says_half_a_request(server) for _ in range(count)))
+    receivers = [name for name in await asyncio.to_thread(server.tasks) if name.startswith("receiver:")]
+    assert len(receivers) == 2 * count, receivers
+    for ws in clients:
+        await breaks_the_protocol_and_stays(ws)
+    await asyncio.sleep(0.2)
+    for name in random.sample(receivers, count // 2):
+        begun = time.monotonic()
+        await asyncio.to_thread(server.get, "/cancel", name.encode())  # "it was done" if its read has failed
+        assert time.monotonic() - begun < 1, name
+    begun = time.monotonic()
+    await asyncio.to_thread(server.stop)
+    assert time.monotonic() - begun < 1, time.monotonic() - begun
+    for writer in [*halves, *silent]:
+        writer.close()
+    for ws in clients:
+        ws.transport.abort()
+
+
+async def gives_up(server):
+    """A client that breaks the protocol and never closes is disconnected after the time-out for a close."""
+    ws = await connect(server)
+    half = await says_half_a_request(server)
+    await breaks_the_protocol_and_stays(ws)
+    await asyncio.to_thread(settles, lambda: [name for name in server.tasks() if name.startswith("receiver:")], [])
+    half.close()
+    await asyncio.to_thread(server.check_rest)
+    ws.transport.abort()
 
 
 def main():
@@ -115,7 +174,11 @@ def main():
     print(f"{count} websockets, seed {seed}", flush=True)
     with FeedServer(sys.argv[1]) as server:
         asyncio.run(scenario(server, count))
-    print("no task and no descriptor is left")
+    with FeedServer(sys.argv[1]) as server:
+        asyncio.run(stubborn(server, count // 10))
+    with FeedServer(sys.argv[1]) as server:
+        asyncio.run(gives_up(server))
+    print("no task and no descriptor is left, and ^C ends the server at once")
 
 
 main()

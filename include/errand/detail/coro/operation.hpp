@@ -48,13 +48,13 @@ class AsioCall final : public RemoteWake {
 
   // Called after the operation has ended:
 
-  /// Returns true if the operation has ended because it was asked to.
-  bool was_cancelled() const noexcept {
+  /// Returns true if the operation has ended with an `error_code`, or was dropped: if it was asked to end, this is how
+  /// it does so. Any code counts, because not every library has `operation_aborted` for this.
+  bool was_ended() const noexcept {
     if constexpr (sizeof...(Values) > 0) {
-      return values_ && is_cancelled(std::get<0>(*values_));
-    } else {
-      return false;
+      if (values_) return has_code(std::get<0>(*values_));
     }
+    return !values_ && !error_;
   }
   bool has_failed() const noexcept {
     if constexpr (has_error) {
@@ -96,23 +96,23 @@ class AsioCall final : public RemoteWake {
     }
   }
 
-  static bool is_cancelled(const typename Asio::ErrorCode& error) noexcept { return Asio::is_cancelled(error); }
-  static bool is_cancelled(const std::exception_ptr& error) noexcept {
+  static bool has_code(const typename Asio::ErrorCode& error) noexcept { return static_cast<bool>(error); }
+  static bool has_code(const std::exception_ptr& error) noexcept {
     try {
       if (error) std::rethrow_exception(error);
-    } catch (const typename Asio::SystemError& thrown) {
-      return Asio::is_cancelled(thrown.code());
+    } catch (const typename Asio::SystemError&) {
+      return true;
     } catch (...) {
     }
     return false;
   }
   /// For `as_tuple`.
-  template <class Error, class... Others>
-  static bool is_cancelled(const std::tuple<Error, Others...>& values) noexcept {
-    return is_cancelled(std::get<0>(values));
+  template <class Code, class... Others>
+  static bool has_code(const std::tuple<Code, Others...>& values) noexcept {
+    return has_code(std::get<0>(values));
   }
   template <class Value>
-  static bool is_cancelled(const Value&) noexcept {
+  static bool has_code(const Value&) noexcept {
     return false;
   }
 
@@ -257,7 +257,7 @@ class AsioOperation<Asio, Initiation, R(Results...), Args...>::Wait final : publ
     if (!ask_later_.linked()) chain_->loop->make_ready(ask_later_);
     return false;
   }
-  bool gives_way() const noexcept override { return call_->was_cancelled(); }
+  bool gives_way() const noexcept override { return call_->was_ended(); }
   bool has_failed() const noexcept override { return call_->has_failed(); }
   void throw_failure() override { call_->throw_failure(); }
 
