@@ -129,7 +129,8 @@ ERRAND_COLD inline void TraceEvents::end_step(const TaskEvent& event) {
   Process& process = process_of(*this_thread().loop);
   if (process.acting != event.id) return;
   begin_slice(process, event.id, process.began, event.time);
-  const std::string_view end = process.end.empty() ? "ended" : process.end;  // `task_ended` may not have been passed on
+  const std::string_view end =
+      process.end.empty() ? "ended" : std::string_view(process.end);  // `task_ended` may not have been passed on
   append_json(lines_, event.what.empty() ? end : event.what);
   if (!event.file.empty()) {
     add(" at ");
