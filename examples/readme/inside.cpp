@@ -2,6 +2,7 @@
 // Ways to look inside a program while it runs.
 #include <errand/errand.hpp>
 #include <iostream>
+#include <stdexcept>
 #include <string>
 #include <thread>
 
@@ -85,11 +86,36 @@ void work_off(unsigned number) {
   app.run();
 }
 
+errand::Coro<> read_file(std::string name) {
+  co_await errand::sleep(1ms);
+  if (name == "b.txt") throw std::runtime_error("no such file");
+}
+
+// [observer]
+class Ends : public errand::Observer {
+ public:
+  void task_ended(const errand::TaskEvent& event) override { std::cout << event.name << ' ' << event.what << '\n'; }
+};
+// [observer]
+
+void observe() {
+  // [observer]
+  Ends ends;  // before the App, because it must outlive it
+  errand::App app("MyApp", {.on_failure = [](const errand::TaskFailure&) {}, .observer = &ends});
+  app.add_task(read_file("a.txt"), "a.txt");
+  app.add_task(read_file("b.txt"), "b.txt");
+  app.run();
+  const errand::Stats stats = app.stats();
+  std::cout << stats.failed << " of " << stats.added << " tasks failed\n";
+  // [observer]
+}
+
 }  // namespace
 
 /// Hangs if it has an argument, for tests/debugger/run.sh.
 int main(int count, char**) {
   dump_tasks();
   slow_step();
+  observe();
   work_off(count > 1 ? 3 : 4);
 }
