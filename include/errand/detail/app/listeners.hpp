@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <errand/detail/app/listener.hpp>
+#include <errand/detail/task/spawn.hpp>
 #include <errand/phase.hpp>
 #include <errand/task.hpp>
 

@@ -31,12 +31,13 @@ class Observation final : public Probe {
   }
   Nanoseconds longest_step() const noexcept { return longest_step_; }
 
-  void added(TaskBase& task) noexcept override;
-  void step_begins(TaskBase* task, Chain* chain) noexcept override;
-  void step_ended(TaskBase* task, Chain* chain) noexcept override;
-  void woken(Chain& chain) noexcept override;
-  void ended(TaskBase& task) noexcept override;
-  void slept(Clock::time_point from, Clock::time_point to) noexcept override;
+  // The word `inline` in the class keeps the table of these functions out of programs that do not use it.
+  inline void added(TaskBase& task) noexcept override;
+  inline void step_begins(TaskBase* task, Chain* chain) noexcept override;
+  inline void step_ended(TaskBase* task, Chain* chain) noexcept override;
+  inline void woken(Chain& chain) noexcept override;
+  inline void ended(TaskBase& task) noexcept override;
+  inline void slept(Clock::time_point from, Clock::time_point to) noexcept override;
 
  private:
   /// Returns true if slow steps are to be reported.
