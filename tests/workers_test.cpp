@@ -161,3 +161,32 @@ REAL_PLAIN_TEST("on_failure is never called by two workers at once") {
   app.run({.workers = 3});
   CHECK(reports.size() == 300);
 }
+
+TEST_CASE("Apps that several threads make and destroy at once enter and leave the list of all loops") {
+  using Place = errand::detail::Loops::Place;
+  const auto places = [] {
+    std::vector<const Place*> all;
+    for (const Place* each = errand::detail::all_loops.first; each; each = each->next) {
+      CHECK((each->prev ? each->prev->next : errand::detail::all_loops.first) == each);
+      all.push_back(each);
+    }
+    return all;
+  };
+  const auto before = places();
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 3; ++i) {
+    threads.emplace_back([] {
+      for (int n = 0; n < 50; ++n) {
+        const App first, second;
+        const auto third = std::make_unique<App>();
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK(places() == before);
+  {
+    const App one, other;
+    CHECK(places().size() == before.size() + 2);
+  }
+  CHECK(places() == before);
+}

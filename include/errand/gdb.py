@@ -133,7 +133,8 @@ class Type:
 
     def _member(self, name):
         """The offset and the type of a member, also if it is one of a base or of an anonymous union."""
-        found = self._find_member(self._type, name)
+        is_class = self._type.code in (gdb.TYPE_CODE_STRUCT, gdb.TYPE_CODE_UNION)
+        found = self._find_member(self._type, name) if is_class else None
         if not found:
             raise misfit(f"there is no {self.name}::{name}")
         return found
@@ -693,8 +694,11 @@ the last time that the loop has read its clock, for its timers or after tasks we
         if argument and not argument.isdigit():
             raise gdb.GdbError("errand tasks [N]: N is how many tasks of each App are shown.")
         most = int(argument) if argument else sys.maxsize
-        with language_of_errand():
-            texts = [f"{self._heading(loop)}\n{Table(loop, most)}" for loop in loops()]
+        try:
+            with language_of_errand():
+                texts = [f"{self._heading(loop)}\n{Table(loop, most)}" for loop in loops()]
+        except UNREADABLE_ERRORS as error:
+            raise gdb.GdbError("The list of Apps cannot be read: the memory of the process is damaged.") from error
         gdb.write("\n".join(texts))
 
     def _heading(self, loop):

@@ -123,9 +123,12 @@ def check_damage():
     itself, before, odd, unmapped = links[5].address, links[2].address, links[5].address + 3, 0x10
     ends, cut = "the list ends here", "(cannot be read)"
     cases = [("the next task is", links[5]["next"], 8, value, ends) for value in (0, itself, before, odd, unmapped)]
-    cases += [("the leaf of a task is", task["leaf"], 8, value, cut if value else "") for value in (0, unmapped)]
-    cases += [("the wait of a task is", task["waiting"], 8, value, cut if value != odd else "") for value in (0, odd, unmapped)]
     cases += [
+        ("the leaf of a task is", task["leaf"], 8, 0, ""),
+        ("the leaf of a task is", task["leaf"], 8, unmapped, cut),
+        ("the wait of a task is", task["waiting"], 8, 0, cut),
+        ("the wait of a task is", task["waiting"], 8, odd, ""),
+        ("the wait of a task is", task["waiting"], 8, unmapped, cut),
         ("the state of a task is", task["state"], 1, 77, cut),
         ("the kind of a wait is", wait["kind"], 1, 177, cut),
         ("the text of a name is at", details["name"], 8, unmapped, cut),
@@ -137,8 +140,9 @@ def check_damage():
     for what, place, size, value, text in cases:
         with Damage(place.address, value, size):
             printed = errand("tasks")
-        expect(re.search("worker 1, running\nid +name", printed) or text == cut, f"{what} {value:#x}: the others are there")
-        expect(text in printed and "rror" not in printed, f"{what} {value:#x}: '{text}' stands in the table")
+        what = f"{what} {value:#x}"
+        expect(re.search("worker 1, running\nid +name", printed) or text == cut, f"{what}: the others are there")
+        expect(text in printed and "rror" not in printed, f"{what}: '{text}' stands in the table")
     expect(masked(errand("tasks")) == masked(whole), "all is as it was")
     print(f"checked: {len(cases)} damages, after which the command prints what can be read")
 

@@ -12,8 +12,8 @@ trap 'rm -rf "$out"' EXIT
 export DEBUGINFOD_URLS=  # gdb asks no server for the debug information of the system's libraries
 
 if ! command -v gdb >/dev/null && command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
-  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends gdb >/dev/null; } ||
-    echo "gdb cannot be installed"
+  export DEBIAN_FRONTEND=noninteractive
+  { apt-get update -qq && apt-get install -y -qq --no-install-recommends gdb >/dev/null; } || echo "gdb: not installed"
 fi
 if [ "$(gdb -nx -batch -ex "python print(6 * 7)" 2>/dev/null)" != 42 ]; then
   echo "skipped: there is no gdb with Python here"
@@ -31,7 +31,7 @@ checks() {
   if [ -n "${4:-}" ]; then command+=("$2" "$4"); else command+=(--args "$2" "$2.tables"); fi
   ERRAND_EXPECTED=$2.tables timeout 60 "${command[@]}" >"$2.log" 2>&1 ||
     { cat "$2.log" && echo "FAILED $1: $3" && exit 1; }
-  sed -n "s/^checked:/$1:/p" "$2.log"
+  sed -n "s|^checked:|$1:|p" "$2.log"
 }
 # tries CHECK COMPILER [FLAG...]: builds the program, looks at it while it hangs, and then at its core file
 tries() {
@@ -46,19 +46,21 @@ tries() {
     checks "$variant" "$program" "check_without_debug_information()"
   fi
 }
-export -f checks tries
+tries_readme() {
+  local program=$out/inside
+  g++ -std=c++20 -g -pthread -I include examples/readme/inside.cpp -o "$program"
+  checks "examples/readme/inside.cpp" "$program" "check_readme('examples/expected/readme_gdb.txt')"
+}
+export -f checks tries tries_readme
 export out
 echo "#include <errand/compiled.hpp>" >"$out/compiled.cpp"
 
-readme=$out/inside
-g++ -std=c++20 -g -pthread -I include examples/readme/inside.cpp -o "$readme"
-checks "examples/readme/inside.cpp" "$readme" "check_readme('examples/expected/readme_gdb.txt')"
-
 # Two at a time, and first those that take longest to compile.
-xargs -P 2 -I{} bash -euo pipefail -c "tries {}" <<'END'
-check_process g++ -O2
-check_process g++ -O0 -DERRAND_COMPILED
-check_process clang++-19 -O2
-check_everything g++ -O0
-check_process clang++-19 -O0
+xargs -P 2 -I{} bash -euo pipefail -c "{}" <<'END'
+tries check_process g++ -O2
+tries check_process g++ -O0 -DERRAND_COMPILED
+tries check_process clang++-19 -O2
+tries check_everything g++ -O0
+tries check_process clang++-19 -O0
+tries_readme
 END
