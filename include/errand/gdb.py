@@ -671,6 +671,9 @@ class Errand(gdb.Command):
     def __init__(self):
         super().__init__("errand", gdb.COMMAND_STATUS, prefix=True)
 
+    def invoke(self, argument, from_tty):
+        gdb.execute("help errand")
+
 
 class Tasks(gdb.Command):
     """Show what the tasks of each App wait for, and where.
