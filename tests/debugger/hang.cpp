@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A program that hangs, for a debugger: two workers are each inside a step that does not end, while their other tasks
-// wait in many ways, and one more App does not run. Before the program hangs, it writes into a file what the debugger
+// wait in many ways, and other Apps do not run. Before the program hangs, it writes into a file what the debugger
 // has to show:
 //
 //     hang FILE
