@@ -31,10 +31,7 @@ struct Streams {
 
 /// Two websockets that are connected to each other.
 struct WebSockets {
-  explicit WebSockets(Streams streams) : here(std::move(streams.here)), there(std::move(streams.there)) {
-    there.set_option(
-        websocket::stream_base::timeout{.handshake_timeout = 1s, .idle_timeout = 1s, .keep_alive_pings = true});
-  }
+  explicit WebSockets(Streams streams) : here(std::move(streams.here)), there(std::move(streams.there)) {}
   errand::Coro<> shake_hands() {
     co_await errand::gather(here.async_handshake("localhost", "/", use_errand), there.async_accept(use_errand));
   }
@@ -134,6 +131,8 @@ errand::Coro<> bad_frames(World& world) {
     co_await cancel(reading, "and is cancelled by a clean-up that closes the socket");
   }
   WebSockets sockets{Streams(world.io)};
+  sockets.there.set_option(
+      websocket::stream_base::timeout{.handshake_timeout = 1s, .idle_timeout = 1s, .keep_alive_pings = true});
   co_await sockets.shake_hands();
   net::write(sockets.here.next_layer(), net::buffer(bad));
   const auto begun = errand::Clock::now();
