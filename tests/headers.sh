@@ -30,7 +30,7 @@ check_asio() {
     echo "#include <$1/experimental/as_tuple.hpp>" | "${CXX:-g++}" -std=c++20 -E -x c++ - >/dev/null 2>&1; then
     CXXFLAGS="${CXXFLAGS:-} -include $1/io_context.hpp" bash -c 'check include/errand/asio.hpp'
   else
-    echo "skipped: errand/asio.hpp, without <$1> of Boost 1.81 or of Asio 1.21"
+    echo "skipped: errand/asio.hpp, without <$1> of Boost 1.81, or of Asio 1.22"
   fi
 }
 export -f check check_use

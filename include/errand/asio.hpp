@@ -12,8 +12,8 @@
 // The Asio that was included before: the standalone one, Boost's, or both. If none was, Boost's.
 #if defined(ASIO_DETAIL_CONFIG_HPP)
 #include <asio/version.hpp>
-#if ASIO_VERSION < 101900
-#error "errand/asio.hpp needs Asio 1.19 or later, because older versions cannot cancel a single operation"
+#if ASIO_VERSION < 102200
+#error "errand/asio.hpp needs Asio 1.22 or later, because older versions cannot cancel a single operation well"
 #endif
 #include <asio/async_result.hpp>
 #include <asio/cancellation_signal.hpp>

