@@ -79,13 +79,14 @@ struct UseErrand {};
 /// an awaitable of errand:
 ///
 ///     const std::size_t count = co_await socket.async_read_some(buffer, errand::use_errand);
-///     auto line = co_await errand::wait_for(asio::async_read_until(socket, input, '\n', errand::use_errand), 30s);
+///     co_await errand::wait_for(asio::async_read_until(socket, input, '\n', errand::use_errand), 30s);
 ///
-/// The operation begins when it is awaited, and can be awaited once. The task goes on on the App's thread, whatever
-/// thread the operation completes on. The await gives the results of the operation: nothing, one value, or a
-/// `std::tuple` of several. If the operation ends with an `error_code`, the await throws it as a `system_error`, and if
-/// it ends with a `std::exception_ptr`, throws that. It throws `InvalidState` if Asio drops the operation, for instance
-/// because the `io_context` is destroyed; and what the start of the operation throws, such as `std::bad_alloc`.
+/// The operation begins when it is awaited, and can be awaited once. It converts to a `Coro`, which `add_task` takes.
+/// The task goes on on the App's thread, whatever thread the operation completes on. The await gives the results of the
+/// operation: nothing, one value, or a `std::tuple` of several. If the operation ends with an `error_code`, the await
+/// throws it as a `system_error`, and if it ends with a `std::exception_ptr`, throws that. It throws `InvalidState` if
+/// Asio drops the operation, for instance because the `io_context` is destroyed; and what the start of the operation
+/// throws, such as `std::bad_alloc`.
 ///
 /// If the task is asked to end, or a time-out or a combinator asks, `cancellation_type::all` is emitted to this
 /// operation alone. Others on the same socket go on. The await waits for the end of the operation, because the

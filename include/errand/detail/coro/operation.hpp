@@ -48,9 +48,8 @@ class AsioCall final : public RemoteWake {
 
   // Called after the operation has ended:
 
-  /// Returns true if the operation has ended with an `error_code`, or was dropped: if it was asked to end, this is how
-  /// it does so. Any code counts, because not every library has `operation_aborted` for this.
-  bool was_ended() const noexcept {
+  /// Returns true if the operation has ended with an error code, or was dropped.
+  bool was_cut_short() const noexcept {
     if constexpr (sizeof...(Values) > 0) {
       if (values_) return has_code(std::get<0>(*values_));
     }
@@ -249,15 +248,16 @@ class AsioOperation<Asio, Initiation, R(Results...), Args...>::Wait final : publ
   }
 
   /// Returns false, because the operation may use objects of the task until it has ended. The loop asks the operation
-  /// to end, in the next turn. Asio has run all handlers that are ready by then. Between two steps of an operation
-  /// nobody might hear the request. And this may be called in the middle of a walk through the task, in which no code
-  /// of the user's may run.
+  /// in the next turn, and not at once, for two reasons. By then Asio has run the handlers that are ready; an operation
+  /// with a step that is over, and a handler that has not run, might miss the request. And this function is called in
+  /// the middle of a walk through the task, in which no code of the user's may run.
   bool give_up() noexcept override {
     if (!call_) return true;  // a race has only looked at this wait
     if (!ask_later_.linked()) chain_->loop->make_ready(ask_later_);
     return false;
   }
-  bool gives_way() const noexcept override { return call_->was_ended(); }
+  /// Any error code counts as the end that was asked for, because not every library has `operation_aborted` for it.
+  bool gives_way() const noexcept override { return call_->was_cut_short(); }
   bool has_failed() const noexcept override { return call_->has_failed(); }
   void throw_failure() override { call_->throw_failure(); }
 

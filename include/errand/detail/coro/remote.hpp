@@ -47,7 +47,7 @@ class RemoteWake : public Call {
       post();
     }
   }
-  /// Makes the caller one more owner.
+  /// Makes the caller one more owner, for a while.
   void retain() noexcept { owners_.fetch_add(1, std::memory_order_relaxed); }
   /// Gives up one ownership. Called instead of `post` if nobody has to be woken.
   void release() noexcept {
