@@ -54,7 +54,7 @@ class AsioReactor : public Reactor {
   explicit AsioReactor(IoContext& io) noexcept : io_(&io), run_(run<IoContext>), stop_(stop<IoContext>) {}
 
   /// Sleeps until a handler has run, and runs the others that are ready.
-  void wait(std::optional<Clock::time_point> until) override;
+  inline void wait(std::optional<Clock::time_point> until) override;
   /// Ends the `wait` that is under way, or else the next one.
   void wake() noexcept override { stop_(io_); }
 
@@ -111,7 +111,7 @@ inline constexpr UseErrand use_errand;
 
 // Implementation
 
-inline void AsioReactor::wait(std::optional<Clock::time_point> until) {
+void AsioReactor::wait(std::optional<Clock::time_point> until) {
   constexpr std::chrono::nanoseconds longest = std::chrono::hours(1);  // Asio adds it to the time
   if (!until) return run_(io_, {});
   detail::Loop* const loop = detail::this_thread().loop;  // null if a host calls this

@@ -181,7 +181,8 @@ class [[nodiscard("co_await it")]] AsioOperation<Asio, Initiation, R(Results...)
   template <class I, class... As>
   explicit AsioOperation(std::in_place_t, I&& initiation, As&&... args)
       : initiation_(std::forward<I>(initiation)), args_(std::forward<As>(args)...) {}
-  AsioOperation(AsioOperation&& other)
+  AsioOperation(AsioOperation&& other) noexcept(std::is_nothrow_move_constructible_v<Initiation> &&
+                                                std::is_nothrow_move_constructible_v<std::tuple<Args...>>)
       : initiation_(std::move(other.initiation_)),
         args_(std::move(other.args_)),
         is_left_(std::exchange(other.is_left_, false)) {}
