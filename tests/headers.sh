@@ -24,13 +24,13 @@ check_use() {
   "${CXX:-g++}" -std="${STANDARD:-c++20}" -fsyntax-only -I include -I tests $WARNINGS ${more[@]+"${more[@]}"} "$1" ||
     { echo "FAILED $1 has warnings"; exit 1; }
 }
-# Checks asio.hpp behind Boost's Asio or behind the standalone one, if it is there and new enough.
+# check_asio DIRECTORY MACRO LEAST: checks asio.hpp behind Boost's Asio or the standalone one, if it is new enough.
 check_asio() {
-  if echo "#include <$1/as_tuple.hpp>" | "${CXX:-g++}" -std=c++20 -E -x c++ - >/dev/null 2>&1 ||
-    echo "#include <$1/experimental/as_tuple.hpp>" | "${CXX:-g++}" -std=c++20 -E -x c++ - >/dev/null 2>&1; then
+  version=$(printf '#include <%s/version.hpp>\n%s\n' "$1" "$2" | "${CXX:-g++}" -E -P -x c++ - 2>/dev/null | tail -1)
+  if [[ "$version" =~ ^[0-9]+$ && "$version" -ge "$3" ]]; then
     CXXFLAGS="${CXXFLAGS:-} -include $1/io_context.hpp" bash -c 'check include/errand/asio.hpp'
   else
-    echo "skipped: errand/asio.hpp, without <$1> of Boost 1.81, or of Asio 1.22"
+    echo "skipped: errand/asio.hpp, without <$1> from $2 $3 on"
   fi
 }
 export -f check check_use
@@ -46,5 +46,5 @@ jobs=$(nproc 2>/dev/null || echo 2)
 printf '%s\n' tests/model/check.cpp examples/readme/toolbox.cpp | xargs -P "$jobs" -I{} bash -c 'check_use {}' &&
   find include -name '*.hpp' ! -name epilogue.hpp ! -name compiled.hpp ! -name asio.hpp | sort |
   xargs -P "$jobs" -I{} bash -c 'check {}' &&
-  check_asio boost/asio && check_asio asio &&
+  check_asio boost/asio BOOST_ASIO_VERSION 102600 && check_asio asio ASIO_VERSION 102200 &&
   echo "every header compiles alone: ${CXX:-g++} ${STANDARD:-c++20} ${CXXFLAGS:-}"

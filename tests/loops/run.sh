@@ -11,9 +11,12 @@ set -euo pipefail
 build=$(cd "$1" && pwd)
 cd "$(dirname "$0")/../.."
 
-has_header() { echo "#include <$1>" | "${CXX:-g++}" -std=c++20 -E -x c++ - >/dev/null 2>&1; }
-has_boost() { has_header boost/asio/as_tuple.hpp; }  # which older versions than 1.81 do not have there
-has_asio() { has_header asio/cancellation_signal.hpp; }
+has_version() {  # DIRECTORY MACRO LEAST
+  version=$(printf '#include <%s/version.hpp>\n%s\n' "$1" "$2" | "${CXX:-g++}" -E -P -x c++ - 2>/dev/null | tail -1)
+  [[ "$version" =~ ^[0-9]+$ && "$version" -ge "$3" ]]
+}
+has_boost() { has_version boost/asio BOOST_ASIO_VERSION 102600; }
+has_asio() { has_version asio ASIO_VERSION 102200; }
 has_browser() { command -v chromedriver >/dev/null; }
 find_python() {  # sets a Python that has the module; the first one may not be the system's
   for python in python3 /usr/bin/python3; do
