@@ -11,7 +11,7 @@ from tables import cell, markdown, number, write
 from workloads import REAL
 
 ECHO_SERVERS = {  # in the order of the table
-    "echo_posix": "errand, with the reactor of examples/posix_reactor.cpp",
+    "echo_posix": "errand, with posix.hpp",
     "echo_asio": "errand on Boost.Asio, with errand/asio.hpp",
     "echo_asio_alone": "coroutines of Boost.Asio, without errand",
 }

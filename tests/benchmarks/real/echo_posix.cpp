@@ -1,46 +1,38 @@
 // SPDX-License-Identifier: MIT
-// An echo server on errand, with the reactor of an example, which waits with poll(2). Prints its port.
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wreturn-type"  // only `main` may end without a return
-#define main main_of_the_example
-#include "../../../examples/posix_reactor.cpp"
-#undef main
-#pragma GCC diagnostic pop
+// An echo server on errand, with posix.hpp. Prints its port.
+#include <errand/errand.hpp>
+#include <errand/posix.hpp>
+#include <iostream>
+#include <string_view>
+#include <system_error>
+#include <utility>
 
 namespace {
 
-errand::Coro<> echo(PollReactor& reactor, Descriptor socket) {
+errand::Coro<> echo(errand::Descriptor socket) {
   char bytes[1024];
-  while (true) {
-    co_await reactor.readable(socket);
-    const ssize_t count = ::recv(socket.get(), bytes, sizeof bytes, 0);
-    if (count < 0 && would_block()) continue;
-    if (count <= 0) co_return;
-    for (std::string_view left(bytes, static_cast<std::size_t>(count)); !left.empty();) {
-      const ssize_t sent = ::send(socket.get(), left.data(), left.size(), 0);
-      if (sent < 0 && would_block()) {
-        co_await reactor.writable(socket);
-      } else {
-        left.remove_prefix(static_cast<std::size_t>(checked(sent, "send")));
-      }
+  try {
+    while (const std::size_t count = co_await errand::read_some(socket, bytes)) {
+      co_await errand::write_all(socket, std::string_view(bytes, count));
     }
+  } catch (const std::system_error&) {  // the client has gone
   }
 }
 
-errand::Coro<> accept_all(errand::App& app, PollReactor& reactor, Descriptor listening) {
+errand::Coro<> serve(errand::App& app, errand::Descriptor listener) {
   while (true) {
-    co_await reactor.readable(listening);
-    Descriptor socket(::accept(listening.get(), nullptr, nullptr));
-    if (socket) app.add_task(echo(reactor, std::move(socket)));
+    errand::Descriptor socket = co_await errand::accept(listener);
+    app.add_task(echo(std::move(socket)));
   }
 }
 
 }  // namespace
 
 int main() {
-  std::signal(SIGPIPE, SIG_IGN);
-  PollReactor reactor;
-  errand::App app("echo", {.reactor = &reactor, .on_failure = report});
-  app.add_task(accept_all(app, reactor, listen()));
+  errand::PosixReactor reactor;
+  errand::App app("echo", {.reactor = &reactor});
+  errand::Descriptor listener = errand::listen("127.0.0.1", 0);
+  std::cout << "listening on 127.0.0.1:" << errand::local_port(listener) << std::endl;
+  app.add_task(serve(app, std::move(listener)));
   app.run({.handle_signals = true});
 }
