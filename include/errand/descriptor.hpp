@@ -62,7 +62,7 @@ class Descriptor {
   int get() const noexcept { return fd_; }
   /// Returns the number of the descriptor, and gives it up without closing it: you close it. Tasks that wait for it
   /// wait on.
-  [[nodiscard("nobody closes the descriptor that is given up")]] int release();
+  int release();
   /// Returns true if it has a descriptor.
   explicit operator bool() const noexcept { return fd_ >= 0; }
 

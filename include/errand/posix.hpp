@@ -29,7 +29,10 @@ namespace errand {
 ///       }
 ///     }
 ///     errand::Coro<> serve(errand::App& app, errand::Descriptor listener) {
-///       while (true) app.add_task(echo(co_await errand::accept(listener)));
+///       while (true) {
+///         errand::Descriptor socket = co_await errand::accept(listener);
+///         app.add_task(echo(std::move(socket)));
+///       }
 ///     }
 ///     int main() {
 ///       errand::PosixReactor reactor;
@@ -68,10 +71,10 @@ detail::Readiness writable(detail::Fd fd);
 /// Such a run, in turn, throws `InvalidState` if SIGINT or SIGTERM is handled here.
 detail::SignalArrival signal(int number);
 
-/// Waits until a child process has ended, and gives its status, as waitpid(2) does: `WEXITSTATUS(co_await
-/// errand::exited(pid))`. Only one await gets the status of a child. If the task is asked to end, `Cancelled` is
-/// thrown, and the child runs on: await it again, or it remains as a zombie. Throws `std::system_error` if the process
-/// is no child of this one, or has been waited for.
+/// Waits until a child process has ended, and gives its status, as waitpid(2) does: `const int status =
+/// co_await errand::exited(pid)`. Only one await gets the status of a child. If the task is asked to end, `Cancelled`
+/// is thrown, and the child runs on: await it again, or it remains as a zombie. Throws `std::system_error` if the
+/// process is no child of this one, or has been waited for.
 ///
 /// If the system has no pidfd_open(2), SIGCHLD is handled from the first await on, until the PosixReactor is destroyed.
 detail::ChildEnd exited(pid_t pid);
@@ -102,7 +105,8 @@ Coro<Descriptor> accept(detail::Fd fd);
 /// Connects to a port of a host, and gives the socket, made as `accept` makes it. The host is a name or an address in
 /// numbers, such as "::1". A name is looked up by getaddrinfo(3) on a thread, as `to_thread` does; the addresses are
 /// tried one after the other. The error of the last one comes out, or that of the look-up. There is no time-out but the
-/// system's: use `wait_for`. If the task is asked to end, `Cancelled` is thrown at once.
+/// system's: use `wait_for`. If the task is asked to end, `Cancelled` is thrown at once; only the end of the App waits
+/// for a look-up that is under way.
 Coro<Descriptor> connect(std::string host, std::uint16_t port);
 
 /// Listens on a port of this machine, on any free one if the port is 0, and returns the socket, which is non-blocking.

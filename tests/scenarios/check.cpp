@@ -13,6 +13,7 @@
 #include <streambuf>
 
 #include "cases.hpp"
+#include "io.hpp"
 #include "lifecycle.hpp"
 #include "many.hpp"
 #include "primitives.hpp"
@@ -55,6 +56,12 @@ struct Figures {
   bool failed = false;
 } figures;
 
+long open_descriptors() {
+  long count = 0;
+  for (int fd = 0; fd < 64; ++fd) count += ::fcntl(fd, F_GETFD) >= 0;
+  return count;
+}
+
 /// Makes one pass over a scenario, and checks that nothing of it is left afterwards. `first` is the App or the shared
 /// objects.
 template <class Pass>
@@ -66,8 +73,9 @@ void pass(const char* what, const Scenario& of, long from, long to, DestroyedFir
   lines_on_cerr.lines = 0;
   Tracked::count = 0;
   const long blocks = memory::live;
+  const long descriptors = open_descriptors();
   {
-    World world(of.options.has_threads);
+    World world(of.options.has_threads, of.options.has_io);
     its_pass(world);
     if (first == DestroyedFirst::kept) world.end_kept();
     world.end_app();
@@ -78,6 +86,7 @@ void pass(const char* what, const Scenario& of, long from, long to, DestroyedFir
   }
   if (Tracked::count != 0) complain("objects are left, or were destroyed too often");
   if (!ERRAND_KEEP_BLOCKS && memory::live != blocks) complain("memory is left");
+  if (open_descriptors() != descriptors) complain("descriptors are left open, or were closed twice");
   if (complaints == 0) return;
   figures.failed = true;
   say_where();
@@ -93,6 +102,7 @@ std::vector<DestroyedFirst> destroyed_first(const Scenario& of) {
 long turns(const Scenario& of, World& world, long most) {
   for (long n = 0; n < most; ++n) {
     try {
+      world.look_for_input();
       if (!world.app().poll()) return n;
     } catch (const std::exception&) {
       world.count_error();
@@ -260,6 +270,7 @@ const Scenario all[] = {
     {"locals", &locals, {.may_be_quiet = true}},
     {"futures", &futures, {.destroyed_first = DestroyedFirst::either}},
     {"times", &times},
+    {"io", &io, {.has_io = true, .destroyed_first = DestroyedFirst::either, .may_be_quiet = true}},
     {"crowded_sleep", &crowded<Crowd::sleep>},
     {"crowded_callback", &crowded<Crowd::callback>},
     {"crowded_wait_for", &crowded<Crowd::wait_for>},

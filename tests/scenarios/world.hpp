@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <errand/errand.hpp>
+#include <errand/posix.hpp>
 #include <exception>
 #include <memory>
 #include <new>
@@ -131,11 +132,12 @@ class WatchingObserver final : public CheckingObserver {
 /// The surroundings of a scenario: an App, which is made later, and the objects that its tasks share.
 class World {
  public:
-  explicit World(bool on_real_clock) : on_real_clock_(on_real_clock) {}
+  World(bool on_real_clock, bool has_io) : on_real_clock_(on_real_clock), has_io_(has_io) {}
   World(const World&) = delete;
 
   void make_app() {
     errand::AppConfig config;
+    if (has_io_) config.reactor = &reactor_.emplace();
     if (!on_real_clock_) config.clock = &clock;
     config.graceful_timeout = on_real_clock_ ? 5s : 1s;
     config.on_failure = [this](const errand::TaskFailure& failure) { count_error(failure.exception()); };
@@ -150,6 +152,10 @@ class World {
   }
   void end_app() { app_.reset(); }
   bool has_app() const { return app_.has_value(); }
+  /// Called between two polls of the App: looks for input.
+  void look_for_input() {
+    if (reactor_) reactor_->wait(errand::Clock::time_point());
+  }
   App& app() { return *app_; }
 
   /// Makes an object that the tasks share. The pass decides if it is destroyed before the App or after it.
@@ -192,7 +198,8 @@ class World {
     T object;
   };
 
-  const bool on_real_clock_;
+  const bool on_real_clock_, has_io_;
+  std::optional<errand::PosixReactor> reactor_;
   std::optional<App> app_;
   std::vector<std::unique_ptr<Base>> kept_;
 };
@@ -203,6 +210,7 @@ enum class DestroyedFirst { app, kept, either };
 struct Scenario {
   struct Options {
     bool has_threads = false;
+    bool has_io = false;            // the App has a PosixReactor
     bool fails = false;             // run throws an error of the scenario's own
     void (*run)(World&) = nullptr;  // called instead of App::run
     DestroyedFirst destroyed_first = DestroyedFirst::app;

@@ -128,6 +128,7 @@ inline Descriptor make_socket(const Address& address) noexcept {
 }
 /// Accepts one connection, and makes its socket non-blocking. Empty if that fails.
 inline Descriptor accept_socket(int listener) noexcept {
+  if (!is_ready(listener, POLLIN)) return errno = EAGAIN, -1;  // the listener may be blocking
   Address peer{};
   peer.size = sizeof peer.storage;
   auto* const address = reinterpret_cast<sockaddr*>(&peer.storage);

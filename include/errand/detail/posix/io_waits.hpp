@@ -77,6 +77,8 @@ class IoWaits : public Reactor {
  protected:
   /// Tells the signals that have come to those who wait for them.
   void deliver_signals();
+  /// Called by the destructor of the derived class, because a handler calls its `wake`.
+  void stop_signals() noexcept { signals_.clear(); }
 
  private:
   /// The waits for one descriptor. It stays when they have ended.

@@ -19,6 +19,7 @@ class PosixReactorOn : public IoWaits {
   PosixReactorOn() = default;
   PosixReactorOn(const PosixReactorOn&) = delete;
   PosixReactorOn& operator=(const PosixReactorOn&) = delete;
+  ~PosixReactorOn() override { stop_signals(); }
 
   /// Sleeps until a task can go on, as `Reactor::wait` says. If tasks are ready, and none waits for a descriptor, it
   /// makes no system call.
