@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Programs that need a build of their own: depth and scale at every optimization level, and exact allocation counts.
+# Programs that need a build of their own: depth and scale at every optimization level, and exact allocation counts,
+# and system calls that fail.
 # With "threads", the programs that use threads. "races" runs for so many seconds, "calls" makes so many thread calls.
 #
 #   tests/programs/run.sh [threads | races [SECONDS [SEED]] | calls [CALLS [SEED]]]
@@ -68,6 +69,11 @@ assert all(wait["line"] > 0 and wait["file"] == "json.cpp" for task in tasks for
 print("json: Python reads 20000 tasks")'
 try json -O1 | tail -n 1 | python3 -c "$check_json"
 try allocations -O1 -DERRAND_KEEP_BLOCKS=0
+if [ "$(uname)" = Linux ]; then
+  wrapped=(socket connect bind listen accept4 setsockopt getsockopt getsockname recv send read write pipe epoll_create1
+    epoll_ctl epoll_wait ppoll sigaction waitid waitpid syscall)
+  try posix_faults -O0 -g1 -fsanitize=address,undefined -DERRAND_KEEP_BLOCKS=0 "${wrapped[@]/#/-Wl,--wrap=}"
+fi
 for level in -O0 -O1 -O2 "-O1 -fsanitize=address"; do
   # shellcheck disable=SC2086
   try deep $level

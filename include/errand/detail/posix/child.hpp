@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <coroutine>
+#include <utility>
 
 #include <errand/detail/posix/io_waits.hpp>
 
@@ -76,7 +77,8 @@ inline SignalSource& IoWaits::signal_source(int number) {
   for (const Owner<SignalSource>& source : signals_) {
     if (source->number == number) return *source;
   }
-  signals_.emplace_back(new SignalSource(number, *this));
+  Owner made(new SignalSource(number, *this));
+  signals_.push_back(std::move(made));
   return *signals_.back();
 }
 
