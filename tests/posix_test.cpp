@@ -283,6 +283,24 @@ POSIX_TEST("a Descriptor may be moved and released while it is waited for") {
   ::close(fd);
 }
 
+POSIX_TEST("a Descriptor that a task waits for is not given up on another thread") {
+  Pipe pipe;
+  auto waiting = add(end_of(errand::readable(pipe.out)));
+  co_await settle();
+  bool refused = false;
+  std::thread([&] {
+    try {
+      pipe.out.release();
+    } catch (const errand::WrongThread&) {
+      refused = true;
+    }
+  }).join();
+  CHECK(refused);
+  pipe.put("x");
+  same(co_await waiting, "ready");
+  CHECK(pipe.out);
+}
+
 POSIX_TEST("a Coro that begins after its Descriptor was closed does not use the number") {
   Pair pair;
   const int number = pair.a.get();

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <cstring>
 #include <errand/errand.hpp>
+#include <errand/posix.hpp>
 #include <memory>
 #include <stdexcept>
 #include <thread>
@@ -79,6 +80,20 @@ struct Throws {
   }
   bool armed = false;
 };
+void descriptor_closed_by_another_thread() {
+  errand::PosixReactor reactor;
+  App app("mine", {.reactor = &reactor});
+  int ends[2];
+  if (::pipe(ends) != 0) return;
+  errand::Descriptor out = ends[0], in = ends[1];
+  app.add_task([&]() -> Coro<> { co_await errand::readable(out); });
+  app.add_task([&]() -> Coro<> {
+    co_await errand::yield();
+    std::thread([&] { out = errand::Descriptor(); }).join();
+  });
+  app.run();
+}
+
 void destructor_of_a_callable_throws() {
   App app("mine");
   app.call_soon([throws = std::make_unique<Throws>()] { throws->armed = true; });
@@ -94,6 +109,7 @@ constexpr struct {
     {"destroyed_by_another_thread", &destroyed_by_another_thread},
     {"task_scope_destroyed_by_another_thread", &task_scope_destroyed_by_another_thread},
     {"scoped_task_destroyed_by_another_thread", &scoped_task_destroyed_by_another_thread},
+    {"descriptor_closed_by_another_thread", &descriptor_closed_by_another_thread},
     {"destructor_of_a_callable_throws", &destructor_of_a_callable_throws},
 };
 

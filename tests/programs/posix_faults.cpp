@@ -154,8 +154,7 @@ Coro<std::string> use_everything(errand::App& app) {
       app.add_task(echo(std::move(socket)));
     }
   };
-  const errand::ScopedTask server{app.add_task(serve())};
-  auto asking = errand::gather(ask(port), ask(port), use_pipe());
+  auto asking = errand::gather(ask(port), ask(port), use_pipe(), serve());
   auto answers = co_await errand::wait_for(std::move(asking), 3s);
 
   auto hung_up = errand::signal(SIGUSR1);

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Programs that need a build of their own: depth and scale at every optimization level, and exact allocation counts,
-# and system calls that fail.
+# Programs that need a build of their own: depth and scale at every optimization level, exact allocation counts, and
+# system calls that fail.
 # With "threads", the programs that use threads. "races" runs for so many seconds, "calls" makes so many thread calls.
 #
 #   tests/programs/run.sh [threads | races [SECONDS [SEED]] | calls [CALLS [SEED]]]
