@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A feed over websockets, with Boost.Beast: the last example of Sanic's page about background tasks, for real browsers.
 // The program takes the port to listen on as an argument, or chooses a free port, and prints its address. Open the
-// address in a browser, and end the program with ^C.
+// address in a browser, and end the program with ^C. `asio_websocket_feed 0 --trace run.json` writes an `errand::Trace`.
 //
 //     GET /            a page that shows the feed, and the tasks
 //     GET /feed        a websocket, which sends the payload of each my.custom.event
@@ -23,6 +23,7 @@
 #include <errand/asio.hpp>
 #include <errand/errand.hpp>
 #include <iostream>
+#include <optional>
 #include <sstream>
 #include <string>
 
@@ -191,7 +192,12 @@ int main(int argc, char** argv) {
   std::cout << "listening on http://127.0.0.1:" << acceptor.local_endpoint().port() << "/" << std::endl;
   // [reactor]
   errand::AsioReactor reactor(io);
-  errand::App app("feed", {.reactor = &reactor});
+  errand::AppConfig config{.reactor = &reactor};
+  // [reactor]
+  std::optional<errand::Trace> trace;
+  if (argc > 3 && std::string(argv[2]) == "--trace") config.observer = &trace.emplace(argv[3]);
+  // [reactor]
+  errand::App app("feed", config);
   // [reactor]
   app.add_task(accept(app, acceptor), "accept");
   app.add_task(tick(app), "tick");

@@ -62,8 +62,8 @@ class Server:
 class FeedServer(Server):
     """examples/asio_websocket_feed."""
 
-    def __init__(self, program):
-        super().__init__(program)
+    def __init__(self, program, *arguments):
+        super().__init__(program, *arguments)
         self.url = f"http://127.0.0.1:{self.port}"
         settles(self.tasks, ["accept", "tick"])
         time.sleep(0.3)  # until the server has closed the last connection of these requests

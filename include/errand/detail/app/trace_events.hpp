@@ -129,9 +129,8 @@ ERRAND_COLD inline void TraceEvents::end_step(const TaskEvent& event) {
   Process& process = process_of(*this_thread().loop);
   if (process.acting != event.id) return;
   begin_slice(process, event.id, process.began, event.time);
-  const std::string_view end =
-      process.end.empty() ? "ended" : std::string_view(process.end);  // `task_ended` may not have been passed on
-  append_json(lines_, event.what.empty() ? end : event.what);
+  if (process.end.empty()) process.end = "ended";  // an observer of the user's may not pass `task_ended` on
+  append_json(lines_, event.what.empty() ? process.end : event.what);
   if (!event.file.empty()) {
     add(" at ");
     append_json(lines_, event.file);

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: MIT
+"""A trace of examples/asio_websocket_feed with clients: the file is checked, and examples/trace_view.html draws it.
+
+    python3 tests/loops/feed_trace.py PROGRAM [CLIENTS] [PICTURE.png]
+
+The picture shows the moment at which a message goes to all clients.
+"""
+import asyncio
+import contextlib
+import functools
+import http.server
+import json
+import pathlib
+import shutil
+import sys
+import tempfile
+import threading
+
+import websockets
+
+from browser import Browser
+from server import FeedServer, settles
+
+PAGE = pathlib.Path(__file__).parents[2] / "examples" / "trace_view.html"
+
+
+async def scenario(server, count):
+    async with contextlib.AsyncExitStack() as clients:
+        url = server.url.replace("http", "ws") + "/feed"
+        sockets = [await clients.enter_async_context(websockets.connect(url, open_timeout=30)) for _ in range(count)]
+        await asyncio.to_thread(server.dispatch, "for all")
+        for socket in sockets:
+            while await asyncio.wait_for(socket.recv(), 30) != "for all":
+                pass
+    await asyncio.to_thread(server.check_rest)
+
+
+def check(events, count):
+    """Gives the names of the rows, and the slices of each."""
+    rows, begun, ended = {}, {}, {}
+    for event in events:
+        key = event["pid"], event["tid"]
+        if event["ph"] == "M":
+            if event["name"] == "thread_name":
+                assert key not in rows, event
+                rows[key] = event["args"]["name"], []
+        elif event["ph"] == "X":
+            slices = rows[key][1]
+            assert not slices or slices[-1]["ts"] + slices[-1]["dur"] <= event["ts"] + 0.0005, event
+            slices.append(event)
+        elif event["ph"] == "s":
+            assert event["id"] not in begun, event
+            begun[event["id"]] = event
+        else:
+            assert event["ph"] == "f" and event["id"] not in ended, event
+            ended[event["id"]] = event
+    assert begun.keys() == ended.keys()
+    for key, event in begun.items():
+        assert event["ts"] <= ended[key]["ts"], event
+        assert ended[key]["ts"] in (s["ts"] for s in rows[ended[key]["pid"], ended[key]["tid"]][1])
+        assert any(s["ts"] <= event["ts"] <= s["ts"] + s["dur"] + 0.0005 for s in rows[event["pid"], event["tid"]][1])
+    names = [name for name, _ in rows.values()]
+    assert sum(name.startswith("receiver:") for name in names) == count, names
+    assert {"loop", "accept", "tick"} <= set(names), names
+    assert len(begun) >= count
+    return rows
+
+
+def serve(directory):
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    files = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=directory))
+    threading.Thread(target=files.serve_forever, daemon=True).start()
+    return files
+
+
+def look(directory, rows, picture):
+    slices = sum(len(own) for _, own in rows.values())
+    files = serve(directory)
+    with Browser(directory / "profile") as browser:
+        browser.send("/window/rect", {"width": 1000, "height": 300 + 16 * len(rows)})
+        browser.open(f"http://127.0.0.1:{files.server_port}/{PAGE.name}?file=run.json")
+        settles(lambda: browser.text("state").startswith(f"{len(rows)} rows, {slices} slices, "), True)
+        assert browser.run("return drawn") == {"rows": len(rows), "slices": slices}, browser.run("return drawn")
+        # The pointer finds each slice of a row where it is drawn.
+        for name, own in rows.values():
+            place = browser.run(f"""
+                const row = rows.find((row) => row.name === {json.dumps(name)}), slice = row.slices[0];
+                const [left, middle] = [Math.floor(x(slice.from)) + 1, y(row) + 8];
+                const [r, g, b] = paint.getImageData(left, middle, 1, 1).data;
+                return [sliceAt(left, middle + top_).row.name, r + g + b < 3 * 255];""")
+            assert place == [name, True], (name, own, place)
+        browser.run("dispatchEvent(new WheelEvent('wheel', {ctrlKey: true, deltaY: -2000, clientX: 600, cancelable: true}))")
+        assert browser.run("return to - from < (last - first) / 20 && drawn.slices < " + str(slices))
+        browser.run("dispatchEvent(new MouseEvent('dblclick'))")
+        assert browser.run("return drawn.slices") == slices
+        if picture:
+            browser.send("/window/rect", {"width": 1000, "height": 180 + 16 * len(rows)})
+            browser.run("""
+                const arrow = arrows.filter((arrow) => arrow.end.name.startsWith('connection:')).at(-1);
+                const begin = arrow.row.slices.findLast((slice) => slice.from <= arrow.from).from;
+                const part = (arrow.to - begin) / 6;
+                show(begin - part, arrow.to + 2 * part);""")
+            browser.screenshot(picture)
+    files.shutdown()
+
+
+def main():
+    count = int(sys.argv[2]) if len(sys.argv) > 2 else 50
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
+        directory = pathlib.Path(name)
+        file = directory / "run.json"
+        with FeedServer(sys.argv[1], "0", "--trace", str(file)) as server:
+            asyncio.run(scenario(server, count))
+        rows = check(json.loads(file.read_bytes()), count)
+        shutil.copy(PAGE, directory)
+        look(directory, rows, sys.argv[3] if len(sys.argv) > 3 else None)
+    print(f"the trace of {count} clients has {len(rows)} rows, and the page draws them")
+
+
+main()
