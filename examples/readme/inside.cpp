@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Ways to look inside a program while it runs.
 #include <errand/errand.hpp>
+#include <filesystem>
 #include <iostream>
 #include <stdexcept>
 #include <string>
@@ -110,6 +111,19 @@ void observe() {
   // [observer]
 }
 
+void trace() {
+  std::filesystem::current_path(std::filesystem::temp_directory_path());
+  {
+    // [trace]
+    errand::Trace trace("run.json");                 // before the App, because it must outlive it
+    errand::App app("MyApp", {.observer = &trace});  // and so with each App of a test
+    // [trace]
+    app.add_task(hash_all, "hash");
+    app.run();
+  }
+  std::filesystem::remove("run.json");
+}
+
 }  // namespace
 
 /// Hangs if it has an argument, for tests/debugger/run.sh.
@@ -117,5 +131,6 @@ int main(int count, char**) {
   dump_tasks();
   slow_step();
   observe();
+  trace();
   work_off(count > 1 ? 3 : 4);
 }

@@ -82,41 +82,50 @@ def serve(directory):
 
 def look(directory, rows, picture):
     slices = sum(len(own) for _, own in rows.values())
+    text = (directory / "run.json").read_text()
+    (directory / "cut.json").write_text(text[:len(text) // 2])  # as if the program had died while it wrote
     files = serve(directory)
     with Browser(directory / "profile") as browser:
+        def draw(name):
+            browser.open(f"http://127.0.0.1:{files.server_port}/{PAGE.name}?file={name}")
+            settles(lambda: "slices" in browser.text("state"), True)
+            return browser.run("return drawn")
+
         browser.send("/window/rect", {"width": 1000, "height": 300 + 16 * len(rows)})
-        browser.open(f"http://127.0.0.1:{files.server_port}/{PAGE.name}?file=run.json")
-        settles(lambda: browser.text("state").startswith(f"{len(rows)} rows, {slices} slices, "), True)
-        assert browser.run("return drawn") == {"rows": len(rows), "slices": slices}, browser.run("return drawn")
-        # The pointer finds each slice of a row where it is drawn.
-        for name, own in rows.values():
-            place = browser.run(f"""
-                const row = rows.find((row) => row.name === {json.dumps(name)}), slice = row.slices[0];
-                const [left, middle] = [Math.floor(x(slice.from)) + 1, y(row) + 8];
-                const [r, g, b] = paint.getImageData(left, middle, 1, 1).data;
-                return [sliceAt(left, middle + top_).row.name, r + g + b < 3 * 255];""")
-            assert place == [name, True], (name, own, place)
+        assert 0 < draw("cut.json")["slices"] < slices
+        assert draw("run.json") == {"rows": len(rows), "slices": slices}, (rows, slices, browser.run("return drawn"))
+        assert browser.text("state").startswith(f"{len(rows)} rows, {slices} slices, ")
+        for name, _ in rows.values():  # the first slice of each row has a color, and the pointer finds it
+            found = browser.run(f"""
+                const row = rows.find((row) => row.name === {json.dumps(name)});
+                const [left, middle] = [Math.floor(x(row.slices[0].from)) + 1, y(row) + 8];
+                const [red, green, blue] = paint.getImageData(left, middle, 1, 1).data;
+                return [sliceAt(left, middle + above).row.name, red + green + blue < 3 * 255];""")
+            assert found == [name, True], (name, found)
         browser.run("dispatchEvent(new WheelEvent('wheel', {ctrlKey: true, deltaY: -2000, clientX: 600, cancelable: true}))")
-        assert browser.run("return to - from < (last - first) / 20 && drawn.slices < " + str(slices))
+        assert browser.run("return (to - from) * 20 < last - first")
+        assert browser.run("return drawn.slices") < slices
         browser.run("dispatchEvent(new MouseEvent('dblclick'))")
         assert browser.run("return drawn.slices") == slices
         if picture:
             browser.send("/window/rect", {"width": 1000, "height": 190 + 16 * len(rows)})
-            browser.run("""
-                const sent = (slice, arrow) => slice.from <= arrow.from && arrow.from <= slice.to;
-                const steps = rows.flatMap((row) => row.slices.map((slice) => ({slice, arrows: arrows.filter(
-                    (arrow) => arrow.row === row && sent(slice, arrow) && arrow.end.name.startsWith('connection:'))})));
-                const best = steps.reduce((a, b) => b.arrows.length > a.arrows.length ? b : a);
-                const end = Math.max(...best.arrows.map((arrow) => arrow.to)), part = (end - best.slice.from) / 8;
-                show(best.slice.from - part, end + 2 * part);""")
-            with open(picture, "wb") as file:
-                file.write(png(*browser.run("""
-                    let bytes = '';
-                    for (const byte of paint.getImageData(0, 0, canvas.width, canvas.height).data) {
-                        bytes += String.fromCharCode(byte);
-                    }
-                    return [canvas.width, canvas.height, btoa(bytes)];""")))
+            pathlib.Path(picture).write_bytes(png(*zoomed(browser)))
     files.shutdown()
+
+
+def zoomed(browser):
+    """Shows the step that wakes the most clients. Gives the size of the picture, and its pixels in base64."""
+    browser.run("""
+        const wokenBy = (row, slice) => arrows.filter((arrow) => arrow.row === row && arrow.end.name.startsWith('connection:')
+            && slice.from <= arrow.from && arrow.from <= slice.to);
+        const steps = rows.flatMap((row) => row.slices.map((slice) => ({slice, woken: wokenBy(row, slice)})));
+        const best = steps.reduce((a, b) => b.woken.length > a.woken.length ? b : a);
+        const end = Math.max(...best.woken.map((arrow) => arrow.to)), part = (end - best.slice.from) / 8;
+        show(best.slice.from - part, end + 2 * part);""")
+    return browser.run("""
+        let bytes = '';
+        for (const byte of paint.getImageData(0, 0, canvas.width, canvas.height).data) bytes += String.fromCharCode(byte);
+        return [canvas.width, canvas.height, btoa(bytes)];""")
 
 
 def png(width, height, pixels):

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Tests of errand/asio.hpp, with Boost's Asio and with the standalone one, and of Boost.Beast. Operations must end with
-# their tasks. The websocket example gets real clients: 200 websockets that come and go (500 with CI_FULL=1), and its
-# page in headless Chromium. The script installs missing packages if it can. If it cannot, it says which tests it skips.
+# their tasks. The websocket example gets real clients: 200 websockets that come and go (500 with CI_FULL=1). Its page,
+# and a trace of it, are drawn in headless Chromium. The script installs missing packages if it can. If it cannot, it
+# says which tests it skips.
 #
 #   tests/loops/run.sh BUILD_DIRECTORY
 #
@@ -54,8 +55,9 @@ if find_python; then
   count=200
   [ "${CI_FULL:-}" != 1 ] || count=500
   "$python" tests/loops/feed_clients.py "$program" "$count"
+  if has_browser; then "$python" tests/loops/feed_trace.py "$program"; fi
 else
-  echo "skipped: the clients, without Python's websockets"
+  echo "skipped: the clients and the trace, without Python's websockets"
 fi
 if has_browser; then
   python3 tests/loops/feed_page.py "$program"
