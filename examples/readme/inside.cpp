@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Ways to look inside a program while it runs.
 #include <errand/errand.hpp>
-#include <filesystem>
 #include <iostream>
 #include <stdexcept>
 #include <string>
@@ -112,7 +111,6 @@ void observe() {
 }
 
 void trace() {
-  std::filesystem::current_path(std::filesystem::temp_directory_path());
   {
     // [trace]
     errand::Trace trace("run.json");                 // before the App, because it must outlive it
@@ -121,7 +119,7 @@ void trace() {
     app.add_task(hash_all, "hash");
     app.run();
   }
-  std::filesystem::remove("run.json");
+  std::remove("run.json");
 }
 
 }  // namespace

@@ -111,7 +111,7 @@ class TraceEvents {
   std::string lines_;  // of the event that is told; one for all events, so that it keeps its memory
 };
 
-ERRAND_COLD inline void TraceEvents::begin_step(const TaskEvent& event) {
+inline void TraceEvents::begin_step(const TaskEvent& event) {
   Process& process = process_of(*this_thread().loop);
   // Ids grow. If this one does not, it is that of another App, whose loop has the address of one that has ended.
   if (event.id <= process.last_id && process.rows.empty()) begin_process(process);
@@ -125,7 +125,7 @@ ERRAND_COLD inline void TraceEvents::begin_step(const TaskEvent& event) {
   keep_lines(process, event.time);
 }
 
-ERRAND_COLD inline void TraceEvents::end_step(const TaskEvent& event) {
+inline void TraceEvents::end_step(const TaskEvent& event) {
   Process& process = process_of(*this_thread().loop);
   if (process.acting != event.id) return;
   begin_slice(process, event.id, process.began, event.time);
@@ -145,7 +145,7 @@ ERRAND_COLD inline void TraceEvents::end_step(const TaskEvent& event) {
   process.inside.clear();
 }
 
-ERRAND_COLD inline void TraceEvents::end_task(const TaskEvent& event) {
+inline void TraceEvents::end_task(const TaskEvent& event) {
   const Loop* const loop = this_thread().loop;
   Process* process = loop ? &process_of(*loop) : nullptr;
   if (!process) {  // the task is aborted outside of `run` and `poll`
@@ -167,7 +167,7 @@ ERRAND_COLD inline void TraceEvents::end_task(const TaskEvent& event) {
   process->rows.remove(event.id);
 }
 
-ERRAND_COLD inline void TraceEvents::sleep(const Clock::time_point& from, const Clock::time_point& to) {
+inline void TraceEvents::sleep(const Clock::time_point& from, const Clock::time_point& to) {
   Process& process = process_of(*this_thread().loop);
   if (!process.has_slept) name("thread_name", process, row_of_loop, "loop");
   process.has_slept = true;
@@ -176,13 +176,13 @@ ERRAND_COLD inline void TraceEvents::sleep(const Clock::time_point& from, const 
   keep_lines(process, to);
 }
 
-ERRAND_COLD inline void TraceEvents::begin_arrow_to_new(const TaskEvent& event) {
+inline void TraceEvents::begin_arrow_to_new(const TaskEvent& event) {
   if (event.cause == 0) return;
   process_of(*this_thread().loop).rows.at(event.id);
   begin_arrow(event);
 }
 
-ERRAND_COLD inline void TraceEvents::begin_arrow(const TaskEvent& event) {
+inline void TraceEvents::begin_arrow(const TaskEvent& event) {
   if (event.cause == 0) return;
   Process& process = process_of(*this_thread().loop);
   Row* const row = process.rows.find(event.id);
@@ -193,14 +193,14 @@ ERRAND_COLD inline void TraceEvents::begin_arrow(const TaskEvent& event) {
   keep_lines(process, event.time);
 }
 
-ERRAND_COLD inline void TraceEvents::end_arrow(const Process& process, const TaskEvent& event, Row& row) {
+inline void TraceEvents::end_arrow(const Process& process, const TaskEvent& event, Row& row) {
   if (row.arrow == 0) return;
   arrow("f", process, event, event.id, row.arrow);
   add(R"(,"bp":"e"})");
   row.arrow = 0;
 }
 
-ERRAND_COLD inline void TraceEvents::begin_row(const Process& process, const TaskEvent& event, Row& row) {
+inline void TraceEvents::begin_row(const Process& process, const TaskEvent& event, Row& row) {
   if (row.has_name) return;
   name("thread_name", process, event.id, event.name);
   begin("M", process, event.id);
@@ -210,7 +210,7 @@ ERRAND_COLD inline void TraceEvents::begin_row(const Process& process, const Tas
   row.has_name = true;
 }
 
-ERRAND_COLD inline TraceEvents::Process& TraceEvents::process_of(const Loop& loop) {
+inline TraceEvents::Process& TraceEvents::process_of(const Loop& loop) {
   for (Process* process = first_; process; process = process->next) {
     if (process->loop == &loop) return *process;
   }
@@ -222,7 +222,7 @@ ERRAND_COLD inline TraceEvents::Process& TraceEvents::process_of(const Loop& loo
   return *first_;
 }
 
-ERRAND_COLD inline void TraceEvents::begin_process(Process& process) {
+inline void TraceEvents::begin_process(Process& process) {
   process.number = ++process_count_;
   process.last_id = 0;
   process.has_slept = false;
@@ -232,7 +232,7 @@ ERRAND_COLD inline void TraceEvents::begin_process(Process& process) {
        worker == 0 ? app.name() : text({app.name(), ", worker ", number(worker)}));
 }
 
-ERRAND_COLD inline void TraceEvents::add(std::uint64_t value) {
+inline void TraceEvents::add(std::uint64_t value) {
   char digits[20];
   char* const end = digits + sizeof digits;
   char* at = end;
@@ -240,11 +240,11 @@ ERRAND_COLD inline void TraceEvents::add(std::uint64_t value) {
     *--at = static_cast<char>('0' + value % 10);
     value /= 10;
   } while (value > 0);
-  lines_.append(at, end);
+  lines_.append(at, static_cast<std::size_t>(end - at));
 }
 
 /// Adds a number of microseconds, with all nanoseconds.
-ERRAND_COLD inline void TraceEvents::add_time(Nanoseconds time) {
+inline void TraceEvents::add_time(Nanoseconds time) {
   const std::uint64_t count = time < Nanoseconds::zero() ? 0 : static_cast<std::uint64_t>(time.count());
   add(count / 1000);
   const std::uint64_t fraction = 1000 + count % 1000;  // the 1 in front keeps the zeros behind it
@@ -253,7 +253,7 @@ ERRAND_COLD inline void TraceEvents::add_time(Nanoseconds time) {
   lines_[point] = '.';
 }
 
-ERRAND_COLD inline void TraceEvents::begin(std::string_view kind, const Process& process, std::uint64_t row) {
+inline void TraceEvents::begin(std::string_view kind, const Process& process, std::uint64_t row) {
   add(",\n{\"ph\":\"");
   add(kind);
   add("\",\"pid\":");
@@ -262,32 +262,31 @@ ERRAND_COLD inline void TraceEvents::begin(std::string_view kind, const Process&
   add(row);
 }
 
-ERRAND_COLD inline void TraceEvents::begin(std::string_view kind, const Process& process, std::uint64_t row,
-                                           Clock::time_point time) {
+inline void TraceEvents::begin(std::string_view kind, const Process& process, std::uint64_t row,
+                               Clock::time_point time) {
   begin(kind, process, row);
   add(",\"ts\":");
   add_time(time - start_);
 }
 
 /// The name of the slice, and its end, are still to be added.
-ERRAND_COLD inline void TraceEvents::begin_slice(const Process& process, std::uint64_t row, Clock::time_point from,
-                                                 Clock::time_point to) {
+inline void TraceEvents::begin_slice(const Process& process, std::uint64_t row, Clock::time_point from,
+                                     Clock::time_point to) {
   begin("X", process, row, from);
   add(",\"dur\":");
   add_time(to - from);
   add(",\"name\":\"");
 }
 
-ERRAND_COLD inline void TraceEvents::arrow(std::string_view kind, const Process& process, const TaskEvent& event,
-                                           std::uint64_t row, std::uint64_t id) {
+inline void TraceEvents::arrow(std::string_view kind, const Process& process, const TaskEvent& event, std::uint64_t row,
+                               std::uint64_t id) {
   begin(kind, process, row, event.time);
   add(",\"id\":");
   add(id);
   add(R"(,"cat":"arrow","name":"wake")");
 }
 
-ERRAND_COLD inline void TraceEvents::name(std::string_view what, const Process& process, std::uint64_t row,
-                                          std::string_view name) {
+inline void TraceEvents::name(std::string_view what, const Process& process, std::uint64_t row, std::string_view name) {
   begin("M", process, row);
   add(",\"name\":\"");
   add(what);
@@ -296,7 +295,7 @@ ERRAND_COLD inline void TraceEvents::name(std::string_view what, const Process& 
   add("\"}}");
 }
 
-ERRAND_COLD inline void TraceEvents::keep_lines(Process& process, Clock::time_point time) {
+inline void TraceEvents::keep_lines(Process& process, Clock::time_point time) {
   if (process.acting == 0) {
     file_.add(lines_, time);
   } else {
@@ -311,35 +310,27 @@ ERRAND_COLD inline void TraceEvents::keep_lines(Process& process, Clock::time_po
 
 }  // namespace detail
 
-ERRAND_COLD ERRAND_ONCE Trace::Trace(const std::string& path) : events_(new detail::TraceEvents(path)) {}
+ERRAND_ONCE Trace::Trace(const std::string& path) : events_(new detail::TraceEvents(path)) {}
 
-ERRAND_COLD ERRAND_ONCE Trace::~Trace() = default;
+ERRAND_ONCE Trace::~Trace() = default;
 
-ERRAND_COLD ERRAND_ONCE void Trace::flush() { events_->flush(); }
+ERRAND_ONCE void Trace::flush() { events_->flush(); }
 
-ERRAND_COLD ERRAND_ONCE void Trace::close() { events_->close(); }
+ERRAND_ONCE void Trace::close() { events_->close(); }
 
-ERRAND_COLD ERRAND_ONCE void Trace::task_added(const TaskEvent& event) {
+ERRAND_ONCE void Trace::task_added(const TaskEvent& event) {
   events_->tell(&detail::TraceEvents::begin_arrow_to_new, event);
 }
 
-ERRAND_COLD ERRAND_ONCE void Trace::step_began(const TaskEvent& event) {
-  events_->tell(&detail::TraceEvents::begin_step, event);
-}
+ERRAND_ONCE void Trace::step_began(const TaskEvent& event) { events_->tell(&detail::TraceEvents::begin_step, event); }
 
-ERRAND_COLD ERRAND_ONCE void Trace::step_ended(const TaskEvent& event) {
-  events_->tell(&detail::TraceEvents::end_step, event);
-}
+ERRAND_ONCE void Trace::step_ended(const TaskEvent& event) { events_->tell(&detail::TraceEvents::end_step, event); }
 
-ERRAND_COLD ERRAND_ONCE void Trace::woken(const TaskEvent& event) {
-  events_->tell(&detail::TraceEvents::begin_arrow, event);
-}
+ERRAND_ONCE void Trace::woken(const TaskEvent& event) { events_->tell(&detail::TraceEvents::begin_arrow, event); }
 
-ERRAND_COLD ERRAND_ONCE void Trace::task_ended(const TaskEvent& event) {
-  events_->tell(&detail::TraceEvents::end_task, event);
-}
+ERRAND_ONCE void Trace::task_ended(const TaskEvent& event) { events_->tell(&detail::TraceEvents::end_task, event); }
 
-ERRAND_COLD ERRAND_ONCE void Trace::slept(Clock::time_point from, Clock::time_point to) {
+ERRAND_ONCE void Trace::slept(Clock::time_point from, Clock::time_point to) {
   events_->tell(&detail::TraceEvents::sleep, from, to);
 }
 

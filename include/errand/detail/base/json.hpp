@@ -3,6 +3,7 @@
 
 #include <errand/detail/prologue.hpp>
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -20,7 +21,13 @@ void append_json(std::string& to, std::string_view text);
 
 ERRAND_COLD ERRAND_ONCE void append_json(std::string& to, std::string_view text) {
   constexpr std::string_view digits = "0123456789abcdef";
+  const auto is_plain = [](char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; };
   while (!text.empty()) {
+    std::size_t plain = 0;  // how many characters stand for themselves; nearly always all of them
+    while (plain < text.size() && is_plain(text[plain])) ++plain;
+    to += text.substr(0, plain);
+    text.remove_prefix(plain);
+    if (text.empty()) return;
     const FirstCharacter next(text);
     const std::string_view character = text.substr(0, next.size);
     text.remove_prefix(next.size);
@@ -32,7 +39,7 @@ ERRAND_COLD ERRAND_ONCE void append_json(std::string& to, std::string_view text)
       to += digits[code >> 4];
       to += digits[code & 15];
     } else {
-      if (character == "\"" || character == "\\") to += '\\';
+      if (next.size == 1) to += '\\';  // before a quote or a backslash
       to += character;
     }
   }
