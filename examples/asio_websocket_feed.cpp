@@ -3,10 +3,12 @@
 // The program takes the port to listen on as an argument, or chooses a free port, and prints its address. Open the
 // address in a browser, and end the program with ^C. `asio_websocket_feed 0 --trace run.json` writes an `errand::Trace`.
 //
-//     GET /            a page that shows the feed, and the tasks
+//     GET /            a page that shows the feed, the tasks and the counts of the App
 //     GET /feed        a websocket, which sends the payload of each my.custom.event
-//     GET /tasks       the table of the tasks
+//     GET /tasks       the tasks, as JSON; /tasks.txt is a table of them
+//     GET /stats       counts of the App, as JSON; /metrics has them for Prometheus
 //     POST /dispatch   dispatches my.custom.event, with the body as its payload
+//     POST /later      adds a task "later: BODY", which does so in a minute
 //     POST /cancel     cancels the task whose name is the body: receiver:7 disconnects that client
 //
 // The io_context runs inside the App, as its Reactor. After an operation has completed, the App goes on by itself in
@@ -28,6 +30,7 @@
 #include <string>
 
 #include "asio_websocket_feed_page.hpp"
+#include "prometheus.hpp"
 
 namespace asio = boost::asio;
 namespace beast = boost::beast;
@@ -62,6 +65,7 @@ errand::Coro<> receiver(WebSocket& ws) {
       while (true) {
         const std::string message = co_await receive(ws);
         std::cout << "Received: " << message << std::endl;
+        errand::current_task().set_note("received: " + message.substr(0, 100));
       }
     } catch (const boost::system::system_error&) {
     }
@@ -105,29 +109,79 @@ errand::Coro<> tick(errand::App& app) {
   }
 }
 
+errand::Coro<> dispatch_later(errand::App& app, std::string message) {
+  co_await errand::sleep(1min);
+  app.dispatch("my.custom.event", message);
+}
+
 // The server
+
+/// Counts for the page, as JSON. Times are in nanoseconds.
+std::string to_json(const errand::Stats& stats) {
+  std::ostringstream json;
+  json << "{\"pending\":" << stats.pending << ",\"timers\":" << stats.timers << ",\"steps\":" << stats.steps
+       << ",\"busy\":" << stats.busy.count() << ",\"asleep\":" << stats.asleep.count() << "}";
+  return json.str();
+}
+
+void answer_get(errand::App& app, const std::string& path, Response& response) {
+  const auto answer = [&](const char* type, std::string body) {
+    response.set(http::field::content_type, type);
+    response.body() = std::move(body);
+  };
+  if (path == "/") {
+    answer("text/html; charset=utf-8", page);
+  } else if (path == "/tasks") {
+    answer("application/json", errand::to_json(app.snapshot()));
+  } else if (path == "/tasks.txt") {
+    std::ostringstream table;
+    app.dump_tasks(table);
+    answer("text/plain; charset=utf-8", table.str());
+  } else if (path == "/stats") {
+    answer("application/json", to_json(app.stats()));
+  } else if (path == "/metrics") {
+    // [metrics]
+    answer("text/plain; version=0.0.4", prometheus::to_text({{app.name(), app.stats()}}));
+    // [metrics]
+  } else {
+    response.result(http::status::not_found);
+  }
+}
+
+errand::Coro<> answer_post(errand::App& app, const std::string& path, const std::string& body, Response& response) {
+  if (path == "/dispatch") {
+    app.dispatch("my.custom.event", body);
+    response.body() = "dispatched\n";
+  } else if (path == "/later") {
+    app.purge_tasks();
+    app.add_task(dispatch_later(app, body), "later: " + body, errand::NameTaken::keep);
+    response.body() = "in a minute\n";
+  } else if (path == "/cancel" && app.find_task(body)) {
+    const bool cancelled = co_await app.cancel_task(body);
+    response.body() = cancelled ? "cancelled\n" : "it was done\n";
+  } else {
+    response.result(http::status::not_found);
+  }
+}
+
+/// A browser tells which page a POST comes from. Pages of other sites must not cancel tasks here.
+bool is_from_elsewhere(const Request& request) {
+  const auto origin = request.find(http::field::origin);
+  return origin != request.end() && !origin->value().ends_with("://" + std::string(request[http::field::host]));
+}
 
 errand::Coro<Response> answer(errand::App& app, const Request& request) {
   Response response(http::status::ok, request.version());
   response.keep_alive(request.keep_alive());
   response.set(http::field::content_type, "text/plain; charset=utf-8");
-  if (request.method() == http::verb::get && request.target() == "/") {
-    response.set(http::field::content_type, "text/html; charset=utf-8");
-    response.body() = page;
-  } else if (request.method() == http::verb::get && request.target() == "/tasks") {
-    std::ostringstream table;
-    app.dump_tasks(table);
-    response.body() = table.str();
-  } else if (request.method() == http::verb::post && request.target() == "/dispatch") {
-    app.dispatch("my.custom.event", request.body());
-    response.body() = "dispatched\n";
-  } else if (request.method() == http::verb::post && request.target() == "/cancel" && app.find_task(request.body())) {
-    const bool cancelled = co_await app.cancel_task(request.body());
-    response.body() = cancelled ? "cancelled\n" : "it was done\n";
+  if (request.method() == http::verb::get) {
+    answer_get(app, request.target(), response);
+  } else if (request.method() == http::verb::post && !is_from_elsewhere(request)) {
+    co_await answer_post(app, request.target(), request.body(), response);
   } else {
-    response.result(http::status::not_found);
-    response.body() = "not found\n";
+    response.result(http::status::forbidden);
   }
+  if (response.result() != http::status::ok) response.body() = std::string(response.reason()) + "\n";
   response.prepare_payload();
   co_return response;
 }

@@ -1,49 +1,213 @@
 // SPDX-License-Identifier: MIT
-// The page of asio_websocket_feed.cpp.
+// The page of asio_websocket_feed.cpp. It needs no library, and asks only the server that it comes from. Names and notes
+// of tasks may come from anyone: the page shows them as text, and never as HTML.
 #pragma once
 
 inline constexpr const char* page = R"html(<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<meta http-equiv="Content-Security-Policy"
+      content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; connect-src 'self'">
 <link rel="icon" href="data:,">
 <title>errand: a feed</title>
 <style>
-  body { font: 16px/1.5 sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #223 }
-  h1 small { font-size: 1rem; font-weight: normal; color: #282 }
-  h1 small.closed { color: #a22 }
-  pre, ul { margin: .5rem 0 2rem; background: #f4f5f8; border-radius: 6px; padding: 1rem; min-height: 3rem; overflow: auto }
-  ul { list-style: none }
+  :root { color-scheme: light dark; --page: #f6f7f9; --card: #fff; --text: #1c2330; --soft: #5f6b7e; --line: #dde1e8;
+          --accent: #2f6fde; --good: #1c7c43; --bad: #b3261e }
+  @media (prefers-color-scheme: dark) {
+    :root { --page: #12161d; --card: #1b212b; --text: #e4e8ef; --soft: #98a4b6; --line: #323b49;
+            --accent: #78a9ff; --good: #6fd394; --bad: #ff8a80 }
+  }
+  * { box-sizing: border-box }
+  body { font: 15px/1.45 system-ui, sans-serif; max-width: 64rem; margin: 0 auto; padding: 1rem; background: var(--page);
+         color: var(--text) }
+  h1 { font-size: 1.4rem; margin: .25rem 0 1rem }
+  h2 { font-size: 1rem; margin: 0 0 .5rem }
+  small, .soft { color: var(--soft); font-size: .85rem; font-weight: normal }
+  #state::before { content: "● "; color: var(--good) }
+  #state.closed::before { color: var(--bad) }
+  section { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: .75rem 1rem;
+            margin-bottom: 1rem; overflow-wrap: anywhere }
+  .stats { display: grid; grid-template-columns: repeat(3, 1fr); gap: 1rem }
+  .stats > div { min-width: 0 }
+  .stats b { display: block; font-size: 1.3rem; font-variant-numeric: tabular-nums }
+  .stats svg { display: block; width: 100%; height: 2.5rem }
+  polyline { fill: none; stroke: var(--accent); stroke-width: 1.5; vector-effect: non-scaling-stroke }
+  button, input { font: inherit; color: inherit; background: var(--page); border: 1px solid var(--line); border-radius: 6px;
+                  padding: .2rem .6rem }
+  button { cursor: pointer }
+  button:hover { border-color: var(--accent) }
+  form { display: flex; gap: .5rem }
+  input { flex: 1; min-width: 0 }
+  #feed { list-style: none; margin: .5rem 0 0; padding: 0; min-height: 6rem; font-variant-numeric: tabular-nums }
+  table { width: 100%; border-collapse: collapse }
+  th { text-align: left; color: var(--soft); font-weight: normal; font-size: .85rem }
+  th, td { padding: .4rem .75rem .4rem 0; vertical-align: top }
+  td { border-top: 1px solid var(--line) }
+  td:nth-child(4) { white-space: nowrap; font-variant-numeric: tabular-nums }
+  td:nth-child(7) { padding-right: 0; text-align: right }
+  .cancelling { color: var(--bad) }
+  ul.waits, .waits ul { list-style: none; margin: 0; padding: 0; line-height: 1.35 }
+  .waits ul { margin-left: .3rem; padding-left: .9rem }
+  .waits ul > li { position: relative }
+  .waits ul > li::before { content: ""; position: absolute; left: -.9rem; top: -.2em; width: .65rem; height: .9em;
+                           border: solid var(--line); border-width: 0 0 1px 1px }
+  .waits ul > li:not(:last-child)::after { content: ""; position: absolute; left: -.9rem; top: -.2em; bottom: 0;
+                                           border-left: 1px solid var(--line) }
+  footer a { color: var(--accent); margin-right: 1rem }
+  @media (max-width: 640px) {
+    thead { display: none }
+    tr { display: grid; grid-template-columns: 3rem 1fr auto; column-gap: .5rem; padding: .5rem 0;
+         border-top: 1px solid var(--line) }
+    td { border: 0; padding: .1rem 0 }
+    td:nth-child(7) { grid-area: 1 / 3 }
+    td:nth-child(3) { grid-area: 2 / 2 }
+    td:nth-child(4) { grid-area: 2 / 3; text-align: right }
+    td:nth-child(5), td:nth-child(6) { grid-column: 2 / 4 }
+  }
 </style>
 <h1>A feed <small id="state">connecting</small></h1>
-<h2>my.custom.event</h2>
-<form data-path="/dispatch"><input value="hello"> <button>dispatch</button></form>
-<ul id="feed"></ul>
-<h2>Tasks</h2>
-<form data-path="/cancel"><input value="tick"> <button>cancel</button></form>
-<pre id="tasks"></pre>
+<section class="stats">
+  <div><span class="soft">pending tasks</span><b id="pending">–</b></div>
+  <div><span class="soft">steps per second</span><b id="steps">–</b></div>
+  <div><span class="soft">busy</span><b id="busy">–</b></div>
+</section>
+<section>
+  <h2>my.custom.event</h2>
+  <form><input value="hello" aria-label="message">
+    <button value="/dispatch">dispatch</button> <button value="/later">in a minute</button></form>
+  <ul id="feed"></ul>
+</section>
+<section>
+  <h2>Tasks <small id="answer" role="status"></small></h2>
+  <table>
+    <thead><tr><th>id<th>name<th>status<th>age<th>note<th>waits for<th></thead>
+    <tbody id="tasks"></tbody>
+  </table>
+  <div id="more" class="soft"></div>
+</section>
+<footer><a href="/tasks.txt">table</a><a href="/tasks">JSON</a><a href="/metrics">metrics</a></footer>
 <script>
-  const [state, feed, tasks] = ['state', 'feed', 'tasks'].map((id) => document.getElementById(id));
-
-  const ws = new WebSocket(`ws://${location.host}/feed`);
-  ws.onopen = () => { state.textContent = 'open'; ws.send('hello from the page'); };
-  ws.onclose = () => { state.textContent = 'closed'; state.className = 'closed'; };
-  ws.onmessage = (message) => {
-    const item = document.createElement('li');
-    item.textContent = `${new Date().toLocaleTimeString()}  ${message.data}`;
-    feed.prepend(item);
-    while (feed.children.length > 8) feed.lastChild.remove();
+  const find = (id) => document.getElementById(id);
+  const make = (name, ...children) => {  // strings become text
+    const element = document.createElement(name);
+    element.append(...children);
+    return element;
+  };
+  const post = async (path, body) => {
+    const answer = await fetch(path, {method: 'POST', body});
+    find('answer').textContent = `${await answer.text()} (${body})`;
   };
 
-  for (const form of document.forms) {
-    form.onsubmit = (event) => {
-      event.preventDefault();
-      fetch(form.dataset.path, {method: 'POST', body: form.querySelector('input').value});
-    };
-  }
+  // The feed
 
-  const showTasks = async () => { tasks.textContent = await (await fetch('/tasks')).text(); };
-  showTasks();
-  setInterval(showTasks, 500);
+  const show = (state, isOpen) => {
+    find('state').textContent = state;
+    find('state').classList.toggle('closed', !isOpen);
+  };
+  const ws = new WebSocket(`${location.origin.replace('http', 'ws')}/feed`);
+  ws.onopen = () => { show('open', true); ws.send('hello from the page'); };
+  ws.onclose = () => show('closed', false);
+  ws.onmessage = (message) => {
+    find('feed').prepend(make('li', make('small', new Date().toLocaleTimeString(), ' '), message.data));
+    while (find('feed').children.length > 5) find('feed').lastChild.remove();
+  };
+  document.forms[0].onsubmit = (event) => {
+    event.preventDefault();
+    post(event.submitter.value, document.forms[0].querySelector('input').value);
+  };
+
+  // The tasks
+
+  // A line belongs to the nearest line above it whose `inside` is smaller.
+  const tree = (waits) => {
+    const root = make('ul');
+    const open = [{inside: -1, list: root}];
+    for (const {what, file, line, inside} of waits) {
+      while (open.at(-1).inside >= inside) open.pop();
+      const above = open.at(-1);
+      if (!above.list) above.item.append(above.list = make('ul'));
+      const item = make('li', what, make('small', file && ` ${file}:${line}`));
+      above.list.append(item);
+      open.push({inside, item});
+    }
+    root.className = 'waits';
+    return root;
+  };
+
+  const age = (seconds) => {
+    if (seconds < 100) return `${seconds.toFixed(1)} s`;
+    return seconds < 6000 ? `${Math.floor(seconds / 60)} min` : `${Math.floor(seconds / 3600)} h`;
+  };
+
+  // A row stays as long as its task, so that a click is not lost. Cells change only if the text does.
+  const rows = new Map();
+  const rowOf = (task) => {
+    const cancel = make('button', 'cancel');
+    cancel.onclick = () => post('/cancel', task.name);
+    const row = make('tr', ...[task.id, task.name, '', '', '', '', task.is_registered ? cancel : ''].map((text) => make('td', text)));
+    find('tasks').append(row);
+    return row;
+  };
+  const showTasks = (tasks) => {
+    const shown = tasks.slice(0, 200);
+    const ids = new Set(shown.map((task) => task.id));
+    for (const [id, row] of rows) {
+      if (!ids.has(id)) { row.remove(); rows.delete(id); }
+    }
+    for (const task of shown) {
+      if (!rows.has(task.id)) rows.set(task.id, rowOf(task));
+      const [, , status, time, note, waits] = rows.get(task.id).children;
+      [status.textContent, time.textContent, note.textContent] = [task.status, age(task.age), task.note];
+      status.className = task.status;
+      waits.replaceChildren(tree(task.waits));
+    }
+    find('more').textContent = tasks.length > shown.length ? `and ${tasks.length - shown.length} more` : '';
+  };
+
+  // The counts
+
+  const lines = new Map();
+  const draw = (id, value, text) => {
+    if (!lines.has(id)) {
+      const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
+      const line = svg.appendChild(document.createElementNS('http://www.w3.org/2000/svg', 'polyline'));
+      svg.setAttribute('viewBox', '0 -2 59 24');
+      svg.setAttribute('preserveAspectRatio', 'none');
+      svg.setAttribute('aria-hidden', 'true');
+      find(id).after(svg);
+      lines.set(id, {line, values: []});
+    }
+    const {line, values} = lines.get(id);
+    values.push(value);
+    if (values.length > 60) values.shift();
+    const most = Math.max(...values) || 1;
+    line.setAttribute('points', values.map((v, i) => `${60 - values.length + i},${(20 - 20 * v / most).toFixed(2)}`).join(' '));
+    find(id).textContent = text;
+  };
+  let last;
+  const showStats = (stats) => {
+    draw('pending', stats.pending, stats.pending);
+    if (last) {
+      const busy = stats.busy - last.busy, time = busy + stats.asleep - last.asleep;  // in nanoseconds
+      draw('steps', (stats.steps - last.steps) / time * 1e9, Math.round((stats.steps - last.steps) / time * 1e9));
+      draw('busy', busy / time, `${(busy / time * 100).toFixed(1)} %`);
+    }
+    last = stats;
+  };
+
+  const refresh = async () => {
+    try {
+      const [tasks, stats] = await Promise.all(['/tasks', '/stats'].map(async (path) => (await fetch(path)).json()));
+      showTasks(tasks);
+      showStats(stats);
+    } catch (error) {
+      find('answer').textContent = `no answer from the server (${error.message})`;
+    } finally {
+      setTimeout(refresh, 1000);
+    }
+  };
+  refresh();
 </script>
 </html>
 )html";

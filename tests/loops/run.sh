@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # Tests of errand/asio.hpp, with Boost's Asio and with the standalone one, and of Boost.Beast. Operations must end with
 # their tasks. The websocket example gets real clients: 200 websockets that come and go (500 with CI_FULL=1). Its page,
-# and a trace of it, are drawn in headless Chromium. The script installs missing packages if it can. If it cannot, it
+# and a trace of it, are drawn in headless Chromium, and promtool checks its metrics. The script installs missing
+# packages if it can. If it cannot, it
 # says which tests it skips.
 #
 #   tests/loops/run.sh BUILD_DIRECTORY
@@ -19,6 +20,7 @@ has_version() {  # DIRECTORY MACRO LEAST
 has_boost() { has_version boost/asio BOOST_ASIO_VERSION 102600; }
 has_asio() { has_version asio ASIO_VERSION 102200; }
 has_browser() { command -v chromedriver >/dev/null; }
+has_promtool() { command -v promtool >/dev/null; }
 find_python() {  # sets a Python that has the module; the first one may not be the system's
   for python in python3 /usr/bin/python3; do
     "$python" -c "import websockets" 2>/dev/null && return
@@ -35,6 +37,7 @@ has_boost || install libboost-dev
 has_asio || install libasio-dev
 find_python || install python3-websockets
 has_browser || install chromium chromium-driver
+has_promtool || install prometheus
 
 cmake "$build" >/dev/null
 cmake --build "$build" -j "$(nproc)" --target asio
@@ -63,4 +66,9 @@ if has_browser; then
   python3 tests/loops/feed_page.py "$program"
 else
   echo "skipped: the page, without Chromium"
+fi
+if has_promtool; then
+  python3 tests/loops/feed_metrics.py "$program"
+else
+  echo "skipped: the metrics, without Prometheus's promtool"
 fi

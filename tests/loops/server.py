@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """A server under test: its port, its descriptors, and its end."""
+import json
 import os
 import re
 import resource
@@ -75,9 +76,7 @@ class FeedServer(Server):
 
     def tasks(self):
         """Their names, without that of the connection which asks."""
-        rows = self.get("/tasks").splitlines()[1:]
-        # A line that begins with a blank belongs to the task above it.
-        return [row.split()[1] for row in rows if row[:1].isdigit() and "  running" not in row]
+        return [task["name"] for task in json.loads(self.get("/tasks")) if task["waits"][0]["what"] != "running"]
 
     def dispatch(self, message):
         assert self.get("/dispatch", message.encode()) == "dispatched\n"
