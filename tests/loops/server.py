@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A server under test: its port, its descriptors, and its end."""
+"""A program under test: its port, its descriptors, and its end."""
 import json
 import os
 import re
@@ -23,15 +23,14 @@ def text_of(file):
     return os.pread(file.fileno(), 1 << 24, 0).decode(errors="replace")
 
 
-class Server:
-    """Runs the program, which prints the port that it listens on. SIGTERM must end it well, and it must report nothing:
-    no failure of a task, no leak, nothing that a sanitizer finds."""
+class Program:
+    """Runs the program. SIGTERM must end it well, and it must report nothing: no failure of a task, no leak, nothing that
+    a sanitizer finds."""
 
-    def __init__(self, program, *arguments):
+    def __init__(self, program, *arguments, directory=None):
         self.stdout, self.stderr = tempfile.TemporaryFile(), tempfile.TemporaryFile()
-        self.process = subprocess.Popen([program, *arguments], stdout=self.stdout, stderr=self.stderr)
-        settles(lambda: "127.0.0.1:" in self.output(), True)
-        self.port = int(re.search(r"127\.0\.0\.1:(\d+)", self.output()).group(1))
+        command = [os.path.abspath(program), *arguments]
+        self.process = subprocess.Popen(command, stdout=self.stdout, stderr=self.stderr, cwd=directory)
 
     def __enter__(self):
         return self
@@ -58,6 +57,15 @@ class Server:
             raise SystemExit(f"the server reports\n{errors[:4000]}")
         if code != 0:
             raise SystemExit(f"the server ended with {code}")
+
+
+class Server(Program):
+    """A program that prints the port that it listens on."""
+
+    def __init__(self, program, *arguments):
+        super().__init__(program, *arguments)
+        settles(lambda: "127.0.0.1:" in self.output(), True)
+        self.port = int(re.search(r"127\.0\.0\.1:(\d+)", self.output()).group(1))
 
 
 class FeedServer(Server):
