@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A shop with a console on a Unix socket: `nc -U console.sock`, and then `help`. Ctrl-C ends it. Its arguments:
-// [SOCKET [TRACE_FILE]].
+// A shop with a console: `nc -U console.sock` in the same directory, and then `help`. Ctrl-C ends it. Its argument is
+// another path for the socket.
 #include <chrono>
 #include <errand/errand.hpp>
 #include <errand/posix.hpp>
@@ -23,7 +23,7 @@ Coro<> work(errand::Queue<std::string>& orders) {
   while (const auto order = co_await orders.next()) co_await pack(*order);
 }
 
-/// Takes its time to end when it is asked to: longer than the console waits for it.
+/// If it is asked to end, that takes longer than the console waits.
 Coro<> count_stock() {
   const auto count = []() -> Coro<> { co_await errand::sleep(24h); };
   const auto write_down = []() -> Coro<> { co_await errand::sleep(1s); };
@@ -40,15 +40,17 @@ Coro<> watch_door(errand::App& app) {
 
 int main(int argc, char** argv) {
   const std::string path = argc > 1 ? argv[1] : "console.sock";
-  errand::PosixReactor reactor;
-  TraceSwitch trace(argc > 2 ? argv[2] : "console.json");
-  errand::App app("shop", {.reactor = &reactor, .observer = &trace});
   errand::Queue<std::string> orders(100);
+  // [console]
+  errand::PosixReactor reactor;
+  TraceSwitch trace("console.json");
+  errand::App app("shop", {.reactor = &reactor, .observer = &trace});
+  app.add_task(serve_console(app, path, &trace, 200ms), "console");
+  // [console]
   app.add_signal("shop.order.placed",
                  [&](const errand::Signal& signal) -> Coro<> { co_await orders.put(signal.get<std::string>()); });
   app.add_task(work(orders), "worker");
   app.add_task(count_stock, "stock");
   app.add_task(watch_door, "door");
-  app.add_task(serve_console(app, path, &trace, 200ms), "console");
   app.run({.handle_signals = true});
 }

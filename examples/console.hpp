@@ -21,19 +21,23 @@
 #include "terminal.hpp"
 #include "trace_switch.hpp"
 
-// A console of a running program: `nc -U my.sock` shows its tasks, cancels them, and switches a trace on. To be copied
-// into a program, with the three headers that it includes. console.cpp uses it.
+// A console of a running program: with `nc -U my.sock` you list its tasks, cancel them, and switch a trace on. Copy
+// this header and the three that it includes into your program. console.cpp uses it.
 
-/// Obeys the lines of one client. An answer is made of lines that are not empty, and ends with an empty one.
+/// Obeys the lines of one client. An answer has lines that are not empty, and ends with an empty one. If a line cannot
+/// be obeyed, the answer begins with "error:".
 class ConsoleClient {
  public:
   ConsoleClient(errand::App& app, errand::Descriptor socket, TraceSwitch* trace, std::chrono::nanoseconds patience)
       : app_(app), socket_(std::move(socket)), trace_(trace), patience_(patience) {}
 
   errand::Coro<> serve() {
-    while (const auto line = co_await next_line()) {
-      const std::string answer = co_await obey(*line) + '\n';
-      co_await errand::write_all(socket_, answer);
+    try {
+      while (const auto line = co_await next_line()) {
+        const std::string answer = co_await obey(*line) + '\n';
+        co_await errand::write_all(socket_, answer);
+      }
+    } catch (const std::system_error&) {  // the client has gone
     }
   }
 
@@ -90,14 +94,19 @@ class ConsoleClient {
     }
     if (command == "trace" && (rest == "on" || rest == "off")) {
       if (!trace_) throw std::runtime_error("this program has no TraceSwitch");
-      rest == "on" ? trace_->on() : trace_->off();
-      co_return (rest == "on" ? "tracing into " : "the trace is in ") + trace_->path() + '\n';
+      if (rest == "off") {
+        trace_->off();
+        co_return "the trace is in " + trace_->path() + '\n';
+      }
+      trace_->on();
+      co_return "tracing into " + trace_->path() + '\n';
     }
     if (command == "help" && rest.empty()) co_return help;
     throw std::runtime_error("'" + command + (rest.empty() ? "" : " " + rest) + "' is no command; try 'help'");
   }
 
-  /// Waits until a task has ended, but not for long. It does not look at an error, so this is reported as always.
+  /// Waits until a task has ended, but no longer than `patience_`. Says how it has ended, or what it waits for. If the
+  /// task fails, this is reported as if nobody had waited.
   errand::Coro<std::string> end_of(errand::Task<> task, std::string name) {
     const std::vector<errand::Task<>> tasks{task};
     co_await errand::wait_all(tasks, patience_);
@@ -116,7 +125,7 @@ class ConsoleClient {
     return found;
   }
 
-  /// Returns the table of some tasks. (Names and notes cannot break it: it has spaces in place of control characters.)
+  /// Returns a table of these tasks. It has spaces in place of the control characters of names and notes.
   template <class Wanted>
   std::string table(Wanted wanted) const {
     std::vector<errand::TaskInfo> tasks = app_.snapshot();
@@ -155,33 +164,28 @@ class ConsoleClient {
   errand::App& app_;
   errand::Descriptor socket_;
   TraceSwitch* const trace_;
-  const std::chrono::nanoseconds patience_;  // how long an answer waits for the end of a task
-  std::string input_;                        // what has come, and is not obeyed yet
+  const std::chrono::nanoseconds patience_;
+  std::string input_;  // text that the client has sent, from the first line that is not obeyed yet
 };
 
-inline errand::Coro<> serve_console_client(ConsoleClient client) {
-  try {
-    co_await client.serve();
-  } catch (const std::system_error&) {  // the client has gone
-  }
-}
-
-/// Serves a console on a Unix socket, until the task is cancelled. Only the owner of the process and root may use it:
-/// the mode of the file is 0600. A relative path is that of the working directory. Throws `std::system_error`, which
-/// names the path, if there is a file already, unless a dead process has left it. The App needs a PosixReactor.
+/// Serves a console on a Unix socket, until the task is cancelled. Only who may open the socket's file may use the
+/// console: the mode of the file is 0600, so these are the user of this process and root. The file is removed at the
+/// end. Throws `std::system_error`, which names the path, if a file is there already, unless it is a socket that a dead
+/// process has left. The App needs a PosixReactor. Without a `trace`, the command `trace` is an error.
 ///
 ///     TraceSwitch trace("my.json");
 ///     errand::App app("MyApp", {.reactor = &reactor, .observer = &trace});
 ///     app.add_task(serve_console(app, "my.sock", &trace), "console");
 ///
-/// `patience` is how long a client waits for the end of a task before it is told what the task waits for.
+/// A client that waits for the end of a task is told after `patience` what the task waits for.
 inline errand::Coro<> serve_console(errand::App& app, std::string path, TraceSwitch* trace = nullptr,
                                     std::chrono::nanoseconds patience = std::chrono::seconds(2)) {
-  ConsoleSocket socket(std::move(path));
-  socket.listen();
+  ConsoleSocket listener(std::move(path));
+  listener.listen();
   errand::TaskScope clients(app);
   while (true) {
-    ConsoleClient client(app, co_await errand::accept(socket.get()), trace, patience);
-    clients.add(serve_console_client(std::move(client)));
+    errand::Descriptor socket = co_await errand::accept(listener.get());
+    ConsoleClient client(app, std::move(socket), trace, patience);
+    clients.add([client = std::move(client)]() mutable { return client.serve(); });
   }
 }

@@ -14,8 +14,8 @@
 #include <utility>
 
 /// A Unix socket that listens, and its file, which the destructor removes. The mode of the file is 0600: only its owner
-/// and root may connect. A file that a dead process has left is replaced. (Two processes that begin with the same path
-/// at the same moment may take each other for dead.)
+/// and root may connect. If a dead process has left a socket there, it is replaced. (If two processes begin with one
+/// path within the same millisecond, one may take the other for dead.)
 class ConsoleSocket {
  public:
   explicit ConsoleSocket(std::string path) : path_(std::move(path)) {}
@@ -25,11 +25,11 @@ class ConsoleSocket {
   ConsoleSocket(const ConsoleSocket&) = delete;
   const errand::Descriptor& get() const noexcept { return socket_; }
 
-  /// Throws `std::system_error`, which names the path, if that is not free.
+  /// Makes the file, and listens. Throws `std::system_error`, which names the path, if that is in use.
   void listen() {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
-    if (path_.empty() || path_.find('\0') != path_.npos) fail(EINVAL);  // such a name would not be one of a file
+    if (path_.empty() || path_.find('\0') != path_.npos) fail(EINVAL);  // not the name of a file
     if (path_.size() >= sizeof address.sun_path) fail(ENAMETOOLONG);
     path_.copy(address.sun_path, path_.size());
     const auto* const to = reinterpret_cast<const sockaddr*>(&address);
@@ -41,7 +41,7 @@ class ConsoleSocket {
       if (is_same_file(old)) ::unlink(path_.c_str());
     }
     socket_ = make();
-    // Nobody can connect before `listen`, whatever mode `bind` has given to the file.
+    // Whatever mode `bind` gives to the file, nobody can connect before `listen`.
     if (::bind(socket_.get(), to, sizeof address) != 0 || ::lstat(path_.c_str(), &file_) != 0 ||
         ::chmod(path_.c_str(), S_IRUSR | S_IWUSR) != 0 || ::listen(socket_.get(), SOMAXCONN) != 0) {
       fail(errno);

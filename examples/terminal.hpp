@@ -23,7 +23,8 @@ inline bool is_terminal(std::FILE* stream) {
 inline bool is_printable(std::string_view text) {
   int missing = 0;  // bytes of the character that are still to come
   unsigned char before = 0;
-  for (const unsigned char c : text) {
+  for (const char byte : text) {
+    const auto c = static_cast<unsigned char>(byte);
     if (missing > 0) {
       const int least = before == 0xc2 || before == 0xe0 ? 0xa0 : before == 0xf0 ? 0x90 : 0x80;
       if (c < least || c > 0xbf) return false;

@@ -43,7 +43,7 @@ awk '
   }
 
   function masked(text) {
-    gsub(/\.cpp:[0-9]+/, ".cpp:LINE", text)
+    gsub(/pp:[0-9]+/, "pp:LINE", text)
     gsub(/ +/, " ", text)
     gsub(/ [0-9.]+ m?s /, " AGE ", text)
     return text
@@ -54,12 +54,14 @@ awk '
     return text
   }
 
-  # Checks that each line of a program that the text names has an await.
+  # Checks that each line of a program that the text names has an await. A program stands in examples/readme or examples.
   function check_places(text,    place, path, line, i) {
-    while (match(text, /[a-z_]+\.cpp:[0-9]+/)) {
+    while (match(text, /[a-z_]+\.[ch]pp:[0-9]+/)) {
       split(substr(text, RSTART, RLENGTH), place, ":")
       text = substr(text, RSTART + RLENGTH)
       path = "examples/readme/" place[1]
+      if ((getline line < path) < 0) path = "examples/" place[1]
+      close(path)
       line = ""
       for (i = 0; i < place[2] && (getline line < path) > 0; ++i) continue
       close(path)

@@ -12,12 +12,11 @@ import re
 import signal
 import socket
 import stat
-import subprocess
 import sys
 import tempfile
 import time
 
-from server import Program, settles
+from server import Program, settles, text_of
 
 MALFORMED = "error: a line is UTF-8 without control characters\n"
 TOO_LONG = "error: a line has at most 1000 bytes\n"
@@ -220,11 +219,24 @@ def ends_soon(console, by, clients):
     assert clients[-1].lines.read() == ""
 
 
+def reports_failures(program, directory):
+    """A failure that a client has caused is reported, and nothing else ends. The console may end itself."""
+    console = Console(program, directory)
+    client, other = Client(console), Client(console)
+    assert client.ask("signal shop.order.placed") == "shop.order.placed: failed\n"
+    settles(lambda: "the payload of 'shop.order.placed' is empty" in text_of(console.stderr), True)
+    assert "  worker  " in client.ask("ps")
+    assert client.ask("cancel console") == "" and other.lines.read() == ""
+    settles(lambda: os.path.lexists(console.path), False)
+    console.process.terminate()
+    assert console.process.wait(timeout=30) == 0 and text_of(console.stderr).count("\n") == 1
+
+
 def shares_no_path(program, directory):
     """A living process keeps its path, a dead one does not, and what is no socket stays as it is."""
     def fails(text):
-        other = Program(program, path, f"{directory}/other.json")
-        settles(lambda: text in os.pread(other.stderr.fileno(), 4096, 0).decode(), True)
+        other = Program(program, path)
+        settles(lambda: text in text_of(other.stderr), True)
         other.process.terminate()
         assert other.process.wait(timeout=30) == 0
 
@@ -252,6 +264,7 @@ def shares_no_path(program, directory):
 
 def main():
     program, session = sys.argv[1:]
+    os.umask(0)  # the file of the socket is private all the same
     for by in (signal.SIGTERM, signal.SIGINT):
         with tempfile.TemporaryDirectory() as directory, Console(program, directory) as console:
             keeps_others_out(console)
@@ -262,9 +275,9 @@ def main():
             with open(console.trace) as file:
                 assert json.load(file)
     with tempfile.TemporaryDirectory() as directory:
-        shares_no_path(program, directory)
-    with tempfile.TemporaryDirectory() as directory:
         plays_session(program, directory, session)
+        shares_no_path(program, directory)
+        reports_failures(program, directory)
     print("the console works, and nothing is left of it")
 
 
