@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdio>
+#include <string>
 #include <string_view>
 
 #if defined(_WIN32)
@@ -36,4 +37,14 @@ inline bool is_printable(std::string_view text) {
     before = c;
   }
   return missing == 0;
+}
+
+/// Returns the text for a terminal. If it is not printable, each byte that is not plain ASCII becomes a "?".
+inline std::string printable(std::string_view text) {
+  std::string shown(text);
+  if (is_printable(text)) return shown;
+  for (char& c : shown) {
+    if (c < 0x20 || c >= 0x7f) c = '?';
+  }
+  return shown;
 }
