@@ -9,7 +9,6 @@
 #include <errand/errand.hpp>
 #include <errand/posix.hpp>
 #include <memory>
-#include <new>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -37,7 +36,6 @@ struct ConnectionLost : Error {
 class Result {
  public:
   explicit Result(PGresult* result = nullptr) noexcept : result_(result) {}
-
   PGresult* get() const noexcept { return result_.get(); }
   int rows() const noexcept { return PQntuples(get()); }
   int columns() const noexcept { return PQnfields(get()); }
@@ -49,7 +47,6 @@ class Result {
   std::unique_ptr<PGresult, Free> result_;
 };
 
-/// What a `listen` statement waits for: somebody called `notify`, or `pg_notify`.
 struct Notification {
   std::string channel, payload;
 };
@@ -62,8 +59,8 @@ struct Notification {
 ///     const postgres::Result result = co_await connection.query("select name from goods where id = $1", id);
 ///
 /// **Cancellation leaves the connection usable.** If a task is asked to end while it awaits a query, the server goes on
-/// with the statement, and the next query first waits for its end and drops its result. A task that is asked to end in
-/// `connect` closes the connection that it was making.
+/// with the statement, and the next query first waits for its end and drops its result. In `connect`, the connection
+/// that was being made is closed.
 class Connection {
  public:
   /// Connects, unless the connection is open. `where` is a connection string or URI of libpq; what it does not say
@@ -73,7 +70,6 @@ class Connection {
 
   /// Returns false if there is no connection, or if a call has found that it broke.
   bool is_open() const noexcept { return PQstatus(connection_.get()) == CONNECTION_OK; }
-
   /// Executes one statement. Its parameters $1, $2, … are texts without null bytes, or whole numbers. They reach the
   /// server apart from the statement, so nothing has to be quoted. Throws `Error` or `ConnectionLost`.
   template <class... Args>
@@ -91,21 +87,15 @@ class Connection {
   static std::string as_text(std::string_view text) { return std::string(text); }
   static std::string as_text(std::integral auto number) { return std::to_string(number); }
 
-  /// Joins both texts into one line.
   static std::string message(std::string what, std::string_view error) {
     what.append(": ").append(error.substr(0, error.find_last_not_of(" \n") + 1));
-    const auto is_blank = [](char c) { return c == ' ' || c == '\n' || c == '\t'; };
-    std::replace_if(what.begin(), what.end(), is_blank, ' ');
+    for (const char blank : {'\n', '\t'}) std::replace(what.begin(), what.end(), blank, ' ');
     what.erase(std::unique(what.begin(), what.end(), [](char a, char b) { return a == ' ' && b == ' '; }), what.end());
     return what;
   }
   [[noreturn]] static void lose(Handle& connection, const char* what) {
     const Handle lost = std::move(connection);
     throw ConnectionLost(message(what, lost ? PQerrorMessage(lost.get()) : "there is no connection"));
-  }
-  [[noreturn]] void fail(const char* what, const char* why) {
-    if (!is_open()) lose(connection_, what);
-    throw Error(message(what, why));
   }
   int socket() const noexcept { return PQsocket(connection_.get()); }
   void read(const char* what) {
@@ -118,8 +108,6 @@ class Connection {
   errand::Lock in_use_;
 };
 
-// Implementation
-
 inline errand::Coro<> Connection::connect(std::string where) {
   const auto guard = co_await in_use_.acquire();
   if (is_open()) co_return;
@@ -128,7 +116,6 @@ inline errand::Coro<> Connection::connect(std::string where) {
   const char* const names[] = {"tcp_user_timeout", "keepalives_idle", "dbname", "client_encoding", nullptr};
   const char* const values[] = {"20000", "10", where.c_str(), "UTF8", nullptr};
   Handle made(PQconnectStartParams(names, values, 1));
-  if (!made) throw std::bad_alloc();
   const auto drop = [](void*, const char*) {};  // in place of the default, which writes notices to stderr as they are
   PQsetNoticeProcessor(made.get(), drop, nullptr);
   if (PQstatus(made.get()) == CONNECTION_BAD) lose(made, "connect");
@@ -143,24 +130,24 @@ inline errand::Coro<> Connection::connect(std::string where) {
 
 inline errand::Coro<Result> Connection::execute(const char* statement, std::vector<std::string> parameters) {
   const auto guard = co_await in_use_.acquire();
-  if (!is_open()) lose(connection_, statement);
   co_await last_result(statement);  // of a query whose task was cancelled
   std::vector<const char*> values;
   for (const std::string& parameter : parameters) values.push_back(parameter.c_str());
   const auto count = static_cast<int>(values.size());
   if (!PQsendQueryParams(connection_.get(), statement, count, nullptr, values.data(), nullptr, nullptr, 0)) {
-    fail(statement, PQerrorMessage(connection_.get()));
+    lose(connection_, statement);
   }
   Result result = co_await last_result(statement);
+  if (!is_open()) lose(connection_, statement);
   if (const auto status = PQresultStatus(result.get()); status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
-    fail(statement, PQresultErrorMessage(result.get()));
+    throw Error(message(statement, PQresultErrorMessage(result.get())));
   }
   co_return result;
 }
 
-/// Sends the rest of the statement, and reads up to the end of its results. Gives the last one; an empty one if there
-/// is no statement under way.
+/// Sends the rest of a statement, reads up to the end of its results, and gives the last one: empty if there is none.
 inline errand::Coro<Result> Connection::last_result(const char* what) {
+  if (!is_open()) lose(connection_, what);
   while (const int unsent = PQflush(connection_.get())) {
     if (unsent < 0) lose(connection_, what);
     const auto ready = co_await errand::race(errand::readable(socket()), errand::writable(socket()));
@@ -181,7 +168,6 @@ inline errand::Coro<Result> Connection::last_result(const char* what) {
 
 inline errand::Coro<Notification> Connection::notification() {
   const auto guard = co_await in_use_.acquire();
-  if (!is_open()) lose(connection_, "wait for a notification");
   co_await last_result("wait for a notification");
   std::unique_ptr<PGnotify, Free> given(PQnotifies(connection_.get()));
   for (; !given; given.reset(PQnotifies(connection_.get()))) {

@@ -150,7 +150,6 @@ class Worker {
   }
 
  private:
-  // [worker]
   Coro<> take_jobs() {
     while (true) {
       auto slot = co_await slots_.acquire();
@@ -167,6 +166,7 @@ class Worker {
     }
   }
 
+  // [worker]
   Coro<> run(Job job, errand::Semaphore::Permit) {
     const auto outcome = co_await errand::settled(errand::race(work(job), beat(job)));
     const std::string text = outcome.failed() ? printable(outcome.what()) : std::get<0>(outcome.value().value());

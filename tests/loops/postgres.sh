@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Tests the job queue of examples/postgres_jobs.cpp with a server of its own. The script installs PostgreSQL if it can. If
+# it cannot, it says that it skips the test.
+#
+#   tests/loops/postgres.sh BUILD_DIRECTORY
+#
+# The build directory must be configured already, with the flags to build with.
+set -euo pipefail
+build=$(cd "$1" && pwd)
+cd "$(dirname "$0")/../.."
+
+has_libpq() { [ -e /usr/include/postgresql/libpq-fe.h ]; }
+has_server() { ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1; }
+if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ] && ! { has_libpq && has_server; }; then
+  { apt-get update -qq &&
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql libpq-dev >/dev/null; } ||
+    echo "cannot be installed: postgresql libpq-dev"
+fi
+if ! has_libpq || ! has_server; then
+  echo "skipped: the job queue, without PostgreSQL"
+  exit
+fi
+cmake "$build" >/dev/null
+cmake --build "$build" --target postgres_jobs
+python3 tests/loops/postgres_jobs.py "$build/examples/postgres_jobs"
