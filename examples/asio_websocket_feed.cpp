@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // A feed over websockets, with Boost.Beast: the last example of Sanic's page about background tasks, for real browsers.
 // The program takes the port to listen on as an argument, or chooses a free port, and prints its address. Open the
-// address in a browser, and end the program with ^C. `asio_websocket_feed 0 --trace run.json` writes an `errand::Trace`.
+// address in a browser, and end the program with ^C. `asio_websocket_feed 0 --trace run.json` writes an
+// `errand::Trace`.
 //
 //     GET /            a page that shows the feed, the tasks and the counts of the App
 //     GET /feed        a websocket, which sends the payload of each my.custom.event
