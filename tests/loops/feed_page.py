@@ -8,6 +8,8 @@ import re
 import sys
 import tempfile
 import time
+import urllib.error
+import urllib.request
 
 from browser import Browser
 from server import FeedServer, settles
@@ -64,6 +66,19 @@ def check_text(browser, server):
     click_cancel(browser, name)
     settles(lambda: name in table(browser), False)
     settles(lambda: browser.text("answer"), f"cancelled ({name})")
+
+
+def check_origin(browser, server):
+    """The page of another site can send a request, but it has no effect."""
+    browser.open("data:text/html,elsewhere")
+    browser.run(f"""const sends = fetch('{server.url}/cancel', {{method: 'POST', mode: 'no-cors', body: 'tick'}});
+        return sends.then(() => true, () => false)""")  # which depends on the version of Chromium
+    asks = urllib.request.Request(server.url + "/cancel", b"tick", {"Origin": "http://elsewhere"})
+    try:
+        urllib.request.urlopen(asks, timeout=30)
+    except urllib.error.HTTPError as error:
+        assert error.code == 403, error
+    assert "tick" in server.tasks(), server.tasks()
 
 
 def check_widths(browser):
@@ -123,6 +138,7 @@ def main():
                 take_picture(browser, sys.argv[2])
             click_cancel(browser, next(name for name in server.tasks() if name.startswith("receiver:")))
             settles(lambda: browser.text("state"), "closed")
+            check_origin(browser, server)
         server.check_rest()
 
         with Browser(profile) as browser:
