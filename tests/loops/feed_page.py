@@ -72,7 +72,7 @@ def check_origin(browser, server):
     """The page of another site can send a request, but it has no effect."""
     browser.open("data:text/html,elsewhere")
     browser.run(f"""const sends = fetch('{server.url}/cancel', {{method: 'POST', mode: 'no-cors', body: 'tick'}});
-        return sends.then(() => true, () => false)""")  # which depends on the version of Chromium
+        return sends.then(() => true, () => false)""")  # true if Chromium sends it
     asks = urllib.request.Request(server.url + "/cancel", b"tick", {"Origin": "http://elsewhere"})
     try:
         urllib.request.urlopen(asks, timeout=30)
