@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Tests of posix.hpp. Each of them runs on both pollers: on the best one of the system, and on poll(2).
-#if !defined(_WIN32)
+#if !defined(_WIN32) && !defined(__EMSCRIPTEN__)
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
