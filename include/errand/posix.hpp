@@ -46,6 +46,9 @@ namespace errand {
 /// throw `InvalidState`. Errors of the system are `std::system_error`s whose message names the call and the peer, such
 /// as "connect to 127.0.0.1:81: Connection refused". No call raises SIGPIPE.
 ///
+/// While tasks are ready, it looks for input every 20 µs at most, because a look takes longer than many turns. So idle
+/// descriptors cost nothing, and a task that waits for one is not starved.
+///
 /// A Reactor serves the Apps of one thread. With `App::poll`, it is the host that has to wait: by `reactor.wait` with
 /// the time of `App::next_deadline`, on the thread of the App.
 class PosixReactor final : public detail::PosixReactorOn<detail::BestPoller> {};

@@ -25,7 +25,7 @@ class PosixReactorOn : public IoWaits {
   /// makes no system call.
   void wait(std::optional<Clock::time_point> until) final {
     const std::optional<Nanoseconds> limit = longest_sleep(until);
-    if (limit != Nanoseconds::zero() || waiting > 0) {
+    if (limit != Nanoseconds::zero() || (waiting > 0 && (!until || is_time_to_look(*until)))) {
       if (poller_.look(limit, *this)) {
         pipe_.empty();
         is_rung_.exchange(false);  // not before: whoever finds it set does not ring, because this wait ends now
@@ -52,11 +52,22 @@ class PosixReactorOn : public IoWaits {
     return std::max(std::min(*until, latest) - now, Nanoseconds::zero());
   }
 
+  /// Called when tasks are ready at this time. Returns true if it is time to look for input: a look takes longer than
+  /// many turns. A clock of the configuration may stand still, so with such a clock every turn looks.
+  bool is_time_to_look(Clock::time_point now) noexcept {
+    constexpr std::chrono::microseconds between_looks(20);
+    const Loop* const loop = this_thread().loop;
+    if (loop && !loop->has_own_clock() && now >= last_look_ && now - last_look_ < between_looks) return false;
+    last_look_ = now;
+    return true;
+  }
+
   bool watch_descriptor(int fd, std::uint32_t mark, Directions wanted) final { return poller_.arm(fd, mark, wanted); }
   int open_child_descriptor(pid_t child) noexcept final { return Poller::open_child(child); }
 
   WakePipe pipe_;
   std::atomic<bool> is_rung_ = false;
+  Clock::time_point last_look_{};  // the last look while tasks were ready
   Poller poller_{pipe_.get()};
 };
 
