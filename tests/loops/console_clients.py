@@ -210,9 +210,14 @@ def is_not_read(console):
     return deaf, other
 
 
-def ends_soon(console, by, clients):
+def ends_soon(console, by, clients, report=None):
     begun = time.monotonic()
-    console.stop(by)
+    if report:
+        console.process.send_signal(by)
+        console.process.wait(timeout=30)
+        assert report in text_of(console.stderr), text_of(console.stderr)
+    else:
+        console.stop(by)
     took = time.monotonic() - begun
     assert took < 1, f"{took} s"
     assert not os.path.lexists(console.path)
@@ -230,6 +235,15 @@ def reports_failures(program, directory):
     settles(lambda: os.path.lexists(console.path), False)
     console.process.terminate()
     assert console.process.wait(timeout=30) == 0 and text_of(console.stderr).count("\n") == 1
+
+
+def is_told_twice(program, directory):
+    """A second signal ends the program where it stands: the file is gone all the same."""
+    console = Console(program, directory)
+    clients = is_not_read(console)
+    console.process.terminate()
+    settles(console.output, "the door is closed\n")  # the program waits for the stock now
+    ends_soon(console, signal.SIGTERM, clients, "'stock' was still standing")
 
 
 def shares_no_path(program, directory):
@@ -278,6 +292,7 @@ def main():
         plays_session(program, directory, session)
         shares_no_path(program, directory)
         reports_failures(program, directory)
+        is_told_twice(program, directory)
     print("the console works, and nothing is left of it")
 
 
