@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""examples/postgres_jobs with a server of its own: three workers, which are killed at random, and a restart of the server.
+"""examples/postgres_jobs with a server of its own, which is restarted, and with workers that are killed at random.
 Every job must be done, and none of them may be finished twice.
 
     python3 tests/loops/postgres_jobs.py PROGRAM
@@ -62,9 +62,9 @@ class Database:
 class Worker:
     all = []
 
-    def __init__(self, name):
+    def __init__(self, name, where=None):
         self.name, self.output, self.errors = name, tempfile.TemporaryFile(), tempfile.TemporaryFile()
-        words = [program, "--db", db.where, "work", name]
+        words = [program, "--db", where or db.where, "work", name]
         self.process = subprocess.Popen(words, stdout=self.output, stderr=self.errors)
         Worker.all.append(self)
 
@@ -77,6 +77,9 @@ class Worker:
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
+        self.has_ended()
+
+    def has_ended(self):
         assert self.process.wait(timeout=30) == 0, text_of(self.output) + text_of(self.errors)
 
 
@@ -140,6 +143,10 @@ def small_cases():
       (E'\\x1b[2J', '1'), ('sum', '"\\u009b2J"'), ('sum', ('1' || repeat('0', 400))::jsonb)""")
     settles(lambda: db.one("select count(*) from jobs where failures > 0 and kind <> 'sleep'"), "3")
 
+    lost = Worker("lost", where="host=127.0.0.1 port=1")
+    settles(lambda: lost.says("^connection: connect: .*Connection refused"), True)
+    lost.process.send_signal(signal.SIGTERM)  # it tries for 3 s to reach the server
+
     slow = Worker("slow")
     settles(lambda: slow.says("^connected$"), True)
     jobs = enqueue("sleep", *["3", "9"] * 8)
@@ -151,6 +158,7 @@ def small_cases():
     frozen.process.send_signal(signal.SIGCONT)
     settles(lambda: frozen.says(f"^job {late}: not this worker's any more|^job {late}: .* was lost"), True)
     frozen.stop()
+    lost.has_ended()
     settles(lambda: db.one(f"select error from jobs where id = {endless}"), "timed out", 15)
     shown = run("status")
     assert shown.returncode == 0 and "timed out" in shown.stdout and "lonely-" in shown.stdout, shown
@@ -160,7 +168,11 @@ def small_cases():
 
 
 def chaos():
-    kinds = [("sum", "jsonb_build_array(n, 2 * n)"), ("sleep", "to_jsonb(random() / 2)"), ("fail_sometimes", "'0.05'::jsonb")]
+    kinds = [
+        ("sum", "jsonb_build_array(n, 2 * n)"),
+        ("sleep", "to_jsonb(random() / 2)"),
+        ("fail_sometimes", "'0.05'::jsonb"),
+    ]
     for kind, arguments in kinds:
         rows = f"select '{kind}', {arguments} from generate_series(1, {COUNT // 3 - 20}) n"
         db.ask(f"insert into jobs (kind, arguments) {rows}")
