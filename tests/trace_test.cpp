@@ -604,6 +604,8 @@ TEST_CASE("an Observer may pass events on to a Trace") {
     app.add_task([]() -> Coro<> { co_await errand::yield(); }, "task");
     app.run();
   }
+  both.to.step_began({});  // no App runs here
+  both.to.slept({}, {});
   both.trace.close();
   CHECK(both.steps == 2);
   CHECK(Content(file).row("task").slices.size() == 2);

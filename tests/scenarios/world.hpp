@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <errand/errand.hpp>
 #include <errand/posix.hpp>
 #include <exception>
@@ -14,6 +15,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -104,29 +106,45 @@ inline const char* const names[] = {"the first of the tasks that have a name",
                                     "the third of the tasks that have a name"};
 inline const char* const why = "a reason that is too long to stand in a string without memory";
 
-/// The observer of an App, which always has memory.
+/// The observer of an App. The checks always have memory, but the trace, which ends without it, does not.
 class WatchingObserver final : public CheckingObserver {
  public:
+  ~WatchingObserver() override {
+    try {
+      trace_.close();
+    } catch (const std::system_error& error) {
+      if (error.code() != std::errc::not_enough_memory) std::abort();
+    }
+  }
   void task_added(const errand::TaskEvent& event) override {
+    to_trace_.task_added(event);
     const memory::Spare spare;
     CheckingObserver::task_added(event);
   }
   void step_began(const errand::TaskEvent& event) override {
+    to_trace_.step_began(event);
     const memory::Spare spare;
     CheckingObserver::step_began(event);
   }
   void step_ended(const errand::TaskEvent& event) override {
+    to_trace_.step_ended(event);
     const memory::Spare spare;
     CheckingObserver::step_ended(event);
   }
   void woken(const errand::TaskEvent& event) override {
+    to_trace_.woken(event);
     const memory::Spare spare;
     CheckingObserver::woken(event);
   }
   void task_ended(const errand::TaskEvent& event) override {
+    to_trace_.task_ended(event);
     const memory::Spare spare;
     CheckingObserver::task_ended(event);
   }
+
+ private:
+  errand::Trace trace_{"/dev/null"};
+  errand::Observer& to_trace_ = trace_;
 };
 
 /// The surroundings of a scenario: an App, which is made later, and the objects that its tasks share.

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <errand/clock.hpp>
+#include <errand/detail/base/json.hpp>
 #include <errand/detail/base/text.hpp>
 #include <errand/snapshot.hpp>  // NOLINT(misc-header-include-cycle): it includes this header at its end
 
@@ -19,27 +20,10 @@ namespace errand {
 
 namespace detail {
 
-/// Returns a text as a string of JSON, in quotes. Control characters are escaped, also those that JSON allows, so that
-/// the string may be shown on a terminal.
+/// Returns a text as a string of JSON, in quotes.
 ERRAND_COLD inline std::string json_of(std::string_view text) {
-  constexpr std::string_view digits = "0123456789abcdef";
   std::string whole = "\"";
-  while (!text.empty()) {
-    const FirstCharacter next(text);
-    const std::string_view character = text.substr(0, next.size);
-    text.remove_prefix(next.size);
-    if (!next.is_valid) {
-      whole += "\xef\xbf\xbd";  // U+FFFD
-    } else if (next.is_control) {
-      const auto code = static_cast<unsigned char>(character.back());  // in UTF-8, this is also so for C1
-      whole += "\\u00";
-      whole += digits[code >> 4];
-      whole += digits[code & 15];
-    } else {
-      if (character == "\"" || character == "\\") whole += '\\';
-      whole += character;
-    }
-  }
+  append_json(whole, text);
   whole += '"';
   return whole;
 }

@@ -82,7 +82,8 @@ class TraceEvents {
     Process* next = nullptr;
   };
 
-  Process& process_of(const Loop& loop);
+  /// Returns the process of the App that runs on this thread; null if there is none.
+  Process* current();
   void begin_process(Process& process);
   void begin_row(const Process& process, const TaskEvent& event, Row& row);
   void end_arrow(const Process& process, const TaskEvent& event, Row& row);
@@ -112,7 +113,9 @@ class TraceEvents {
 };
 
 inline void TraceEvents::begin_step(const TaskEvent& event) {
-  Process& process = process_of(*this_thread().loop);
+  Process* const found = current();
+  if (!found) return;
+  Process& process = *found;
   // Ids grow. If this one does not, it is that of another App, whose loop has the address of one that has ended.
   if (event.id <= process.last_id && process.rows.empty()) begin_process(process);
   if (event.id > process.last_id) process.last_id = event.id;
@@ -126,8 +129,9 @@ inline void TraceEvents::begin_step(const TaskEvent& event) {
 }
 
 inline void TraceEvents::end_step(const TaskEvent& event) {
-  Process& process = process_of(*this_thread().loop);
-  if (process.acting != event.id) return;
+  Process* const found = current();
+  if (!found || found->acting != event.id) return;
+  Process& process = *found;
   begin_slice(process, event.id, process.began, event.time);
   if (process.end.empty()) process.end = "ended";  // an observer of the user's may not pass `task_ended` on
   append_json(lines_, event.what.empty() ? process.end : event.what);
@@ -146,8 +150,7 @@ inline void TraceEvents::end_step(const TaskEvent& event) {
 }
 
 inline void TraceEvents::end_task(const TaskEvent& event) {
-  const Loop* const loop = this_thread().loop;
-  Process* process = loop ? &process_of(*loop) : nullptr;
+  Process* process = current();
   if (!process) {  // the task is aborted outside of `run` and `poll`
     process = first_;
     while (process && !process->rows.find(event.id)) process = process->next;
@@ -168,7 +171,9 @@ inline void TraceEvents::end_task(const TaskEvent& event) {
 }
 
 inline void TraceEvents::sleep(const Clock::time_point& from, const Clock::time_point& to) {
-  Process& process = process_of(*this_thread().loop);
+  Process* const found = current();
+  if (!found) return;
+  Process& process = *found;
   if (!process.has_slept) name("thread_name", process, row_of_loop, "loop");
   process.has_slept = true;
   begin_slice(process, row_of_loop, from, to);
@@ -178,19 +183,20 @@ inline void TraceEvents::sleep(const Clock::time_point& from, const Clock::time_
 
 inline void TraceEvents::begin_arrow_to_new(const TaskEvent& event) {
   if (event.cause == 0) return;
-  process_of(*this_thread().loop).rows.at(event.id);
+  if (Process* const process = current()) process->rows.at(event.id);
   begin_arrow(event);
 }
 
 inline void TraceEvents::begin_arrow(const TaskEvent& event) {
   if (event.cause == 0) return;
-  Process& process = process_of(*this_thread().loop);
-  Row* const row = process.rows.find(event.id);
-  if (process.acting != event.cause || !row || row->arrow != 0) return;
+  Process* const process = current();
+  if (!process || process->acting != event.cause) return;
+  Row* const row = process->rows.find(event.id);
+  if (!row || row->arrow != 0) return;
   row->arrow = ++arrow_count_;
-  arrow("s", process, event, event.cause, arrow_count_);
+  arrow("s", *process, event, event.cause, arrow_count_);
   add("}");
-  keep_lines(process, event.time);
+  keep_lines(*process, event.time);
 }
 
 inline void TraceEvents::end_arrow(const Process& process, const TaskEvent& event, Row& row) {
@@ -210,16 +216,17 @@ inline void TraceEvents::begin_row(const Process& process, const TaskEvent& even
   row.has_name = true;
 }
 
-inline TraceEvents::Process& TraceEvents::process_of(const Loop& loop) {
+inline TraceEvents::Process* TraceEvents::current() {
+  const Loop* const loop = this_thread().loop;
+  if (!loop) return nullptr;
   for (Process* process = first_; process; process = process->next) {
-    if (process->loop == &loop) return *process;
+    if (process->loop == loop) return process;
   }
   Owner<Process> made(new Process);
-  made->loop = &loop;
+  made->loop = loop;
   begin_process(*made);
   made->next = first_;
-  first_ = made.release();
-  return *first_;
+  return first_ = made.release();
 }
 
 inline void TraceEvents::begin_process(Process& process) {

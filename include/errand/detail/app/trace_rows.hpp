@@ -11,8 +11,8 @@
 
 namespace errand::detail {
 
-/// The rows of a trace for the tasks of an App that have not ended: a hash table by the ids of the tasks. (It takes a
-/// fifth of the time that `std::unordered_map` takes to compile.)
+/// The rows of a trace for the tasks of an App that have not ended: a hash table by the ids of the tasks.
+/// (`std::unordered_map` takes longer to compile.)
 class TraceRows {
  public:
   struct Row {
@@ -24,7 +24,7 @@ class TraceRows {
   bool empty() const noexcept { return size_ == 0; }
   /// Returns the row of this task; null if there is none. It is valid until another one is added or removed.
   Row* find(std::uint64_t id) noexcept {
-    if (size_ == 0) return nullptr;
+    if (size_ == 0 || id == 0) return nullptr;
     Row& row = place_of(id);
     return row.id == id ? &row : nullptr;
   }
