@@ -113,8 +113,8 @@ void observe() {
 void trace() {
   {
     // [trace]
-    errand::Trace trace("run.json");                 // before the App, because it must outlive it
-    errand::App app("MyApp", {.observer = &trace});  // and so with each App of a test
+    errand::Trace trace("run.json");  // before the App, because it must outlive it
+    errand::App app("MyApp", {.observer = &trace});
     // [trace]
     app.add_task(hash_all, "hash");
     app.run();
