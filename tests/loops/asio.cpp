@@ -304,7 +304,7 @@ errand::Coro<> cancellation(World& world) {
   check(resolving.done(), "a resolver's operation ends");
 }
 
-/// What a request does, in each state of an operation.
+/// Requests in each state of an operation.
 errand::Coro<> requests(World& world) {
   errand::App& app = world.app;
   Source source;
@@ -345,7 +345,7 @@ errand::Coro<> requests(World& world) {
   aborted();
   co_await errand::wait_all(task);
 
-  // What has completed is never undone.
+  // A result that has come is given, also if the task was asked to end.
   source.on_ask = [&] { source.complete({}, 5); };
   int got = 0;
   bool is_thrown = false;
@@ -811,7 +811,7 @@ void failing_allocations() {
   check(fails_at >= 3 && fails_at < 500, "allocations fail");
 }
 
-/// With a ManualClock, the reactor deals with input before time moves.
+/// The reactor deals with input before the time of a ManualClock moves.
 void manual_clock() {
   net::io_context io;
   errand::AsioReactor reactor(io);
