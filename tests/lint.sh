@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 
-echo '#include <errand/errand.hpp>' >"$out/all.cpp"
+printf '#include <errand/%s.hpp>\n' errand posix >"$out/all.cpp"
 sources=("$out/all.cpp")
 if echo "#include <asio/cancellation_signal.hpp>" | g++ -E -x c++ - >/dev/null 2>&1; then
   printf '%s\n' '#include <asio/io_context.hpp>' '#include <errand/asio.hpp>' >"$out/asio.cpp"

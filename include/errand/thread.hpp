@@ -77,8 +77,9 @@ class ThreadCall final : public ThreadCallBase {
                 "to_thread cannot call this function with these arguments, nor "
                 "with a std::stop_token before them");
 
-  using Plain = typename std::conditional_t<takes_token, std::invoke_result<F, StopToken, Args...>,
-                                            std::invoke_result<F, Args...>>::type;
+  using Result =
+      std::conditional_t<takes_token, std::invoke_result<F, StopToken, Args...>, std::invoke_result<F, Args...>>;
+  using Plain = typename Result::type;
   using T = std::conditional_t<std::is_rvalue_reference_v<Plain>, std::remove_cvref_t<Plain>, std::remove_cv_t<Plain>>;
   static_assert(GivesNoAwaitable<Plain>,
                 "this function returns a coroutine or an awaitable, which "
