@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Tests the job queue of examples/postgres_jobs.cpp with a server of its own. The script installs PostgreSQL if it can. If
-# it cannot, it says that it skips the test.
+# Tests examples/postgres.hpp, and the job queue of examples/postgres_jobs.cpp, with a server of their own. The script
+# installs PostgreSQL if it can. If it cannot, it says that it skips the tests.
 #
 #   tests/loops/postgres.sh BUILD_DIRECTORY
 #
@@ -22,5 +22,5 @@ if ! has_libpq || ! has_server; then
   exit
 fi
 cmake "$build" >/dev/null
-cmake --build "$build" --target postgres_jobs
-python3 tests/loops/postgres_jobs.py "$build/examples/postgres_jobs"
+cmake --build "$build" -j "$(nproc)" --target postgres_jobs postgres_test
+python3 tests/loops/postgres_jobs.py "$build/examples/postgres_jobs" "$build/examples/postgres_test"

@@ -2,7 +2,7 @@
 """examples/postgres_jobs with a server of its own, which is restarted, and with workers that are killed at random.
 Every job must be done, and none of them may be finished twice.
 
-    python3 tests/loops/postgres_jobs.py PROGRAM
+    python3 tests/loops/postgres_jobs.py PROGRAM TEST_OF_THE_CONNECTION
 """
 import glob
 import os
@@ -216,6 +216,7 @@ def main():
     random.seed(seed)
     print(f"seed {seed}", flush=True)
     try:
+        subprocess.run([sys.argv[2], db.where, db.where.replace("host=", "host=/nowhere,")], check=True, timeout=60)
         small_cases()
         db.ask("truncate jobs")
         Worker.all.clear()
