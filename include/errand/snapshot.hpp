@@ -81,7 +81,7 @@ ERRAND_COLD inline std::string_view status_of(const TaskInfo& task) noexcept {
 
 #if ERRAND_DEFINES
 #include <errand/detail/app/json.hpp>
-#include <errand/detail/app/table.hpp>
+#include <errand/detail/app/table.hpp>  // NOLINT(misc-header-include-cycle): it needs the classes above
 #endif
 
 #include <errand/detail/epilogue.hpp>

@@ -118,7 +118,7 @@ inline void TraceEvents::begin_step(const TaskEvent& event) {
   Process& process = *found;
   // Ids grow. If this one does not, it is that of another App, whose loop has the address of one that has ended.
   if (event.id <= process.last_id && process.rows.empty()) begin_process(process);
-  if (event.id > process.last_id) process.last_id = event.id;
+  process.last_id = event.id > process.last_id ? event.id : process.last_id;
   Row& row = process.rows.at(event.id);
   begin_row(process, event, row);
   keep_lines(process, event.time);

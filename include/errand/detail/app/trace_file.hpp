@@ -69,7 +69,7 @@ class TraceFile {
     check();
   }
 
-  static constexpr std::size_t most = 64 * 1024;  // how many bytes are kept until they are written
+  static constexpr std::size_t most = std::size_t{64} * 1024;  // how many bytes are kept until they are written
 
  private:
   bool is_open() const noexcept { return file_ != nullptr; }
