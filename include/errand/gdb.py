@@ -29,7 +29,7 @@ HEADER_OF_ROOT = b"detail/loop/loops.hpp"
 
 # The kinds of waits whose text is not the name of the enumerator.
 NAMES_OF_KINDS = {
-    "observer": b"",
+    "follower": b"",
     "task_cancel": b"task",
     "task_end": b"task",
     "queue_next": b"queue",
@@ -410,7 +410,7 @@ class Coroutine:
 
 
 class Waits:
-    """What a chain waits for, in lines: those of the class `Waits` in errand/detail/app/table.hpp, with its limits."""
+    """What a chain waits for, in lines: those of the class `WaitCollector` in errand/detail/app/collector.hpp."""
 
     MOST = 8  # how many awaits or branches are shown
     DEEPEST = 16  # the largest indentation of a branch
@@ -509,7 +509,7 @@ class Waits:
         suspension = self._suspension(chain)
         kind = suspension["kind"].enumerator()
         if kind in KINDS_OF_TASK_WAITS:
-            return self._name(suspension.derived("detail::TaskWait")["task_"])
+            return self._name(suspension.derived("detail::WaitForTask")["task_"])
         return name_of_kind(kind)
 
     def _suspension(self, chain):
@@ -520,7 +520,7 @@ class Waits:
 
 
 class Table:
-    """The table of the tasks of an App, as `table_of_tasks` in errand/detail/app/table.hpp writes it."""
+    """The table of the tasks of an App, as `table_of` in errand/detail/app/table.hpp writes it."""
 
     HEADINGS = (b"id", b"name", b"status", b"age", b"note", b"waits for")
     NOTE = 4
