@@ -49,7 +49,7 @@ WORKLOADS = [
     Workload("W5b1", "arm a timer and cancel it, one alone", instructions=Cost(200, 200)),
     Workload("W6", "cancel a sleeper, await its end", n=100_000, instructions=Cost(14_500, 14_500)),
     Workload("W6a", "abort a million sleepers of one delay", instructions=Cost(560, 560)),
-    Workload("W6ar", "the same with random delays", instructions=Cost(580, 681)),
+    Workload("W6ar", "the same with random delays", instructions=Cost(580, 648)),
     Workload("W6a1", "abort a sleeper, one alone", instructions=Cost(560, 560)),
     Workload("W7", "a round trip over two queues of one", instructions=Cost(280, 343)),
     Workload("W7t", "W7 while one timer is pending", without_timer="W7"),
