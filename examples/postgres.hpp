@@ -78,7 +78,8 @@ class Connection {
   }
 
   /// Waits for the next notification, after a `listen` statement. Queries of other tasks wait meanwhile: use a
-  /// connection for this alone. If the task is asked to end, no notification is lost. Throws `ConnectionLost`.
+  /// connection for this alone. If the task is cancelled, no notification is lost, but the loser of a race may lose
+  /// one. Throws `ConnectionLost`.
   errand::Coro<Notification> notification();
 
  private:
@@ -112,9 +113,10 @@ inline errand::Coro<> Connection::connect(std::string where) {
   const auto guard = co_await in_use_.acquire();
   if (is_open()) co_return;
   connection_.reset();
-  // The first two let a silent server count as gone after 20 s. `where` can overrule them, because it stands behind.
-  const char* const names[] = {"tcp_user_timeout", "keepalives_idle", "dbname", "client_encoding", nullptr};
-  const char* const values[] = {"20000", "10", where.c_str(), "UTF8", nullptr};
+  // The first three let a silent server count as gone after 20 s. `where` can overrule them, because it stands behind.
+  const char* const names[] = {"tcp_user_timeout", "keepalives_idle", "keepalives_interval",
+                               "dbname",           "client_encoding", nullptr};
+  const char* const values[] = {"20000", "10", "10", where.c_str(), "UTF8", nullptr};
   Handle made(PQconnectStartParams(names, values, 1));
   const auto drop = [](void*, const char*) {};  // in place of the default, which writes notices to stderr as they are
   PQsetNoticeProcessor(made.get(), drop, nullptr);

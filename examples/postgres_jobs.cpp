@@ -110,13 +110,17 @@ class Database {
     if (connection_.is_open()) co_return;
     if (!lost.empty()) log(lost);
     const auto attempt = [this]() -> Coro<> {
-      const auto outcome = co_await errand::settled(errand::wait_for(connection_.connect(where_), 10s));
+      const auto outcome = co_await errand::settled(errand::wait_for(open(), 10s));
       if (outcome.failed()) log("connection: " + outcome.what());
       outcome.value();
-      co_await connection_.query(table::create);
     };
-    co_await errand::retry(attempt, {.first = 100ms, .most = 5s});
+    co_await errand::retry(attempt, {.first = 100ms, .most = 2s});  // 2 s: see `table::reclaim`
     log("connected");
+  }
+
+  Coro<> open() {
+    co_await connection_.connect(where_);
+    co_await connection_.query(table::create);
   }
 
   const std::string where_;
@@ -166,12 +170,22 @@ class Worker {
     }
   }
 
+  /// Notes how a job has ended. If its result is no JSON, the job has failed, and `text` tells why.
+  Coro<postgres::Result> note_end(const Job& job, const char* statement, std::string& text) {
+    auto row = co_await errand::settled(database_.query(statement, job.id, name_, job.attempt, text));
+    if (row.failed()) {
+      text = printable(row.what());
+      row = co_await errand::settled(database_.query(table::fail, job.id, name_, job.attempt, text));
+    }
+    co_return std::move(row).value();
+  }
+
   // [worker]
   Coro<> run(Job job, errand::Semaphore::Permit) {
     const auto outcome = co_await errand::settled(errand::race(work(job), beat(job)));
-    const std::string text = outcome.failed() ? printable(outcome.what()) : std::get<0>(outcome.value().value());
+    std::string text = outcome.failed() ? printable(outcome.what()) : std::get<0>(outcome.value().value());
     const char* const statement = outcome.failed() ? table::fail : table::finish;
-    const auto row = co_await database_.query(statement, job.id, name_, job.attempt, text);
+    const auto row = co_await note_end(job, statement, text);
     log("job " + job.id + ": " + (row.rows() ? row.text(0, 0) : "not this worker's any more") + ", " + text);
   }
   Coro<std::string> work(const Job& job) {

@@ -285,3 +285,36 @@ TEST_CASE("a configuration without an observer, or with one by a conditional, co
     CHECK(plain == (is_on ? &adds : nullptr));
   }
 }
+
+TEST_CASE("a listener that races is not observed") {
+  Observed its;
+  {
+    App app("app", its.config());
+    errand::Event event;
+    app.before_server_start([&event](App&) -> Coro<> { co_await errand::race(event.wait(), errand::sleep(1s)); });
+    app.run();
+  }
+  CHECK(its.logger.log.text().empty());
+}
+
+TEST_CASE("a task that gets its name later is told under it") {
+  Observed its;
+  {
+    App app("app", its.config());
+    auto task = app.add_task(rest(1s));
+    app.add_task(task, "late");
+    app.run();
+  }
+  CHECK(its.logger.log.text() == "added Task-1 ; ( late ; ) sleep ; woken late ; ( late ; ended late succeeded ; )");
+}
+
+TEST_CASE("a task for all workers is told by each, also if the run stops before the task starts") {
+  CheckingObserver observer;
+  {
+    App app("app", {.observer = &observer});
+    app.add_task([](App&) -> Coro<> { co_await errand::sleep(1h); }, "copied");
+    app.before_server_start([](App& own) { own.stop(); }, 1);
+    app.run({.workers = 3});
+  }
+  CHECK(observer.fault().empty());
+}

@@ -227,6 +227,32 @@ POSIX_TEST("the combinators take waits for descriptors") {
   CHECK((x == 1 && y == 1 && buffer[0] == 'a' && other[0] == 'b'));
 }
 
+POSIX_TEST("the loser of a race takes nothing, although its wait has ended too") {
+  Pipe first, second;
+  first.put("first");
+  second.put("second");
+  char one[16], two[16];
+  const auto read = co_await errand::race(errand::read_some(first.out, one), errand::read_some(second.out, two));
+  const Descriptor& unread = read.index() == 0 ? second.out : first.out;
+  const std::size_t count = co_await errand::wait_for(errand::read_some(unread, two), 5s);
+  CHECK(count == (read.index() == 0 ? 6 : 5));
+
+  const Descriptor here = errand::listen("127.0.0.1", 0), there = errand::listen("127.0.0.1", 0);
+  const Descriptor a = co_await errand::connect("127.0.0.1", errand::local_port(here));
+  const Descriptor b = co_await errand::connect("127.0.0.1", errand::local_port(there));
+  const auto accepted = co_await errand::race(errand::accept(here), errand::accept(there));
+  const Descriptor& unaccepted = accepted.index() == 0 ? there : here;
+  const Descriptor left = co_await errand::wait_for(errand::accept(unaccepted), 5s);
+  CHECK(left);
+}
+
+POSIX_TEST("a number that is no descriptor is an error, however large it is") {
+  const std::string large = co_await end_of(errand::readable(2'000'000'000));
+  CHECK(large == "wait for descriptor 2000000000: Bad file descriptor");
+  const std::string negative = co_await end_of(errand::readable(-1));
+  CHECK(negative == "wait for descriptor -1: Bad file descriptor");
+}
+
 POSIX_TEST("a Descriptor that is closed ends the waits for it, also those that have ended and not resumed yet") {
   Pair pair;
   auto closed = std::make_unique<Descriptor>(std::move(pair.a));
@@ -356,7 +382,7 @@ POSIX_TEST("a regular file is always ready, and a loop over it lets others run")
 
 POSIX_TEST("a descriptor that does not exist is an error that names it") {
   const std::string text = co_await end_of(errand::readable(9999));
-  CHECK(text.ends_with("of descriptor 9999: Bad file descriptor"));
+  CHECK(text == "wait for descriptor 9999: Bad file descriptor");
   same(co_await end_of(errand::readable(-1)), "wait for descriptor -1: Bad file descriptor");
   same(co_await end_of(errand::write_all(9999, "x")), "write to descriptor 9999: Bad file descriptor");
 }

@@ -138,3 +138,49 @@ TEST_CASE("stats may be taken while the App is polled, and throw WrongThread on 
   app.run(main());
   CHECK(error == "WrongThread");
 }
+
+TEST_CASE("the counts agree in the destructor of a TaskLocal's value") {
+  struct Looks {
+    App* app = nullptr;
+    Stats* seen = nullptr;
+    ~Looks() {
+      if (app) *seen = app->stats();
+    }
+  };
+  static errand::TaskLocal<std::shared_ptr<Looks>> local;
+  Stats seen;
+  App app("app", {.on_failure = [](const errand::TaskFailure&) {}});
+  app.run([](App& own, Stats& into) -> Coro<> {
+    auto task = own.add_task([&own, &into]() -> Coro<> {
+      auto looks = std::make_shared<Looks>();
+      looks->app = &own;
+      looks->seen = &into;
+      local.set(std::move(looks));
+      throw runtime_error("fails");
+      co_return;
+    });
+    co_await errand::wait_all(task);
+    task.exception();
+  }(app, seen));
+  CHECK(seen.failed == 1);
+  CHECK(seen.pending == 1);
+  CHECK(seen.succeeded == 0);
+}
+
+TEST_CASE("the time of a sleep that is under way counts as asleep") {
+  class Host : public errand::Reactor {
+   public:
+    void wait(std::optional<errand::Clock::time_point>) override {
+      std::this_thread::sleep_for(10ms);
+      if (app) within = app->stats();
+    }
+    void wake() noexcept override {}
+    App* app = nullptr;
+    Stats within;
+  } host;
+  App app("app", {.reactor = &host});
+  host.app = &app;
+  app.run([]() -> Coro<> { co_await errand::sleep(5ms); }());
+  CHECK(host.within.asleep >= 10ms);
+  CHECK(host.within.busy <= app.stats().busy);
+}

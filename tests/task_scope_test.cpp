@@ -751,3 +751,25 @@ REAL_APP_TEST("a task that is aborted stays in its scope until its thread call h
   expect("cancelled 0 ; false ; true ; true 1");
 }
 #endif
+
+TEST_CASE("a task that closes a scope may be aborted by a callback of a stop_token that the close calls") {
+  App app;
+  Task<> closer;
+  std::atomic<int> calls = 0;
+  const auto call = [&]() -> Coro<> {
+    co_await errand::to_thread([&](std::stop_token stop) {
+      const std::stop_callback aborts(stop, [&] { closer.abort(); });
+      ++calls;
+      while (!stop.stop_requested()) std::this_thread::sleep_for(1ms);
+    });
+  };
+  closer = app.add_task([&]() -> Coro<> {
+    TaskScope scope;
+    scope.add(call);
+    scope.add(call);
+    while (calls < 2) co_await errand::sleep(1ms);
+    co_await scope.close("a reason that is too long to stand in a string without memory");
+  });
+  app.run();
+  CHECK(closer.status() == TaskStatus::cancelled);
+}

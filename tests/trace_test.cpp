@@ -243,6 +243,12 @@ class Content {
   std::vector<Mark> begins_;  // the beginnings of the arrows
 };
 
+int occurrences(const std::string& text, const std::string& what) {
+  int count = 0;
+  for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) ++count;
+  return count;
+}
+
 errand::AppConfig with(Trace& trace, errand::ClockSource* clock = nullptr) {
   errand::AppConfig config;
   config.observer = &trace;
@@ -582,6 +588,32 @@ TEST_CASE("if the disk is full, the tasks do not notice, and close throws") {
   CHECK_THROWS_AS(trace.close(), std::system_error);
 }
 #endif
+
+TEST_CASE("an App is one process of the trace, whichever task makes the first step, and whoever aborts a task") {
+  TraceFile file;
+  Trace trace(file.path());
+  {
+    App first("first", with(trace));
+    first.after_server_start(
+        [](App& app) -> Coro<> { co_await app.add_task([]() -> Coro<> { co_await errand::yield(); }, "early"); });
+    first.run([]() -> Coro<> { co_await errand::yield(); }());
+    App second("second", with(trace));
+    auto in_first = first.add_task([]() -> Coro<> { co_await errand::sleep(1h); }, "in first");
+    auto in_second = second.add_task([]() -> Coro<> { co_await errand::sleep(1h); }, "in second");
+    for (int i = 0; i < 6; ++i) {
+      first.poll();
+      second.poll();
+    }
+    in_first.abort();
+    in_second.abort();
+  }
+  trace.close();
+  const std::string text = file.text();
+  CHECK(occurrences(text, "\"process_name\"") == 2);
+  const Content content(file);
+  CHECK(content.row("in first", 1).slices.size() == 2);
+  CHECK(content.row("in second", 2).slices.size() == 2);
+}
 
 TEST_CASE("an Observer may pass events on to a Trace") {
   struct Both final : errand::Observer {

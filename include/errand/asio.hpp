@@ -91,9 +91,10 @@ struct UseErrand {};
 /// If the task is asked to end, or a time-out or a combinator asks, `cancellation_type::all` is emitted to this
 /// operation alone. Others on the same socket go on. The await waits for the end of the operation, because the
 /// operation may use a buffer of the task. If the operation then ends with an `error_code`, `Cancelled` is thrown. If
-/// it completes all the same, its result is given, and the next await that suspends throws the request. An operation
-/// that does not hear a cancellation, such as that of a resolver, is waited for; if it has a socket, a clean-up may
-/// close the socket.
+/// it completes all the same, its result is given, and the next await that suspends throws the request. (In a race, the
+/// result of an operation that completes although it has lost is destroyed: a socket that was accepted is closed.) An
+/// operation that does not hear a cancellation, such as that of a resolver, is waited for; if it has a socket, a
+/// clean-up may close the socket.
 ///
 /// `abort`, and the end of the App, emit too, but do not wait. So if a task may be aborted while the `io_context` runs
 /// on, the buffers of its operations must not be locals of the task: they must live until Asio has run the handlers.
@@ -102,7 +103,7 @@ struct UseErrand {};
 ///
 /// The `io_context` may be that of an `AsioReactor`. It may also be run by the host that polls the App, or by other
 /// threads. But Asio's rules hold for such threads: if the operation has several steps, as `async_read` has, a task
-/// that waits for it may then not be asked to end, because the request is emitted on the App's thread.
+/// that waits for it may then neither be asked to end nor be aborted, because that is emitted on the App's thread.
 ///
 /// Inside adapters, such as `asio::as_tuple(use_errand)` or `asio::bind_executor(strand, use_errand)`, it behaves as
 /// any other token. With `redirect_error`, a cancelled operation only sets the variable, and the next await throws. A

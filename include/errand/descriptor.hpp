@@ -61,7 +61,7 @@ class Descriptor {
   /// Returns the number of the descriptor, which it keeps; -1 if it is empty.
   int get() const noexcept { return fd_; }
   /// Returns the number of the descriptor, and gives it up without closing it: you close it. Tasks that wait for it
-  /// wait on.
+  /// wait on, and are not told when you close it: end them first.
   int release();
   /// Returns true if it has a descriptor.
   explicit operator bool() const noexcept { return fd_ >= 0; }

@@ -20,8 +20,9 @@ struct TaskEvent {
   Clock::time_point time;  ///< the steady clock's, whatever clock the App has
   /// The id of the task that has added or woken this one. 0 if no task has, but a timer, a callback or another thread.
   std::uint64_t cause = 0;
-  /// In `step_ended`: the wait at which the task is suspended now, such as "sleep"; empty if the task has ended. In
-  /// `task_ended`: "succeeded", "failed" or "cancelled". Otherwise empty.
+  /// In `step_ended`: the wait at which the task, or the branch of it that has made the step, is suspended now, such as
+  /// "sleep"; "ready" if it goes on without a wait; empty if the task has ended. In `task_ended`: "succeeded", "failed"
+  /// or "cancelled". Otherwise empty.
   std::string what;
   std::string file;   ///< in `step_ended`: the source file of this wait, without its folders; empty if it is not known
   unsigned line = 0;  ///< in `step_ended`: the line of this wait; 0 if it is not known
@@ -40,11 +41,11 @@ struct TaskEvent {
 ///
 /// It must outlive the App. The members are called on the App's thread or, if there are several workers, on the thread
 /// of the worker, but never by two workers at once. They must not use the App or its tasks. If one throws, that ends
-/// the program. A member that the class of the observer does not override costs nothing.
+/// the program. A step costs nothing if the class of the observer overrides no member for steps and wakes.
 ///
-/// The App's own work is not observed: its listeners and callbacks. A task is told as added when it has its name, just
-/// before it is queued for its first step. What a step does is told between its `step_began` and its `step_ended`. If
-/// there is no memory for a text of an event, that text is empty.
+/// The App's own work is not observed: its listeners and callbacks. A task is told as added by the call that adds it,
+/// when it has its name; a copy of a task for another worker when that worker starts the copy. What a step does is told
+/// between its `step_began` and its `step_ended`. If there is no memory for a text of an event, that text is empty.
 class Observer {
  public:
   virtual ~Observer() = default;
@@ -55,10 +56,11 @@ class Observer {
   virtual void step_began(const TaskEvent&) {}
   /// Called when a step of a task is over.
   virtual void step_ended(const TaskEvent&) {}
-  /// Called when a wait of a task has ended, by its result or because the task was asked to end. A later step goes on.
-  /// A `yield` is no wait.
+  /// Called when a wait of a task has ended, by its result or because the task was asked to end. If several branches
+  /// wait, it is called for each of their waits, and for that of the combinator. A `yield` is no wait.
   virtual void woken(const TaskEvent&) {}
-  /// Called when a task has ended: in its last step, or when it is aborted.
+  /// Called when a task has ended and its frames are gone: in its last step, or when it is aborted. If a thread call
+  /// uses an aborted task, that is when the call has returned.
   virtual void task_ended(const TaskEvent&) {}
   /// Called when the loop has slept, because it had nothing to do. The times are the steady clock's. If the host polls
   /// the App, the loop does not sleep.
@@ -66,7 +68,8 @@ class Observer {
 };
 
 /// A pointer to an Observer that knows which of the members the observer overrides. It is the type of
-/// `AppConfig::observer`: write `{.observer = &logger}`.
+/// `AppConfig::observer`: write `{.observer = &logger}`. The observer must be constructed by then: a base class must
+/// not give its `this` to an App in its constructor.
 class ObserverPointer {
  public:
   /// The members of an Observer.

@@ -49,8 +49,8 @@ namespace errand {
 /// While tasks are ready, it looks for input every 20 µs at most, because a look takes longer than many turns. So idle
 /// descriptors cost nothing, and a task that waits for one is not starved.
 ///
-/// A Reactor serves the Apps of one thread. With `App::poll`, it is the host that has to wait: by `reactor.wait` with
-/// the time of `App::next_deadline`, on the thread of the App.
+/// A PosixReactor serves the Apps of one thread, and of one process: make it after fork(2). With `App::poll`, it is the
+/// host that has to wait: by `reactor.wait` with the time of `App::next_deadline`, on the thread of the App.
 class PosixReactor final : public detail::PosixReactorOn<detail::BestPoller> {};
 
 /// Waits until a descriptor can be read from without blocking: there is input, its end, or an error. Gives nothing:
@@ -83,8 +83,8 @@ detail::SignalArrival signal(int number);
 detail::ChildEnd exited(pid_t pid);
 
 /// Reads what is there, but no more than `into` has room for, and gives the number of bytes. Waits if nothing is there.
-/// Gives 0 at the end: the peer sends no more, or the file is over. Each call waits for a turn of the loop, so a peer
-/// that never stops sending does not starve other tasks.
+/// Gives 0 at the end: the peer sends no more, or the file is over; and if `into` is empty. Each call waits for a turn
+/// of the loop, so a peer that never stops sending does not starve other tasks.
 ///
 /// It does not matter if the descriptor is blocking, as the standard input is: the loop does not block. If the task is
 /// asked to end, `Cancelled` is thrown and nothing has been read. `into` must exist until the await ends.
@@ -94,7 +94,8 @@ Coro<std::size_t> read_some(detail::Fd fd, std::span<char> into);
 /// asked to end, `Cancelled` is thrown, and an unknown part has been written. The text must exist until the await ends.
 /// If two tasks write to one descriptor at once, their pieces mix: use a `Lock`.
 ///
-/// A pipe or a terminal that is blocking, as the standard output is, is written to in pieces that it has room for.
+/// A pipe that is blocking, as the standard output may be, is written to in pieces that it has room for. A terminal
+/// that is blocking may block the loop, if whoever shows it does not read on.
 Coro<> write_all(detail::Fd fd, std::string_view text);
 
 /// Waits for a connection to a socket that listens, and gives its socket, which is non-blocking, closed in programs

@@ -185,6 +185,7 @@ class TaskScope::Closing : public Wait {
   Closing(CloseOf& close, detail::Chain& chain) : Wait(close.scope, chain), close_(close) {}
 
   void await_suspend(std::coroutine_handle<> awaiting) {
+    const detail::Pin pin(*chain_);  // because a callback of a stop_token, which a cancel calls, may abort this task
     Wait::await_suspend(awaiting);
     const auto asked = std::move(close_.asked);  // local: a handle that is kept would delay the report of a failure
     for (const auto& task : asked) {

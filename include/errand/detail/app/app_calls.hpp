@@ -150,6 +150,7 @@ ERRAND_COLD ERRAND_ONCE Stats App::stats() const {
   loop_->check_thread();
   const detail::Counts& counts = loop_->counts;
   const std::uint64_t ended = counts.ended - counts.hidden;
+  const std::chrono::nanoseconds asleep = counts.all_asleep();
   const std::chrono::nanoseconds inside =
       counts.inside + (running() ? Clock::now() - counts.entered : Clock::duration());
   return {.added = loop_->ids.last(),
@@ -162,8 +163,8 @@ ERRAND_COLD ERRAND_ONCE Stats App::stats() const {
           .callbacks = counts.callbacks,
           .posts = loop_->inbox->posts(),
           .timers = loop_->timers.size(),
-          .busy = inside - counts.asleep,
-          .asleep = counts.asleep,
+          .busy = inside - asleep,
+          .asleep = asleep,
           .longest_step = engine_->observation.longest_step()};
 }
 

@@ -58,7 +58,7 @@ ERRAND_COLD T App::run_main(Coro<T> main, RunOptions options, detail::OtherWorke
   Inside::check(*this);
   const Inside inside(*this);
   Task<T> task{detail::TaskHandle(detail::make_task(*loop_, std::move(main)))};
-  detail::announce_task(task.handle().get());
+  task.handle().get().announce();
   run_until(task.handle(), options, others);
   return std::move(task).result();
 }

@@ -111,7 +111,7 @@ ERRAND_NOINLINE ERRAND_ONCE void App::register_and_start(detail::TaskBase& task,
     throw;
   }
   if (before_start) {
-    detail::announce_task(task);
+    task.announce();
   } else {
     detail::queue_task(task);
   }

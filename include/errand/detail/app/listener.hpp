@@ -31,6 +31,7 @@ class Listener : public Link {
 template <class T>
 ERRAND_COLD TaskHandle start_hidden(Loop& loop, Coro<T> coro, const char* name) {
   auto* task = new TaskState<T>(loop, *coro.release());
+  task->is_special = true;  // so that its end is counted apart, also if there is no memory for its details
   task->join(loop.hidden);
   TaskHandle handle(task);
   try {

@@ -12,7 +12,6 @@
 #include <vector>
 
 #include <errand/detail/app/listener.hpp>
-#include <errand/detail/task/spawn.hpp>
 #include <errand/phase.hpp>
 #include <errand/task.hpp>
 
@@ -36,7 +35,7 @@ class StartTask final : public Listener {
   TaskHandle call(App&, const char*) override {
     TaskBase& task = *task_.state();
     if (!task.done() && !task.Node::linked()) {
-      detail::announce_task(task);  // a copy for another worker is told on the thread of that worker
+      task.announce();  // a copy for another worker is told on the thread of that worker
       task.loop->make_ready(static_cast<Chain&>(task));
     }
     task_ = {};

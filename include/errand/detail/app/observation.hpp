@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include <errand/config.hpp>
 #include <errand/detail/app/collector.hpp>
@@ -47,8 +48,9 @@ class Observation final : public Probe {
   /// Notes in the event at which wait the chain is suspended. A branch that is only a wait has the place of its
   /// combinator.
   void note_wait(Chain& chain) noexcept;
-  /// Calls this member of the observer with the event.
-  void tell(void (Observer::*member)(const TaskEvent&));
+  /// Calls this member of the observer with the event. Meanwhile the App of this loop is the current one of the thread,
+  /// also outside of `run` and `poll`: by that a `Trace` knows the App.
+  void tell(Loop& loop, void (Observer::*member)(const TaskEvent&));
 
   const AppConfig& config_;
   Reports& reports_;
@@ -66,7 +68,7 @@ class Observation final : public Probe {
 ERRAND_COLD inline TaskEvent& Observation::about(const TaskBase& task, Clock::time_point time,
                                                  std::uint64_t cause) noexcept {
   const std::uint64_t id = task.identity.id();
-  if (event_.id != id) {
+  if (event_.id != id || task.has_name()) {  // it may have got its name after the last event
     try {
       task.get_name(event_.name);
     } catch (...) {  // no memory
@@ -95,9 +97,12 @@ ERRAND_COLD inline void Observation::note_wait(Chain& chain) noexcept {
   }
 }
 
-ERRAND_COLD inline void Observation::tell(void (Observer::*member)(const TaskEvent&)) {
+ERRAND_COLD inline void Observation::tell(Loop& loop, void (Observer::*member)(const TaskEvent&)) {
+  ThreadState& thread = this_thread();
+  Loop* const outer = std::exchange(thread.loop, &loop);
   const OneWorker alone(group_.get(), Workers::Call::observer);
   (static_cast<Observer*>(config_.observer)->*member)(event_);
+  thread.loop = outer;
 }
 
 ERRAND_COLD inline void Observation::added(TaskBase& task) noexcept {
@@ -107,7 +112,7 @@ ERRAND_COLD inline void Observation::added(TaskBase& task) noexcept {
   if (!config_.observer.overrides(ObserverPointer::task_added)) return;
   Chain* const current = task.loop->current;
   about(task, Clock::now(), current ? static_cast<TaskBase&>(current->root()).identity.id() : 0);
-  tell(&Observer::task_added);
+  tell(*task.loop, &Observer::task_added);
 }
 
 ERRAND_COLD inline void Observation::step_begins(TaskBase* task, Chain* chain) noexcept {
@@ -122,7 +127,8 @@ ERRAND_COLD inline void Observation::step_begins(TaskBase* task, Chain* chain) n
   }
   if (acting_ == 0 || !config_.observer.overrides(ObserverPointer::step_began)) return;
   about(*task, began_);
-  tell(&Observer::step_began);
+  tell(*task->loop, &Observer::step_began);
+  began_ = Clock::now();  // the time that the observer takes is not that of the step
 }
 
 ERRAND_COLD inline void Observation::step_ended(TaskBase* task, Chain* chain) noexcept {
@@ -132,7 +138,7 @@ ERRAND_COLD inline void Observation::step_ended(TaskBase* task, Chain* chain) no
   if (acting_ != 0 && config_.observer.overrides(ObserverPointer::step_ended)) {
     about(*task, now);
     if (!task->done()) note_wait(chain ? *chain : *task);
-    tell(&Observer::step_ended);
+    tell(*task->loop, &Observer::step_ended);
   }
   acting_ = 0;
   if (times_steps() && took > config_.slow_step) reports_.slow_step(task, took, file_, line_);
@@ -141,13 +147,13 @@ ERRAND_COLD inline void Observation::step_ended(TaskBase* task, Chain* chain) no
 ERRAND_COLD inline void Observation::woken(Chain& chain) noexcept {
   if (!config_.observer.overrides(ObserverPointer::woken)) return;
   about(static_cast<TaskBase&>(chain.root()), Clock::now(), acting_);
-  tell(&Observer::woken);
+  tell(*chain.loop, &Observer::woken);
 }
 
 ERRAND_COLD inline void Observation::ended(TaskBase& task) noexcept {
   if (!config_.observer.overrides(ObserverPointer::task_ended)) return;
   about(task, Clock::now()).what = to_string(task.status);  // short enough to need no memory
-  tell(&Observer::task_ended);
+  tell(*task.loop, &Observer::task_ended);
 }
 
 ERRAND_COLD inline void Observation::slept(Clock::time_point from, Clock::time_point to) noexcept {

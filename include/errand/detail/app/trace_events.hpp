@@ -70,21 +70,20 @@ class TraceEvents {
  private:
   using Row = TraceRows::Row;
   struct Process {
-    const Loop* loop = nullptr;  // that of the App
+    std::uint64_t loop = 0;  // the number of the loop of the App
     std::uint64_t number = 0;
-    std::uint64_t last_id = 0;  // the largest id of the tasks that have made a step
-    bool has_slept = false;     // the file has the name of the row of the loop
-    TraceRows rows;             // of tasks that have made a step, or to which an arrow goes
-    std::uint64_t acting = 0;   // the id of the task whose step is under way; 0 if there is none
-    Clock::time_point began;    // when this step has begun
-    std::string inside;         // the events inside this step
-    std::string end;            // how the task has ended in this step; empty if it has not
+    bool has_slept = false;    // the file has the name of the row of the loop
+    TraceRows rows;            // of tasks that have made a step, or to which an arrow goes
+    std::uint64_t acting = 0;  // the id of the task whose step is under way; 0 if there is none
+    Clock::time_point began;   // when this step has begun
+    std::string inside;        // the events inside this step
+    std::string end;           // how the task has ended in this step; empty if it has not
     Process* next = nullptr;
   };
 
   /// Returns the process of the App that runs on this thread; null if there is none.
   Process* current();
-  void begin_process(Process& process);
+  void begin_process(Process& process, const App& app);
   void begin_row(const Process& process, const TaskEvent& event, Row& row);
   void end_arrow(const Process& process, const TaskEvent& event, Row& row);
 
@@ -116,9 +115,6 @@ inline void TraceEvents::begin_step(const TaskEvent& event) {
   Process* const found = current();
   if (!found) return;
   Process& process = *found;
-  // Ids grow. If this one does not, it is that of another App, whose loop has the address of one that has ended.
-  if (event.id <= process.last_id && process.rows.empty()) begin_process(process);
-  process.last_id = event.id > process.last_id ? event.id : process.last_id;
   Row& row = process.rows.at(event.id);
   begin_row(process, event, row);
   keep_lines(process, event.time);
@@ -150,12 +146,8 @@ inline void TraceEvents::end_step(const TaskEvent& event) {
 }
 
 inline void TraceEvents::end_task(const TaskEvent& event) {
-  Process* process = current();
-  if (!process) {  // the task is aborted outside of `run` and `poll`
-    process = first_;
-    while (process && !process->rows.find(event.id)) process = process->next;
-    if (!process) return;
-  }
+  Process* const process = current();
+  if (!process) return;
   if (process->acting == event.id) {
     process->end = event.what;
   } else {
@@ -220,20 +212,17 @@ inline TraceEvents::Process* TraceEvents::current() {
   const Loop* const loop = this_thread().loop;
   if (!loop) return nullptr;
   for (Process* process = first_; process; process = process->next) {
-    if (process->loop == loop) return process;
+    if (process->loop == loop->number()) return process;
   }
   Owner<Process> made(new Process);
-  made->loop = loop;
-  begin_process(*made);
+  made->loop = loop->number();
+  begin_process(*made, *loop->app);
   made->next = first_;
   return first_ = made.release();
 }
 
-inline void TraceEvents::begin_process(Process& process) {
+inline void TraceEvents::begin_process(Process& process, const App& app) {
   process.number = ++process_count_;
-  process.last_id = 0;
-  process.has_slept = false;
-  const App& app = *process.loop->app;
   const unsigned worker = app.worker();
   name("process_name", process, row_of_loop,
        worker == 0 ? app.name() : text({app.name(), ", worker ", number(worker)}));

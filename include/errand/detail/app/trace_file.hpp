@@ -16,12 +16,19 @@
 
 namespace errand::detail {
 
+/// How `fopen` opens a file for writing that child processes do not inherit.
+#if defined(_WIN32)
+inline constexpr const char* write_mode = "wbN";
+#else
+inline constexpr const char* write_mode = "wbe";
+#endif
+
 /// A file with an array of JSON. An error ends the writing, and is kept: `check` and `close` throw it.
 class TraceFile {
  public:
   /// Throws `std::system_error` if the file cannot be opened.
   explicit TraceFile(const std::string& path)
-      : path_(printable(path)), file_(std::fopen(path.c_str(), "wb")), last_written_(Clock::now()) {
+      : path_(printable(path)), file_(std::fopen(path.c_str(), write_mode)), last_written_(Clock::now()) {
     if (!file_) throw std::system_error(errno, std::generic_category(), text({"cannot open the trace '", path_, "'"}));
     std::setvbuf(file_, nullptr, _IONBF, 0);  // the events have a buffer of their own, which has whole lines
   }

@@ -34,10 +34,14 @@ class TraceRows {
 
  private:
   std::size_t next(std::size_t index) const noexcept { return (index + 1) & (places_.size() - 1); }
-  /// Returns the place where the row of this task stands, or belongs. Ids are consecutive numbers, so that they need no
-  /// hash.
+  /// Returns the first place for a row. Ids are consecutive numbers: without a hash the rows would stand side by side,
+  /// and `remove` would walk over all of them.
+  std::size_t home(std::uint64_t id) const noexcept {
+    return static_cast<std::size_t>(id * 0x9e3779b97f4a7c15 >> 32) & (places_.size() - 1);
+  }
+  /// Returns the place where the row of this task stands, or belongs.
   Row& place_of(std::uint64_t id) noexcept {
-    std::size_t index = static_cast<std::size_t>(id) & (places_.size() - 1);
+    std::size_t index = home(id);
     while (places_[index].id != 0 && places_[index].id != id) index = next(index);
     return places_[index];
   }

@@ -223,7 +223,8 @@ inline Chain& BranchBase::above() const noexcept { return *combinator->chain(); 
 #if ERRAND_DEFINES
 
 ERRAND_COLD ERRAND_ONCE void Chain::tell_probe() noexcept {
-  if ((flags & tells_when_woken) && loop->probe) loop->probe->woken(*this);
+  // The flag of the task tells if it is observed. A raced wait has the flag in any case.
+  if (loop->probe && (root().flags & tells_when_woken)) loop->probe->woken(*this);
 }
 
 ERRAND_COLD ERRAND_ONCE void Chain::tell_woken() noexcept {

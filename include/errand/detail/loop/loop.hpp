@@ -62,6 +62,9 @@ class Loop {
     if (manual_) manual_->enter(clock_user_);
   }
 
+  /// Returns the number of this loop, which no other loop has.
+  std::uint64_t number() const noexcept { return place_.number; }
+
   void retain() noexcept { ++references_; }
   void release() noexcept {
     if (--references_ == 0) [[unlikely]]
@@ -342,9 +345,11 @@ ERRAND_COLD ERRAND_ONCE void Loop::wait(Nanoseconds limit) {
   if (until && clock_ && !inbox->has_reactor()) until = add(Clock::now(), *until - clock_->now());
   if (!ready_.empty()) return;  // reading a clock of the user's has made something ready
   const Clock::time_point from = Clock::now();
-  inbox->sleep(until);
-  const Clock::time_point to = Clock::now();
-  counts.asleep += to - from;
+  Clock::time_point to;
+  {
+    const Asleep asleep(counts, from, to);
+    inbox->sleep(until);
+  }
   if (probe) probe->slept(from, to);
 }
 

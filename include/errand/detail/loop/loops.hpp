@@ -4,6 +4,7 @@
 #include <errand/detail/prologue.hpp>
 
 #include <atomic>
+#include <cstdint>
 
 #include <errand/detail/base/flag_lock.hpp>
 
@@ -24,13 +25,15 @@ class Loops {
     ~Place();
 
     Loop& loop;
-    Place* prev = nullptr;  // that of a loop that was made later
-    Place* next = nullptr;  // that of a loop that was made before
+    std::uint64_t number = 0;  // loops are numbered from 1, in the order in which they are made
+    Place* prev = nullptr;     // that of a loop that was made later
+    Place* next = nullptr;     // that of a loop that was made before
   };
 
   /// Called on any thread.
   void add(Place& place) noexcept {
     const FlagLock lock(flag_);
+    place.number = ++count_;
     place.next = first;
     if (first) first->prev = &place;
     first = &place;
@@ -47,6 +50,7 @@ class Loops {
 
  private:
   std::atomic_flag flag_;
+  std::uint64_t count_ = 0;
 };
 
 /// The only object of this class. A program and its plug-ins share it, like every inline variable of errand.

@@ -38,7 +38,10 @@ class IoWaits : public Reactor {
   /// Makes sure that the waiters for this direction of the descriptor are woken once it is ready, together with those
   /// that wait already. Returns false if it is always ready. Throws `std::system_error` and `std::bad_alloc`.
   bool arm(int fd, Directions direction) {
-    if (fd < 0) throw_system_error(EBADF, {"wait for descriptor ", std::to_string(fd)});
+    const bool is_known = fd >= 0 && static_cast<std::size_t>(fd) < watches_.size();
+    if (!is_known && ::fcntl(fd, F_GETFD) < 0) {  // before room is made for a number that may be any
+      throw_system_error(errno, {"wait for descriptor ", std::to_string(fd)});
+    }
     while (watches_.size() <= static_cast<std::size_t>(fd)) watches_.emplace_back();
     Watch& watch = watch_of(fd);
     const Directions others = watch.wanted();

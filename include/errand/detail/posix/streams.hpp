@@ -98,6 +98,20 @@ class NeedsReactor : public OwnAwaitable {
   void await_resume() const noexcept {}
 };
 
+/// An await that throws the request that is pending, if there is one, and does nothing else. It stands between a wait
+/// that takes nothing and a call that takes something: a branch that has lost its race, and whose wait had ended, must
+/// not make the call.
+class RequestCheck : public OwnAwaitable {
+ public:
+  bool await_ready() const noexcept { return false; }
+  template <class P>
+  bool await_suspend(std::coroutine_handle<P> awaiting) const {
+    awaiting.promise().chain->throw_if_asked();
+    return false;
+  }
+  void await_resume() const noexcept {}
+};
+
 }  // namespace detail
 
 inline detail::Readiness readable(detail::Fd fd) { return {fd, detail::input}; }
@@ -116,6 +130,7 @@ inline detail::ChildEnd exited(pid_t pid) { return detail::ChildEnd(pid); }
 inline Coro<std::size_t> read_some(detail::Fd fd, std::span<char> into) {
   while (true) {
     co_await readable(fd);
+    co_await detail::RequestCheck();
     const ssize_t count = detail::read_now(fd.get(), into);
     if (count >= 0) co_return static_cast<std::size_t>(count);
     const int error = errno;
@@ -143,6 +158,7 @@ inline Coro<Descriptor> accept(detail::Fd fd) {
   constexpr std::chrono::milliseconds pause(100);
   while (true) {
     co_await readable(fd);
+    co_await detail::RequestCheck();
     Descriptor socket = detail::accept_socket(fd.get());
     const int error = errno;
     if (socket) {

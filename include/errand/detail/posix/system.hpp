@@ -124,7 +124,7 @@ inline int poll_for(pollfd* polled, std::size_t count, std::optional<Nanoseconds
 /// Returns true if a descriptor is ready for one of these events of poll(2) now.
 inline bool is_ready(int fd, short events) noexcept {
   pollfd polled{fd, events, 0};
-  return ::poll(&polled, 1, 0) != 0;
+  return uninterrupted([&] { return ::poll(&polled, 1, 0); }) != 0;
 }
 
 /// While it lives, a write to a pipe that nobody reads raises no SIGPIPE: the write fails with EPIPE, and no more.

@@ -142,7 +142,10 @@ ERRAND_COLD ERRAND_ONCE bool ask_all(Loop& loop, const TaskBase* except) {
       if (task.requests == 0) task.cancel({});
       // A task that was added before `run` is not queued until its place among the listeners comes. If that has not
       // come, the task is queued here, and ends on the next turn like any other.
-      if (task.state == Chain::State::created && !task.Node::linked()) loop.make_ready(static_cast<Chain&>(task));
+      if (task.state == Chain::State::created && !task.Node::linked()) {
+        task.announce();
+        loop.make_ready(static_cast<Chain&>(task));
+      }
     }
     link = task.done() ? loop.pending.begin() : link->next;
   }

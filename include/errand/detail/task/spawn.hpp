@@ -123,16 +123,10 @@ inline TaskBase& start_work(Loop& loop, Coro<T>&& coro) {
   return task;
 }
 
-/// Tells the observer of a new task, which has its name now. Does nothing if the observer knows the task.
-inline void announce_task(TaskBase& task) noexcept {
-  if (task.loop->probe && !task.done() && !(task.flags & Chain::tells_when_woken)) [[unlikely]]
-    task.loop->probe->added(task);
-}
-
 /// Queues a task that `make_task` has made. If the run of the App is over, or the App is being destroyed, the task ends
 /// without having run.
 inline void queue_task(TaskBase& task) noexcept {
-  detail::announce_task(task);
+  task.announce();
   if (task.loop->closing) {
     task.abort_if_pending();
   } else if (!task.done()) {  // code of the user's may have aborted it since it was made

@@ -35,6 +35,12 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
     tasks.push_back(static_cast<TaskLink&>(*this));
   }
 
+  /// Tells the observer of this new task, which has its name now. Does nothing if the observer knows the task.
+  void announce() noexcept {
+    if (loop->probe && !done() && !(flags & tells_when_woken)) [[unlikely]]
+      loop->probe->added(*this);
+  }
+
   void retain() noexcept { ++references_; }
   /// Gives a reference back. The last one frees the task, and reports a failure that nobody has looked at.
   ERRAND_INLINE void release() noexcept {
@@ -501,9 +507,9 @@ ERRAND_COLD ERRAND_ONCE void TaskBase::count_end() noexcept {
 }
 
 ERRAND_NOINLINE ERRAND_ONCE void TaskBase::finish_special() noexcept {
+  count_end();  // before code of the user's may look at the counts
   if (const TaskExtras* const has = extras(); has && has->locals) destroy_locals();
   if (flags & tells_when_woken) loop->probe->ended(*this);
-  count_end();
   if (is_registered()) loop->host->registered_ended(*this);
   if (status != TaskStatus::succeeded) {
     for (Link* link = awaiters.begin(); link != awaiters.end(); link = link->next) {
