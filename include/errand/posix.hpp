@@ -65,9 +65,10 @@ detail::Readiness readable(detail::Fd fd);
 detail::Readiness writable(detail::Fd fd);
 
 /// Waits for a signal of the process, such as SIGHUP: `co_await errand::signal(SIGHUP)`. The first call for a number,
-/// inside an App with a PosixReactor, begins to handle that signal, until the PosixReactor is destroyed. From then on
-/// arrivals are counted, and each await takes one, so that none is lost between two awaits. (The system itself counts
-/// several that come at the same moment as one.)
+/// inside an App with a PosixReactor, begins to handle that signal, until the PosixReactor is destroyed: meanwhile the
+/// signal does nothing else, so that ^C no longer ends a program which handles SIGINT. From the first call on arrivals
+/// are counted, and each await takes one, so that none is lost between two awaits. (The system itself counts several
+/// that come at the same moment as one.)
 ///
 /// Throws `Cancelled` if the task is asked to end, `std::system_error` if there is no such signal or it cannot be
 /// handled, and `InvalidState` if a run with `RunOptions::handle_signals` handles the signal, or another PosixReactor.
@@ -79,7 +80,8 @@ detail::SignalArrival signal(int number);
 /// is thrown, and the child runs on: await it again, or it remains as a zombie. Throws `std::system_error` if the
 /// process is no child of this one, or has been waited for.
 ///
-/// If the system has no pidfd_open(2), SIGCHLD is handled from the first await on, until the PosixReactor is destroyed.
+/// If the system has no pidfd_open(2), or no descriptor for it, SIGCHLD is handled from then on, until the PosixReactor
+/// is destroyed. If another PosixReactor handles SIGCHLD, that throws `InvalidState`.
 detail::ChildEnd exited(pid_t pid);
 
 /// Reads what is there, but no more than `into` has room for, and gives the number of bytes. Waits if nothing is there.

@@ -47,6 +47,8 @@ class Trace final : public Observer {
 
   /// Writes the events that are kept in memory into the file. May be called on any thread. Throws `std::system_error`,
   /// which names the file, if an event could not be written, now or before.
+  ///
+  /// A step is written when it is over: if a task calls this, its own step is not in the file yet.
   void flush();
   /// Writes the end of the file, and closes it. Later events are dropped. May be called on any thread, more than once.
   /// Throws `std::system_error`, which names the file, if an event could not be written.
