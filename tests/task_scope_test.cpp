@@ -752,6 +752,7 @@ REAL_APP_TEST("a task that is aborted stays in its scope until its thread call h
 }
 #endif
 
+#if defined(__cpp_lib_jthread)  // which libc++ lacks
 TEST_CASE("a task that closes a scope may be aborted by a callback of a stop_token that the close calls") {
   App app;
   Task<> closer;
@@ -773,3 +774,4 @@ TEST_CASE("a task that closes a scope may be aborted by a callback of a stop_tok
   app.run();
   CHECK(closer.status() == TaskStatus::cancelled);
 }
+#endif
