@@ -527,6 +527,13 @@ Coro<> pass(support::Fixture& fixture, std::chrono::nanoseconds time) {
   for (int i = 0; i < 10; ++i) co_await errand::yield();
 }
 
+bool waits_for_thread(App& app, std::uint64_t id) {
+  for (const errand::TaskInfo& task : app.snapshot()) {
+    if (task.id == id && !task.waits.empty() && task.waits.front().what == "thread") return true;
+  }
+  return false;
+}
+
 /// Evaluates an expression of two operands. Each of them may end early, which is before the expression is evaluated. If
 /// not, the first operand ends half a second after the expression began, and the second one two seconds after the
 /// first.
@@ -546,6 +553,7 @@ void play(Kind first, bool is_first_early, Kind second, bool is_second_early, Ex
     if (cancel == Cancel::in_first) Task<>(task).cancel("why");
     if (!is_first_early) a->end();
     for (int i = 0; i < 8; ++i) co_await errand::yield();
+    while (waits_for_thread(fixture.app, task.id())) co_await errand::yield();  // it may be slow to come back
     if (cancel == Cancel::in_second) Task<>(task).cancel("why");
     if (cancel != Cancel::in_second) co_await pass(fixture, 2s);
     const bool is_stopped = cancel == Cancel::in_first || expected.starts_with("failed");
