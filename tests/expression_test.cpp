@@ -552,8 +552,8 @@ void play(Kind first, bool is_first_early, Kind second, bool is_second_early, Ex
     CHECK_FALSE(has_begun_too_soon);
     if (cancel == Cancel::in_first) Task<>(task).cancel("why");
     if (!is_first_early) a->end();
-    for (int i = 0; i < 8; ++i) co_await errand::yield();
     while (waits_for_thread(fixture.app, task.id())) co_await errand::yield();  // it may be slow to come back
+    for (int i = 0; i < 8; ++i) co_await errand::yield();
     if (cancel == Cancel::in_second) Task<>(task).cancel("why");
     if (cancel != Cancel::in_second) co_await pass(fixture, 2s);
     const bool is_stopped = cancel == Cancel::in_first || expected.starts_with("failed");
