@@ -134,7 +134,7 @@ TEST_CASE("the steps of branches are steps of their task, and stand at the branc
   CHECK(places == expected);
 }
 
-TEST_CASE("the members of groups and scopes, the main task and signal handlers are observed; listeners are not") {
+TEST_CASE("the members of groups and scopes, the main task and signal handlers are observed, and listeners are not") {
   class Ends : public Logger {
    public:
     void step_began(const TaskEvent&) override {}

@@ -353,7 +353,6 @@ POSIX_TEST("a number that is closed between two waits, and used again, is waited
     ::close(fd);
     Pipe next;
     const int again = ::dup(next.out.get());
-    CHECK(again == fd + 2 * (again != fd));  // the pipe has taken the number, or the new descriptor has
     pipe.put("x");  // an answer that was armed for the old one, if the file is still open, is for nobody
     same((co_await errand::move_on_after(errand::read_some(again, std::span(&byte, 1)), 2ms)).has_value(), false);
     next.put("y");

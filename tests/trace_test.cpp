@@ -300,7 +300,7 @@ TEST_CASE("a trace has a row for each task, and a slice for each step with the w
   CHECK(place.find(':') != std::string::npos);
 }
 
-TEST_CASE("arrows lead from the step that has added or woken a task; a timer has none") {
+TEST_CASE("arrows lead from the step that has added or woken a task, and a timer has none") {
   const Content content = trace_of([](App& app) -> Coro<> {
     Event first;
     Event second;
@@ -547,7 +547,7 @@ TEST_CASE("what was written before the end of a trace can be read") {
   CHECK(file.text() == text + "\n]\n");
 }
 
-TEST_CASE("a trace without events is an empty array; close may be called again, and later events are dropped") {
+TEST_CASE("a trace without events is an empty array, and close may be called again, and later events are dropped") {
   TraceFile file;
   Trace trace(file.path());
   trace.close();
