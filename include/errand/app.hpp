@@ -34,12 +34,11 @@
 
 namespace errand {
 
-struct Stats;
+struct Stats;     // in stats.hpp
+struct TaskInfo;  // in snapshot.hpp
 namespace detail {
 class Engine;
 }
-
-struct TaskInfo;  // in snapshot.hpp
 
 /// A single-threaded event loop and the tasks that it runs: start work in the background, name it, find it again, await
 /// it, cancel it, never lose an error, shut down cleanly.

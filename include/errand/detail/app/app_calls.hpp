@@ -146,6 +146,7 @@ ERRAND_COLD ERRAND_ONCE std::vector<TaskInfo> App::snapshot() const {
 }
 
 ERRAND_COLD ERRAND_ONCE void App::dump_tasks(std::ostream& out) const { out << snapshot(); }
+
 ERRAND_COLD ERRAND_ONCE Stats App::stats() const {
   loop_->check_thread();
   const detail::Counts& counts = loop_->counts;

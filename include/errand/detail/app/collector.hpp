@@ -66,7 +66,7 @@ ERRAND_COLD inline std::string WaitCollector::what(const Chain& chain) {
     case Chain::State::created: return "not started";
     case Chain::State::running: return "running";
     case Chain::State::yielding: return "yield";
-    case Chain::State::branching: return static_cast<const Branches*>(chain.waiting)->name();
+    case Chain::State::branching:
     case Chain::State::waiting:
     case Chain::State::halted: break;
     default: return "ready";

@@ -28,7 +28,7 @@ class Engine final : public Host {
   /// Makes the loop too. The App gives it back by `Loop::release`. `name` is that of the App, and must live as long.
   Engine(App& app, const std::string& name, AppConfig its_config)
       : config(std::move(its_config)),
-        observation(config, reports, driver.group),
+        observation(config, reports, driver),
         loop(*new Loop(&app, this, config.clock, config.reactor, observation.probe(), observation.probes_steps())),
         life(app, loop, signals, config.graceful_timeout),
         driver(loop, life, name, config.reactor),

@@ -4,12 +4,12 @@
 #include <errand/detail/prologue.hpp>
 
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <utility>
 
 #include <errand/config.hpp>
 #include <errand/detail/app/collector.hpp>
+#include <errand/detail/app/driver.hpp>
 #include <errand/detail/app/reports.hpp>
 #include <errand/detail/app/workers.hpp>
 #include <errand/detail/loop/probe.hpp>
@@ -20,8 +20,9 @@ namespace errand::detail {
 /// Tells the Observer of the configuration what the tasks do, and times the steps for `AppConfig::slow_step`.
 class Observation final : public Probe {
  public:
-  Observation(const AppConfig& config, Reports& reports, const std::shared_ptr<Workers>& group) noexcept
-      : config_(config), reports_(reports), group_(group) {}
+  /// Uses its arguments only later, because the Engine makes the reports and the driver after this.
+  Observation(const AppConfig& config, Reports& reports, const Driver& driver) noexcept
+      : config_(config), reports_(reports), driver_(driver) {}
 
   /// Returns the probe for the loop; null if the configuration needs none.
   Probe* probe() noexcept { return probes_steps() || config_.observer ? this : nullptr; }
@@ -54,7 +55,7 @@ class Observation final : public Probe {
 
   const AppConfig& config_;
   Reports& reports_;
-  const std::shared_ptr<Workers>& group_;
+  const Driver& driver_;
   TaskEvent event_;             // one for all calls, so that its texts keep their memory
   std::uint64_t acting_ = 0;    // the id of the task that makes the step; 0 if none does
   Clock::time_point began_;     // the time at which the step began
@@ -100,7 +101,7 @@ ERRAND_COLD inline void Observation::note_wait(Chain& chain) noexcept {
 ERRAND_COLD inline void Observation::tell(Loop& loop, void (Observer::*member)(const TaskEvent&)) {
   ThreadState& thread = this_thread();
   Loop* const outer = std::exchange(thread.loop, &loop);
-  const OneWorker alone(group_.get(), Workers::Call::observer);
+  const OneWorker alone(driver_.group.get(), Workers::Call::observer);
   (static_cast<Observer*>(config_.observer)->*member)(event_);
   thread.loop = outer;
 }
@@ -158,7 +159,7 @@ ERRAND_COLD inline void Observation::ended(TaskBase& task) noexcept {
 
 ERRAND_COLD inline void Observation::slept(Clock::time_point from, Clock::time_point to) noexcept {
   if (!config_.observer.overrides(ObserverPointer::slept)) return;
-  const OneWorker alone(group_.get(), Workers::Call::observer);
+  const OneWorker alone(driver_.group.get(), Workers::Call::observer);
   static_cast<Observer*>(config_.observer)->slept(from, to);
 }
 

@@ -87,8 +87,6 @@ class Branches : public Suspension {
   /// Does not throw. The combinator looks itself at how the branches have ended.
   void await_resume() noexcept { goes_on_ = true; }
 
-  /// Returns the name of the combinator, as `dump_tasks` shows it.
-  const char* name() const noexcept { return name_of(kind); }
   /// Returns the reason with which the combinator itself asks its branches to end.
   virtual std::string reason() const { return {}; }
   /// Called when a branch has ended. It is no longer in `live`.

@@ -495,7 +495,7 @@ ERRAND_COLD ERRAND_ONCE void TaskBase::destroy_locals() noexcept {
   extras()->locals = {};
 }
 
-/// Counts the end of a special task. All hidden tasks are special, because they have details.
+/// Counts the end of a special task. All hidden tasks are special: `start_hidden` makes them so.
 ERRAND_COLD ERRAND_ONCE void TaskBase::count_end() noexcept {
   Counts& counts = loop->counts;
   if (!identity.is_numbered()) {
