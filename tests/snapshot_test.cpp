@@ -6,7 +6,7 @@
 #include <thread>
 #include <type_traits>
 
-#include "support.hpp"
+#include "held_fixture.hpp"
 
 using errand::Event;
 using errand::TaskInfo;
@@ -54,25 +54,7 @@ std::string stands(unsigned line, int inside) {
   return " snapshot_test.cpp:" + std::to_string(line) + " " + std::to_string(inside);
 }
 
-struct HeldClock {
-  errand::ManualClock time{errand::ManualClock::held};
-  errand::AppConfig config() { return {.clock = &time}; }
-};
-
-struct Snapshot : HeldClock, support::Fixture {
-  Snapshot() : Fixture(config()) {}
-
-  Event event;
-
-  void turns(int count = 3) {
-    for (int i = 0; i < count; ++i) app.poll();
-  }
-  std::string table() {
-    std::ostringstream text;
-    app.dump_tasks(text);
-    return text.str();
-  }
-};
+struct Snapshot : support::HeldFixture {};
 
 /// A value of JSON.
 struct Json {

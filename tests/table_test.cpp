@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <thread>
 
-#include "support.hpp"
+#include "held_fixture.hpp"
 
 using errand::Event;
 
@@ -37,24 +37,7 @@ std::string place(int line) { return "table_test.cpp:" + std::to_string(line); }
 constexpr int rest_line = __LINE__ + 1;
 Coro<> rest() { co_await errand::sleep(1h); }
 
-struct HeldClock {
-  errand::ManualClock time{errand::ManualClock::held};
-  errand::AppConfig config() { return {.clock = &time}; }
-};
-
-struct Table : HeldClock, support::Fixture {
-  Table() : Fixture(config()) {}
-
-  Event event;
-
-  void turns(int count = 3) {
-    for (int i = 0; i < count; ++i) app.poll();
-  }
-  std::string table() {
-    std::ostringstream text;
-    app.dump_tasks(text);
-    return text.str();
-  }
+struct Table : support::HeldFixture {
   /// Returns the last column of the table.
   std::string waits() {
     std::istringstream rows(table());

@@ -81,7 +81,7 @@ void pass(const char* what, const Scenario& of, long from, long to, DestroyedFir
     world.end_app();
     world.end_kept();
     memory::refuse_none();
-    const std::string fault = world.observer.fault();
+    const std::string fault = world.observer.checks().fault();
     if (!fault.empty()) complain(fault.c_str());
   }
   if (Tracked::count != 0) complain("objects are left, or were destroyed too often");
@@ -204,8 +204,8 @@ bool starve(const Scenario& of, long from, long to, bool by_host, DestroyedFirst
     check_usable(of, world);
     if (first == DestroyedFirst::kept) world.end_kept();
     world.end_app();  // reports the failures that nobody has looked at
-    const bool is_told = world.out_of_memory > 0 || lines_on_cerr.lines > 0 || world.observer.lost_texts() > 0 ||
-                         world.observer.trace_has_lost_events();
+    const bool is_told = world.out_of_memory > 0 || lines_on_cerr.lines > 0 ||
+                         world.observer.checks().lost_texts() > 0 || world.observer.trace_has_lost_events();
     if (refused && to == from && !is_told) {
       if (!of.options.may_be_quiet) complain("nobody was told of the lack of memory");
     }

@@ -106,7 +106,7 @@ inline const char* const names[] = {"the first of the tasks that have a name",
 inline const char* const why = "a reason that is too long to stand in a string without memory";
 
 /// The observer of an App. The checks always have memory, but the trace, which ends without it, does not.
-class WatchingObserver final : public CheckingObserver {
+class WatchingObserver final : public errand::Observer {
  public:
   ~WatchingObserver() override { trace_has_lost_events(); }  // before the trace reports it
   /// Closes the trace. Returns true if it has lost events, because there was no memory.
@@ -118,35 +118,24 @@ class WatchingObserver final : public CheckingObserver {
       return error.code() == std::errc::not_enough_memory;
     }
   }
-  void task_added(const errand::TaskEvent& event) override {
-    to_trace_.task_added(event);
-    const memory::Spare spare;
-    CheckingObserver::task_added(event);
-  }
-  void step_began(const errand::TaskEvent& event) override {
-    to_trace_.step_began(event);
-    const memory::Spare spare;
-    CheckingObserver::step_began(event);
-  }
-  void step_ended(const errand::TaskEvent& event) override {
-    to_trace_.step_ended(event);
-    const memory::Spare spare;
-    CheckingObserver::step_ended(event);
-  }
-  void woken(const errand::TaskEvent& event) override {
-    to_trace_.woken(event);
-    const memory::Spare spare;
-    CheckingObserver::woken(event);
-  }
-  void task_ended(const errand::TaskEvent& event) override {
-    to_trace_.task_ended(event);
-    const memory::Spare spare;
-    CheckingObserver::task_ended(event);
-  }
+  const CheckingObserver& checks() const { return checks_; }
+
+  void task_added(const errand::TaskEvent& event) override { pass_on(&Observer::task_added, event); }
+  void step_began(const errand::TaskEvent& event) override { pass_on(&Observer::step_began, event); }
+  void step_ended(const errand::TaskEvent& event) override { pass_on(&Observer::step_ended, event); }
+  void woken(const errand::TaskEvent& event) override { pass_on(&Observer::woken, event); }
+  void task_ended(const errand::TaskEvent& event) override { pass_on(&Observer::task_ended, event); }
+  void slept(errand::Clock::time_point from, errand::Clock::time_point to) override { checks_.slept(from, to); }
 
  private:
+  void pass_on(void (Observer::*member)(const errand::TaskEvent&), const errand::TaskEvent& event) {
+    (static_cast<Observer&>(trace_).*member)(event);
+    const memory::Spare spare;
+    (checks_.*member)(event);
+  }
+
   errand::Trace trace_{"/dev/null"};
-  errand::Observer& to_trace_ = trace_;
+  CheckingObserver checks_;
 };
 
 /// The surroundings of a scenario: an App, which is made later, and the objects that its tasks share.
