@@ -97,8 +97,8 @@ read_part(epilogue epilogue.hpp)
 
 get_property(headers GLOBAL PROPERTY headers)
 file(GLOB_RECURSE all RELATIVE "${root}/include" "${root}/include/*.hpp")
-# These are included by name alone.
-list(FILTER all EXCLUDE REGEX "^errand/(asio|posix|descriptor|detail/coro/operation|detail/posix/.*)\\.hpp$")
+include(${CMAKE_CURRENT_LIST_DIR}/adapters.cmake)
+list(FILTER all EXCLUDE REGEX "${ERRAND_ADAPTERS}")
 list(REMOVE_ITEM all ${headers} errand/detail/prologue.hpp errand/detail/epilogue.hpp errand/compiled.hpp)
 if(all)
   message(FATAL_ERROR "errand/errand.hpp does not include ${all}")

@@ -10,7 +10,7 @@
 
 namespace errand::detail {
 
-/// What a loop counts for `App::stats`.
+/// The numbers that a loop counts for `App::stats`.
 struct Counts {
   std::uint64_t ended = 0;   // all tasks that have ended, however
   std::uint64_t hidden = 0;  // hidden tasks among them, which the next two do not count
