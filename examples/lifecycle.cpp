@@ -15,6 +15,7 @@ struct Orders {
   errand::Queue<std::string> queue;
 };
 
+// [ship]
 /// Ends when the queue is closed and empty.
 errand::Coro<> ship(errand::App& app) {
   auto& orders = app.ctx().get<Orders>();
@@ -25,6 +26,7 @@ errand::Coro<> ship(errand::App& app) {
   }
   std::cout << "  no more orders\n";
 }
+// [ship]
 
 errand::Coro<> watch_stock() {
   co_await errand::sleep(1s);
@@ -56,10 +58,12 @@ errand::Coro<> stubborn() {
 
 int main() {
   errand::ManualClock clock;
+  // [app]
   errand::App app("shop",
                   {.clock = &clock, .graceful_timeout = 5s, .on_failure = [](const errand::TaskFailure& failure) {
                      std::cout << "  on_failure: " << failure.name() << ": " << failure.what() << '\n';
                    }});
+  // [app]
 
   app.main_process_start([] { std::cout << "main_process_start\n"; });
   app.before_server_start([](errand::App& shop) {
@@ -79,12 +83,14 @@ int main() {
       shop.stop();
     });
   });
+  // [stop]
   app.before_server_stop([](errand::App& shop) -> errand::Coro<> {
     std::cout << "before_server_stop: the tasks still run\n";
     shop.ctx().get<Orders>().queue.close();
     co_await shop.get_task("ship");
   });
   app.before_server_stop([] { std::cout << "before_server_stop, in reverse\n"; });
+  // [stop]
   app.after_server_stop(
       [](errand::App& shop) { std::cout << "after_server_stop: " << shop.all_tasks().size() << " tasks are left\n"; });
   app.main_process_stop([] { std::cout << "main_process_stop\n"; });

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+// How a task is asked to end, what it sees of that, and what it may do before it ends.
+#include <errand/errand.hpp>
+#include <iostream>
+#include <string>
+#include <utility>
+
+using namespace std::chrono_literals;
+
+namespace {
+
+class File {
+ public:
+  explicit File(std::string name) : name_(std::move(name)) {}
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+  ~File() { std::cout << name_ << " is closed\n"; }
+
+ private:
+  std::string name_;
+};
+
+errand::Coro<> read_some(File&) { co_await errand::sleep(1min); }
+
+// [seen]
+errand::Coro<> download() {
+  File file("page.html");
+  try {
+    while (true) co_await read_some(file);
+  } catch (const errand::Cancelled& cancelled) {
+    std::cout << "asked to end: " << cancelled.reason() << '\n';
+    throw;  // without this, the task would go on behind the block
+  }
+}
+// [seen]
+
+errand::Coro<> seen(errand::App& app) {
+  // [seen]
+  app.add_task(download(), "download");
+  co_await errand::sleep(10s);
+  const bool cancelled = co_await app.cancel_task("download", "the user has left");
+  std::cout << (cancelled ? "it was cancelled\n" : "it ended in another way\n");
+  // [seen]
+}
+
+// [completed]
+errand::Coro<> serve(errand::Queue<int>& orders) {
+  const int order = co_await orders.get();
+  std::cout << "order " << order << " is not lost\n";
+  co_await errand::sleep(1s);  // the next await that would have to wait: Cancelled is thrown here
+}
+// [completed]
+
+errand::Coro<> completed(errand::App& app) {
+  // [completed]
+  errand::Queue<int> orders;
+  errand::ScopedTask serving{app.add_task(serve(orders))};
+  co_await errand::yield();  // serve waits for an order now
+  orders.try_put(17);        // the order belongs to serve from here on, though serve has not resumed yet
+  const bool cancelled = co_await serving.close("closing time");
+  std::cout << (cancelled ? "and serve was cancelled\n" : "and serve ended in another way\n");
+  // [completed]
+}
+
+// [clean_up]
+errand::Coro<> session() {
+  co_await errand::finally(
+      []() -> errand::Coro<> { co_await errand::sleep(24h); },
+      []() -> errand::Coro<> {
+        co_await errand::sleep(1s);  // a further request does not interrupt this
+        std::cout << "said goodbye\n";
+      });
+}
+// [clean_up]
+
+errand::Coro<> clean_up(errand::App& app) {
+  auto task = app.add_task(session());
+  co_await errand::yield();
+  task.cancel();
+  co_await errand::yield();
+  task.cancel("now, please");
+  co_await errand::wait_all(task);
+}
+
+// [go_on]
+errand::Coro<> save_every_hour() {
+  while (true) {
+    try {
+      co_await errand::sleep(1h);
+    } catch (const errand::Cancelled& cancelled) {
+      if (cancelled.reason() != "save now") throw;
+      errand::current_task().uncancel();  // takes the request back: this task goes on
+    }
+    std::cout << "saved\n";
+  }
+}
+// [go_on]
+
+errand::Coro<> go_on(errand::App& app) {
+  // [go_on]
+  auto saving = app.add_task(save_every_hour(), "save");
+  co_await errand::sleep(1min);
+  saving.cancel("save now");
+  co_await errand::sleep(1min);
+  co_await app.cancel_task("save");
+  // [go_on]
+}
+
+}  // namespace
+
+int main() {
+  errand::ManualClock clock;
+  errand::App app("MyApp", {.clock = &clock});
+  for (const auto part : {seen, completed, clean_up, go_on}) app.run(part(app));
+}
