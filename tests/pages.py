@@ -147,7 +147,8 @@ def is_built(path):
         including = f'#include "{path.name}"'
         return any(including in other.read_text("utf-8") and is_built(other)
                    for other in path.parent.glob("*.?pp") if other != path)
-    return re.search(rf"\b{re.escape(path.stem.removesuffix('_test'))}\b", text_of_builds()) is not None
+    name = path.parent.name if path.stem == "main" else path.stem.removesuffix("_test")
+    return re.search(rf"\b{re.escape(name)}\b", text_of_builds()) is not None
 
 
 def check_snippet(page, block, path, name):
