@@ -1,19 +1,28 @@
 # SPDX-License-Identifier: MIT
-# Prints a file as Doxygen is to see it, with the same lines: a header without its implementation, or a page without the
-# links that lead nowhere in the reference.
+# Prints a file as Doxygen is to see it, with the same lines: a header without its implementation; a page whose links to
+# other pages begin at the top of the repository, and which has no links to other files.
 math(EXPR last "${CMAKE_ARGC} - 1")
 set(path "${CMAKE_ARGV${last}}")
 file(READ "${path}" text)
+
 if(path MATCHES "\\.md$")
-  set(link "\\[([^]]*)\\]")
-  string(REGEX REPLACE "${link}\\(#[^)]*\\)" "\\1" text "${text}")
-  string(REGEX REPLACE "(\\]\\([^):#]*\\.md)#[^)]*\\)" "\\1)" text "${text}")
-  string(REGEX REPLACE "\\]\\((\\.\\./)+([^):]*\\.md)\\)" "](\\2)" text "${text}")
-  string(REGEX REPLACE "${link}\\([^):]*\\.github/[^)]*\\)" "\\1" text "${text}")
-  string(REGEX REPLACE "${link}\\([^):]*/include/[^)]*\\.md\\)" "\\1" text "${text}")
-  string(REGEX REPLACE "${link}\\([^):]*\\.([chp]pp|html|in|input|js|py|sh|txt|yml)\\)" "\\1" text "${text}")
-  string(REGEX REPLACE "${link}\\([^):]*/[a-z_]*\\)" "\\1" text "${text}")  # directories
-  string(REGEX REPLACE "${link}\\([^):]*LICENSE\\)" "\\1" text "${text}")
+  get_filename_component(root "${CMAKE_CURRENT_LIST_DIR}" DIRECTORY)
+  get_filename_component(directory "${path}" DIRECTORY)
+  string(REGEX MATCHALL "]\\([^):]+\\)" links "${text}")
+  list(REMOVE_DUPLICATES links)
+  foreach(link IN LISTS links)
+    string(REGEX REPLACE "]\\(([^)#]*).*" "\\1" name "${link}")
+    get_filename_component(name "${directory}/${name}" ABSOLUTE)
+    file(RELATIVE_PATH name "${root}" "${name}")
+    if(name STREQUAL "README.md")
+      string(REPLACE "${link}" "](@ref index)" text "${text}")
+    elseif(name MATCHES "^examples/.*\\.md$" AND NOT link MATCHES "^]\\(#")
+      string(REPLACE "${link}" "](${name})" text "${text}")
+    elseif(NOT name MATCHES "\\.(png|svg)$")
+      string(REGEX REPLACE "([].()*+?^$\\])" "\\\\\\1" link "${link}")
+      string(REGEX REPLACE "\\[([^]]*)${link}" "\\1" text "${text}")
+    endif()
+  endforeach()
 else()
   string(REGEX REPLACE "\n// Implementation.*" "\n" text "${text}")
   string(REGEX MATCHALL "{" opened "${text}")
