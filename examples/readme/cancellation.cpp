@@ -64,12 +64,12 @@ errand::Coro<> completed(errand::App& app) {
 
 // [clean_up]
 errand::Coro<> session() {
-  co_await errand::finally(
-      []() -> errand::Coro<> { co_await errand::sleep(24h); },
-      []() -> errand::Coro<> {
-        co_await errand::sleep(1s);  // a further request does not interrupt this
-        std::cout << "said goodbye\n";
-      });
+  const auto talk = []() -> errand::Coro<> { co_await errand::sleep(24h); };
+  const auto say_goodbye = []() -> errand::Coro<> {
+    co_await errand::sleep(1s);  // a further request does not interrupt this
+    std::cout << "said goodbye\n";
+  };
+  co_await errand::finally(talk, say_goodbye);
 }
 // [clean_up]
 
