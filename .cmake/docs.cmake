@@ -45,7 +45,7 @@ set(DOXYGEN_SORT_MEMBER_DOCS NO)
 set(DOXYGEN_SORT_GROUP_NAMES NO)
 set(DOXYGEN_STRIP_FROM_PATH ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)
 set(DOXYGEN_STRIP_FROM_INC_PATH ${PROJECT_SOURCE_DIR}/include)
-set(DOXYGEN_USE_MDFILE_AS_MAINPAGE README.md)
+set(DOXYGEN_USE_MDFILE_AS_MAINPAGE ${PROJECT_SOURCE_DIR}/README.md)
 doxygen_add_docs(docs README.md ${ERRAND_PAGES} .cmake/groups.dox ${ERRAND_EXAMPLE_PAGES} include/errand
                  COMMENT "The reference: docs/html/index.html")
 add_custom_command(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# Prints a file as Doxygen is to see it, with the same lines: a header without its implementation; a page whose links to
+# Prints a file as Doxygen is to see it: a header without its implementation; a page whose links to
 # other pages begin at the top of the repository, and which has no links to other files.
 math(EXPR last "${CMAKE_ARGC} - 1")
 set(path "${CMAKE_ARGV${last}}")
@@ -8,6 +8,7 @@ file(READ "${path}" text)
 if(path MATCHES "\\.md$")
   get_filename_component(root "${CMAKE_CURRENT_LIST_DIR}" DIRECTORY)
   get_filename_component(directory "${path}" DIRECTORY)
+  string(REGEX REPLACE "\\[([^]\n]*)\n *([^]\n]*)\\]\\(" "[\\1 \\2](" text "${text}")  # else Doxygen fails at times
   string(REGEX MATCHALL "\\([^ ():;]+\\)" links "${text}")  # without the ] before, which a list cannot have
   list(REMOVE_DUPLICATES links)
   foreach(link IN LISTS links)
