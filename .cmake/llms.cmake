@@ -5,7 +5,9 @@
 cmake_minimum_required(VERSION 3.20)
 get_filename_component(root "${CMAKE_CURRENT_LIST_DIR}" DIRECTORY)
 
-set(pages README.md examples/tour/README.md)
+file(GLOB steps RELATIVE "${root}" "${root}/examples/tour/*/README.md")
+list(SORT steps)
+set(pages README.md examples/tour/README.md ${steps})
 foreach(page two_words lifetimes cancellation order_and_fairness shutdown differences compilers_traps promises performance)
   list(APPEND pages examples/explained/${page}.md)
 endforeach()
