@@ -82,9 +82,9 @@ errand::Coro<> clean_up(errand::App& app) {
   co_await errand::wait_all(task);
 }
 
-// [go_on]
 errand::Coro<> save_every_hour() {
   while (true) {
+    // [go_on]
     try {
       co_await errand::sleep(1h);
     } catch (const errand::Cancelled& cancelled) {
@@ -92,18 +92,16 @@ errand::Coro<> save_every_hour() {
       errand::current_task().uncancel();  // takes the request back: this task goes on
     }
     std::cout << "saved\n";
+    // [go_on]
   }
 }
-// [go_on]
 
 errand::Coro<> go_on(errand::App& app) {
-  // [go_on]
   auto saving = app.add_task(save_every_hour(), "save");
   co_await errand::sleep(1min);
   saving.cancel("save now");
   co_await errand::sleep(1min);
   co_await app.cancel_task("save");
-  // [go_on]
 }
 
 }  // namespace
