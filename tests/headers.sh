@@ -43,7 +43,7 @@ without+=$(grep -rLE --include='*.hpp' '^#include <errand/detail/epilogue\.hpp>'
 [ -z "$without" ] || { echo "FAILED to begin with the prologue and to end with the epilogue: $without"; exit 1; }
 
 jobs=$(nproc 2>/dev/null || echo 2)
-printf '%s\n' tests/model/check.cpp examples/readme/toolbox.cpp | xargs -P "$jobs" -I{} bash -c 'check_use {}' &&
+printf '%s\n' tests/model/check.cpp examples/snippets/toolbox.cpp | xargs -P "$jobs" -I{} bash -c 'check_use {}' &&
   find include -name '*.hpp' ! -name epilogue.hpp ! -name compiled.hpp ! -name asio.hpp | sort |
   xargs -P "$jobs" -I{} bash -c 'check {}' &&
   check_asio boost/asio BOOST_ASIO_VERSION 102600 && check_asio asio ASIO_VERSION 102200 &&

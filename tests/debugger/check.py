@@ -182,14 +182,14 @@ def check_core():
     check_ages()
 
 
-def check_readme(expected):
-    """What the README shows of examples/readme/inside.cpp, which hangs here."""
+def check_snippet(expected):
+    """What a page shows of examples/snippets/inside.cpp, which hangs here."""
     gdb.execute("break make_step")
     gdb.execute("run hang")
     with open(expected, encoding="utf-8") as file:
         printed = [re.sub(r"\.cpp:\d+", ".cpp:LINE", line) for line in masked(errand("tasks"))]
-        expect(printed == masked(file.read()), f"the README's example prints {printed}")
-    print("checked: the table of the README")
+        expect(printed == masked(file.read()), f"the example prints {printed}")
+    print("checked: the table of that page")
 
 
 def check_without_debug_information():

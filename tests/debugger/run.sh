@@ -46,12 +46,12 @@ tries() {
     checks "$variant" "$program" "check_without_debug_information()"
   fi
 }
-tries_readme() {
+tries_snippet() {
   local program=$out/inside
-  g++ -std=c++20 -g -pthread -I include examples/readme/inside.cpp -o "$program"
-  checks "examples/readme/inside.cpp" "$program" "check_readme('examples/expected/readme_gdb.txt')"
+  g++ -std=c++20 -g -pthread -I include examples/snippets/inside.cpp -o "$program"
+  checks "examples/snippets/inside.cpp" "$program" "check_snippet('examples/expected/snippet_gdb.txt')"
 }
-export -f checks tries tries_readme
+export -f checks tries tries_snippet
 export out
 echo "#include <errand/compiled.hpp>" >"$out/compiled.cpp"
 
@@ -62,5 +62,5 @@ tries check_process g++ -O0 -DERRAND_COMPILED
 tries check_process clang++-19 -O2
 tries check_everything g++ -O0
 tries check_process clang++-19 -O0
-tries_readme
+tries_snippet
 END

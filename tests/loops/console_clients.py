@@ -79,7 +79,7 @@ def masked(text):
 
 
 def plays_session(program, directory, file):
-    """Every command, with the answers that the README shows."""
+    """Every command, with the answers that a page shows."""
     with open(file) as opened:
         expected = opened.read()
     # A command stands at the beginning, or below the empty line that ends an answer.

@@ -55,7 +55,7 @@ if [ "${1:-}" = threads ]; then
   exit
 fi
 
-# Bugs of Clang's, which the README describes. GCC must not have them.
+# Bugs of Clang's, which a page describes. GCC must not have them.
 try optional_reset -O2 || { [[ $? != 127 && $cxx == clang* ]] && echo "optional_reset: $cxx has the fault"; }
 try throwing_argument -O0 -fsanitize=address || { [[ $cxx == clang* ]] && echo "throwing_argument: $cxx has the fault"; }
 # Python replaces a few bytes that belong together by one U+FFFD, errand each of them.
