@@ -88,6 +88,7 @@ errand::Coro<> send_feed(errand::App& app, WebSocket& ws) {
   }
 }
 
+// [feed]
 errand::Coro<> feed(errand::App& app, int id, WebSocket& ws) {
   errand::ScopedTask receiving{app.add_task(receiver(ws), "receiver:" + std::to_string(id))};
   co_await errand::finally(
@@ -100,6 +101,7 @@ errand::Coro<> feed(errand::App& app, int id, WebSocket& ws) {
         app.purge_tasks();
       });
 }
+// [feed]
 
 /// Dispatches an event every second.
 errand::Coro<> tick(errand::App& app) {
@@ -223,6 +225,7 @@ errand::Coro<> connection(errand::App& app, int id, Stream stream) {
   }
 }
 
+// [accept]
 errand::Coro<> accept(errand::App& app, tcp::acceptor& acceptor) {
   for (int id = 1;; ++id) {
     try {
@@ -235,6 +238,7 @@ errand::Coro<> accept(errand::App& app, tcp::acceptor& acceptor) {
     co_await errand::sleep(100ms);  // the process may have no descriptor left: tries again later
   }
 }
+// [accept]
 
 }  // namespace
 

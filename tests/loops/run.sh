@@ -52,6 +52,9 @@ for name in "${names[@]}"; do
   fi
 done
 
+program=$build/examples/how_to_from_asio
+[ ! -e "$program" ] || "$program" | diff examples/expected/how_to_from_asio.txt -
+
 program=$build/examples/asio_websocket_feed
 if [ ! -e "$program" ]; then
   echo "skipped: the websocket server, without Boost 1.81"
