@@ -84,7 +84,7 @@ class App {
 
   // Background tasks
 
-  /// Starts work in the background, and returns its task, which is queued and begins on a later turn.
+  /// Starts work in the background, and returns its task. The task is queued, and begins on a later turn.
   ///
   /// `work` is a `Coro<T>`; a callable `f(App&)` or `f()`, which is called in the first step of the task and returns a
   /// `Coro<T>` or a plain `T`; or an existing task, which gets a further name. A callable lives as long as its
@@ -113,13 +113,13 @@ class App {
   /// `TaskNotFound` if there is none, and `TaskTypeMismatch` if its result has another type.
   template <class T = void>
   Task<T> get_task(std::string_view name) const;
-  /// Like `get_task`, but returns an empty handle if there is no such task.
+  /// Returns the task of this name, or an empty handle if there is none. Throws `TaskTypeMismatch` like `get_task`.
   template <class T = void>
   Task<T> find_task(std::string_view name) const;
 
-  /// Asks the task of this name to end. The call itself asks, even if you forget the `co_await`, which waits for the
-  /// end and returns true if the task ended cancelled. A task that has been asked before is not asked again. Throws
-  /// `TaskNotFound`, and `InvalidState` in the task itself.
+  /// Asks the task of this name to end. The call itself makes the request, even if you forget the `co_await`. The await
+  /// waits until the task has ended, and gives true if it ended cancelled. A task that has been asked before is not
+  /// asked again. Throws `TaskNotFound`, and `InvalidState` in the task itself. See `CancelTask`.
   ///
   ///     bool cancelled = co_await app.cancel_task("slow_task", "no longer needed");
   CancelTask cancel_task(std::string_view name, std::string_view reason = {});
@@ -131,9 +131,9 @@ class App {
   std::vector<Task<>> tasks() const;
   /// Returns every pending task, named or not, in the order added.
   std::vector<Task<>> all_tasks() const;
-  /// `co_await app.shutdown_tasks(5s)` asks all tasks but the caller to end, including those that are added meanwhile,
-  /// waits for them no longer than `timeout`, and returns how many are left. Throws `Cancelled` if the caller is asked
-  /// to end meanwhile, and `InvalidState` if the caller is no task of this App.
+  /// Asks all tasks except the caller to end, and waits for them: `co_await app.shutdown_tasks(5s)`. Tasks that are
+  /// added meanwhile are asked too. Waits no longer than `timeout`, and gives how many tasks are left. Throws
+  /// `Cancelled` if the caller is asked to end meanwhile, and `InvalidState` if the caller is no task of this App.
   template <class Rep, class Period>
   Coro<std::size_t> shutdown_tasks(std::chrono::duration<Rep, Period> timeout) {
     loop_->check_thread();
@@ -149,11 +149,11 @@ class App {
   /// any `run` or `poll` of this thread, while `poll` has a run that is not over, and while a task of the App is being
   /// destroyed.
   void run() { run_with({}, nullptr); }
-  /// Runs with options: several workers, SIGINT and SIGTERM, or until `stop` alone. Throws `InvalidState` if there are
-  /// no workers; if there are several, and the App has a Reactor or a ManualClock, or a signal handler or a listener
-  /// for every worker that cannot be copied and is not marked by `errand::once`; and if another App handles SIGINT and
-  /// SIGTERM already. Throws `std::system_error` if there can be no thread for a worker. (It is a template so that only
-  /// a program that calls it compiles the code that starts threads.)
+  /// Runs with options: several workers, SIGINT and SIGTERM, or until `stop` alone. Throws `InvalidState` if the number
+  /// of workers is 0, and if another App handles SIGINT and SIGTERM already. With several workers, throws it also if
+  /// the App has a Reactor or a ManualClock, or if a signal handler or a listener for every worker cannot be copied and
+  /// is not marked by `errand::once`. Throws `std::system_error` if no thread can be made. (It is a template so that
+  /// only a program that calls it compiles the code that starts threads.)
   template <class = void>
   void run(RunOptions options);
   /// Runs until `main` ends; then cancels the other tasks, waits for them, and returns the result of `main`. Throws
@@ -177,8 +177,8 @@ class App {
   /// can give it work. Ask again after each `poll`, and if the host has used the App between two of them.
   /// `Reactor::wake` tells the host of what other threads do meanwhile.
   std::optional<Clock::time_point> next_deadline() const;
-  /// Makes turns until `until`, a time of the App's clock, or until nothing is ready; at least one turn: this is `poll`
-  /// for one frame of a game. Returns false when the run is over. A ManualClock does not jump beyond `until` meanwhile.
+  /// Makes turns until a time of the App's clock, or until nothing is ready: `poll` for one frame of a game. Makes one
+  /// turn at least. Returns false when the run is over. A ManualClock does not jump beyond `until` meanwhile.
   bool poll(Clock::time_point until);
   /// Asks `run` to end. May be called on any thread, more than once, and at any time until the destructor begins. If it
   /// is called before the first `run`, that one makes one turn. A start listener that is under way is cancelled, and
@@ -281,11 +281,11 @@ class App {
   /// handlers after it do not run. It is no error if nobody listens; an event is not remembered. Throws `InvalidEvent`,
   /// and what a copy of the payload throws; then nobody gets the signal.
   Task<> dispatch(std::string_view event, std::any payload = {});
-  /// `co_await app.event("my.custom.event")` returns the next signal of that event that is dispatched after the await
-  /// began. The last part of the name may be `*`, for any action. Throws `InvalidEvent` if the name is wrong.
+  /// Waits for the next signal of an event, from the await on: `co_await app.event("shop.order.paid")`. The last part
+  /// of the name may be `*`, for any action. Throws `InvalidEvent` if the name is wrong.
   EventWait event(std::string_view event) { return wait_for_event(event, std::chrono::nanoseconds::max()); }
-  /// Like `event(event)`, but the await throws `TimeoutError` if no signal comes in time; at once if `timeout` is zero
-  /// or negative.
+  /// Waits for the next signal of an event, but no longer than `timeout`. The await throws `TimeoutError` if no signal
+  /// comes in time; at once if `timeout` is zero or negative.
   template <class Rep, class Period>
   EventWait event(std::string_view event, std::chrono::duration<Rep, Period> timeout) {
     return wait_for_event(event, detail::to_nanoseconds(timeout));
@@ -310,9 +310,9 @@ class App {
   /// a combinator, what its branches wait for. Long lists are cut short. An age is measured by the App's clock, and may
   /// be an eighth too small. Throws `WrongThread`.
   void dump_tasks(std::ostream& out) const;
-  /// Returns the same as data, a `TaskInfo` for each pending task, in the order in which the tasks were added. They
-  /// refer to nothing of the App, and so may be kept, and handed to other threads. `out << app.snapshot()` writes the
-  /// table, and `to_json` makes JSON of it: include `errand/snapshot.hpp`. Throws `WrongThread`.
+  /// Returns the table of `dump_tasks` as data: a `TaskInfo` for each pending task, in the order in which they were
+  /// added. It refers to nothing of the App, and may be kept and handed to other threads. `out << app.snapshot()`
+  /// writes the table, and `to_json` makes JSON of it: include `errand/snapshot.hpp`. Throws `WrongThread`.
   std::vector<TaskInfo> snapshot() const;
   /// Returns what the App has counted so far. Throws `WrongThread`.
   Stats stats() const;

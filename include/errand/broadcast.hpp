@@ -70,8 +70,8 @@ class [[nodiscard("the end of a Subscription unsubscribes")]] Subscription {
 ///     while (auto item = co_await mine.next()) show(*item);
 ///
 /// Its destructor closes it. It can be neither copied nor moved, and belongs to the tasks of one App: every member
-/// throws `WrongThread` if it can see that a task is waiting, and that another thread is inside the App of that task.
-/// The copy, the move and the destructor of an item may use the Broadcast, but not destroy it.
+/// throws `WrongThread` if a task is waiting and another thread is inside the App of that task. The copy, the move and
+/// the destructor of an item may use the Broadcast, but not destroy it.
 template <class T>
 class Broadcast {
   static_assert(std::is_object_v<T>, "a Broadcast sends objects: send a pointer, or a std::reference_wrapper");

@@ -19,8 +19,8 @@ namespace errand {
 ///     int n = co_await twice(21);
 ///
 /// `co_await` starts the coroutine at once and returns its result. If the Coro stands in a variable, write
-/// `co_await std::move(coro)`. It throws any exception that leaves the coroutine, or that the move of the result
-/// throws; `InvalidState` if the Coro is empty. The coroutine becomes a part of the task that awaits it: if the task is
+/// `co_await std::move(coro)`. Throws any exception that leaves the coroutine, or that the move of the result throws,
+/// and `InvalidState` if the Coro is empty. The coroutine becomes a part of the task that awaits it: if the task is
 /// asked to end, `Cancelled` is thrown out of the innermost await. A Coro may be made on any thread and then moved to
 /// the App's thread.
 ///

@@ -46,7 +46,7 @@ class Fd;
 /// throws `WrongThread`, and a destructor ends the program.
 class Descriptor {
  public:
-  /// Takes over a descriptor, which `close` will close. Empty if the number is negative.
+  /// Takes over a descriptor, which the destructor will close. This object is empty if the number is negative.
   Descriptor(int fd = -1) noexcept : fd_(std::max(fd, -1)) {}  // NOLINT(google-explicit-constructor)
   /// Takes over the descriptor of `other`, which is empty afterwards. Tasks that wait for it wait on.
   Descriptor(Descriptor&& other) noexcept : fd_(other.fd_), peer_(other.peer_) {

@@ -91,8 +91,8 @@ class Future {
     state_.check();
     return state_.value();
   }
-  /// Moves the value out. Later calls and awaits get, without an error, what the move has left. Throws as the function
-  /// above.
+  /// Returns the value, which is moved out. Later calls and awaits get, without an error, what the move has left.
+  /// Throws what `co_await` would throw, and `InvalidState` if the future is not done.
   T result() && {
     check_done();
     state_.check();

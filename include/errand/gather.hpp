@@ -41,7 +41,8 @@ using Element = std::remove_const_t<typename Outcome<T>::value_type>;
 template <class... As>
   requires(detail::Branchable<As> && ...)
 Coro<std::tuple<detail::Part<detail::BranchResult<As>>...>> gather(As&&... awaitables);
-/// Like `gather` of several arguments, for a vector of one type. Returns at once if the vector is empty.
+/// Runs the Coros of a vector concurrently, like `gather` of several arguments, and returns a vector of their results.
+/// Returns at once if the vector is empty.
 template <class A>
   requires detail::Branchable<A>
 Coro<std::vector<detail::Element<detail::BranchResult<A>>>> gather(std::vector<A> awaitables);
@@ -53,7 +54,8 @@ Coro<std::vector<detail::Element<detail::BranchResult<A>>>> gather(std::vector<A
 template <class... As>
   requires(detail::Branchable<As> && ...)
 Coro<std::tuple<Outcome<detail::BranchResult<As>>...>> gather_settled(As&&... awaitables);
-/// Like `gather_settled` of several arguments, for a vector of one type.
+/// Runs the Coros of a vector concurrently, like `gather_settled` of several arguments, and returns the `Outcome` of
+/// each.
 template <class A>
   requires detail::Branchable<A>
 Coro<std::vector<Outcome<detail::BranchResult<A>>>> gather_settled(std::vector<A> awaitables);

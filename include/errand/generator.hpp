@@ -56,10 +56,10 @@ class [[nodiscard("a generator does nothing until next() is awaited")]] AsyncGen
   }
 
   class Next;
-  /// Returns the next value, after `co_await`, as a `std::optional` that is empty if there are no more values. Throws
-  /// any exception that leaves the coroutine, once: after it there are no more values. If the task is asked to end
-  /// meanwhile, `Cancelled` is thrown inside the coroutine, as in any Coro. Throws `InvalidState` if another await of
-  /// the next value has not ended, and if `Cancelled` has left the coroutine before.
+  /// Waits for the next value, and gives it as a `std::optional`, which is empty if there are no more values:
+  /// `co_await generator.next()`. Throws any exception that leaves the coroutine, once: after it there are no more
+  /// values. If the task is asked to end meanwhile, `Cancelled` is thrown inside the coroutine, as in any Coro. Throws
+  /// `InvalidState` if another await of the next value has not ended, and if `Cancelled` has left the coroutine before.
   detail::WaitOn<Next, AsyncGenerator> next() noexcept { return *this; }
 
  private:

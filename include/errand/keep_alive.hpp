@@ -15,9 +15,9 @@ namespace errand {
 class [[nodiscard("dropping it lets run() end")]] KeepAlive {
  public:
   KeepAlive() noexcept = default;
-  /// Takes over what the other one keeps, and leaves that one empty.
+  /// Takes over the guard of another object, which is empty afterwards.
   KeepAlive(KeepAlive&&) noexcept = default;
-  /// Releases what it kept before, and takes over what the other one keeps.
+  /// Releases its own guard, and takes over that of `other`, which is empty afterwards.
   KeepAlive& operator=(KeepAlive&& other) noexcept {
     KeepAlive taken(std::move(other));
     std::swap(inbox_, taken.inbox_);
@@ -25,7 +25,7 @@ class [[nodiscard("dropping it lets run() end")]] KeepAlive {
   }
   ~KeepAlive() { release(); }
 
-  /// Stops keeping `run` waiting. Does nothing if this one is empty.
+  /// Lets `run` end before this object goes. Does nothing if the object is empty.
   void release() noexcept {
     if (const auto inbox = std::exchange(inbox_, nullptr)) inbox->let_go();
   }

@@ -43,9 +43,10 @@ struct TaskEvent {
 /// of the worker, but never by two workers at once. They must not use the App or its tasks. If one throws, that ends
 /// the program. A step costs nothing if the class of the observer overrides no member for steps and wakes.
 ///
-/// The App's own work is not observed: its listeners and callbacks. A task is told as added by the call that adds it,
-/// when it has its name; a copy of a task for another worker when that worker starts the copy. What a step does is told
-/// between its `step_began` and its `step_ended`. If there is no memory for a text of an event, that text is empty.
+/// The App's own work is not observed: its listeners and callbacks. The call that adds a task calls `task_added`, when
+/// the task has its name. For the copy of a task on another worker, it is called when that worker starts the copy.
+/// Everything that a step does is told between its `step_began` and its `step_ended`. If there is no memory for a text
+/// of an event, that text is empty.
 class Observer {
  public:
   virtual ~Observer() = default;

@@ -25,27 +25,27 @@ class Outcome {
       std::is_void_v<T>, std::monostate,
       std::conditional_t<std::is_reference_v<T>, std::reference_wrapper<std::remove_reference_t<T>>, T>>;
 
-  /// Returns true if it ended with a value.
+  /// Returns true if the Coro or the task ended with a value.
   bool has_value() const noexcept { return result_.index() == 0; }
-  /// Returns true if it ended with an error. False if it was cancelled.
+  /// Returns true if the Coro or the task ended with an error. False if it was cancelled.
   bool failed() const noexcept { return !has_value() && !cancelled_; }
-  /// Returns true if it was cancelled.
+  /// Returns true if the Coro or the task was cancelled.
   bool cancelled() const noexcept { return cancelled_; }
-  /// Returns the value. If there is none, throws the error; `Cancelled` or `TaskCancelled` if it was cancelled.
+  /// Returns the value. If there is none, throws the error; throws `Cancelled` or `TaskCancelled` if it was cancelled.
   const value_type& value() const& {
     if (!has_value()) std::rethrow_exception(std::get<1>(result_));
     return std::get<0>(result_);
   }
-  /// Returns the value, which may be changed. Throws as the function above.
+  /// Returns the value, which may be changed. Throws the error if there is none.
   value_type& value() & {
     if (!has_value()) std::rethrow_exception(std::get<1>(result_));
     return std::get<0>(result_);
   }
-  /// Returns the value, to be moved from. Throws as the function above.
+  /// Returns the value, to be moved from. Throws the error if there is none.
   value_type&& value() && { return std::move(value()); }
   /// Returns the exception that `value` throws; null if there is a value.
   std::exception_ptr exception() const noexcept { return has_value() ? nullptr : std::get<1>(result_); }
-  /// Returns the text of that exception, as a `TaskFailure` has it; an empty text if there is a value.
+  /// Returns the text of the exception, as a `TaskFailure` has it; an empty text if there is a value.
   std::string what() const { return detail::what_of(exception()); }
 
   /// For the library's own use: an outcome with a value.

@@ -18,8 +18,8 @@
 
 namespace errand {
 
-/// A Reactor with which tasks wait for descriptors, signals and child processes: on epoll(7) where there is Linux, on
-/// poll(2) elsewhere. Give it to the App as `AppConfig::reactor`; it must outlive the App. This header is not part of
+/// A Reactor with which tasks wait for descriptors, signals and child processes: on epoll(7) on Linux, on poll(2)
+/// elsewhere. Give it to the App as `AppConfig::reactor`; it must outlive the App. This header is not part of
 /// errand.hpp.
 ///
 ///     errand::Coro<> echo(errand::Descriptor socket) {

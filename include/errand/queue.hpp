@@ -65,8 +65,8 @@ class Queue {
   /// Waits like `get`, but gives nullopt if the queue is closed and empty:
   /// `while (std::optional<T> item = co_await queue.next())`. Throws `Cancelled` as `get` does.
   detail::WaitOn<Next, Queue> next() noexcept { return *this; }
-  /// Puts the item if there is room for it, without waiting. Returns false if there is none, or if the queue is closed;
-  /// in both cases the item is destroyed.
+  /// Puts the item if there is room for it, without waiting. Returns false if there is no room, or if the queue is
+  /// closed; in both cases the item is destroyed.
   bool try_put(T item);
   /// Returns the next item, or nullopt if the queue is empty. Never takes an item that was already handed to a waiting
   /// getter.

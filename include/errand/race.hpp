@@ -23,9 +23,9 @@ class Race {
  public:
   /// Returns the index of the argument that ended first, counted from 0.
   std::size_t index() const noexcept { return index_; }
-  /// Returns the result of that argument.
+  /// Returns the result of the argument that ended first.
   const V& value() const& noexcept { return value_; }
-  /// Returns the result, to be changed.
+  /// Returns the result, which may be changed.
   V& value() & noexcept { return value_; }
   /// Returns the result, to be moved from.
   V&& value() && noexcept { return std::move(value_); }
@@ -55,7 +55,8 @@ class Race {
 template <class... As>
   requires(sizeof...(As) > 0 && (detail::Branchable<As> && ...))
 Coro<Race<std::variant<detail::Element<detail::BranchResult<As>>...>>> race(As&&... awaitables);
-/// Like `race` of several arguments, for a vector of one type. Throws `InvalidState` if the vector is empty.
+/// Runs the Coros of a vector until the first of them ends, like `race` of several arguments. Throws `InvalidState` if
+/// the vector is empty.
 template <class A>
   requires detail::Branchable<A>
 Coro<Race<detail::Element<detail::BranchResult<A>>>> race(std::vector<A> awaitables);

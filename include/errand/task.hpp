@@ -162,9 +162,10 @@ class Task {
   auto awaited_by(detail::Chain& chain) const& {
     return detail::TaskAwaiter<T, false>(detail::TaskHandle(handle_.get()), chain);
   }
-  /// Waits in the same way, and gives the result itself: `int n = co_await std::move(task)`. The handle is empty
-  /// afterwards. The result is moved out if no other handle is left and the task is not registered, else copied. A
-  /// result that cannot be copied is always moved out: later readers get `InvalidState`.
+  /// Waits until the task has ended, and gives the result itself: `int n = co_await std::move(task)`. Throws as
+  /// `co_await task` does. The handle is empty afterwards. The result is moved out if no other handle is left and the
+  /// task is not registered, else copied. A result that cannot be copied is always moved out: later readers get
+  /// `InvalidState`.
   auto awaited_by(detail::Chain& chain) && { return detail::TaskAwaiter<T, true>(handle_, chain); }
 
   /// For the library's own use: makes a handle of this type.

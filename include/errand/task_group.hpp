@@ -32,7 +32,8 @@ namespace errand {
 class TaskGroup : private detail::Branches {
  public:
   /// Calls `body(group)`, awaits the Coro that it returns, as a part of the calling task, and then waits for all
-  /// members. Returns the result of the body.
+  /// members. Returns the result of the body. Throws the first failure, as described above, and `Cancelled` if the
+  /// caller is asked to end.
   template <class Body>
   static auto run(Body&& body);
 

@@ -16,8 +16,8 @@ namespace errand {
 /// A variable that has a value of its own in each task, for example the id of the request that the task works on. Make
 /// it a global, or another object that outlives the tasks that use it. Any thread and any App may use it.
 ///
-/// A new task begins with copies of the values that the task has which adds it: by `add_task`, `create_task`, `shield`
-/// or `dispatch`, or to a group or a scope of the same App. What either of them sets later, the other does not see. The
+/// A new task begins with copies of the values of the task that adds it: by `add_task`, `create_task`, `shield` or
+/// `dispatch`, or to a group or a scope of the same App. What either of them sets later, the other does not see. The
 /// branches of combinators belong to the calling task, and share its values. Callbacks and thread calls belong to no
 /// task: they have no values. When a task ends, its values are destroyed with its locals.
 ///

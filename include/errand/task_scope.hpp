@@ -83,13 +83,13 @@ class TaskScope {
   /// Asks all its tasks to end, in the order added, like `Task::cancel`. Tasks may still be added. Throws
   /// `std::bad_alloc`; some of the tasks may have been asked by then.
   void cancel(std::string_view reason = {});
-  /// `co_await scope.join()` waits until all its tasks have ended, including those that are added meanwhile. It does
-  /// not throw the errors of the tasks. If the caller is asked to end, `Cancelled` comes out, and the tasks run on.
-  /// Throws `InvalidState` in a task of the scope or of another App, and if the scope is destroyed meanwhile.
+  /// Waits until all its tasks have ended, including those that are added meanwhile: `co_await scope.join()`. Does not
+  /// throw the errors of the tasks. If the caller is asked to end, `Cancelled` comes out, and the tasks run on. Throws
+  /// `InvalidState` in a task of the scope or of another App, and if the scope is destroyed meanwhile.
   Coro<> join();
-  /// `co_await scope.close("bye")` closes the scope, asks its tasks to end, and waits for them like `join`, under the
-  /// same rules. From the beginning of the await on, `add` throws `InvalidState`. Tasks that have been asked before are
-  /// not asked again. If the scope is closed already, it only waits.
+  /// Closes the scope, asks its tasks to end, and waits for them: `co_await scope.close("bye")`. Waits and throws as
+  /// `join` does. From the beginning of the await on, `add` throws `InvalidState`. Tasks that have been asked before
+  /// are not asked again. If the scope is closed already, it only waits.
   Coro<> close(std::string reason = {});
 
  private:

@@ -53,9 +53,9 @@ class ToThread;
 template <class F, class... Args>
   requires(!std::is_same_v<std::remove_cvref_t<F>, Abandon>)
 detail::ToThread<false, std::decay_t<F>, std::decay_t<Args>...> to_thread(F&& f, Args&&... args);
-/// Runs a blocking call in the same way, but does not wait for it if the task is asked to end or aborted: a stop is
-/// requested through the token, `Cancelled` is thrown at once, and the call is left to itself. An error that the call
-/// throws after that is reported as a failure. The end of the App waits for the call.
+/// Runs a blocking call on a thread of the App's pool, but does not wait for it if the task is asked to end or aborted.
+/// Then a stop is requested through the token, `Cancelled` is thrown at once, and the call is left to itself. An error
+/// that the call throws after that is reported as a failure. The end of the App waits for the call.
 ///
 /// So `f` must own everything that it uses. A `std::reference_wrapper` or a pointer does not compile, except a pointer
 /// to a function. A lambda that captures by reference does compile, because the library cannot see the captures.

@@ -59,8 +59,8 @@ class Timeout {
   Wait* wait_ = nullptr;  // the wait that is under way; null if there is none
 };
 
-/// Awaits like `wait_for` with a duration, but until the time of `timeout` is over, which may move meanwhile. If it is
-/// over at the await, a Coro runs until it would have to wait.
+/// Awaits like `wait_for` with a duration, but until the time of `timeout` is over. That time may move meanwhile. If it
+/// is over at the await, a Coro runs until it would have to wait.
 ///
 /// Throws `InvalidState` if another wait with this Timeout is under way, or if it belongs to another App. If the
 /// Timeout is destroyed meanwhile, the work is asked to end, and `InvalidState` takes the place of `TimeoutError`.

@@ -14,8 +14,8 @@ namespace detail {
 class TraceEvents;
 }
 
-/// Is an Observer that writes what the tasks do into a file. Open the file at https://ui.perfetto.dev, which keeps it
-/// on your machine, or in chrome://tracing.
+/// An Observer that writes what the tasks do into a file. Open the file at https://ui.perfetto.dev, which keeps it on
+/// your machine, or in chrome://tracing.
 ///
 ///     errand::Trace trace("run.json");
 ///     errand::App app("MyApp", {.observer = &trace});

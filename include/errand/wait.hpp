@@ -34,10 +34,11 @@ struct Waited {
 template <class H, class... Hs>
   requires(detail::is_task_handle<std::remove_cvref_t<H>> && (detail::is_task_handle<std::remove_cvref_t<Hs>> && ...))
 auto wait_any(H&& first, Hs&&... rest);
-/// Like `wait_any` of several tasks, for a vector.
+/// Waits until one of the tasks in a vector is done, like `wait_any` of several tasks.
 template <class T>
 Coro<Waited<T>> wait_any(std::vector<Task<T>> tasks);
-/// Like `wait_any`, but waits no longer than `timeout`; when that is over, it returns even if no task is done.
+/// Waits until one of the tasks in a vector is done, but no longer than `timeout`. When that is over, returns even if
+/// no task is done.
 template <class T, class Rep, class Period>
 Coro<Waited<T>> wait_any(std::vector<Task<T>> tasks, std::chrono::duration<Rep, Period> timeout);
 
@@ -45,10 +46,10 @@ Coro<Waited<T>> wait_any(std::vector<Task<T>> tasks, std::chrono::duration<Rep, 
 template <class... Hs>
   requires(detail::is_task_handle<std::remove_cvref_t<Hs>> && ...)
 auto wait_all(Hs&&... tasks);
-/// Like `wait_all` of several tasks, for a vector.
+/// Waits until all tasks in a vector are done, like `wait_all` of several tasks.
 template <class T>
 Coro<Waited<T>> wait_all(std::vector<Task<T>> tasks);
-/// Like `wait_all`, but waits no longer than `timeout`.
+/// Waits until all tasks in a vector are done, but no longer than `timeout`. Throws no `TimeoutError`.
 template <class T, class Rep, class Period>
 Coro<Waited<T>> wait_all(std::vector<Task<T>> tasks, std::chrono::duration<Rep, Period> timeout);
 
@@ -60,10 +61,10 @@ class Completions {
   explicit Completions(std::vector<Task<T>> tasks);
 
   class Next;
-  /// `co_await completions.next()` returns the next task as soon as it is done, and an empty optional when all have
-  /// been returned. Throws `Cancelled` if the awaiting task is asked to end; a later `next` then returns the task that
-  /// ends next. The first `next` throws `InvalidState` if a handle is empty, and if a task is the caller or belongs to
-  /// another App.
+  /// Waits until a further task is done, and gives it: `co_await completions.next()`. Gives an empty optional when all
+  /// tasks have been given. Throws `Cancelled` if the awaiting task is asked to end; a later `next` then returns the
+  /// task that ends next. The first `next` throws `InvalidState` if a handle is empty, and if a task is the caller or
+  /// belongs to another App.
   Next next() noexcept;
 
  private:

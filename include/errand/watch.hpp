@@ -59,12 +59,12 @@ class Watch {
     return *state_->value;
   }
   /// Sets the value, and wakes the tasks that it satisfies, in the order in which they began to wait. If the assignment
-  /// throws, that comes out, and is no change.
+  /// throws, its exception comes out, and that is no change.
   void set(T value) {
     update([&value](T& old) { old = std::move(value); });
   }
-  /// Calls `change(T&)`, which changes the value in place, and then does what `set` does. If `change` throws, that
-  /// comes out, and is no change, even if it had changed the value by then.
+  /// Calls `change(T&)`, which changes the value in place, and then does what `set` does. If `change` throws, its
+  /// exception comes out, and that is no change, even if the value is another one by then.
   template <class F>
   void update(F&& change);
 
