@@ -17,9 +17,9 @@ errand::Coro<int> work(int number) {  // cobalt::task<int>: lazy
 }
 
 errand::Coro<> run(errand::App& app) {
-  const auto [one, two] = co_await errand::gather(work(1), work(2));             // cobalt::join
-  const auto [good, bad] = co_await errand::gather_settled(work(3), work(4));    // cobalt::gather
-  const auto first = co_await errand::race(work(3), work(1));                    // cobalt::race of rvalues
+  const auto [one, two] = co_await errand::gather(work(1), work(2));           // cobalt::join
+  const auto [good, bad] = co_await errand::gather_settled(work(3), work(4));  // cobalt::gather
+  const auto first = co_await errand::race(work(3), work(1));                  // cobalt::race of rvalues
   std::cout << one + two << ", " << good.value() << ", " << bad.what() << ", " << first.index() << '\n';
 
   errand::Task<int> three = app.add_task(work(3));          // a promise that is kept: it starts by itself

@@ -53,7 +53,9 @@ errand::Coro<std::string> connect_to_either() {
 class Peer {
  public:
   explicit Peer(errand::App& app) : tasks_(app) { tasks_.add(ping_when_idle()); }
-  void send(int number) { tasks_.add([this, number]() -> errand::Coro<> { return send_slowly(number); }); }
+  void send(int number) {
+    tasks_.add([this, number]() -> errand::Coro<> { return send_slowly(number); });
+  }
   errand::Coro<> close() { return tasks_.close("closed"); }  // asks the tasks to end, and awaits their clean-up
 
  private:

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Tests of errand/asio.hpp, with Boost's Asio and with the standalone one, and of Boost.Beast. Operations must end with
-# their tasks. The websocket example gets real clients: 200 websockets that come and go (500 with CI_FULL=1). Its page,
-# and a trace of it, are drawn in headless Chromium, and promtool checks its metrics. The script installs missing
-# packages if it can. If it cannot, it says which tests it skips.
+# their tasks. The program of the page "From Asio's coroutines" must print what is expected. The websocket example gets
+# real clients: 200 websockets that come and go (500 with CI_FULL=1). Its page, and a trace of it, are drawn in headless
+# Chromium, and promtool checks its metrics. The script installs missing packages if it can. If it cannot, it says which
+# tests it skips.
 #
 #   tests/loops/run.sh BUILD_DIRECTORY
 #
