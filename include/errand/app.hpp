@@ -57,9 +57,9 @@ class Engine;
 /// locals of its tasks, must not throw.
 ///
 /// The destructor ends what still runs: suspended tasks are destroyed without running further. It ends the program if
-/// it is called inside the App's own `run` or `poll`, or while one of its tasks is being destroyed (by `abort`, or with
-/// a generator that is dropped while its next value is awaited). Handles and other objects of an App may outlive it; if
-/// they then need the App, they throw `InvalidState`.
+/// it is called inside the App's own `run` or `poll`. It does so, too, while one of its tasks is being destroyed: by
+/// `abort`, or with a generator that is dropped while its next value is awaited. Handles and other objects of an App
+/// may outlive it; if they then need the App, they throw `InvalidState`.
 class App {
  public:
   /// Makes an App, which runs nothing before `run` or `poll`. The clock and the Reactor of the configuration must

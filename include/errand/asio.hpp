@@ -102,8 +102,9 @@ struct UseErrand {};
 /// may be closed.
 ///
 /// The `io_context` may be that of an `AsioReactor`. It may also be run by the host that polls the App, or by other
-/// threads. But Asio's rules hold for such threads: if the operation has several steps, as `async_read` has, a task
-/// that waits for it may then neither be asked to end nor be aborted, because that is emitted on the App's thread.
+/// threads. But Asio's rules hold for such threads. If the operation has several steps, as `async_read` has, a task
+/// that waits for it may then neither be asked to end nor be aborted, because the cancellation is emitted on the App's
+/// thread.
 ///
 /// Inside adapters, such as `asio::as_tuple(use_errand)` or `asio::bind_executor(strand, use_errand)`, it behaves as
 /// any other token. With `redirect_error`, a cancelled operation only sets the variable, and the next await throws. A

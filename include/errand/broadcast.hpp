@@ -69,7 +69,7 @@ class [[nodiscard("the end of a Subscription unsubscribes")]] Subscription {
 ///     news.send("hello");
 ///     while (auto item = co_await mine.next()) show(*item);
 ///
-/// Its destructor closes it. It can be neither copied nor moved, and belongs to the tasks of one App: every member
+/// Its destructor closes it. It can be neither copied nor moved, and belongs to the tasks of one App. Every member
 /// throws `WrongThread` if a task is waiting and another thread is inside the App of that task. The copy, the move and
 /// the destructor of an item may use the Broadcast, but not destroy it.
 template <class T>

@@ -20,9 +20,9 @@ struct TaskEvent {
   Clock::time_point time;  ///< the steady clock's, whatever clock the App has
   /// The id of the task that has added or woken this one. 0 if no task has, but a timer, a callback or another thread.
   std::uint64_t cause = 0;
-  /// In `step_ended`: the wait at which the task, or the branch of it that has made the step, is suspended now, such as
-  /// "sleep"; "ready" if it goes on without a wait; empty if the task has ended. In `task_ended`: "succeeded", "failed"
-  /// or "cancelled". Otherwise empty.
+  /// In `step_ended`: the wait at which the task is suspended now, such as "sleep"; "ready" if it goes on without a
+  /// wait; empty if the task has ended. If a branch of the task has made the step, it is the wait of this branch. In
+  /// `task_ended`: "succeeded", "failed" or "cancelled". Otherwise empty.
   std::string what;
   std::string file;   ///< in `step_ended`: the source file of this wait, without its folders; empty if it is not known
   unsigned line = 0;  ///< in `step_ended`: the line of this wait; 0 if it is not known

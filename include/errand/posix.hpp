@@ -65,14 +65,14 @@ detail::Readiness readable(detail::Fd fd);
 detail::Readiness writable(detail::Fd fd);
 
 /// Waits for a signal of the process, such as SIGHUP: `co_await errand::signal(SIGHUP)`. The first call for a number,
-/// inside an App with a PosixReactor, begins to handle that signal, until the PosixReactor is destroyed: meanwhile the
-/// signal does nothing else, so that ^C no longer ends a program which handles SIGINT. From the first call on arrivals
-/// are counted, and each await takes one, so that none is lost between two awaits. (The system itself counts several
-/// that come at the same moment as one.)
+/// inside an App with a PosixReactor, begins to handle that signal, until the PosixReactor is destroyed. Meanwhile the
+/// signal does nothing else: ^C no longer ends a program that handles SIGINT. From the first call on arrivals are
+/// counted, and each await takes one, so that none is lost between two awaits. (The system itself counts several that
+/// come at the same moment as one.)
 ///
-/// Throws `Cancelled` if the task is asked to end, `std::system_error` if there is no such signal or it cannot be
-/// handled, and `InvalidState` if a run with `RunOptions::handle_signals` handles the signal, or another PosixReactor.
-/// Such a run, in turn, throws `InvalidState` if SIGINT or SIGTERM is handled here.
+/// Throws `Cancelled` if the task is asked to end, and `std::system_error` if there is no such signal or it cannot be
+/// handled. Throws `InvalidState` if a run with `RunOptions::handle_signals`, or another PosixReactor, handles the
+/// signal. Such a run, in turn, throws `InvalidState` if SIGINT or SIGTERM is handled here.
 detail::SignalArrival signal(int number);
 
 /// Waits until a child process has ended, and gives its status, as waitpid(2) does: `const int status =
@@ -104,7 +104,7 @@ Coro<> write_all(detail::Fd fd, std::string_view text);
 /// that this process starts, and has TCP_NODELAY if it is one of TCP's.
 ///
 /// A client that has gone before it was accepted (ECONNABORTED) is no error. Nor is a lack of descriptors or memory
-/// (EMFILE, ENFILE, ENOBUFS, ENOMEM): then it looks again after 100 ms, so that a server that has too many clients goes
+/// (EMFILE, ENFILE, ENOBUFS, ENOMEM). Then it looks again after 100 ms, and so a server that has too many clients goes
 /// on when some have left. If the task is asked to end, `Cancelled` is thrown, and no connection is lost.
 Coro<Descriptor> accept(detail::Fd fd);
 

@@ -81,7 +81,7 @@ class Task {
 
   /// Asks the task to end: `Cancelled`, with this reason, is thrown out of the await at which the task is suspended. If
   /// the task is not suspended, or its wait has completed already, `Cancelled` is thrown out of the next await that
-  /// would have to wait, so that a result that has come is not lost.
+  /// would have to wait. So a result that has come is not lost.
   ///
   /// If several requests come before the first one is thrown, `Cancelled` is thrown once, with the reason of the first
   /// request. A task that has not started never runs a line of its body.

@@ -47,9 +47,9 @@ namespace errand {
 /// code does not. If a thread call has begun, the destructor asks it to stop and blocks until it has returned, because
 /// the call may use what is destroyed next.
 ///
-/// If the code that destroys a scope runs inside one of its tasks (also in a branch of the task, or in a member of a
-/// `TaskGroup` that the task waits for), that task cannot be destroyed. It is asked to end instead, as by
-/// `Task::cancel`, and no longer belongs to the scope.
+/// If the code that destroys a scope runs inside one of its tasks, that task cannot be destroyed. It is asked to end
+/// instead, as by `Task::cancel`, and no longer belongs to the scope. "Inside" means also in a branch of the task, or
+/// in a member of a `TaskGroup` that the task waits for.
 ///
 /// A scope belongs to the App's thread. On another thread its members throw `WrongThread`, and its destructor ends the
 /// program with a message if tasks are pending. A scope may outlive its App, which ends the tasks.

@@ -62,7 +62,7 @@ Yield yield() noexcept;
 /// cancelled, and there is no `TimeoutError`. If the awaitable is a `Task`, only the wait ends, and the task goes on.
 ///
 /// `timeout` is any duration. The largest one means no time-out. If it is zero or negative, a Coro runs until it would
-/// have to wait, and a Task or another awaitable gives its result only if that is there already; otherwise
+/// have to wait. A Task or another awaitable then gives its result only if that is there already. Otherwise
 /// `TimeoutError` is thrown.
 ///
 ///     Reply reply = co_await errand::wait_for(ask(server), 2s);

@@ -34,7 +34,7 @@ class WatchAwait;
 /// predicate throws, the await of its task throws that, and the setter does not.
 ///
 /// If the Watch is destroyed while tasks wait, their awaits throw `InvalidState`. It can be neither copied nor moved,
-/// and belongs to the tasks of one App: every member throws `WrongThread` if a task is waiting and another thread is
+/// and belongs to the tasks of one App. Every member throws `WrongThread` if a task is waiting and another thread is
 /// inside the App of that task.
 ///
 ///     errand::Watch<int> temperature(20);
