@@ -81,7 +81,8 @@ errand::Coro<> echo(tcp::socket socket) {
       const std::size_t count = co_await errand::wait_for(std::move(read), 60s);
       co_await asio::async_write(socket, asio::buffer(bytes, count), use_errand);
     }
-  } catch (const system_error&) {  // the client has gone
+  } catch (const system_error&) {          // the client has gone
+  } catch (const errand::TimeoutError&) {  // the client was silent for too long
   }
 }
 
