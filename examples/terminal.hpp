@@ -11,7 +11,7 @@
 #include <unistd.h>
 #endif
 
-/// Returns true if `stream`, which is `stdin` or `stdout`, is connected to a terminal.
+/// Returns true if `stream`, which is `stdin`, `stdout` or `stderr`, is connected to a terminal.
 inline bool is_terminal(std::FILE* stream) {
 #if defined(_WIN32)
   return _isatty(_fileno(stream)) != 0;
