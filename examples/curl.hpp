@@ -76,7 +76,13 @@ class Reactor : public errand::Reactor {
   /// has happened.
   void work(std::chrono::milliseconds longest, std::span<curl_waitfd> others = {});
 
-  void wait(std::optional<errand::Clock::time_point> until) override { work(time_left(until)); }
+  /// While tasks are ready, this looks once in a millisecond, because a look takes longer than many turns of the App.
+  void wait(std::optional<errand::Clock::time_point> until) override {
+    const auto left = time_left(until);
+    if (left <= left.zero() && errand::Clock::now() < next_look_) return;
+    work(left);
+    next_look_ = errand::Clock::now() + std::chrono::milliseconds(1);
+  }
   void wake() noexcept override { curl_multi_wakeup(multi_.get()); }
 
  protected:
@@ -94,6 +100,7 @@ class Reactor : public errand::Reactor {
   }
 
   std::unique_ptr<CURLM, FreedBy<curl_multi_cleanup>> multi_;
+  errand::Clock::time_point next_look_{};
 };
 
 // Implementation
