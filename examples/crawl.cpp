@@ -37,8 +37,9 @@ struct Page {
 
 /// Returns true if the next attempt may succeed after this error.
 bool may_pass(CURLcode code) {
-  constexpr CURLcode passing[] = {CURLE_COULDNT_CONNECT, CURLE_GOT_NOTHING, CURLE_PARTIAL_FILE, CURLE_RECV_ERROR,
-                                  CURLE_SEND_ERROR,      CURLE_HTTP2,       CURLE_HTTP2_STREAM};
+  constexpr CURLcode passing[] = {
+      CURLE_COULDNT_CONNECT, CURLE_GOT_NOTHING, CURLE_PARTIAL_FILE, CURLE_OPERATION_TIMEDOUT,
+      CURLE_RECV_ERROR,      CURLE_SEND_ERROR,  CURLE_HTTP2,        CURLE_HTTP2_STREAM};
   return std::find(std::begin(passing), std::end(passing), code) != std::end(passing);
 }
 

@@ -25,8 +25,9 @@ template <auto free>
 struct FreedBy {
   void operator()(auto* object) const noexcept { free(object); }
 };
-/// A request: an easy handle, on which you may set any option of libcurl but those for the result and `PRIVATE`. What
-/// the options point to, such as a list of headers, must exist until the request ends.
+/// A request: an easy handle, on which you may set any option of libcurl but those for the result and `PRIVATE`. All
+/// that the options point to, such as a list of headers, must exist until the request ends. Callbacks of your own may
+/// use the App, but must not abort a task with a transfer, because libcurl cannot lose a transfer inside a callback.
 using Request = std::unique_ptr<CURL, FreedBy<curl_easy_cleanup>>;
 
 /// There was no whole response. The message names the address: "http://host/: Couldn't connect to server".
@@ -59,7 +60,8 @@ inline Request get(const std::string& address);
 ///     const curl::Response page = co_await errand::wait_for(reactor.fetch("http://host/"), 10s);
 ///
 /// Connections are kept and used again. There is no time-out but libcurl's for a connection: use `wait_for`. If the
-/// task is cancelled or aborted, or the App is destroyed, the transfer ends at once.
+/// task is cancelled or aborted, or the App is destroyed, the transfer ends at once. In another App than this one, an
+/// await would never end.
 class Reactor : public errand::Reactor {
  public:
   Reactor();
