@@ -64,7 +64,8 @@ class ManualClock : public ClockSource {
   /// Moves time on by `by`, and stops at every deadline on the way. The first deadline is reached at once. Time moves
   /// to the next one when everything has run that was woken at the last one. So a task that sleeps a minute again and
   /// again wakes 60 times in an hour. If there is no deadline on the way, all of `by` has passed when the call returns.
-  /// A call that comes before the last `advance` is over adds to it. If `by` is zero or negative, nothing happens.
+  /// A call that comes before the last `advance` is over adds to it. If `by` is zero or negative, nothing happens. A
+  /// task that has not begun has no deadline yet: if a test adds one, it calls `run_ready` before `advance`.
   ///
   /// Inside `run`, `poll` and `run_ready`, the App goes on from one deadline to the next. Before each, it waits for
   /// thread calls, because a task that was woken may have started them. It does not wait for shared futures or for
