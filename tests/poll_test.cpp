@@ -136,6 +136,28 @@ TEST_CASE("a poll inside a step, a callback, a listener, a report or a wait of t
   CHECK(host.wakes > before);
 }
 
+TEST_CASE("a host that polls inside a step is not told to poll again, until that step is over") {
+  Host host;
+  App app("app", {.reactor = &host});
+  bool has_run = false;
+  app.add_task([&]() -> Coro<> {
+    app.call_soon([&] { has_run = true; });
+    CHECK(app.next_deadline().has_value());  // nobody has polled yet, and so nobody knows of the step
+    CHECK(app.poll());
+    CHECK(!app.next_deadline().has_value());
+    std::thread([&] { app.post([] {}); }).join();
+    CHECK(app.poll(Clock::time_point::max()));
+    CHECK(!app.next_deadline().has_value());
+    co_await errand::sleep(1h);
+  });
+  while (host.wakes == 0) REQUIRE(app.poll());
+  CHECK(!has_run);
+  CHECK(host.wakes == 2);  // for the post, and for the end of the step
+  CHECK(app.next_deadline().has_value());
+  CHECK(app.poll());
+  CHECK(has_run);
+}
+
 TEST_CASE("a poll inside another App, inside an abort, or inside the App's destructor is InvalidState") {
   support::Log log;
   App other("other");

@@ -171,7 +171,8 @@ class App {
   /// `poll` of another App; never `Deadlock`.
   ///
   /// If it is called inside this App's own `run` or `poll`, for example when a task opens a dialog whose loop polls, it
-  /// does nothing and returns true. `Reactor::wake` is called when the outer `run` or `poll` is over.
+  /// does nothing and returns true. `Reactor::wake` is called when the outer `run` or `poll` is over; until then
+  /// `next_deadline` is empty.
   bool poll();
   /// Returns when `poll` should be called again: now if something is ready, empty if only another thread or the host
   /// can give it work. Ask again after each `poll`, and if the host has used the App between two of them.

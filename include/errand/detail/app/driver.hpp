@@ -149,6 +149,7 @@ inline bool Driver::poll_ready(Clock::time_point until, Clock::time_point last_j
 }
 
 inline std::optional<Clock::time_point> Driver::next_deadline() const {
+  if (loop_.polled_inside) return std::nullopt;  // else a host that polls inside a step would do so without a pause
   if (loop_.has_work() || !life_.in_run() || (loop_.is_advancing() && loop_.can_jump())) return loop_.now();
   if (life_.stage() == Stage::running && is_idle()) return loop_.now();
   if (loop_.timers.empty()) return std::nullopt;
