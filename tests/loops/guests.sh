@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Tests an App in a program that has a loop of its own: examples/qt_loop.hpp, the window of examples/qt_guest.cpp, whose
+# buttons are pressed, and the game of examples/game_loop.cpp. Nothing is shown on a screen. It takes Qt 6, and with
+# CI_FULL=1 Qt 5 too. The script installs missing packages if it can. If it cannot, it says which tests it skips.
+#
+#   tests/loops/guests.sh BUILD_DIRECTORY
+#
+# The build directory must be configured already, with the flags to build with.
+set -euo pipefail
+build=$(cd "$1" && pwd)
+cd "$(dirname "$0")/../.."
+
+has() { compgen -G "/usr/lib/*/cmake/$1/$1*onfig.cmake" >/dev/null; }  # CMAKE_PACKAGE
+install() {  # CMAKE_PACKAGE PACKAGE
+  ! has "$1" && command -v apt-get >/dev/null && [ "$(id -u)" = 0 ] || return 0
+  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$2" >/dev/null; } ||
+    echo "cannot be installed: $2"
+}
+versions=(6)
+[ "${CI_FULL:-}" != 1 ] || versions+=(5)
+install Qt6Widgets qt6-base-dev
+[ "${CI_FULL:-}" != 1 ] || install Qt5Widgets qtbase5-dev
+install SDL2 libsdl2-dev
+
+targets=()
+for version in "${versions[@]}"; do
+  if has "Qt${version}Widgets"; then
+    targets+=("qt${version}_test" "qt${version}_guest")
+  else
+    echo "skipped: the window, without Qt $version"
+  fi
+done
+if has SDL2; then targets+=(game_loop); else echo "skipped: the game, without SDL 2"; fi
+[ ${#targets[@]} -gt 0 ] || exit 0
+cmake "$build" >/dev/null
+cmake --build "$build" -j "$(nproc)" --target "${targets[@]}"
+
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+export QT_QPA_PLATFORM=offscreen QT_LOGGING_RULES="qt.qpa.*=false" SDL_VIDEODRIVER=dummy SDL_AUDIODRIVER=dummy
+
+# prints NAME COMMAND...: the command must succeed, and print what stands in examples/expected/NAME.txt.
+prints() {
+  timeout 60 "${@:2}" >"$out/printed" || { echo "FAILED ${*:2}, after"; cat "$out/printed"; exit 1; }
+  diff "examples/expected/$1.txt" "$out/printed"
+}
+for version in "${versions[@]}"; do
+  guest=$build/examples/qt${version}_guest
+  [ -e "$guest" ] || continue
+  timeout 60 "$build/examples/qt${version}_test"
+  prints qt_guest "$guest" "$out/primes.txt" Start Cancel Start Block OK Yes Start Close
+  grep -qx 78498 "$out/primes.txt"
+  # There is no such directory, and so the task fails.
+  prints qt_guest_failure "$guest" no/such/primes.txt Start Yes Close 2>"$out/errors"
+  echo "the window of Qt $version does what it should"
+done
+if has SDL2; then
+  game=$build/examples/game_loop
+  prints game_loop "$game" --frames 150
+  timeout -s INT 0.5 "$game" >"$out/printed" || [ $? = 124 ]  # SIGINT closes the window, while the level is loaded
+  [ ! -s "$out/printed" ]
+  echo "the game does what it should"
+fi
