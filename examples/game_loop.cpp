@@ -4,18 +4,14 @@
 // itself, and ends in frame N.
 #include <SDL.h>
 
-#include <algorithm>
 #include <array>
-#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <cstdlib>
 #include <errand/errand.hpp>
-#include <functional>
 #include <iostream>
 #include <memory>
 #include <stdexcept>
-#include <stop_token>
 #include <string>
 #include <thread>
 
@@ -29,27 +25,19 @@ namespace {
 constexpr int columns = 32, rows = 18, tile = 24;  // pixels
 constexpr int door_column = 22, door_row = 9;
 
-template <class T>
-using Tiles = std::array<std::array<T, columns>, rows>;
+using Row = std::array<bool, columns>;  // true for a wall
 
-struct Level {
-  Tiles<bool> is_wall{};
-};
-
-/// Called on another thread, because it takes a while.
-Level read_level(std::stop_token stop, std::atomic<int>& rows_read) {
-  Level level;
-  for (int row = 0; row < rows && !stop.stop_requested(); ++row) {
-    std::this_thread::sleep_for(40ms);  // the disk
-    for (int column = 0; column < columns; ++column) {
-      const bool is_border = row == 0 || row == rows - 1 || column == 0 || column == columns - 1;
-      const bool is_pillar = row % 5 == 3 && column % 6 == 4;
-      const bool is_door = column == door_column && row == door_row;
-      level.is_wall[row][column] = !is_door && (is_border || is_pillar || column == door_column);
-    }
-    rows_read = row + 1;
+/// Reads a row of the level. Called on another thread, because it takes a while.
+Row read_row(int row) {
+  std::this_thread::sleep_for(40ms);  // the disk
+  Row is_wall{};
+  for (int column = 0; column < columns; ++column) {
+    const bool is_border = row == 0 || row == rows - 1 || column == 0 || column == columns - 1;
+    const bool is_pillar = row % 5 == 3 && column % 6 == 4;
+    const bool is_door = column == door_column && row == door_row;
+    is_wall[column] = !is_door && (is_border || is_pillar || column == door_column);
   }
-  return level;
+  return is_wall;
 }
 
 // [frames]
@@ -100,26 +88,28 @@ class Game {
   Coro<> press(int last_frame);
 
   bool is_open(int column, int row) const {
-    return !level_.is_wall[row][column] && (column != door_column || row != door_row || door_ < 0.5F);
+    return !is_wall_[row][column] && (column != door_column || row != door_row || door_ < 0.5F);
   }
   float light_at(int column, int row) const;
   static void say(const std::string& text) { std::cout << text << std::endl; }
 
   Frames frames_;
   bool is_loaded_ = false, is_paused_ = false;
-  std::atomic<int> rows_read_ = 0;
-  Level level_;
+  int rows_read_ = 0;
+  std::array<Row, rows> is_wall_{};
   float door_ = 1;  // the part of it that is closed
   Figure ada_{3.5F, 9.5F, {255, 210, 60, 255}};
   Figure guards_[2] = {{9.5F, 2.5F, {225, 70, 80, 255}}, {14.5F, 15.5F, {225, 70, 80, 255}}};
-  Tiles<float> light_{};
+  std::array<std::array<float, columns>, rows> light_{};
   errand::TaskScope tasks_;  // the last member: the tasks end before what they use
 };
 
 // [play]
 Coro<> Game::play() {
-  level_ = co_await errand::to_thread(read_level, std::ref(rows_read_));  // meanwhile the frames show a progress bar
-  if (rows_read_ < rows) co_return;                                       // the game ends already
+  for (int row = 0; row < rows; ++row) {
+    is_wall_[row] = co_await errand::to_thread(read_row, row);
+    rows_read_ = row + 1;  // draw() shows a progress bar
+  }
   is_loaded_ = true;
   say("The level is loaded.");
   tasks_.add(compute_light(), "light");
@@ -250,8 +240,8 @@ void Game::draw(SDL_Renderer* renderer) const {
     for (int row = 0; row < rows; ++row) {
       for (int column = 0; column < columns; ++column) {
         const float light = 0.2F + 0.8F * light_[row][column];
-        fill(renderer, level_.is_wall[row][column] ? wall : floor, light, static_cast<float>(column),
-             static_cast<float>(row), 1, 1);
+        fill(renderer, is_wall_[row][column] ? wall : floor, light, static_cast<float>(column), static_cast<float>(row),
+             1, 1);
       }
     }
     if (door_ > 0) fill(renderer, wood, 1, door_column + 0.3F, door_row, 0.4F, door_);
