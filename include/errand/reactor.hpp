@@ -32,7 +32,8 @@ struct Reactor {
   /// Sleeps until there is input, and does the I/O. Called by `run`, on its thread, after every turn. It must return
   ///
   /// - at `until`, a time of the App's clock. If that is not in the future, tasks are ready to run: look for input, but
-  ///   do not sleep. If `until` is empty, there is no limit. (If it returns late, the App's timers are late, no more.)
+  ///   do not sleep. (If a look takes longer than a turn, do not look each time, but now and then.) If `until` is
+  ///   empty, there is no limit. (If it returns late, the App's timers are late, no more.)
   /// - as soon as it has told a task of input, because the task runs only after the return;
   /// - if `wake` was called since the last return. A call that came earlier may be forgotten: the App has seen it.
   ///
