@@ -7,10 +7,9 @@
 #include <netdb.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cstdlib>
 #include <cstring>
-#include <functional>
+#include <errand/posix.hpp>
 #include <iostream>
 #include <string>
 #include <thread>
@@ -190,6 +189,62 @@ void descriptors_beside_transfers() {
   ::close(pipe[0]);
 }
 
+// [fetcher]
+/// Fetches for tasks of other Apps, in an App on a thread of its own.
+class Fetcher {
+ public:
+  ~Fetcher() {
+    app_.stop();
+    thread_.join();
+  }
+
+  Coro<curl::Response> fetch(std::string address) {
+    const auto response = errand::Future<curl::Response>::shared();
+    app_.post([this, address, setter = response.setter()] { app_.add_task(answer(address, setter)); });
+    co_return co_await response;
+  }
+
+ private:
+  using Setter = errand::Future<curl::Response>::Setter;
+
+  Coro<> answer(std::string address, Setter setter) {
+    const auto outcome = co_await errand::settled(errand::wait_for(curl_.fetch(address), 30s));
+    if (outcome.failed()) {
+      setter.set_exception(outcome.exception());
+    } else {
+      setter.set_result(outcome.value());
+    }
+  }
+
+  curl::Reactor curl_;
+  errand::App app_{"fetcher", {.reactor = &curl_}};
+  errand::KeepAlive stays_ = app_.keep_alive();
+  std::thread thread_{[this] { app_.run(); }};
+};
+// [fetcher]
+
+Coro<> fetch_and_read(Fetcher& fetcher, errand::Descriptor pipe) {
+  char bytes[10];
+  const auto read = [&]() -> Coro<> { co_await errand::read_some(pipe, bytes); };
+  const auto both = co_await errand::race(fetcher.fetch(server + "/silent/5"), read());
+  expect(both.index() == 1 && bytes[0] == 'x');
+  const auto page = co_await fetcher.fetch(server + "/redirect/3");
+  expect(page.status == 200 && page.address == server + "/fast/3");
+  const std::string failure = co_await failure_of(fetcher.fetch("file:///etc/passwd"));
+  expect(failure.starts_with("file:///etc/passwd: "));
+}
+
+void another_app_beside_posix() {
+  int pipe[2];
+  expect(::pipe(pipe) == 0);
+  expect(::write(pipe[1], "x", 1) == 1);
+  Fetcher fetcher;
+  errand::PosixReactor reactor;
+  errand::App app("test", {.reactor = &reactor});
+  app.run(fetch_and_read(fetcher, errand::Descriptor(pipe[0])));
+  ::close(pipe[1]);
+}
+
 Coro<> run(Counted& curl, errand::App& app) {
   co_await responses_have_all_that_was_sent(curl);
   co_await errors_name_the_address(curl);
@@ -261,6 +316,7 @@ int main(int, char** argv) {
     app.run(run(curl, app));
   }
   descriptors_beside_transfers();
+  another_app_beside_posix();
   for (const bool sleeps : {true, false}) {
     end_after_each_turn("destroyed", nullptr, sleeps);
     end_after_each_turn("cancelled", [](errand::Task<>& task) { task.cancel("enough"); }, sleeps);
