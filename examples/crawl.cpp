@@ -55,8 +55,8 @@ class Crawl {
   }
   // [crawl]
 
-  bool has_failures() const noexcept { return failed_ > 0; }
-  void report() const {
+  /// Prints the table and the totals. Returns false if there are failures.
+  bool report() const {
     if (is_terminal(stderr)) std::cerr << clear_line;
     std::size_t width = 7;
     for (const Page& page : pages_) width = std::max(width, page.failure.empty() ? 0 : page.address.size());
@@ -70,6 +70,7 @@ class Crawl {
     const std::chrono::duration<double> time = errand::Clock::now() - begin_;
     std::cout << counts() << std::fixed << std::setprecision(1) << " in " << time.count() << " s, "
               << static_cast<double>(fetched_ + failed_) / time.count() << " addresses a second\n";
+    return failed_ == 0;
   }
 
  private:
@@ -154,8 +155,8 @@ int main(int argc, char** argv) try {
   } catch (const errand::TaskCancelled&) {
     was_stopped = true;
   }
-  crawl.report();
-  return was_stopped ? 130 : crawl.has_failures() ? 1 : 0;
+  const bool is_complete = crawl.report();
+  return was_stopped ? 130 : is_complete ? 0 : 1;
 } catch (const std::invalid_argument&) {
   std::cerr << "usage: crawl [--at-once N] [--timeout SECONDS] ADDRESS... | FILE... | -\n";
   return 2;

@@ -189,6 +189,18 @@ void descriptors_beside_transfers() {
   ::close(pipe[0]);
 }
 
+void an_app_without_it() {
+  curl::Reactor curl;
+  errand::App app("test");
+  bool was_told = false;
+  try {
+    app.run(curl.fetch(server + "/fast/3"));
+  } catch (const errand::Deadlock&) {
+    was_told = true;
+  }
+  expect(was_told);
+}
+
 // [fetcher]
 /// Fetches for tasks of other Apps, in an App on a thread of its own.
 class Fetcher {
@@ -317,6 +329,7 @@ int main(int, char** argv) {
   }
   descriptors_beside_transfers();
   another_app_beside_posix();
+  an_app_without_it();
   for (const bool sleeps : {true, false}) {
     end_after_each_turn("destroyed", nullptr, sleeps);
     end_after_each_turn("cancelled", [](errand::Task<>& task) { task.cancel("enough"); }, sleeps);
