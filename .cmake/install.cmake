@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-# What `cmake --install` copies: the headers, with the commands for gdb beside them, what find_package and pkg-config
-# read and, with ERRAND_BUILD_COMPILED, the library. All of it may be moved afterwards. Without the library, none of it
-# depends on the machine, so that it belongs under share/.
+# What `cmake --install` copies: the headers, with the module and the commands for gdb beside them, what find_package
+# and pkg-config read and, with ERRAND_BUILD_COMPILED, the library. All of it may be moved afterwards. Without the
+# library, none of it depends on the machine, so that it belongs under share/.
 include(CMakePackageConfigHelpers)
 include(GNUInstallDirs)
 
@@ -16,7 +16,7 @@ endif()
 set(ERRAND_PC_DIR ${CMAKE_INSTALL_DATADIR}/pkgconfig)
 
 install(DIRECTORY include/errand DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.hpp"
-        PATTERN gdb.py)
+        PATTERN errand.cppm PATTERN gdb.py)
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/licenses/errand)
 
 install(TARGETS ${ERRAND_TARGETS} EXPORT errand-targets INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
@@ -28,12 +28,14 @@ if(PROJECT_VERSION_MAJOR EQUAL 0)
 else()
   set(ERRAND_COMPATIBILITY SameMajorVersion)
 endif()
-configure_package_config_file(.cmake/errand-config.cmake.in errand-config.cmake INSTALL_DESTINATION ${ERRAND_PACKAGE_DIR})
+configure_package_config_file(.cmake/errand-config.cmake.in errand-config.cmake
+                              INSTALL_DESTINATION ${ERRAND_PACKAGE_DIR} PATH_VARS CMAKE_INSTALL_INCLUDEDIR)
 write_basic_package_version_file(errand-config-version.cmake COMPATIBILITY ${ERRAND_COMPATIBILITY} ${ERRAND_ANY_MACHINE})
 install(
   FILES ${CMAKE_CURRENT_BINARY_DIR}/errand-config.cmake ${CMAKE_CURRENT_BINARY_DIR}/errand-config-version.cmake
   DESTINATION ${ERRAND_PACKAGE_DIR}
 )
+install(FILES .cmake/module.cmake DESTINATION ${ERRAND_PACKAGE_DIR} RENAME errand-module.cmake)
 
 # Directories that were given as absolute ones stay where they are.
 if(IS_ABSOLUTE "${ERRAND_PC_DIR}")
