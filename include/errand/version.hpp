@@ -3,7 +3,7 @@
 
 /// The version of errand, for `#if`. CMake and pkg-config read it from here.
 #define ERRAND_VERSION_MAJOR 0
-#define ERRAND_VERSION_MINOR 1
+#define ERRAND_VERSION_MINOR 2
 #define ERRAND_VERSION_PATCH 0
 
 /// The version as one number: version 1.2.3 is 10203.
