@@ -35,8 +35,8 @@ struct AppConfig {
 struct RunOptions {
   /// How many threads, each with an App of its own; the calling thread is the first.
   unsigned workers = 1;
-  /// If true, SIGINT and SIGTERM stop the App. A second one ends all waiting from then on; a third one ends the
-  /// process.
+  /// If true, SIGINT and SIGTERM stop the App, and on Windows SIGBREAK too. A second one ends all waiting from then on;
+  /// a third one ends the process.
   bool handle_signals = false;
   /// If true, the App runs until `stop`, even while there is no work.
   bool keep_alive = false;

@@ -9,6 +9,7 @@
 #include <typeinfo>
 #include <utility>
 
+#include <errand/detail/base/compiler.hpp>
 #include <errand/detail/base/owner.hpp>
 #include <errand/detail/loop/loop.hpp>
 
@@ -50,7 +51,7 @@ class Context {
     loop_.check_thread();
     for (detail::Link* link = objects_.begin(); link != objects_.end(); link = link->next) {
       auto& holder = static_cast<HolderBase&>(*link);
-      if (*holder.type == typeid(T)) return std::addressof(static_cast<Holder<T>&>(holder).object);
+      if (detail::is_one_type(*holder.type, typeid(T))) return std::addressof(static_cast<Holder<T>&>(holder).object);
     }
     return nullptr;
   }

@@ -88,7 +88,7 @@ class Coro<T>::Awaiter : public detail::OwnAwaitable {
   Awaiter(Coro& coro, detail::Chain& chain) noexcept : coro_(coro), chain_(chain) {}
   Awaiter(const Awaiter&) = delete;
   ~Awaiter() {
-    if (is_value_noted ? result_.has != Has::nothing : result_.has == Has::error) [[unlikely]]
+    if (must_destroy()) [[unlikely]]
       destroy();
   }
 
@@ -119,7 +119,11 @@ class Coro<T>::Awaiter : public detail::OwnAwaitable {
     result_.has = Has::nothing;
     result_.throw_error();
   }
-  /// Destroys the result, if another part of the expression has thrown before `await_resume`.
+  /// Returns true if the result is still here, because another part of the expression has thrown before `await_resume`.
+  bool must_destroy() const noexcept {
+    return is_value_noted ? result_.has != Has::nothing : result_.has == Has::error;
+  }
+  /// Destroys the result, or the error.
   ERRAND_NOINLINE void destroy() noexcept {
     if (result_.has == Has::value) {
       result_.destroy_value();

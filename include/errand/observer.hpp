@@ -10,6 +10,7 @@
 #include <typeinfo>
 
 #include <errand/clock.hpp>
+#include <errand/detail/base/compiler.hpp>
 
 namespace errand {
 
@@ -81,7 +82,7 @@ class ObserverPointer {
   /// Makes a pointer to this observer; null for no observer.
   template <std::derived_from<Observer> T>
   ObserverPointer(T* observer) noexcept : observer_(observer) {
-    if (observer) overridden_ = typeid(*observer) == typeid(T) ? overridden_by<T>() : all;
+    if (observer) overridden_ = detail::is_one_type(typeid(*observer), typeid(T)) ? overridden_by<T>() : all;
   }
 
   /// Returns the observer; null if there is none.

@@ -7,6 +7,7 @@
 #include <string>
 #include <typeinfo>
 
+#include <errand/detail/base/compiler.hpp>
 #include <errand/errors.hpp>
 
 namespace errand {
@@ -22,7 +23,8 @@ struct Signal {
   /// Returns the payload. Throws `PayloadTypeMismatch` if it is of another type, or if there is none.
   template <class T>
   const T& get() const {
-    if (const T* value = std::any_cast<T>(&payload)) return *value;
+    const T* const value = std::any_cast<T>(&payload);
+    if (value && detail::is_one_type(payload.type(), typeid(T))) return *value;
     throw_mismatch(typeid(T));
   }
 

@@ -310,7 +310,7 @@ class TaskAwaiter final : public WaitForTask {
 template <class T>
 TaskHandle typed_handle(TaskBase& task, std::string_view name) {
   if constexpr (!std::is_void_v<T>) {
-    if (!dynamic_cast<TaskState<T>*>(&task)) throw_type_mismatch(name);
+    if (!task.is_a(typeid(TaskState<T>))) throw_type_mismatch(name);
   }
   return TaskHandle(task);
 }

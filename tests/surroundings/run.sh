@@ -35,6 +35,13 @@ compile plugin plugin "${hidden[@]}" -fPIC
 compile program program "${hidden[@]}"
 runs "a program and a shared library" "$out/program.o" "$out/libplugin.so" "-Wl,-rpath,$out"
 
+compile twins twins "${hidden[@]}"
+compile twin first "${hidden[@]}" -fPIC -DTWIN=first -DVALUE=int
+compile twin second "${hidden[@]}" -fPIC -DTWIN=second -DVALUE=std::string
+runs "types with one name in two files" "$out/twins.o" "$out/first.o" "$out/second.o"
+for twin in first second; do "$cxx" "${flags[@]}" -shared "$out/$twin.o" -o "$out/lib$twin.so"; done
+runs "types with one name in two shared libraries" "$out/twins.o" "$out/libfirst.so" "$out/libsecond.so" "-Wl,-rpath,$out"
+
 compile plugin sanitized -fsanitize=address
 compile program sanitized_program -fsanitize=address
 compile plugin plain

@@ -25,6 +25,7 @@
 
 #include <cstddef>
 #include <cstdio>
+#include <cstring>
 #include <exception>
 #include <new>
 #include <string>
@@ -174,6 +175,11 @@ inline bool keeps_blocks() noexcept {
 /// Returns the name of a type, for people to read.
 std::string type_name(const std::type_info& type);
 
+/// Returns true if both are one type. With libstdc++, type_infos with one name are equal, unless the name begins with
+/// `*`. GCC gives this mark to the types that a file has for itself, Clang does not. So two files may each have such a
+/// type, with one name, and these different types would be equal.
+bool is_one_type(const std::type_info& one, const std::type_info& other) noexcept;
+
 /// Frees memory from `operator new(size)`. Clang before 19 has sized deallocation only on request.
 inline void free_sized(void* block, std::size_t size) noexcept {
 #if defined(__cpp_sized_deallocation)
@@ -207,6 +213,16 @@ bool handling() noexcept {
 [[noreturn]] ERRAND_COLD ERRAND_ONCE void end_program(const char* message) noexcept {
   std::fprintf(stderr, "errand: %s\n", message);
   std::terminate();
+}
+
+ERRAND_COLD ERRAND_ONCE bool is_one_type(const std::type_info& one, const std::type_info& other) noexcept {
+  if (&one == &other) return true;
+#if defined(__clang__) && defined(__GLIBCXX__)
+  for (const char* const of_one_file : {"_GLOBAL__N_", "ZL"}) {  // an unnamed namespace, a static function
+    if (std::strstr(one.name(), of_one_file)) return false;
+  }
+#endif
+  return one == other;
 }
 
 ERRAND_ONCE std::string type_name(const std::type_info& type) {

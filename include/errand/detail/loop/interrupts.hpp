@@ -146,24 +146,22 @@ class Alarm {
 #endif
 };
 
-/// Counts SIGINT and SIGTERM while it lives, and wakes the loop for each. The second signal installs the default
-/// handlers, so that a third one ends the process. The destructor puts back the handlers that were there before. Only
-/// one object can live at a time in a program.
+/// Counts SIGINT and SIGTERM while it lives, and wakes the loop for each. On Windows, it counts SIGBREAK too, which
+/// Ctrl+Break sends. The second signal installs the default handlers, so that a third one ends the process. The
+/// destructor puts back the handlers that were there before. Only one object can live at a time in a program.
 class Interrupts {
  public:
   /// Throws `InvalidState` if there is an object already, or if `errand::signal` waits for one of the signals.
   explicit Interrupts(const std::shared_ptr<Inbox>& inbox) : alarm_(inbox) {
     current().store(this);
-    interrupt_.set(&on_signal);
-    terminate_.set(&on_signal);
+    for (Handled& each : handled_) each.action.set(&on_signal);
   }
   ~Interrupts() {
     // Wait for a handler that is still running on another thread: it uses this object, and may set the default
     // handlers, which would then replace the handlers that are put back here.
     current().store(nullptr);
     while (under_way().load() > 0) std::this_thread::yield();
-    interrupt_.put_back();
-    terminate_.put_back();
+    for (Handled& each : handled_) each.action.put_back();
   }
   Interrupts(const Interrupts&) = delete;
   Interrupts& operator=(const Interrupts&) = delete;
@@ -197,19 +195,27 @@ class Interrupts {
     if (number == 1) {
       SignalAction::keep(signal, &on_signal);
     } else {
-      for (const int both : {SIGINT, SIGTERM}) std::signal(both, SIG_DFL);
+      for (const Handled& each : handled_) std::signal(each.signal, SIG_DFL);
       if (number > 2) std::raise(signal);  // this one came before the second had set the default handlers
     }
     alarm_.ring();
   }
 
-  // The claims are the first members, so that they are given up last.
-  SignalClaim claims_interrupt_{SIGINT, SignalClaim::run};
-  SignalClaim claims_terminate_{SIGTERM, SignalClaim::run};
+  struct Handled {
+    explicit Handled(int its_signal) : signal(its_signal), claim(signal, SignalClaim::run), action(signal) {}
+    const int signal;
+    SignalClaim claim;
+    SignalAction action;
+  };
+
+  // The claims are in the first member, so that they are given up last.
+#if defined(_WIN32)
+  Handled handled_[3] = {Handled(SIGINT), Handled(SIGTERM), Handled(SIGBREAK)};
+#else
+  Handled handled_[2] = {Handled(SIGINT), Handled(SIGTERM)};
+#endif
   std::atomic<int> count_ = 0;
   Alarm alarm_;
-  SignalAction interrupt_{SIGINT};
-  SignalAction terminate_{SIGTERM};
 };
 
 }  // namespace errand::detail

@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <typeinfo>
 #include <utility>
 
 #include <errand/coro.hpp>
@@ -125,6 +126,8 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
     if (TaskExtras* const has = extras()) has->reason = std::move(reason);
     if (Follower* const follower = first_follower()) follower->task_cancelled();
   }
+  /// Returns true if this type is the `TaskState` of the task.
+  virtual bool is_a(const std::type_info& type) const noexcept = 0;
   /// Called when the task has no reference left: frees the task and its result, unless the task `is_still_needed`.
   virtual void dispose() noexcept = 0;
   /// Ends a pending task as cancelled, without running it any further. Its coroutine must not be running. The frames

@@ -6,8 +6,10 @@
 #include <cstddef>
 #include <exception>
 #include <type_traits>
+#include <typeinfo>
 #include <utility>
 
+#include <errand/detail/base/compiler.hpp>
 #include <errand/detail/task/disposal.hpp>
 #include <errand/detail/task/turn.hpp>
 
@@ -24,6 +26,7 @@ class TaskState : public TaskBase {
   TaskState(Loop& its_loop, Promise<T>& promise) noexcept : TaskBase(its_loop) { adopt(promise); }
 
   std::exception_ptr error() const noexcept final { return has_error ? storage_.error : nullptr; }
+  bool is_a(const std::type_info& type) const noexcept final { return is_one_type(type, typeid(TaskState)); }
 
   /// Returns a reference to the result. The task must have succeeded. Throws `InvalidState` if the result was taken.
   decltype(auto) value() {

@@ -125,7 +125,7 @@ class WaitBranch final : public ResultBranch<BranchResult<A>> {
     } catch (...) {
       return end_failed();
     }
-    if (!is_raced || this->is_asked()) return suspend();
+    if (suspends_at_once()) return suspend();
     wait_.begin();
     is_looked_at_ = true;
     if (!this->next_is_wait) this->combinator->wait_all();
@@ -140,6 +140,10 @@ class WaitBranch final : public ResultBranch<BranchResult<A>> {
     }
     suspend();
   }
+  /// Returns true if the wait begins in the first step, without a look at the other waits of a race.
+  bool suspends_at_once() const noexcept { return !is_raced || this->is_asked(); }
+  /// Returns true if the result, or the error, is taken as soon as the wait has ended.
+  bool takes_at_once() const noexcept { return !is_raced || wait_.ending != Ending::reached; }
   /// Ends the branch, because its wait need not wait.
   void end_ready() noexcept {
     if constexpr (is_raced && requires { wait_.keep(); }) wait_.keep();
@@ -158,7 +162,7 @@ class WaitBranch final : public ResultBranch<BranchResult<A>> {
     if (wait_.is_interrupted()) {
       this->cancel(wait_.take_request());
       destroyed();  // because those who wait behind it may go on only then
-    } else if (!is_raced || wait_.ending != Ending::reached) {
+    } else if (takes_at_once()) {
       try {
         take_without_waiting();
       } catch (...) {

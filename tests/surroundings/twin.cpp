@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+// Two shared libraries, or two files of a program, are compiled from this file: TWIN is `first` or `second`, and VALUE
+// is another type in each. So their classes called Thing differ, and must not be taken for each other.
+#include "twins.hpp"
+
+#include <string>
+
+namespace {
+
+struct Thing {
+  VALUE value = {};
+};
+
+void add(errand::App& app, const char* name) {
+  app.add_task([]() -> errand::Coro<Thing> { co_return Thing(); }, name);
+  app.ctx().emplace<Thing>();
+}
+bool is_of_own_type(errand::App& app, const char* name) {
+  try {
+    return app.get_task<Thing>(name).done();
+  } catch (const errand::TaskTypeMismatch&) {
+    return false;
+  }
+}
+bool has_in_context(errand::App& app) { return app.ctx().find<Thing>() != nullptr; }
+
+std::any make_payload() { return Thing(); }
+bool is_payload(const errand::Signal& signal) {
+  try {
+    (void)signal.get<Thing>();
+    return true;
+  } catch (const errand::PayloadTypeMismatch&) {
+    return false;
+  }
+}
+
+}  // namespace
+
+const Twin TWIN = {&add, &is_of_own_type, &has_in_context, &make_payload, &is_payload};
