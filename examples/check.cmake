@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 # Runs PROGRAM with ARGUMENTS, and with INPUT as its standard input, and compares its standard output with EXPECTED. The
 # ages and line numbers in a table of tasks may differ. Without EXPECTED it runs PROGRAM twice, and both runs must print
-# the same output.
-foreach(variable INPUT EXPECTED ARGUMENTS)
+# the same output. EMULATOR is a command that runs a program for another machine.
+foreach(variable INPUT EXPECTED ARGUMENTS EMULATOR)
   if(NOT DEFINED ${variable})
     set(${variable} "")
   endif()
@@ -13,7 +13,7 @@ function(run result)
   if(INPUT)
     set(input INPUT_FILE ${INPUT})
   endif()
-  execute_process(COMMAND ${PROGRAM} ${ARGUMENTS} ${input} OUTPUT_VARIABLE output RESULT_VARIABLE code)
+  execute_process(COMMAND ${EMULATOR} ${PROGRAM} ${ARGUMENTS} ${input} OUTPUT_VARIABLE output RESULT_VARIABLE code)
   if(NOT code EQUAL 0)
     message(FATAL_ERROR "${PROGRAM} ended with ${code}, after\n${output}")
   endif()

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A console that starts, lists and cancels background tasks while they run. It reads standard input on a thread of its
-// own, so that no task has to wait until the user has typed a line. If the output is a terminal, the table of the tasks
-// stands at its top and is drawn again every half second.
+// own, so that no task has to wait until the user has typed a line. If the output is a terminal that understands escape
+// sequences, the table of the tasks stands at its top and is drawn again every half second.
 #include <errand/errand.hpp>
 #include <iostream>
 #include <optional>
@@ -163,7 +163,7 @@ errand::Coro<> console(errand::App& app) {
 
 int main() {
   errand::App app("supervisor");
-  if (is_terminal(stdout)) app.add_task(top, "top");
+  if (takes_escape_sequences()) app.add_task(top, "top");
   app.add_task(console, "console");
   app.add_task(watch, "watch");
   app.after_server_stop([] { std::cout << "all tasks have ended\n"; });

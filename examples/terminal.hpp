@@ -6,7 +6,10 @@
 #include <string_view>
 
 #if defined(_WIN32)
+#define NOMINMAX
+#define WIN32_LEAN_AND_MEAN
 #include <io.h>
+#include <windows.h>
 #else
 #include <unistd.h>
 #endif
@@ -17,6 +20,18 @@ inline bool is_terminal(std::FILE* stream) {
   return _isatty(_fileno(stream)) != 0;
 #else
   return isatty(fileno(stream)) != 0;
+#endif
+}
+
+/// Returns true if `stdout` is connected to a terminal that understands escape sequences. A console of Windows does so
+/// only if a program asks for it, and never before Windows 10.
+inline bool takes_escape_sequences() {
+#if defined(_WIN32)
+  DWORD mode = 0;
+  HANDLE const console = GetStdHandle(STD_OUTPUT_HANDLE);
+  return GetConsoleMode(console, &mode) && SetConsoleMode(console, mode | ENABLE_VIRTUAL_TERMINAL_PROCESSING);
+#else
+  return is_terminal(stdout);
 #endif
 }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <type_traits>
@@ -304,7 +305,7 @@ APP_TEST("100,000 values, and 1,000 generators inside each other, take constant 
     for (int i = 1; i <= n; ++i) co_yield i;
   };
   auto many = count(100'000);
-  long sum = 0;
+  std::int64_t sum = 0;
   while (const auto n = co_await many.next()) sum += *n;
   auto nested = count(3);
   for (int i = 0; i < 1000; ++i) nested = relay(std::move(nested));

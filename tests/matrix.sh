@@ -1,36 +1,119 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Runs the tests with other compilers, standards, optimisation levels and checks. Each such combination is a cell.
-# Prints one line for each cell, with the number of tests that passed and the seconds that the cell took. Fails if a
-# cell fails. If the compiler of a cell is not installed, the cell is skipped, and its line says so.
+# Runs the tests with other compilers, standards, optimisation levels and checks, and for other machines. Each such
+# combination is a cell. The table at the end has the result and the seconds of each cell. Fails if a cell fails.
 #
-#   tests/matrix.sh [CELL...]
+#   tests/matrix.sh [smoke | short | full | CELL...]
 #
-# A cell is written COMPILER:STANDARD:LEVEL:CHECK, for example g++-12:20:O2:plain or clang++-19/libc++:23:O1:address.
-# If :1, :2 or :3 follows, the cell has only this third of the test files. The checks are plain, address
-# (AddressSanitizer and UndefinedBehaviorSanitizer), thread (ThreadSanitizer, for the tests with threads), debug (the
-# checks of libstdc++) and memcheck (valgrind, with the pools on). If no cell is given, the cells at the end of this
-# file run. In them each compiler and each check has all files, or thirds that add up to all files. If FILTER is set,
-# every cell has only the test files that match it.
+# A cell is written [RELEASE@]COMPILER:STANDARD:LEVEL:CHECK[:PART], for example g++-12:20:O2:plain,
+# clang++-19/libc++:23:O1:address, windows:20:O1:plain:2 or trixie@g++-14:20:O2:plain.
+# - RELEASE is another release of Debian, whose compilers run in a directory with that release. It is made once, and
+#   kept in ERRAND_CHROOTS (~/.cache/errand). This needs root, debootstrap, and about 2 GB for each release.
+# - COMPILER is a command, or a machine. The programs for a machine run in an emulator: wine, qemu or node.
+# - CHECK is plain, which runs the examples and the programs of ../shared/usage too; smoke, which runs only one
+#   program of the README; address (AddressSanitizer and UndefinedBehaviorSanitizer); thread (ThreadSanitizer, for the
+#   tests with threads); debug (the checks of libstdc++); memcheck (valgrind, with the pools on); or headers, which
+#   compiles each header alone, with more warnings.
+# - PART is 1, 2 or 3 for this third of the test files, or 0 for none of them. In the full run, each compiler and each
+#   check has all files, or thirds that add up to all files. If FILTER is set, every cell has only the test files that
+#   match it.
 #
-# There is no cell for GCC 11, which errand does not support: it crashes on coroutines of the tests themselves.
+# What a cell needs is installed, if this user can do so and Debian has it. Otherwise the cell is skipped, and the table
+# says what it lacks. There is no cell for GCC 11, which errand does not support: it crashes on coroutines of the tests
+# themselves.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
+smoke=({windows,s390x,armhf}:20:O0:smoke)
+short=(
+  g++-12:20:O1:plain:1 clang++-14:20:O1:plain:2 clang++-19/libc++:20:O1:plain:3
+  windows:20:O1:plain:2 s390x:20:O1:plain:1 armhf:20:O1:plain:3
+)
+full=(
+  g++-12:20:O3:plain g++-12:20:O2:plain:1 g++-12:23:O1:plain:2 g++-12:23:O1:address:3
+  g++-12:20:O1:debug:{1,2} g++-12:20:O2:thread g++-12:20:O1:memcheck
+  clang++-14:20:O1:plain clang++-14:20:O3:plain:1 clang++-14:20:O1:address:2
+  clang++-16:20:O2:plain clang++-16:20:O1:address:1 clang++-16:20:O1:debug:3
+  clang++-19:20:O2:address clang++-19:20:O0:plain:3 clang++-19:20:O3:plain:2 clang++-19:23:O1:plain:1
+  clang++-19:20:O1:thread
+  clang++-19/libc++:20:O3:plain clang++-19/libc++:20:O1:plain:2 clang++-19/libc++:23:O2:address:{1,3}
+  clang++-19/libc++:20:O1:thread
+  windows:20:O2:plain s390x:20:O2:plain armhf:20:O2:plain
+  i686:20:O1:plain:{1,2} aarch64:20:O2:plain:3 riscv64:20:O1:plain:2
+  trixie@g++-13:20:O2:plain:1 trixie@g++-14:20:O2:plain trixie@g++-14:23:O1:address:2
+  trixie@clang++-17:20:O2:plain:2 trixie@clang++-18:20:O2:plain:3 trixie@web:20:O1:plain
+  sid@g++-15:20:O2:plain sid@g++-16:20:O2:plain:1 sid@g++-16:20:O2:headers
+  sid@clang++-21:20:O2:plain sid@clang++-21/libc++:20:O1:plain:3 sid@clang++-21:20:O2:headers
+)
+
 threads="thread|worker|remote|reactor|task_scope"
 some="conformance/(run|registry|results|cancellation|many)|lifetime|task_test|queue|generator|finally"
+thirds=("^$" "conformance/" "/[a-l][a-z_]*_test" "/[m-z][a-z_]*_test")
+jobs=${JOBS:-$(nproc 2>/dev/null || echo 2)}
+kept=${ERRAND_CHROOTS:-$HOME/.cache/errand}
 
-thirds=("" "conformance/" "/[a-l][a-z_]*_test" "/[m-z][a-z_]*_test")
+# skip TEXT...: ends the cell
+skip() { echo "skipped: $*" && exit; }
 
-cell() {
-  local compiler standard level check third
-  IFS=: read -r compiler standard level check third <<<"$1"
-  local cxx=${compiler%/*} flags="-$level" filter=${FILTER:-${thirds[third]}} run=() begun=$SECONDS
-  local build=build/matrix/${1//[:\/+]/-}
-  command -v "$cxx" >/dev/null || { printf '%-36s skipped: no %s\n' "$1" "$cxx" && return; }
-  [[ $compiler != */* ]] || flags+=" -stdlib=${compiler#*/}"
+# need FILE PACKAGE...: installs the packages if there is no such file or command. Skips the cell if there is none then.
+need() {
+  [ -e "$1" ] || command -v "$1" >/dev/null && return
+  if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
+    { [ -e build/matrix/updated ] || apt-get update && touch build/matrix/updated
+      DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${@:2}"; } >>"$log" 2>&1
+  fi
+  [ -e "$1" ] || command -v "$1" >/dev/null || skip "no $1"
+}
+
+# Sets the compiler, and what it needs besides, from its name in the cell.
+choose_compiler() {
+  local number=${1##*-}
+  cxx=${1%/*}
+  need cmake cmake && need make make
+  need "$cxx" "${cxx/clang++/clang}"
+  if [[ $1 == */libc++ ]]; then
+    flags+=" -stdlib=libc++" number=${cxx##*-}
+    need "/usr/lib/llvm-$number/include/c++/v1/version" libc++{,abi}-"$number"-dev
+  fi
+  [[ $cxx != clang* || $check == plain ]] || need "/usr/lib/llvm-$number/lib/clang" "libclang-rt-$number-dev"
+}
+
+# Sets the compiler for a machine, the emulator, and what CMake has to know of them.
+choose_machine() {
+  local system=Linux triple architecture=$1
+  need cmake cmake && need make make
+  case $1 in
+    windows)
+      system=Windows suffix=.exe cxx=x86_64-w64-mingw32-g++-posix emulator=(/usr/lib/wine/wine64) flags+=" -static"
+      need "$cxx" g++-mingw-w64-x86-64-posix && need "${emulator[0]}" wine64
+      export WINEPREFIX=$kept/wine WINEDEBUG=-all
+      ;;
+    web)
+      system=Emscripten suffix=.js cxx=em++ emulator=(node)
+      flags+=" -pthread -fexceptions -sALLOW_MEMORY_GROWTH -sPROXY_TO_PTHREAD -sEXIT_RUNTIME -sNODERAWFS"
+      need em++ emscripten && need node nodejs
+      ;;
+    *)
+      case $1 in
+        armhf) triple=arm-linux-gnueabihf architecture=arm ;;
+        i686) triple=i686-linux-gnu architecture=i386 ;;
+        *) triple=$1-linux-gnu ;;
+      esac
+      cxx=$triple-g++ emulator=("qemu-$architecture-static" -L "/usr/$triple")
+      need "$cxx" "g++-$triple" && need "${emulator[0]}" qemu-user-static
+      ;;
+  esac
+  options+=(-DCMAKE_SYSTEM_NAME=$system "-DCMAKE_CROSSCOMPILING_EMULATOR=$(IFS=';' && echo "${emulator[*]}")")
+  options+=(-DCMAKE_DISABLE_FIND_PACKAGE_{Boost,GTest,PkgConfig,PostgreSQL,Python3}=ON)
+}
+
+# Sets what is built and run for the check of the cell.
+choose_check() {
+  run=(${emulator[@]+"${emulator[@]}"})
   case $check in
-    plain) ;;
+    plain) programs=examples ;;
+    smoke) programs=readme_toolbox part=0 ;;
+    headers) ;;
     address)
       flags+=" -g1 -fsanitize=address,undefined -fno-sanitize-recover=all"
       # This check marks each function with its type, as a distance in the code. Clang 14 copies the mark to the parts
@@ -41,44 +124,119 @@ cell() {
     thread)
       flags+=" -g1 -fsanitize=thread" filter=${filter:-$threads}
       # ThreadSanitizer does not see the code of libc++.so, which includes std::promise.
-      [[ $compiler != */libc++ ]] || run=(env TSAN_OPTIONS=ignore_noninstrumented_modules=1)
+      [[ $flags != *libc++* ]] || run=(env TSAN_OPTIONS=ignore_noninstrumented_modules=1)
       ;;
     debug) flags+=" -D_GLIBCXX_ASSERTIONS -D_GLIBCXX_DEBUG" ;;
     memcheck)
+      need valgrind valgrind
       flags+=" -g1" filter=${filter:-$some}
       run=(valgrind --quiet --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite)
       ;;
-    *) echo "no such check: $check" && return 1 ;;
+    *) skip "no such check: $check" ;;
   esac
-  # CMake before 3.20 does not know C++23, and Clang 14 knows it only by the name c++2b.
-  [ "$standard" = 20 ] || flags+=" -std=c++2b"
-  rm -rf "$build"
-  if CXX=$cxx CXXFLAGS=$flags cmake -S . -B "$build" -DERRAND_BUILD_TESTS=ON -DERRAND_BUILD_EXAMPLES=OFF \
-    -DCMAKE_BUILD_TYPE=None -DERRAND_TEST_FILTER="$filter" >"$build.log" 2>&1 &&
-    cmake --build "$build" -j "${JOBS:-$(nproc 2>/dev/null || echo 2)}" >>"$build.log" 2>&1 &&
-    timeout 900 ${run[@]+"${run[@]}"} "$build/tests/errand_tests" >"$build.out" 2>&1; then
-    printf '%-36s %5s tests %5d s\n' "$1" "$(sed -n 's/.* in \([0-9]*\) test cases*)$/\1/p' "$build.out")" \
-      $((SECONDS - begun))
-    rm -rf "$build"
-  else
-    tail -n 40 "$build.log" "$build.out" 2>/dev/null
-    printf '%-36s FAILED\n' "$1"
-    return 1
-  fi
 }
 
-cells=("$@")
-[ $# -gt 0 ] || cells=(
-  g++-12:20:O3:plain g++-12:20:O2:plain:1 g++-12:23:O1:plain:2 g++-12:23:O1:address:3
-  g++-12:20:O1:debug:{1,2} g++-12:20:O2:thread g++-12:20:O1:memcheck
-  clang++-14:20:O1:plain clang++-14:20:O3:plain:1 clang++-14:20:O1:address:2
-  clang++-16:20:O2:plain clang++-16:20:O1:address:1 clang++-16:20:O1:debug:3
-  clang++-19:20:O2:address clang++-19:20:O0:plain:3 clang++-19:20:O3:plain:2 clang++-19:23:O1:plain:1
-  clang++-19:20:O1:thread
-  clang++-19/libc++:20:O3:plain clang++-19/libc++:20:O1:plain:2 clang++-19/libc++:23:O2:address:{1,3}
-  clang++-19/libc++:20:O1:thread
-)
+# Catch2, version 2, which is a single header, so that it serves each compiler and each machine.
+make_catch() {
+  [ -e build/matrix/catch2/Catch2Config.cmake ] && return
+  need /usr/include/catch2/catch.hpp catch2
+  mkdir -p build/matrix/catch2/include
+  cp -r /usr/include/catch2 build/matrix/catch2/include
+  cp /usr/lib/cmake/Catch2/Catch*Tests.cmake /usr/lib/cmake/Catch2/Catch.cmake build/matrix/catch2
+  cat >build/matrix/catch2/Catch2Config.cmake <<'END'
+list(APPEND CMAKE_MODULE_PATH ${CMAKE_CURRENT_LIST_DIR})
+add_library(Catch2::Catch2 INTERFACE IMPORTED)
+target_include_directories(Catch2::Catch2 INTERFACE ${CMAKE_CURRENT_LIST_DIR}/include)
+END
+}
+
+# Each of these three is a part of a cell.
+configure() {
+  rm -rf "$build"
+  CXX=$cxx CXXFLAGS=$flags cmake -S . -B "$build" -DERRAND_BUILD_TESTS=ON -DCMAKE_BUILD_TYPE=None \
+    -DCatch2_DIR="$PWD/build/matrix/catch2" -DERRAND_TEST_FILTER="$filter" ${options[@]+"${options[@]}"}
+}
+run_tests() {
+  [ "$part" != 0 ] || return 0
+  cmake --build "$build" -j "$jobs" --target errand_tests &&
+    timeout 1800 ${run[@]+"${run[@]}"} "$build/tests/errand_tests$suffix"
+}
+run_programs() {
+  [ -n "$programs" ] || return 0
+  cmake --build "$build" -j "$jobs" --target "$programs" &&
+    ctest --test-dir "$build" -R "^example.*${programs#examples}" --output-on-failure --no-tests=error || return
+  [ "$check" = smoke ] || [ ! -d ../shared/usage ] ||
+    EMULATOR=${emulator[*]-} SUFFIX=$suffix CXX=$cxx CXXFLAGS=$flags tests/usage.sh ../shared/usage
+}
+
+# Builds and runs a cell. Prints its result in one line, and all else into the log.
+run_cell() {
+  local compiler standard level check part
+  local cxx flags filter=${FILTER:-} programs="" suffix="" emulator=() options=() run=()
+  IFS=: read -r compiler standard level check part <<<"$1"
+  flags=-$level
+  case $compiler in
+    *++*) choose_compiler "$compiler" ;;
+    *) choose_machine "$compiler" ;;
+  esac
+  choose_check
+  filter=${filter:-${part:+${thirds[part]}}}
+  # CMake before 3.20 does not know C++23, and Clang 14 knows it only by the name c++2b.
+  [ "$standard" = 20 ] || flags+=" -std=c++2b"
+  if [ "$check" = headers ]; then
+    CXX=$cxx CXXFLAGS="-$level" tests/headers.sh >>"$log" 2>&1 && echo "all headers"
+    return
+  fi
+  make_catch
+  { configure && run_tests && run_programs; } >>"$log" 2>&1 || return
+  sed -nE 's/^All tests passed \(.* in ([0-9]+) test cases?\).*/\1 tests/p; s/.* tests failed out of /programs: /p' \
+    "$log" | paste -s -d ' '
+  rm -rf "$build"
+}
+
+# Runs a cell in another release of Debian, in a directory where this one is /errand.
+run_in_release() {
+  local root=$kept/$1 mirror
+  need debootstrap debootstrap
+  if [ ! -e "$root/made" ]; then
+    mirror=$(sed -nE 's/^(URIs:|deb) .*(https?:[^ ]*\/debian).*/\2/p' /etc/apt/sources.list{,.d/*} 2>/dev/null | head -n 1)
+    mkdir -p "$root" && rm -rf "$root"
+    debootstrap --variant=minbase "$1" "$root" "${mirror:-http://deb.debian.org/debian}" \
+      /usr/share/debootstrap/scripts/sid >>"$log" 2>&1 && touch "$root/made" || skip "no $1"
+  fi
+  make_catch
+  # What is mounted here is gone with the last process that is started here.
+  unshare --mount bash -c '
+    mkdir -p "$0/errand" "$0/shared" && mount -t proc proc "$0/proc" && mount --bind . "$0/errand" || exit
+    [ ! -d ../shared ] || mount --bind ../shared "$0/shared"
+    chroot "$0" /errand/tests/matrix.sh --one "$1" "$2"' "$root" "$2" "$log" 2>>"$log"
+}
+
 mkdir -p build/matrix
-failed=0
-for each in "${cells[@]}"; do cell "$each" || failed=1; done
+if [ "${1:-}" = --one ]; then  # one cell, in the directory of another release
+  build=build/matrix/in_release log=$3
+  run_cell "$2"
+  exit
+fi
+
+case ${1:-full} in
+  smoke) cells=("${smoke[@]}") ;;
+  short) cells=("${short[@]}") ;;
+  full) cells=("${full[@]}") ;;
+  *) cells=("$@") ;;
+esac
+table=() failed=0
+for cell in "${cells[@]}"; do
+  begun=$SECONDS
+  build=build/matrix/${cell//[:\/+@]/-} log=build/matrix/${cell//[:\/+@]/-}.log
+  : >"$log"
+  case $cell in
+    *@*) result=$(run_in_release "${cell%@*}" "${cell#*@}") ;;
+    *) result=$(run_cell "$cell") ;;
+  esac || { result=FAILED failed=1 && tail -n 40 "$log"; }
+  table+=("$(printf '%-40s %6d s   %s' "$cell" $((SECONDS - begun)) "$result")")
+  echo "${table[-1]}"
+done
+printf '\n%-40s %8s   %s\n' cell time result
+printf '%s\n' "${table[@]}"
 exit "$failed"

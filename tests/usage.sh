@@ -5,7 +5,7 @@
 #   tests/usage.sh DIRECTORY [TIMES [NAME...]]
 #
 # CXX is the compiler, CXXFLAGS are further flags. ERRAND_INCLUDE is the directory of the headers, if it is not
-# include/.
+# include/. EMULATOR is a command that runs a program for another machine, and SUFFIX the end of such a program's name.
 set -euo pipefail
 directory=$(cd "$1" && pwd)
 times=${2:-1}
@@ -14,6 +14,7 @@ cd "$(dirname "$0")/.."
 
 cxx=${CXX:-g++}
 read -ra more <<<"${CXXFLAGS:-}"
+read -ra emulator <<<"${EMULATOR:-}"
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 
@@ -22,9 +23,10 @@ if [ ${#names[@]} = 0 ]; then
 fi
 for name in "${names[@]}"; do
   source=$directory/$name.cpp
-  "$cxx" -std=c++20 -I "${ERRAND_INCLUDE:-include}" -Wall -Wextra -Wpedantic -Wshadow -Werror ${more[@]+"${more[@]}"} "$source" -o "$out/$name" -pthread
+  program=$out/$name${SUFFIX:-}
+  "$cxx" -std=c++20 -I "${ERRAND_INCLUDE:-include}" -Wall -Wextra -Wpedantic -Wshadow -Werror ${more[@]+"${more[@]}"} "$source" -o "$program" -pthread
   for _ in $(seq "$times"); do
-    "$out/$name" >"$out/$name.out"
+    ${emulator[@]+"${emulator[@]}"} "$program" | tr -d '\r' >"$out/$name.out"
     diff "$directory/$name.expected" "$out/$name.out"
   done
   echo "usage/$name: as expected, $times times (${more[*]-})"
