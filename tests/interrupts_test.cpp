@@ -116,6 +116,26 @@ TEST_CASE("a second signal while tasks clean up ends them, what they have added,
   CHECK(app.all_tasks().empty());
 }
 
+#if defined(_WIN32)
+
+TEST_CASE("on Windows, SIGBREAK is a signal like SIGINT") {
+  support::RealFixture test({.graceful_timeout = 1h});
+  test.app.add_task([&]() -> Coro<> {
+    test.app.call_soon([] { std::raise(SIGBREAK); });
+    try {
+      co_await errand::sleep(1h);
+    } catch (const Cancelled&) {
+      test.log("cleans up");
+      std::raise(SIGBREAK);
+    }
+    co_await stubborn();
+  });
+  test.app.run({.handle_signals = true});
+  test.expect("cleans up", {"task 'Task-1' was still standing when the App ended"});
+}
+
+#endif
+
 TEST_CASE("a second signal ends the waiting of all workers") {
   support::RealFixture test({.graceful_timeout = 1h});
   std::atomic<int> started = 0, cleaning = 0;

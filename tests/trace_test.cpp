@@ -477,7 +477,8 @@ TEST_CASE("each worker has a process in the trace") {
   for (const auto& [id, process] : content.processes) {
     names.insert(process.name);
     CHECK(process.rows.at(1).name == "work");
-    CHECK(process.rows.size() == 52);  // with the 50 children, and the loop
+    const std::size_t of_loop = process.rows.count(0);  // on a slow machine the loop may never sleep
+    CHECK(process.rows.size() - of_loop == 51);         // with the 50 children
   }
   CHECK(names == std::set<std::string>{"app", "app, worker 1", "app, worker 2"});
 }
