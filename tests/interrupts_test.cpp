@@ -131,7 +131,7 @@ TEST_CASE("on Windows, SIGBREAK is a signal like SIGINT") {
     co_await stubborn();
   });
   test.app.run({.handle_signals = true});
-  test.expect("cleans up", {"task 'Task-1' was still standing when the App ended"});
+  CHECK(test.log.text() == "cleans up");
 }
 
 #endif

@@ -131,11 +131,14 @@ REAL_APP_TEST("a task cancelled after its thread call has returned, and before i
 
 REAL_PLAIN_TEST("a stop in the turn in which a thread call comes back ends the run") {
   std::atomic<bool> called = false;
-  auto w = app.add_task([&]() -> Coro<> { co_await to_thread([&] { called = true; }); });
-  app.call_later(1ms, [&] {
+  const auto stop = [&] {
     while (!called) std::this_thread::sleep_for(1ms);
     std::this_thread::sleep_for(20ms);
     app.stop();
+  };
+  auto w = app.add_task([&]() -> Coro<> {
+    app.call_later(1ms, stop);  // not before the task has begun, which takes longer on a slow machine
+    co_await to_thread([&] { called = true; });
   });
   app.run();
   CHECK(w.done());

@@ -63,8 +63,7 @@ class Names {
     if (*place) {
       entry.next_ = old.next_;
       *place = &entry;
-    } else {
-      auto node = overflow_.extract(&old);
+    } else if (auto node = overflow_.extract(&old)) {
       node.value() = &entry;
       overflow_.insert(std::move(node));
     }

@@ -161,7 +161,7 @@ ERRAND_COLD ERRAND_ONCE bool Chain::halt() noexcept {
     }
     bool in_use = false;
     if (chain.state == State::halted || (chain.state == State::waiting && !chain.waiting->leave())) {
-      in_use = static_cast<OutsideWait*>(chain.waiting)->is_in_use();
+      in_use = static_cast<OutsideWait&>(*chain.waiting).is_in_use();
     }
     if (chain.linked()) chain.loop->take_out(chain);
     chain.state = in_use ? State::halted : State::ended;
@@ -173,7 +173,7 @@ ERRAND_COLD ERRAND_ONCE bool Chain::halt() noexcept {
 
 ERRAND_COLD ERRAND_ONCE void Chain::block() noexcept {
   visit<true>([](Chain& chain) {
-    if (chain.state == State::halted) static_cast<OutsideWait*>(chain.waiting)->block();
+    if (chain.state == State::halted) static_cast<OutsideWait&>(*chain.waiting).block();
     return true;
   });
 }

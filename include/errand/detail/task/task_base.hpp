@@ -152,7 +152,10 @@ class TaskBase : public Chain, public TaskLink, public Pooled {
     const Follower* const member = membership();
     return member ? member->group() : nullptr;
   }
-  Chain* next_member() const noexcept override { return membership()->next_member(); }
+  Chain* next_member() const noexcept override {
+    const Follower* const member = membership();
+    return member ? member->next_member() : nullptr;
+  }
   ERRAND_ONCE void requested_with_group() noexcept override;
   ERRAND_ONCE void halted_with_group() noexcept override;
   ERRAND_ONCE void destroyed_with_group() noexcept override;
