@@ -141,16 +141,19 @@ void a_dialog_inside_a_step_stops_the_tasks_but_not_qt() {
 
 void a_dialog_that_is_awaited_stops_nothing() {
   QtLoop loop;
-  int ticks = 0;
+  QDialog* asked = nullptr;
   loop.app().add_task([&]() -> Coro<> {
-    for (auto interval = errand::every(5ms);; ++ticks) co_await interval.tick();
+    int ticks = 0;
+    for (auto interval = errand::every(5ms);; co_await interval.tick()) {
+      if (asked && ++ticks == 5) asked->accept();
+    }
   });
   loop.app().add_task([&]() -> Coro<> {
     QDialog dialog;
-    after(200ms, [&] { dialog.accept(); });
     dialog.open();
+    asked = &dialog;
     co_await emitted(&dialog, &QDialog::finished);
-    expect(dialog.result() == QDialog::Accepted && ticks > 1);
+    expect(dialog.result() == QDialog::Accepted);
     QCoreApplication::exit();  // quit() closes the windows in Qt 6
   });
   QPointer<QDialog> left;
@@ -219,6 +222,7 @@ void the_end_waits_for_thread_calls_and_for_clean_up() {
   std::atomic<bool> returned = false;
   bool cleaned = false, deleted = false;
   const auto call = [&](std::stop_token stop) {
+    loop.app().post([] { QCoreApplication::quit(); });
     while (!stop.stop_requested()) std::this_thread::sleep_for(1ms);
     std::this_thread::sleep_for(50ms);
     returned = true;
@@ -232,7 +236,6 @@ void the_end_waits_for_thread_calls_and_for_clean_up() {
     cleaned = true;
   };
   loop.app().add_task(errand::finally(work, clean));
-  after(50ms, [] { QCoreApplication::quit(); });
   QApplication::exec();
   expect(!returned && !cleaned);
   loop.finish();
