@@ -112,7 +112,7 @@ choose_check() {
   run=(${emulator[@]+"${emulator[@]}"})
   case $check in
     plain) programs=examples ;;
-    smoke) programs=readme_toolbox part=0 ;;
+    smoke) programs=snippet_toolbox part=0 ;;
     headers) ;;
     address)
       flags+=" -g1 -fsanitize=address,undefined -fno-sanitize-recover=all"
