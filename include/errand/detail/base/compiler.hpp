@@ -228,8 +228,10 @@ bool handling() noexcept {
 ERRAND_COLD ERRAND_ONCE bool is_one_type(const std::type_info& one, const std::type_info& other) noexcept {
   if (&one == &other) return true;
 #if defined(__clang__) && defined(__GLIBCXX__)
-  for (const char* const of_one_file : {"_GLOBAL__N_", "ZL"}) {  // an unnamed namespace, a static function
-    if (std::strstr(one.name(), of_one_file)) return false;
+  const char* const name = one.name();
+  if (std::strstr(name, "_GLOBAL__N_")) return false;  // in an unnamed namespace
+  for (const char* at = name; (at = std::strstr(at, "ZL")); at += 2) {
+    if (at[2] >= '0' && at[2] <= '9') return false;  // in a static function, whose name begins with its length
   }
 #endif
   return one == other;
