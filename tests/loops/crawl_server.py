@@ -77,8 +77,10 @@ class CrawlServer:
             writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             return False
         length = len(body) + (kind in ("cut", "drip")) * 1000
-        writer.write(f"HTTP/1.1 {status}\r\nContent-Length: {length}\r\n".encode() + headers + b"\r\n" + body)
-        await writer.drain()
+        writer.write(f"HTTP/1.1 {status}\r\nContent-Length: {length}\r\n".encode() + headers + b"\r\n")
+        for begin in range(0, len(body), 1 << 20):  # in pieces, so that it ends soon if the client goes
+            writer.write(body[begin : begin + (1 << 20)])
+            await writer.drain()
         while kind == "drip":
             await asyncio.sleep(0.01)
             writer.write(b"x")
