@@ -60,8 +60,8 @@ inline Request get(const std::string& address);
 ///     const curl::Response page = co_await errand::wait_for(reactor.fetch("http://host/"), 10s);
 ///
 /// Connections are kept and used again. There is no time-out but libcurl's for a connection: use `wait_for`. If the
-/// task is cancelled or aborted, or the App is destroyed, the transfer ends at once. In another App than this one, an
-/// await would never end.
+/// task is cancelled or aborted, or the App is destroyed, the transfer ends at once. Only tasks of the App with this
+/// Reactor may use it: if another Reactor waits for the App of a task, nobody lets its transfers go on.
 class Reactor : public errand::Reactor {
  public:
   Reactor();
