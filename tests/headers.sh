@@ -44,7 +44,8 @@ without+=$(grep -rLE --include='*.hpp' '^#include <errand/detail/epilogue\.hpp>'
 [ -z "$without" ] || { echo "FAILED to begin with the prologue and to end with the epilogue: $without"; exit 1; }
 
 jobs=$(nproc 2>/dev/null || echo 2)
-printf '%s\n' '-fsyntax-only tests/model/check.cpp' '-O2 -c examples/snippets/toolbox.cpp' | xargs -P "$jobs" -I{} bash -c 'check_use {}' &&
+printf '%s\n' '-fsyntax-only tests/model/check.cpp' '-O2 -c examples/snippets/toolbox.cpp' |
+  xargs -P "$jobs" -I{} bash -c 'check_use "{}"' &&
   find include -name '*.hpp' ! -name epilogue.hpp ! -name compiled.hpp ! -name asio.hpp | sort |
   xargs -P "$jobs" -I{} bash -c 'check {}' &&
   check_asio boost/asio BOOST_ASIO_VERSION 102600 && check_asio asio ASIO_VERSION 102200 &&
