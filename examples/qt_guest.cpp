@@ -169,7 +169,8 @@ Coro<> Window::show_failures() {
 /// Plays a user, who presses buttons, each of which must be in front and enabled, and looks at each dialog for a while.
 class User {
  public:
-  User(QWidget& window, QStringList buttons) : window_(window), buttons_(std::move(buttons)) {
+  User(errand::App& app, QWidget& window, QStringList buttons)
+      : app_(app), window_(window), buttons_(std::move(buttons)) {
     QObject::connect(&timer_, &QTimer::timeout, &timer_, [this] { act(); });
     timer_.start(50);
   }
@@ -182,6 +183,8 @@ class User {
       age_before_ = age();
     }
     if (buttons_.isEmpty() || (front != &window_ && looking_.elapsed() < 500)) return;
+    if (const auto next = app_.next_deadline(); next && *next <= app_.now())
+      return;  // a task is about to show something
     if (buttons_.first() == "Close") {
       note("");
       window_.close();
@@ -199,6 +202,7 @@ class User {
     std::cout << "-- " << buttons_.takeFirst().toStdString() << meanwhile << std::endl;
   }
 
+  errand::App& app_;
   QWidget& window_;
   QStringList buttons_;
   QTimer timer_;
@@ -218,7 +222,7 @@ int main(int argc, char** argv) {
   Window window(loop.app(), file);
   window.show();
   // [main]
-  const User user(window, arguments.mid(2));
+  const User user(loop.app(), window, arguments.mid(2));
   // [main]
   const int code = QApplication::exec();
   loop.finish();  // asks the tasks to end, and waits for their clean-up

@@ -55,7 +55,7 @@ for version in "${versions[@]}"; do
   prints qt_guest "$guest" "$out/primes.txt" Start Cancel Start Block OK Yes Start Close
   grep -qx 78498 "$out/primes.txt"
   # There is no such directory, and so the task fails.
-  prints qt_guest_failure "$guest" no/such/primes.txt Start Yes Close 2>"$out/errors"
+  prints qt_guest_failure "$guest" no/such/primes.txt Start Yes Start Close 2>"$out/errors"
   echo "the window of Qt $version does what it should"
 done
 if has SDL2; then
