@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Checks that every header compiles alone, without a warning, and to no code: nobody pays for a header that he does not
-# use. Two programs that use most of the headers must compile without a warning too, because only a program instantiates
+# use. Programs that use most of the headers must compile without a warning too, because only a program instantiates
 # the templates, in which numbers may be converted. One of them is optimised, because GCC looks for null pointers only
 # then. CXX is the compiler, CXXFLAGS are further flags, STANDARD is another standard than c++20.
 set -uo pipefail
@@ -44,8 +44,8 @@ without+=$(grep -rLE --include='*.hpp' '^#include <errand/detail/epilogue\.hpp>'
 [ -z "$without" ] || { echo "FAILED to begin with the prologue and to end with the epilogue: $without"; exit 1; }
 
 jobs=$(nproc 2>/dev/null || echo 2)
-printf '%s\n' '-fsyntax-only tests/model/check.cpp' '-O2 -c examples/snippets/toolbox.cpp' |
-  xargs -P "$jobs" -I{} bash -c 'check_use "{}"' &&
+printf '%s\n' '-fsyntax-only tests/model/check.cpp' '-fsyntax-only examples/snippets/toolbox.cpp' \
+  '-O2 -c tests/surroundings/names.cpp' | xargs -P "$jobs" -I{} bash -c 'check_use "{}"' &&
   find include -name '*.hpp' ! -name epilogue.hpp ! -name compiled.hpp ! -name asio.hpp | sort |
   xargs -P "$jobs" -I{} bash -c 'check {}' &&
   check_asio boost/asio BOOST_ASIO_VERSION 102600 && check_asio asio ASIO_VERSION 102200 &&

@@ -498,7 +498,7 @@ ERRAND_ONCE void TaskBase::set_local(std::size_t id, std::shared_ptr<const Local
 
 ERRAND_COLD ERRAND_ONCE void TaskBase::destroy_locals() noexcept {
   const Pin pin(*this);  // because a destructor may abort a task around this one
-  extras()->locals = {};
+  if (TaskExtras* const has = extras()) has->locals = {};
 }
 
 /// Counts the end of a special task. All hidden tasks are special: `start_hidden` makes them so.
