@@ -18,9 +18,9 @@
 #   check has all files, or thirds that add up to all files. If FILTER is set, every cell has only the test files that
 #   match it.
 #
-# What a cell needs is installed, if this user can do so and Debian has it. Otherwise the cell is skipped, and the table
-# says what it lacks. There is no cell for GCC 11, which errand does not support: it crashes on coroutines of the tests
-# themselves.
+# What a cell needs is installed, if this user can do so, Debian has it, and INSTALL is not `no`. Otherwise the cell is
+# skipped, and the table says what it lacks. There is no cell for GCC 11, which errand does not support: it crashes on
+# coroutines of the tests themselves.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -58,7 +58,7 @@ skip() { echo "skipped: $*" && exit; }
 # need FILE PACKAGE...: installs the packages if there is no such file or command. Skips the cell if there is none then.
 need() {
   [ -e "$1" ] || command -v "$1" >/dev/null && return
-  if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
+  if [ "${INSTALL:-}" != no ] && command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
     { [ -e build/matrix/updated ] || apt-get update && touch build/matrix/updated
       DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${@:2}"; } >>"$log" 2>&1
   fi
