@@ -56,6 +56,35 @@ Coro<> check_grants(P& one) {
   CHECK(is_free());
 }
 
+/// Checks the guards of a Lock, or the permits of a Semaphore that has one permit, which outlive it.
+template <class P>
+Coro<> check_grants_left() {
+  auto one = std::make_unique<P>(1);
+  auto first = co_await one->acquire();
+  std::optional<decltype(first)> waited_for;
+  auto waiter = errand::create_task([&]() -> Coro<> { waited_for.emplace(co_await one->acquire()); });
+  co_await errand::yield();
+  auto second = std::move(first);
+  one.reset();
+  second.release();
+  const auto outcome = co_await errand::settled(waiter);
+  CHECK(outcome.failed());
+  CHECK_FALSE(waited_for.has_value());
+
+  one = std::make_unique<P>(1);
+  second = co_await one->acquire();
+  auto third = std::move(second);
+  one.reset();
+  P another(1);
+  auto fourth = co_await another.acquire();
+  first = std::move(third);   // neither has anything to give back
+  first = std::move(fourth);  // the permit of `another`
+  CHECK_FALSE(another.try_acquire().has_value());
+  third = std::move(second);
+  first.release();
+  CHECK(another.try_acquire().has_value());
+}
+
 /// A Lock that has the constructor of a Semaphore.
 struct LockOfOne : Lock {
   explicit LockOfOne(int) {}
@@ -70,6 +99,31 @@ APP_TEST("a Guard, or a Permit, can be moved and gives back once what it holds, 
   co_await check_grants(lock);
   Semaphore semaphore(1);
   co_await check_grants(semaphore);
+}
+
+APP_TEST("a Guard, or a Permit, that outlives its Lock or Semaphore gives nothing back") {
+  co_await check_grants_left<LockOfOne>();
+  co_await check_grants_left<Semaphore>();
+}
+
+APP_TEST("tasks that own permits may end after the task that has the Semaphore, as in the end of a server") {
+  const auto client = [this](Semaphore::Permit) -> Coro<> {
+    try {
+      co_await errand::sleep(1h);
+    } catch (const errand::Cancelled&) {
+    }
+    co_await errand::sleep(1s);
+    log("goodbye", now());
+  };
+  const auto serve = [&]() -> Coro<> {
+    Semaphore slots(2);
+    for (;;) add(client(co_await slots.acquire()));
+  };
+  auto server = add(serve());
+  co_await errand::sleep(1s);
+  log("left", co_await app.shutdown_tasks(1min));
+  expect("goodbye 2 ; goodbye 2 ; left 0");
+  CHECK(server.cancelled());
 }
 
 APP_TEST("try_acquire does not take a Lock from under the waiter that it was handed to") {

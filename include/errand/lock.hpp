@@ -12,8 +12,9 @@ namespace errand {
 /// Mutual exclusion between tasks of one App, across their awaits. Most code needs no lock, because nothing else runs
 /// between two awaits of a task. Tasks get the lock in the order in which they asked for it.
 ///
-/// The lock must outlive its guards. If it is destroyed while tasks wait, their awaits throw `InvalidState`. Every
-/// member throws `WrongThread` if a task is waiting and another thread is inside the App of that task.
+/// If the lock is destroyed while tasks wait, their awaits throw `InvalidState`. A guard may outlive it, and releases
+/// nothing then. Every member throws `WrongThread` if a task is waiting and another thread is inside the App of that
+/// task.
 ///
 ///     errand::Lock lock;
 ///     auto guard = co_await lock.acquire();   // released at the end of the scope

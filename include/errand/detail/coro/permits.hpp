@@ -12,13 +12,19 @@
 
 namespace errand::detail {
 
+class Grant;
+
 /// The common part of a Lock and a Semaphore: permits that are taken and given back. First come, first served: permits
 /// that are given back are for the first waiter. As soon as there are as many as it wants, they are handed to it, and
 /// no other task can take them before that waiter resumes. Until then those behind it get none, even if they want
 /// fewer.
+///
+/// Permits that were taken are held by a `Grant`. It may outlive this object, and gives nothing back then: a task may
+/// own its permit, and end later than the task that has the Semaphore.
 class Permits {
  public:
   Permits(Kind of, std::size_t free) noexcept : kind(of), free_(free), all_(free) {}
+  ~Permits() { let_go(); }
   Permits(const Permits&) = delete;
   Permits& operator=(const Permits&) = delete;
 
@@ -31,14 +37,16 @@ class Permits {
   }
   /// Gives back `n` permits that were taken, and serves the waiters.
   void give_back(std::size_t n) noexcept;
-  /// Gives back `n` permits for a call from the user's code. Throws `WrongThread`, and gives back nothing, if another
+  /// Notes who holds permits that were taken.
+  void hold(Grant& grant) noexcept;
+  /// Takes the permits back for a call from the user's code. Throws `WrongThread`, and takes back nothing, if another
   /// thread is inside the App whose tasks wait.
-  void give_back_here(std::size_t n);
-  /// Gives back `n` permits for a destructor, which cannot throw: ends the program if another thread is inside that
+  void take_back_here(Grant& grant);
+  /// Takes the permits back for a destructor, which cannot throw: ends the program if another thread is inside that
   /// App.
-  void give_back_at_end(std::size_t n) noexcept;
-  /// Forgets `n` permits that were taken: they will not be given back. Throws `WrongThread`.
-  void forget(std::size_t n);
+  void take_back_at_end(Grant& grant) noexcept;
+  /// Forgets permits that were taken: they will not be given back. Throws `WrongThread`.
+  void forget(Grant& grant);
   /// Hands permits to the waiters, the first one first, as long as there are enough for the first one.
   void serve() noexcept;
   /// Adds `n` new permits. Throws `InvalidState` if there would be more than `all_` can count, and `WrongThread`. Then
@@ -49,43 +57,58 @@ class Permits {
   WaitList waiters;
 
  private:
+  void take_back(Grant& grant) noexcept;
+  void let_go() noexcept;
+
+  List grants_;
   std::size_t free_;
   std::size_t all_;  // the free permits and the permits that are taken
 };
 
 /// Holds permits, and gives them back when it is destroyed. The base of the guards that an acquire returns.
-class Grant {
+class Grant : private Link {
  public:
-  Grant(Grant&& other) noexcept : permits_(std::exchange(other.permits_, nullptr)), count_(other.count_) {}
+  Grant(Grant&& other) noexcept { take_from(other); }
   Grant& operator=(Grant&& other) noexcept {
     Grant given(std::move(other));
-    std::swap(permits_, given.permits_);
-    std::swap(count_, given.count_);
+    const Grant before(std::move(*this));
+    take_from(given);
     return *this;
   }
   ~Grant() {
-    if (permits_) permits_->give_back_at_end(count_);
+    if (permits_) permits_->take_back_at_end(*this);
   }
 
   /// Gives the permits back before the end of the scope. Later calls do nothing. Throws `WrongThread`, and keeps the
   /// permits, if another thread is inside the App whose tasks wait for them.
   void release() {
-    if (!permits_) return;
-    permits_->give_back_here(count_);
-    permits_ = nullptr;
+    if (permits_) permits_->take_back_here(*this);
   }
 
  protected:
-  Grant(Permits& permits, std::size_t count) noexcept : permits_(&permits), count_(count) {}
+  Grant(Permits& permits, std::size_t count) noexcept : permits_(&permits), count_(count) { permits.hold(*this); }
   void forget() {
-    if (!permits_) return;
-    permits_->forget(count_);
-    permits_ = nullptr;
+    if (permits_) permits_->forget(*this);
   }
 
  private:
-  Permits* permits_;  // null if the permits were given back
-  std::size_t count_;
+  friend Permits;
+
+  void take_from(Grant& other) noexcept {
+    if (!other.permits_) return;
+    other.unlink();
+    permits_ = std::exchange(other.permits_, nullptr);
+    count_ = other.count_;
+    permits_->hold(*this);
+  }
+  /// Called when there is nothing to give back any more.
+  void leave() noexcept {
+    unlink();
+    permits_ = nullptr;
+  }
+
+  Permits* permits_ = nullptr;  // null if the permits were given back, or if the Lock or the Semaphore is gone
+  std::size_t count_ = 0;
 };
 
 /// The wait for permits, for any type of guard.
@@ -159,19 +182,31 @@ ERRAND_NOINLINE ERRAND_ONCE void Permits::give_back(std::size_t n) noexcept {
   serve();
 }
 
-ERRAND_NOINLINE ERRAND_ONCE void Permits::give_back_here(std::size_t n) {
+ERRAND_ONCE void Permits::hold(Grant& grant) noexcept { grants_.push_back(grant); }
+
+ERRAND_NOINLINE ERRAND_ONCE void Permits::take_back_here(Grant& grant) {
   waiters.check_thread();
-  give_back(n);
+  take_back(grant);
 }
 
-ERRAND_NOINLINE ERRAND_ONCE void Permits::give_back_at_end(std::size_t n) noexcept {
+ERRAND_NOINLINE ERRAND_ONCE void Permits::take_back_at_end(Grant& grant) noexcept {
   waiters.check_thread_in_destructor();
-  give_back(n);
+  take_back(grant);
 }
 
-ERRAND_COLD ERRAND_ONCE void Permits::forget(std::size_t n) {
+ERRAND_ONCE void Permits::take_back(Grant& grant) noexcept {
+  grant.leave();
+  give_back(grant.count_);
+}
+
+ERRAND_COLD ERRAND_ONCE void Permits::forget(Grant& grant) {
   waiters.check_thread();
-  all_ -= n;
+  all_ -= grant.count_;
+  grant.leave();
+}
+
+ERRAND_COLD ERRAND_ONCE void Permits::let_go() noexcept {
+  while (!grants_.empty()) static_cast<Grant&>(grants_.front()).leave();
 }
 
 ERRAND_ONCE void Permits::serve() noexcept {
