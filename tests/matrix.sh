@@ -214,7 +214,7 @@ run_in_release() {
 
 mkdir -p build/matrix
 if [ "${1:-}" = --one ]; then  # one cell, in the directory of another release
-  build=build/matrix/in_release log=$3
+  build=${3%.log} log=$3
   run_cell "$2"
   exit
 fi
