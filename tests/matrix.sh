@@ -20,7 +20,8 @@
 #
 # What a cell needs is installed, if this user can do so, Debian has it, and INSTALL is not `no`. Otherwise the cell is
 # skipped, and the table says what it lacks. There is no cell for GCC 11, which errand does not support: it crashes on
-# coroutines of the tests themselves.
+# coroutines of the tests themselves. There is none for i686 in these lists, because qemu's i686 hangs when a program
+# starts a thread: use FILTER with a cell such as i686:20:O1:debug, for tests without threads.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -39,7 +40,7 @@ full=(
   clang++-19/libc++:20:O3:plain clang++-19/libc++:20:O1:plain:2 clang++-19/libc++:23:O2:address:{1,3}
   clang++-19/libc++:20:O1:thread
   windows:20:O2:plain s390x:20:O2:plain armhf:20:O2:plain
-  i686:20:O1:plain:{1,2} aarch64:20:O2:plain:3 riscv64:20:O1:plain:2
+  aarch64:20:O2:plain:3 riscv64:20:O1:plain:2
   trixie@g++-13:20:O2:plain:1 trixie@g++-14:20:O2:plain trixie@g++-14:23:O1:address:2
   trixie@clang++-17:20:O2:plain:2 trixie@clang++-18:20:O2:plain:3 trixie@web:20:O1:plain
   sid@g++-15:20:O2:plain sid@g++-16:20:O2:plain:1 sid@g++-16:20:O2:headers
