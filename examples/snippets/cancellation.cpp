@@ -2,6 +2,7 @@
 // How a task is asked to end, what it sees of that, and what it may do before it ends.
 #include <errand/errand.hpp>
 #include <iostream>
+#include <stdexcept>
 #include <string>
 #include <utility>
 
@@ -82,6 +83,74 @@ errand::Coro<> clean_up(errand::App& app) {
   co_await errand::wait_all(task);
 }
 
+// [failing]
+errand::Coro<> upload() {
+  const auto send = []() -> errand::Coro<> { co_await errand::sleep(24h); };
+  const auto delete_copy = [] { throw std::runtime_error("cannot delete the copy"); };
+  co_await errand::finally(send, delete_copy);
+}
+// [failing]
+
+errand::Coro<> failing(errand::App& app) {
+  // [failing]
+  errand::Task<> task = app.add_task(upload(), "upload");
+  co_await errand::yield();
+  try {
+    co_await app.cancel_task("upload");
+  } catch (const std::runtime_error& error) {
+    std::cout << to_string(task.status()) << ": " << error.what() << '\n';  // prints "failed: cannot delete the copy"
+  }
+  // [failing]
+  std::cout << "requests: " << task.cancelling() << '\n';
+}
+
+errand::Coro<> absent(errand::App& app) {
+  // [absent]
+  if (errand::Task<> task = app.find_task("report")) task.cancel("no longer needed");
+
+  try {
+    co_await app.cancel_task("report", "no longer needed");
+  } catch (const errand::TaskNotFound& error) {
+    std::cout << error.what() << '\n';
+  }
+  // [absent]
+}
+
+// [again]
+errand::Coro<> by_hand() {
+  try {
+    co_await errand::sleep(24h);
+  } catch (const errand::Cancelled&) {  // the first request
+  }
+  co_await errand::sleep(2s);  // the second request is thrown here
+  std::cout << "never printed\n";
+}
+
+errand::Coro<> by_finally() {
+  const auto work = []() -> errand::Coro<> { co_await errand::sleep(24h); };
+  const auto clean_up = []() -> errand::Coro<> { co_await errand::sleep(2s); };  // the second request waits for its end
+  try {
+    co_await errand::finally(work, clean_up);
+  } catch (const errand::Cancelled&) {  // the first request
+  }
+  co_await errand::sleep(1s);  // the second request is thrown here
+  std::cout << "never printed\n";
+}
+// [again]
+
+errand::Coro<> again(errand::App& app) {
+  for (auto work : {by_hand, by_finally}) {
+    auto task = app.add_task(work());
+    co_await errand::yield();
+    const auto begin = app.now();
+    task.cancel("first");
+    co_await errand::sleep(1s);
+    task.cancel("second");
+    co_await errand::wait_all(task);
+    std::cout << (app.now() - begin) / 1s << " s: " << to_string(task.status()) << '\n';
+  }
+}
+
 errand::Coro<> save_every_hour() {
   while (true) {
     // [go_on]
@@ -109,5 +178,5 @@ errand::Coro<> go_on(errand::App& app) {
 int main() {
   errand::ManualClock clock;
   errand::App app("MyApp", {.clock = &clock});
-  for (const auto part : {seen, completed, clean_up, go_on}) app.run(part(app));
+  for (const auto part : {seen, completed, clean_up, failing, absent, again, go_on}) app.run(part(app));
 }

@@ -2,6 +2,7 @@
 // How long tasks live, and which objects they may use. The program is also run under AddressSanitizer.
 #include <errand/errand.hpp>
 #include <iostream>
+#include <map>
 #include <memory>
 #include <numeric>
 #include <stdexcept>
@@ -72,6 +73,45 @@ errand::Coro<> sensors(errand::App& app) {
   const auto dropped = std::make_unique<Sensor>(app);
   co_await errand::sleep(2500ms);
   co_await closed.close();
+}
+
+// [cache]
+class Cache {
+ public:
+  explicit Cache(errand::App& app) : tasks_(app) {}
+  errand::Task<std::string> get(std::string key) { return tasks_.add(fetch(std::move(key))); }
+
+ private:
+  errand::Coro<std::string> fetch(std::string key);  // uses values_
+
+  std::map<std::string, std::string> values_;
+  errand::TaskScope tasks_;
+};
+
+errand::Coro<> handle(Cache& cache) {
+  try {
+    const std::string value = co_await cache.get("title");
+    std::cout << "found " << value << '\n';
+  } catch (const errand::TaskCancelled&) {  // the scope has aborted the task
+    std::cout << "the cache is gone\n";
+  }
+}
+// [cache]
+
+errand::Coro<std::string> Cache::fetch(std::string key) {
+  std::string& value = values_[key];
+  co_await errand::sleep(1s);
+  value = "the " + key;
+  co_return value;
+}
+
+errand::Coro<> caches(errand::App& app) {
+  auto cache = std::make_unique<Cache>(app);
+  co_await handle(*cache);
+  auto handling = app.add_task(handle(*cache));
+  co_await errand::sleep(500ms);
+  cache.reset();
+  co_await handling;
 }
 
 struct Progress {
@@ -145,11 +185,39 @@ void give_up(errand::App& app) {
   }
 }
 
+errand::Coro<> serve_client(std::string name) {
+  const auto talk = []() -> errand::Coro<> { co_await errand::sleep(24h); };
+  const auto say_goodbye = [&]() -> errand::Coro<> {
+    co_await errand::sleep(1s);
+    std::cout << "goodbye, " << name << '\n';
+  };
+  co_await errand::finally(talk, say_goodbye);
+}
+
+errand::Coro<> accept_all(errand::TaskScope& clients) {
+  for (const char* name : {"Ada", "Grace"}) clients.add(serve_client(name));
+  co_await errand::sleep(24h);
+}
+
+// [server]
+errand::Coro<> serve(errand::App& app) {
+  errand::TaskScope clients(app);
+  co_await errand::finally(accept_all(clients), clients.close());  // not only accept_all(clients)
+}
+// [server]
+
+void stop(errand::App& app) {
+  app.add_task(serve(app), "serve");
+  app.call_later(1min, [&app] { app.stop(); });
+  app.run();
+}
+
 }  // namespace
 
 int main() {
   errand::ManualClock clock;
   errand::App app("MyApp", {.clock = &clock});
-  for (const auto part : {right, sensors, locals, threads}) app.run(part(app));
+  for (const auto part : {right, sensors, caches, locals, threads}) app.run(part(app));
   give_up(app);
+  stop(app);
 }

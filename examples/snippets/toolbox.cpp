@@ -173,6 +173,16 @@ errand::Coro<> limits(errand::App&) {
     std::cout << "connected\n";
   }
   // [limits]
+
+  // [lock]
+  errand::Lock writing;
+  {
+    auto guard = co_await writing.acquire();  // until the end of the scope, nobody else gets the lock
+    std::cout << "the first half,";
+    co_await errand::sleep(1s);  // other tasks run meanwhile
+    std::cout << " and the second\n";
+  }
+  // [lock]
 }
 
 // [future]

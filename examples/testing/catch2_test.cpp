@@ -36,6 +36,26 @@ TEST_CASE("a client asks again if no answer comes") {
 }
 // [jumping]
 
+// [timeout]
+TEST_CASE("an answer that takes longer than 2 s is given up") {
+  Fixture test;
+  FakeServer server({10s});
+  CHECK_THROWS_AS(test.app.run(errand::wait_for(server.answer("why?"), 2s)), errand::TimeoutError);
+  CHECK(test.clock.now().time_since_epoch() == 2s);
+}
+
+TEST_CASE("a client waits 1 s before the second attempt, and 2 s before the third") {
+  Fixture test;
+  std::vector<errand::Clock::duration> attempts;
+  Client client([&](std::string) -> errand::Coro<std::string> {
+    attempts.push_back(test.clock.now().time_since_epoch());
+    throw std::runtime_error("refused");
+  });
+  CHECK_THROWS_AS(test.app.run(client.ask("why?")), std::runtime_error);
+  CHECK(attempts == std::vector<errand::Clock::duration>{0s, 1s, 3s});
+}
+// [timeout]
+
 // [held]
 TEST_CASE("a client waits a second before it asks again") {
   Fixture test(errand::ManualClock::held);

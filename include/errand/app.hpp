@@ -119,9 +119,14 @@ class App {
 
   /// Asks the task of this name to end. The call itself makes the request, even if you forget the `co_await`. The await
   /// waits until the task has ended, and gives true if it ended cancelled. A task that has been asked before is not
-  /// asked again. Throws `TaskNotFound`, and `InvalidState` in the task itself. See `CancelTask`.
+  /// asked again. See `CancelTask`.
+  ///
+  /// The call throws `TaskNotFound` if no task has this name, so `settled(app.cancel_task(name))` does not catch it.
+  /// With `purge_when_done` this happens if the task has just ended: use `find_task` then, as below. The await throws
+  /// `InvalidState` in the task itself.
   ///
   ///     bool cancelled = co_await app.cancel_task("slow_task", "no longer needed");
+  ///     if (errand::Task<> task = app.find_task("slow_task")) task.cancel("no longer needed");
   CancelTask cancel_task(std::string_view name, std::string_view reason = {});
 
   /// Forgets the registered tasks that are done, and returns how many names were removed.

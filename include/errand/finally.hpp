@@ -43,6 +43,9 @@ using PartResult = typename PartWork<std::decay_t<W>>::type;
 /// Returns what `body` returns, and throws what `body` throws. If the clean-up throws, its error comes out instead, and
 /// an error of the body is reported. `abort`, and the end of the App, destroy both without running them further.
 ///
+/// The two may be lambdas that are created inside the `co_await` if they capture by reference, as here. If a capture by
+/// value has a destructor, name the lambda first: GCC 12 would destroy it twice, and so it does not compile there.
+///
 ///     co_await errand::finally([&]() -> errand::Coro<> { … },
 ///                              [&]() -> errand::Coro<> { co_await app.cancel_task(name); });
 template <class Body, class Cleanup>

@@ -6,7 +6,7 @@
 
 prints, for every App of the process, the table that `App::dump_tasks` would write. No function of the process is
 called, because in a core file none can run: all is read from memory, as the debug information describes it. So the
-program has to be built with -g. The level of optimisation does not matter.
+program has to be built with -g, not -g1. The level of optimisation does not matter.
 
 From the top to the bottom: the memory of a process; the objects in it; the classes of errand that are read; the table;
 the commands. If a header no longer has a name that is read here, the commands say which.
@@ -268,7 +268,7 @@ class Library:
         except (gdb.error, TypeError):
             pass
         raise gdb.GdbError(
-            f"There is no debug information for errand::{name}. Build all files of the program with -g, "
+            f"There is no debug information for errand::{name}. Build all files of the program with -g, not -g1, "
             "also the one that includes errand/compiled.hpp if there is one."
         )
 
@@ -603,7 +603,7 @@ def loops():
         raise gdb.GdbError("There is no process: start one, attach to one, or open a core file.")
     roots = addresses_of_roots()
     if not roots and is_in_program(ROOT):
-        raise gdb.GdbError("There is no debug information for errand: build the program with -g.")
+        raise gdb.GdbError("There is no debug information for errand: build the program with -g, not -g1.")
     library = Library() if roots else None
     found = []
     for root in (library.object("detail::Loops", address) for address in sorted(roots)):

@@ -40,6 +40,9 @@ namespace errand {
 ///       app.run(serve(app, errand::listen("127.0.0.1", 7777)));
 ///     }
 ///
+/// (A server for strangers also limits the time of each call and the number of clients, and catches `TimeoutError` and
+/// `std::system_error` in the task of the client.)
+///
 /// Each of the functions below takes a descriptor as an `int` or as a `const Descriptor&`. All of them may be used by
 /// several tasks on one descriptor at once, and a wait that is cancelled leaves the others as they are. They may stand
 /// in `wait_for`, `race` and the other combinators. If the App of the task has another Reactor or none, the awaits
