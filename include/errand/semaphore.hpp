@@ -14,9 +14,9 @@ namespace errand {
 /// get permits in the order in which they asked for them. A task that wants more than there are waits, and those that
 /// came later wait behind it, even if they want fewer.
 ///
-/// If the semaphore is destroyed while tasks wait, their awaits throw `InvalidState`. A permit may outlive it, and gives
-/// nothing back then. Every member throws `WrongThread` if a task is waiting and another thread is inside the App of
-/// that task.
+/// If the semaphore is destroyed while tasks wait, their awaits throw `InvalidState`. A permit may outlive it, and
+/// gives nothing back then. Every member throws `WrongThread` if a task is waiting and another thread is inside the App
+/// of that task.
 ///
 ///     errand::Semaphore connections(10);
 ///     auto permit = co_await connections.acquire();   // given back at the end of the scope
