@@ -3,7 +3,9 @@
 #include <atomic>
 #include <future>
 #include <memory>
+#include <mutex>
 #include <thread>
+#include <vector>
 
 #include "real_fixture.hpp"
 
@@ -228,6 +230,50 @@ REAL_PLAIN_TEST("posts of 8 threads against several runs and stops each run or a
   CHECK(taken + refused == 16'000);
   CHECK(ran == taken);
   CHECK(destroyed == 16'000);
+}
+
+REAL_PLAIN_TEST(
+    "another thread may move a permit, while the tasks of the App use others, and have it given back by a post") {
+  constexpr int count = 2000;
+  errand::Semaphore slots(64);
+  std::mutex mutex;
+  std::vector<errand::Semaphore::Permit> handed;  // behind the mutex
+  std::atomic<int> given_back = 0;
+  app.add_task([&]() -> Coro<> {
+    for (int i = 0; i < count; ++i) {
+      auto permit = co_await slots.acquire();
+      {
+        const std::lock_guard guard(mutex);
+        handed.push_back(std::move(permit));
+      }
+      co_await errand::yield();
+    }
+  });
+  app.add_task([&]() -> Coro<> {
+    while (given_back < count) {
+      const auto permit = co_await slots.acquire();
+      co_await errand::yield();
+    }
+  });
+  std::thread other([&, alive = app.keep_alive()] {
+    while (given_back < count) {
+      std::vector<errand::Semaphore::Permit> mine;
+      {
+        const std::lock_guard guard(mutex);
+        mine.swap(handed);
+      }
+      for (auto& each : mine) {
+        app.post([&given_back, permit = std::move(each)]() mutable {
+          permit.release();
+          ++given_back;
+        });
+      }
+      std::this_thread::yield();
+    }
+  });
+  app.run();
+  other.join();
+  CHECK(slots.available() == 64);
 }
 
 REAL_PLAIN_TEST("a posted call that throws is reported as callback") {

@@ -44,6 +44,7 @@ class Lock {
   /// Returns a Guard if the lock is free, else nullopt. Does not wait.
   std::optional<Guard> try_acquire() {
     permits_.waiters.check_thread();
+    permits_.prepare();
     if (!permits_.try_take(1)) return std::nullopt;
     return Guard(permits_, 1);
   }

@@ -54,6 +54,7 @@ class Semaphore {
   /// Throws `InvalidState` if `n` is 0.
   std::optional<Permit> try_acquire(std::size_t n = 1) {
     check(n);
+    permits_.prepare();
     if (!permits_.try_take(n)) return std::nullopt;
     return Permit(permits_, n);
   }

@@ -9,24 +9,42 @@
 #include <utility>
 
 #include <errand/coro.hpp>
+#include <errand/detail/base/pool.hpp>
 
 namespace errand::detail {
 
-class Grant;
+class Permits;
+
+/// What a Lock or a Semaphore shares with those who hold its permits, because they may outlive it: a task may own its
+/// permit, and end later than the task that has the Semaphore. Made by the first acquire, and destroyed with the last
+/// of those who share it. A grant can be moved on any thread, because that changes nothing here.
+struct Origin : Pooled {
+  explicit Origin(Permits& its_permits) noexcept : permits(&its_permits) {}
+
+  Permits* permits;  // null if the Lock or the Semaphore is gone
+  std::size_t grants = 0;
+};
 
 /// The common part of a Lock and a Semaphore: permits that are taken and given back. First come, first served: permits
 /// that are given back are for the first waiter. As soon as there are as many as it wants, they are handed to it, and
 /// no other task can take them before that waiter resumes. Until then those behind it get none, even if they want
 /// fewer.
-///
-/// Permits that were taken are held by a `Grant`. It may outlive this object, and gives nothing back then: a task may
-/// own its permit, and end later than the task that has the Semaphore.
 class Permits {
  public:
   Permits(Kind of, std::size_t free) noexcept : kind(of), free_(free), all_(free) {}
-  ~Permits() { let_go(); }
   Permits(const Permits&) = delete;
   Permits& operator=(const Permits&) = delete;
+  ~Permits() {
+    if (origin_) leave_origin();
+  }
+
+  /// Makes what is shared with those who hold permits. Called before permits are taken or waited for, so that nothing
+  /// can fail when they have been handed over. Throws `std::bad_alloc`.
+  void prepare() {
+    if (!origin_) origin_ = new Origin(*this);
+  }
+  /// `prepare` was called before.
+  Origin& origin() const noexcept { return *origin_; }
 
   std::size_t free() const noexcept { return free_; }
   /// Takes `n` permits. Returns false and takes none if there are fewer, or if somebody waits.
@@ -37,16 +55,14 @@ class Permits {
   }
   /// Gives back `n` permits that were taken, and serves the waiters.
   void give_back(std::size_t n) noexcept;
-  /// Notes who holds permits that were taken.
-  void hold(Grant& grant) noexcept;
-  /// Takes the permits back for a call from the user's code. Throws `WrongThread`, and takes back nothing, if another
+  /// Gives back `n` permits for a call from the user's code. Throws `WrongThread`, and gives back nothing, if another
   /// thread is inside the App whose tasks wait.
-  void take_back_here(Grant& grant);
-  /// Takes the permits back for a destructor, which cannot throw: ends the program if another thread is inside that
+  void give_back_here(std::size_t n);
+  /// Gives back `n` permits for a destructor, which cannot throw: ends the program if another thread is inside that
   /// App.
-  void take_back_at_end(Grant& grant) noexcept;
-  /// Forgets permits that were taken: they will not be given back. Throws `WrongThread`.
-  void forget(Grant& grant);
+  void give_back_at_end(std::size_t n) noexcept;
+  /// Forgets `n` permits that were taken: they will not be given back. Throws `WrongThread`.
+  void forget(std::size_t n);
   /// Hands permits to the waiters, the first one first, as long as there are enough for the first one.
   void serve() noexcept;
   /// Adds `n` new permits. Throws `InvalidState` if there would be more than `all_` can count, and `WrongThread`. Then
@@ -57,58 +73,42 @@ class Permits {
   WaitList waiters;
 
  private:
-  void take_back(Grant& grant) noexcept;
-  void let_go() noexcept;
+  void leave_origin() noexcept;
 
-  List grants_;
   std::size_t free_;
-  std::size_t all_;  // the free permits and the permits that are taken
+  std::size_t all_;           // the free permits and the permits that are taken
+  Origin* origin_ = nullptr;  // null until the first acquire
 };
 
-/// Holds permits, and gives them back when it is destroyed. The base of the guards that an acquire returns.
-class Grant : private Link {
+/// Holds permits, and gives them back when it is destroyed. The base of the guards that an acquire returns. If the Lock
+/// or the Semaphore is gone, there is nothing to give back.
+class Grant {
  public:
-  Grant(Grant&& other) noexcept { take_from(other); }
+  Grant(Grant&& other) noexcept : origin_(std::exchange(other.origin_, nullptr)), count_(other.count_) {}
   Grant& operator=(Grant&& other) noexcept {
     Grant given(std::move(other));
-    const Grant before(std::move(*this));
-    take_from(given);
+    std::swap(origin_, given.origin_);
+    std::swap(count_, given.count_);
     return *this;
   }
   ~Grant() {
-    if (permits_) permits_->take_back_at_end(*this);
+    if (origin_) end();
   }
 
   /// Gives the permits back before the end of the scope. Later calls do nothing. Throws `WrongThread`, and keeps the
   /// permits, if another thread is inside the App whose tasks wait for them.
-  void release() {
-    if (permits_) permits_->take_back_here(*this);
-  }
+  void release();
 
  protected:
-  Grant(Permits& permits, std::size_t count) noexcept : permits_(&permits), count_(count) { permits.hold(*this); }
-  void forget() {
-    if (permits_) permits_->forget(*this);
-  }
+  Grant(Permits& permits, std::size_t count) noexcept : origin_(&permits.origin()), count_(count) { ++origin_->grants; }
+  void forget();
 
  private:
-  friend Permits;
+  void end() noexcept;
+  void leave() noexcept;
 
-  void take_from(Grant& other) noexcept {
-    if (!other.permits_) return;
-    other.unlink();
-    permits_ = std::exchange(other.permits_, nullptr);
-    count_ = other.count_;
-    permits_->hold(*this);
-  }
-  /// Called when there is nothing to give back any more.
-  void leave() noexcept {
-    unlink();
-    permits_ = nullptr;
-  }
-
-  Permits* permits_ = nullptr;  // null if the permits were given back, or if the Lock or the Semaphore is gone
-  std::size_t count_ = 0;
+  Origin* origin_;  // null if the permits were given back
+  std::size_t count_;
 };
 
 /// The wait for permits, for any type of guard.
@@ -119,6 +119,7 @@ class AcquireBase : public HandedWaiter {
 
   bool await_ready() {
     chain_->check_earlier_awaits();
+    permits_.prepare();
     return was_handed_ = permits_.try_take(count_);
   }
   void await_suspend(std::coroutine_handle<>) { suspend(permits_.waiters.list()); }
@@ -182,31 +183,19 @@ ERRAND_NOINLINE ERRAND_ONCE void Permits::give_back(std::size_t n) noexcept {
   serve();
 }
 
-ERRAND_ONCE void Permits::hold(Grant& grant) noexcept { grants_.push_back(grant); }
-
-ERRAND_NOINLINE ERRAND_ONCE void Permits::take_back_here(Grant& grant) {
+ERRAND_NOINLINE ERRAND_ONCE void Permits::give_back_here(std::size_t n) {
   waiters.check_thread();
-  take_back(grant);
+  give_back(n);
 }
 
-ERRAND_NOINLINE ERRAND_ONCE void Permits::take_back_at_end(Grant& grant) noexcept {
+ERRAND_NOINLINE ERRAND_ONCE void Permits::give_back_at_end(std::size_t n) noexcept {
   waiters.check_thread_in_destructor();
-  take_back(grant);
+  give_back(n);
 }
 
-ERRAND_ONCE void Permits::take_back(Grant& grant) noexcept {
-  grant.leave();
-  give_back(grant.count_);
-}
-
-ERRAND_COLD ERRAND_ONCE void Permits::forget(Grant& grant) {
+ERRAND_COLD ERRAND_ONCE void Permits::forget(std::size_t n) {
   waiters.check_thread();
-  all_ -= grant.count_;
-  grant.leave();
-}
-
-ERRAND_COLD ERRAND_ONCE void Permits::let_go() noexcept {
-  while (!grants_.empty()) static_cast<Grant&>(grants_.front()).leave();
+  all_ -= n;
 }
 
 ERRAND_ONCE void Permits::serve() noexcept {
@@ -214,6 +203,33 @@ ERRAND_ONCE void Permits::serve() noexcept {
     free_ -= waiters.first<AcquireBase>().count();
     waiters.hand_to_first();
   }
+}
+
+ERRAND_COLD ERRAND_ONCE void Permits::leave_origin() noexcept {
+  origin_->permits = nullptr;
+  if (origin_->grants == 0) delete origin_;
+}
+
+ERRAND_NOINLINE ERRAND_ONCE void Grant::end() noexcept {
+  if (Permits* const permits = origin_->permits) permits->give_back_at_end(count_);
+  leave();
+}
+
+ERRAND_ONCE void Grant::release() {
+  if (!origin_) return;
+  if (Permits* const permits = origin_->permits) permits->give_back_here(count_);
+  leave();
+}
+
+ERRAND_COLD ERRAND_ONCE void Grant::forget() {
+  if (!origin_) return;
+  if (Permits* const permits = origin_->permits) permits->forget(count_);
+  leave();
+}
+
+ERRAND_ONCE void Grant::leave() noexcept {
+  Origin* const origin = std::exchange(origin_, nullptr);
+  if (--origin->grants == 0 && !origin->permits) delete origin;
 }
 
 ERRAND_COLD ERRAND_ONCE void Permits::add(std::size_t n) {

@@ -77,17 +77,11 @@ class SignalSource {
   SignalAction action_{number};
 };
 
-/// The wait for one arrival. It stands among the permits of the source. An arrival that was waited for is used up.
+/// The wait for one arrival. It stands among the permits of the source.
 class ArrivalWait final : public AcquireBase {
  public:
   ArrivalWait(SignalSource& source, Chain& chain) noexcept : AcquireBase(source.arrivals, 1, chain) {}
-  void await_resume() { Arrival(pick_up()).forget(); }
-
- private:
-  struct Arrival : Grant {
-    explicit Arrival(Permits& arrivals) noexcept : Grant(arrivals, 1) {}
-    using Grant::forget;
-  };
+  void await_resume() { pick_up().forget(1); }
 };
 
 }  // namespace errand::detail
