@@ -39,6 +39,9 @@ compile twins twins "${hidden[@]}"
 compile twin first "${hidden[@]}" -fPIC -DTWIN=first -DVALUE=int
 compile twin second "${hidden[@]}" -fPIC -DTWIN=second -DVALUE=std::string
 runs "types with one name in two files" "$out/twins.o" "$out/first.o" "$out/second.o"
+compile twin first_local "${hidden[@]}" -DLOCAL -DTWIN=first -DVALUE=int
+compile twin second_local "${hidden[@]}" -DLOCAL -DTWIN=second -DVALUE=std::string
+runs "local types with one name in two files" "$out/twins.o" "$out/first_local.o" "$out/second_local.o"
 for twin in first second; do "$cxx" "${flags[@]}" -shared "$out/$twin.o" -o "$out/lib$twin.so"; done
 runs "types with one name in two shared libraries" "$out/twins.o" "$out/libfirst.so" "$out/libsecond.so" "-Wl,-rpath,$out"
 

@@ -1,15 +1,30 @@
 // SPDX-License-Identifier: MIT
 // Two shared libraries, or two files of a program, are compiled from this file: TWIN is `first` or `second`, and VALUE
-// is another type in each. So their classes called Thing differ, and must not be taken for each other.
+// is another type in each. So their classes called Thing differ, and must not be taken for each other. With LOCAL, the
+// class is one of a static function.
 #include "twins.hpp"
 
 #include <string>
 
+#if defined(LOCAL)
+namespace twin {
+static auto make_thing() {
+  struct Thing {
+    VALUE value = {};
+  };
+  return Thing();
+}
+}  // namespace twin
+using Thing = decltype(twin::make_thing());
+#endif
+
 namespace {
 
+#if !defined(LOCAL)
 struct Thing {
   VALUE value = {};
 };
+#endif
 
 void add(errand::App& app, const char* name) {
   app.add_task([]() -> errand::Coro<Thing> { co_return Thing(); }, name);

@@ -187,7 +187,8 @@ std::string type_name(const std::type_info& type);
 
 /// Returns true if both are one type. With libstdc++, type_infos with one name are equal, unless the name begins with
 /// `*`. GCC gives this mark to the types that a file has for itself, Clang does not. So two files may each have such a
-/// type, with one name, and these different types would be equal.
+/// type, with one name, and these different types would be equal. Only a local type of a static operator has a name
+/// that does not show it, and is still taken for the other one.
 bool is_one_type(const std::type_info& one, const std::type_info& other) noexcept;
 
 /// Frees memory from `operator new(size)`. Clang before 19 has sized deallocation only on request.
@@ -225,14 +226,37 @@ bool handling() noexcept {
   std::terminate();
 }
 
+#if defined(__GLIBCXX__)
+/// Returns true if Clang's name of a type shows that one file has the type for itself. The name of a static function,
+/// or of a static variable, has an L before it: `ZL4makevE5Thing` is the class Thing in `static make()`. So is the
+/// number of an enumeration, `L5Color1E`, but a digit follows its name, or the n of a negative number. A name follows
+/// its length.
+ERRAND_COLD ERRAND_ONCE bool is_of_one_file(const char* name) noexcept {
+  if (std::strstr(name, "_GLOBAL__N_") || std::strstr(name, "$_")) return true;  // an unnamed namespace, a lambda
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  const char* after_name = name;
+  for (const char* at = name; *at != '\0';) {
+    if (!is_digit(*at)) {
+      ++at;
+      continue;
+    }
+    const bool is_marked = at > after_name && at[-1] == 'L';
+    std::size_t length = 0;
+    for (; is_digit(*at); ++at) length = 10 * length + static_cast<std::size_t>(*at - '0');
+    const bool is_name = length > 0 && length <= std::strlen(at);
+    if (!is_name) continue;  // the bound of an array, or another number
+    after_name = at += length;
+    if (is_marked && !is_digit(*at) && *at != 'n') return true;
+  }
+  return false;
+}
+#endif
+
 ERRAND_COLD ERRAND_ONCE bool is_one_type(const std::type_info& one, const std::type_info& other) noexcept {
   if (&one == &other) return true;
-#if defined(__clang__) && defined(__GLIBCXX__)
-  const char* const name = one.name();
-  if (std::strstr(name, "_GLOBAL__N_")) return false;  // in an unnamed namespace
-  for (const char* at = name; (at = std::strstr(at, "ZL")); at += 2) {
-    if (at[2] >= '0' && at[2] <= '9') return false;  // in a static function, whose name begins with its length
-  }
+#if defined(__GLIBCXX__)
+  // Not only in files that Clang compiles: this function may be GCC's, in a program with files of both.
+  if (is_of_one_file(one.name())) return false;
 #endif
   return one == other;
 }
