@@ -89,7 +89,9 @@ Window::Window(errand::App& app, std::string file) : app_(app), file_(std::move(
 
   // [slots]
   connect(start_, &QPushButton::clicked, this, [this] { tasks_.add(count(), "count", errand::NameTaken::keep); });
-  connect(cancel_, &QPushButton::clicked, this, [this] { app_.find_task("count").cancel("You pressed Cancel."); });
+  connect(cancel_, &QPushButton::clicked, this, [this] {
+    if (auto task = app_.find_task("count")) task.cancel("You pressed Cancel.");
+  });
   // [slots]
   connect(block_, &QPushButton::clicked, this, [this] { tasks_.add(ask_with_exec()); });
   tasks_.add(show_age());

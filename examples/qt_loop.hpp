@@ -12,6 +12,7 @@
 #include <errand/errand.hpp>
 #include <exception>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <utility>
 
@@ -30,7 +31,8 @@
 /// or a start listener has thrown, `exec` returns.
 class QtLoop : private errand::Reactor {
  public:
-  /// Throws `InvalidState` if there is no QApplication yet.
+  /// Throws `InvalidState` if there is no QApplication yet, and `std::invalid_argument` if `config` has a Reactor,
+  /// because the QtLoop is the Reactor of its App.
   explicit QtLoop(std::string name = "app", errand::AppConfig config = {})
       : app_(std::move(name), with(*this, std::move(config))) {
     if (!QCoreApplication::instance()) throw errand::InvalidState("a QtLoop is made before the QApplication");
@@ -52,11 +54,14 @@ class QtLoop : private errand::Reactor {
     if (app_.running()) throw errand::InvalidState("QtLoop::finish is called inside the App");
     app_.stop();
     if (!is_over_) ending_.exec();
+    // If somebody calls `quit` or `exit` meanwhile, this ends the loop of `ending_`, and `exec` would return at once.
+    while (!is_over_) QCoreApplication::processEvents(QEventLoop::WaitForMoreEvents);
     if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
   }
 
  private:
   static errand::AppConfig with(errand::Reactor& reactor, errand::AppConfig config) {
+    if (config.reactor) throw std::invalid_argument("a QtLoop is the Reactor of its App, which can have no other one");
     config.reactor = &reactor;
     return config;
   }

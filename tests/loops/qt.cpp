@@ -10,6 +10,7 @@
 #include <atomic>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <thread>
 #include <vector>
@@ -242,6 +243,35 @@ void the_end_waits_for_thread_calls_and_for_clean_up() {
   expect(returned && cleaned && deleted);
 }
 
+/// `end` is called while Qt waits in `finish`, and inside a turn.
+void the_clean_up_goes_on_if_the_application_is_ended_again(void (*end)()) {
+  QtLoop loop;
+  bool cleaned = false, deleted = false;
+  const auto work = [&]() -> Coro<> { co_await errand::sleep(1h); };
+  const auto clean = [&]() -> Coro<> {
+    after(5ms, end);
+    co_await errand::sleep(100ms);
+    end();
+    auto* const object = new QObject;
+    QObject::connect(object, &QObject::destroyed, object, [&] { deleted = true; });
+    object->deleteLater();
+    co_await errand::to_thread([] { std::this_thread::sleep_for(100ms); });
+    cleaned = true;
+  };
+  loop.app().add_task(errand::finally(work, clean));
+  after(10ms, [] { QCoreApplication::exit(); });
+  QApplication::exec();
+  expect(!cleaned);
+  const Sleeps sleeps;
+  loop.finish();
+  expect(cleaned && deleted);
+  expect(sleeps.count() < 30);
+
+  // The next loop of Qt is not ended by that.
+  after(5ms, [] { QCoreApplication::exit(3); });
+  expect(QApplication::exec() == 3);
+}
+
 void failures_are_reported_and_listeners_end_exec() {
   std::string failures;
   QtLoop failing("failing", {.on_failure = [&](const errand::TaskFailure& failure) { failures += failure.what(); }});
@@ -280,6 +310,18 @@ void a_stop_ends_exec() {
   expect(QApplication::exec() == 0);
   loop.finish();
   loop.finish();
+}
+
+void an_app_has_no_other_reactor() {
+  struct Other : errand::Reactor {
+    void wait(std::optional<errand::Clock::time_point>) override {}
+    void wake() noexcept override {}
+  } other;
+  try {
+    QtLoop loop("app", {.reactor = &other});
+    expect(false);
+  } catch (const std::invalid_argument&) {
+  }
 }
 
 void a_window_ends_with_its_tasks() {
@@ -341,8 +383,11 @@ int main(int argc, char** argv) {
     the_application_may_end_while_a_dialog_is_inside_a_step();
     a_signal_can_be_left_and_its_sender_can_go();
     the_end_waits_for_thread_calls_and_for_clean_up();
+    the_clean_up_goes_on_if_the_application_is_ended_again(&QCoreApplication::quit);
+    the_clean_up_goes_on_if_the_application_is_ended_again([] { QCoreApplication::exit(); });
     failures_are_reported_and_listeners_end_exec();
     a_stop_ends_exec();
+    an_app_has_no_other_reactor();
     a_window_ends_with_its_tasks();
   }
   a_loop_may_outlive_the_application(argc, argv);
