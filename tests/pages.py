@@ -5,7 +5,8 @@
 Blocks: One of C++, CMake or Meson follows a comment, <!-- snippet: PATH NAME -->; a shell block may. PATH begins at the
 top of the repository. The block is the text between the lines `// [NAME]`, or `# [NAME]`, of that file, without the
 indentation. If the file has several pairs of these lines, the texts between them are joined by an empty line. The gate
-builds the file: a CMakeLists.txt of the examples names it, or it is a part of tests/consumer.
+builds or runs the file: examples/CMakeLists.txt makes a program of it, or a script of the gate names its path, or it is
+a part of tests/consumer.
 
 Outputs: A block after <!-- expected: PATH --> stands in that file. Only ages, line numbers and the width of columns may
 differ. If the block names a line of a program, such as inside.cpp:66, this line has an await.
@@ -19,6 +20,7 @@ Language: No page has more than three sentences of over 30 words. The README has
 """
 import re
 import sys
+from collections import defaultdict
 from functools import cache
 from pathlib import Path
 
@@ -134,21 +136,42 @@ def snippet(path, name):
     return [line for part in parts for line in ["", *part]][1:]
 
 
+def without_comments(path):
+    return re.sub(r"(?m)(^|\s)#.*", "", path.read_text("utf-8"))
+
+
 @cache
-def text_of_builds():
-    return "\n".join(path.read_text("utf-8") for path in sorted((ROOT / "examples").rglob("CMakeLists.txt")))
+def sources():
+    """The files of which examples/CMakeLists.txt makes programs."""
+    directory = ROOT / "examples"
+    text = without_comments(directory / "CMakeLists.txt").replace("${PROJECT_SOURCE_DIR}", str(ROOT))
+    lists = defaultdict(list)
+    for name, words in re.findall(r"(?:set\(|list\(APPEND )(ERRAND_\w+)\s+([\w\s]+)\)", text):
+        lists[name] += words.split()
+    names = re.findall(r"errand_add_(?:example|asio_program)\(\S+ ([^\s$)]+)\)", text)
+    for name, source in re.findall(r"foreach\(\w+ IN LISTS (\w+)\)\s+errand_add_example\(\S+ (\S+)\)", text):
+        names += [re.sub(r"\$\{\w+\}", element, source) for element in lists[name]]
+    frameworks = re.findall(r"errand_add_example_tests\((\w+) \w+::", text)
+    names += [f"testing/{framework}_test.cpp" for framework in frameworks]
+    return {directory / name for name in names}
+
+
+@cache
+def words_of_scripts():
+    """What stands in the scripts of the gate, without their comments."""
+    scripts = [ROOT / ".ci/run", *sorted((ROOT / "tests").rglob("*.sh"))]
+    return {word for script in scripts for word in without_comments(script).split()}
 
 
 def is_built(path):
-    """Whether the gate builds a file, or a program that includes it."""
-    if path.is_relative_to(ROOT / "tests/consumer"):
+    """Whether the gate builds or runs a file, or a program that includes it."""
+    if path.is_relative_to(ROOT / "tests/consumer") or str(path.relative_to(ROOT)) in words_of_scripts():
         return True
     if path.suffix in (".hpp", ".h"):
         including = f'#include "{path.name}"'
         return any(including in other.read_text("utf-8") and is_built(other)
                    for other in path.parent.glob("*.?pp") if other != path)
-    name = path.parent.name if path.stem == "main" else path.stem.removesuffix("_test")
-    return re.search(rf"\b{re.escape(name)}\b", text_of_builds()) is not None
+    return path in sources()
 
 
 def check_snippet(page, block, path, name):
@@ -159,7 +182,7 @@ def check_snippet(page, block, path, name):
     if not expected:
         return fault(page.path, block.line, f"there is no [{name}] in {path}")
     if not is_built(file):
-        fault(page.path, block.line, f"no CMakeLists.txt of the examples names {path}")
+        fault(page.path, block.line, f"neither examples/CMakeLists.txt nor a script of the gate builds {path}")
     lines = block.lines + [None] * (len(expected) - len(block.lines))
     for number, line in enumerate(lines):
         right = expected[number] if number < len(expected) else None
