@@ -3,9 +3,9 @@
 //
 //   crawl [--at-once N] [--timeout SECONDS] ADDRESS... | FILE... | -
 //
-// A file has addresses with blanks or ends of lines between them; `-` stands for the standard input. An address gets
-// three attempts, unless another one would not help. ^C ends the program in order, with the table of what it has. The
-// exit status is 0 if all addresses were fetched, 1 if not, and 130 after ^C.
+// A file has addresses, at least one, with blanks or ends of lines between them; `-` stands for the standard input. An
+// address gets three attempts, unless another one would not help. ^C ends the program in order, with the table of what
+// it has. The exit status is 0 if all addresses were fetched, 1 if not, and 130 after ^C.
 #include <algorithm>
 #include <chrono>
 #include <errand/errand.hpp>
@@ -34,6 +34,14 @@ struct Page {
   int attempts = 0;
   std::string failure{};  // empty unless the page could not be fetched
 };
+
+/// Reads the addresses of a file. A directory can be opened too, but not read.
+void read_addresses(std::istream& file, const std::string& name, std::vector<Page>& pages) {
+  const std::size_t before = pages.size();
+  for (std::string address; file >> address;) pages.push_back({address});
+  if (!file.eof()) throw std::runtime_error("cannot read " + name);
+  if (pages.size() == before) throw std::runtime_error("no address in " + name);
+}
 
 /// Returns true if the next attempt may succeed after this error.
 bool may_pass(CURLcode code) {
@@ -136,10 +144,11 @@ int main(int argc, char** argv) try {
       options.timeout = std::chrono::duration<double>(std::stod(argv[++i]));
     } else if (word.find("://") != std::string::npos) {
       pages.push_back({word});
+    } else if (word == "-") {
+      read_addresses(std::cin, word, pages);
     } else {
-      std::ifstream file(word == "-" ? "/dev/stdin" : word);
-      if (!file) throw std::runtime_error("cannot read " + word);
-      for (std::string address; file >> address;) pages.push_back({address});
+      std::ifstream file(word);
+      read_addresses(file, word, pages);
     }
   }
   if (argc == 1 || options.at_once < 1 || !(options.timeout > 0s)) throw std::invalid_argument("");

@@ -25,8 +25,9 @@ template <auto free>
 struct FreedBy {
   void operator()(auto* object) const noexcept { free(object); }
 };
-/// A request: an easy handle, on which you may set any option of libcurl but those for the result and `PRIVATE`. All
-/// that the options point to, such as a list of headers, must exist until the request ends. Callbacks of your own may
+/// A request: an easy handle, on which you may set any option of libcurl. `Reactor::perform` itself sets these, and
+/// overwrites yours: `WRITEFUNCTION`, `WRITEDATA`, `ERRORBUFFER`, `PRIVATE`, `NOSIGNAL` and `QUICK_EXIT`. All that the
+/// options point to, such as a list of headers, must exist until the request ends. Callbacks of your own may
 /// use the App, but must not abort a task with a transfer, because libcurl cannot lose a transfer inside a callback.
 using Request = std::unique_ptr<CURL, FreedBy<curl_easy_cleanup>>;
 
