@@ -8,7 +8,7 @@
 
 #if defined(LOCAL)
 namespace twin {
-static auto make_thing() {
+[[maybe_unused]] static auto make_thing() {
   struct Thing {
     VALUE value = {};
   };
