@@ -28,10 +28,12 @@ ERRAND_COLD ERRAND_ONCE bool is_of_library(const PromiseBase& promise) noexcept 
   constexpr std::string_view name = "detail/coro/place.hpp";  // not so if all headers were joined into one
   constexpr bool is_apart = here.ends_with(name.substr(name.find('p')));
   constexpr std::string_view folder = here.substr(0, here.size() - (is_apart ? name.size() : 0));
-  // Clang names the files of an imported module by their whole paths, even if the compiler was given relative ones.
   const std::string_view file = promise.file_name();
+  if (file.starts_with(folder)) return true;
+  // Clang names the files of an imported module by their whole paths, even if the compiler was given relative ones.
+  if (folder.starts_with('/') || !file.starts_with('/')) return false;
   const std::size_t at = file.find(folder);
-  return at == 0 || (at != std::string_view::npos && file[at - 1] == '/');
+  return at != std::string_view::npos && file[at - 1] == '/';
 }
 
 ERRAND_COLD ERRAND_ONCE const PromiseBase* place_of(PromiseBase::Handle frame) noexcept {
