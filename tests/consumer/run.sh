@@ -9,6 +9,7 @@
 # CMake uses CXX and CXXFLAGS.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+source tests/install.sh
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -96,11 +97,7 @@ if command -v dpkg-deb >/dev/null; then
   [ "$(basename "$package")" = "liberrand-dev_${version}_all.deb" ] || fail "the package is called $package"
   dpkg-deb -x "$package" "$work/root"
   builds "find_package, from liberrand-dev" find_package -DCMAKE_PREFIX_PATH="$work/root/usr"
-  if ! command -v meson >/dev/null && [ "$(id -u)" = 0 ]; then
-    { apt-get update -qq &&
-      DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends meson >/dev/null; } ||
-      echo "cannot be installed: meson"
-  fi
+  command -v meson >/dev/null || install meson
   if command -v meson >/dev/null; then
     cp "$consumer/main.cpp" "$consumer/meson"
     (cd "$consumer/meson" && builds_with_pkg_config "$work/root/usr" by_meson)

@@ -9,16 +9,13 @@
 set -euo pipefail
 build=$(cd "$1" && pwd)
 cd "$(dirname "$0")/../.."
+source tests/install.sh
 
 has_curl() {  # 7.87 or later
   version=$(printf '#include <curl/curlver.h>\nLIBCURL_VERSION_NUM\n' | "${CXX:-g++}" -E -P -x c++ - 2>/dev/null | tail -1)
   [[ "$version" =~ ^0x[0-9a-f]+$ && $((version)) -ge $((0x075700)) ]]
 }
-if ! has_curl && command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
-  { apt-get update -qq &&
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends libcurl4-openssl-dev >/dev/null; } ||
-    echo "cannot be installed: libcurl4-openssl-dev"
-fi
+has_curl || install libcurl4-openssl-dev
 if ! has_curl; then
   echo "skipped: the crawler, without libcurl 7.87"
   exit

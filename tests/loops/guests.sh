@@ -10,18 +10,14 @@
 set -euo pipefail
 build=$(cd "$1" && pwd)
 cd "$(dirname "$0")/../.."
+source tests/install.sh
 
 has() { compgen -G "/usr/lib/*/cmake/$1" >/dev/null; }  # CMAKE_PACKAGE
-install() {  # CMAKE_PACKAGE PACKAGE
-  ! has "$1" && command -v apt-get >/dev/null && [ "$(id -u)" = 0 ] || return 0
-  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$2" >/dev/null; } ||
-    echo "cannot be installed: $2"
-}
 versions=(6)
 [ "${CI_FULL:-}" != 1 ] || versions+=(5)
-install Qt6Widgets qt6-base-dev
-[ "${CI_FULL:-}" != 1 ] || install Qt5Widgets qtbase5-dev
-install SDL2 libsdl2-dev
+has Qt6Widgets || install qt6-base-dev
+[ "${CI_FULL:-}" != 1 ] || has Qt5Widgets || install qtbase5-dev
+has SDL2 || install libsdl2-dev
 
 targets=()
 for version in "${versions[@]}"; do

@@ -9,14 +9,11 @@
 set -euo pipefail
 build=$(cd "$1" && pwd)
 cd "$(dirname "$0")/../.."
+source tests/install.sh
 
 has_libpq() { [ -e /usr/include/postgresql/libpq-fe.h ]; }
 has_server() { ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1; }
-if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ] && ! { has_libpq && has_server; }; then
-  { apt-get update -qq &&
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql libpq-dev >/dev/null; } ||
-    echo "cannot be installed: postgresql libpq-dev"
-fi
+{ has_libpq && has_server; } || install postgresql libpq-dev
 if ! has_libpq || ! has_server; then
   echo "skipped: the job queue, without PostgreSQL"
   exit

@@ -12,6 +12,7 @@
 set -euo pipefail
 build=$(cd "$1" && pwd)
 cd "$(dirname "$0")/../.."
+source tests/install.sh
 
 has_version() {  # DIRECTORY MACRO LEAST
   version=$(printf '#include <%s/version.hpp>\n%s\n' "$1" "$2" | "${CXX:-g++}" -E -P -x c++ - 2>/dev/null | tail -1)
@@ -26,11 +27,6 @@ find_python() {  # sets a Python that has the module; the first one may not be t
     "$python" -c "import websockets" 2>/dev/null && return
   done
   return 1
-}
-install() {
-  command -v apt-get >/dev/null && [ "$(id -u)" = 0 ] || return 0
-  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null; } ||
-    echo "cannot be installed: $*"
 }
 has_boost || install libboost1.81-dev  # of Debian 12, whose libboost-dev is 1.74
 has_boost || install libboost-dev
