@@ -17,7 +17,7 @@
 #include <utility>
 
 /// An App whose tasks run inside the event loop of Qt, on the thread of the QApplication. Make it after the
-/// QApplication, and before the windows. Slots may use the App without further ado.
+/// QApplication, and before the windows. Slots may use the App without any other call.
 ///
 ///     QApplication qt(argc, argv);
 ///     QtLoop loop;

@@ -38,16 +38,6 @@
 #include <cstdlib>
 #endif
 
-/// True if the C++ ABI tells the type of the exception that is being handled. Emscripten's `-fexceptions` leaves
-/// exceptions to JavaScript, where no function tells it, and the program does not link.
-#if !defined(__GLIBCXX__) && !defined(_LIBCPPABI_VERSION) && !defined(__GNUC__)
-#define ERRAND_KNOWS_EXCEPTION_TYPE 0
-#elif defined(__EMSCRIPTEN__) && !defined(__WASM_EXCEPTIONS__)
-#define ERRAND_KNOWS_EXCEPTION_TYPE 0
-#else
-#define ERRAND_KNOWS_EXCEPTION_TYPE 1
-#endif
-
 /// Keeps a function out of line, so that the code of a rare path does not stand inside that of a frequent one.
 #if defined(_MSC_VER)
 #define ERRAND_NOINLINE __declspec(noinline)
@@ -202,10 +192,12 @@ inline void free_sized(void* block, std::size_t size) noexcept {
 }
 
 /// Returns true if the exception that is being handled is exactly an `E`. Must be called from inside a handler. If the
-/// C++ ABI tells the type of the exception, no second throw is needed.
+/// C++ ABI tells the type of the exception, no second throw is needed. Emscripten's `-fexceptions` leaves exceptions to
+/// JavaScript, where no function tells the type, and a program that calls one does not link.
 template <class E>
 bool handling() noexcept {
-#if ERRAND_KNOWS_EXCEPTION_TYPE
+#if (defined(__GLIBCXX__) || defined(_LIBCPPABI_VERSION) || defined(__GNUC__)) && \
+    (!defined(__EMSCRIPTEN__) || defined(__WASM_EXCEPTIONS__))
   const std::type_info* type = abi::__cxa_current_exception_type();
   return type && *type == typeid(E);
 #else
