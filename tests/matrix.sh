@@ -12,48 +12,44 @@
 # - COMPILER is a command, or a machine. The programs for a machine run in an emulator: wine, qemu or node.
 # - CHECK is plain, which runs the examples and the programs of ../shared/usage too; smoke, which runs only one
 #   program of the README; address (AddressSanitizer and UndefinedBehaviorSanitizer); thread (ThreadSanitizer, for the
-#   tests with threads); debug (the checks of libstdc++); memcheck (valgrind, with the pools on); or headers, which
-#   compiles each header alone, with more warnings.
-# - PART is 1, 2 or 3 for this third of the test files, or 0 for none of them. In the full run, the checks plain, address
-#   and debug have all files, or thirds that add up to all files, and thread and memcheck the files for which they are
-#   worth their time. The compilers and machines that differ most from each other have all files too. The others, such
-#   as GCC 13, have one third. If FILTER is set, every cell has only the test files that match it.
+#   tests with threads); debug (the checks of libstdc++); memcheck (valgrind, with the pools on); headers, which
+#   compiles each header alone, with more warnings; or module, which runs programs with `import errand;`.
+# - PART is a number from 1 to 6, for this sixth of the test files, or 0 for none of them. These tests link
+#   errand::compiled, and of the examples only the programs of the documentation run. Without PART, a cell has all test
+#   files and examples, from the headers alone. If FILTER is set, every cell has only the test files that match it.
 #
-# What a cell needs is installed, if this user can do so, Debian has it, and INSTALL is not `no`. Otherwise the cell is
-# skipped, and the table says what it lacks. If all cells are skipped, the run fails, unless INSTALL is `no`.
+# Each core runs one cell at a time. What a cell needs is installed, if this user can do so, Debian has it, and INSTALL
+# is not `no`. Otherwise the cell is skipped, and the table says what it lacks. If all cells are skipped, the run fails,
+# unless INSTALL is `no`.
 #
-# There is no cell for GCC 11, which errand does not support: it crashes on coroutines of the tests themselves. There is
-# none for i686 in these lists, because qemu's i686 hangs when a program starts a thread: use FILTER with a cell such as
-# i686:20:O1:debug, for tests without threads.
+# There is no cell for GCC 11, which errand does not support: it crashes on coroutines of the tests themselves.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
 smoke=({windows,s390x,armhf}:20:O0:smoke)
 short=(
   g++-12:20:O1:plain:1 clang++-14:20:O1:plain:2 clang++-19/libc++:20:O1:plain:3
-  windows:20:O1:plain:2 s390x:20:O1:plain:1 armhf:20:O1:plain:3
+  windows:20:O1:plain:4 s390x:20:O1:plain:5 armhf:20:O1:plain:6
 )
 full=(
-  g++-12:20:O3:plain g++-12:20:O2:plain:1 g++-12:23:O1:plain:2 g++-12:23:O1:address:3
-  g++-12:20:O1:debug:{1,2} g++-12:20:O2:thread g++-12:20:O1:memcheck
-  clang++-14:20:O1:plain clang++-14:20:O3:plain:1 clang++-14:20:O1:address:2
-  clang++-16:20:O2:plain clang++-16:20:O1:address:1 clang++-16:20:O1:debug:3
-  clang++-19:20:O2:address clang++-19:20:O0:plain:3 clang++-19:20:O3:plain:2 clang++-19:23:O1:plain:1
-  clang++-19:20:O1:thread
-  clang++-19/libc++:20:O3:plain clang++-19/libc++:20:O1:plain:2 clang++-19/libc++:23:O2:address:{1,3}
-  clang++-19/libc++:20:O1:thread
-  windows:20:O2:plain s390x:20:O2:plain armhf:20:O2:plain
-  aarch64:20:O2:plain:3 riscv64:20:O1:plain:2
-  trixie@g++-13:20:O2:plain:1 trixie@g++-14:20:O2:plain trixie@g++-14:23:O1:address:2
-  trixie@clang++-17:20:O2:plain:2 trixie@clang++-18:20:O2:plain:3 trixie@web:20:O1:plain
-  sid@g++-15:20:O2:plain sid@g++-16:20:O2:plain:1 sid@g++-16:20:O2:headers
-  sid@clang++-21:20:O2:plain sid@clang++-21/libc++:20:O1:plain:3 sid@clang++-21:20:O2:headers
+  windows:20:O2:plain:{1,4,6} s390x:20:O2:plain:{3,5} armhf:20:O2:plain:{1,6}
+  i686:20:O2:plain:2 aarch64:20:O2:plain:4 riscv64:20:O2:plain:5 trixie@web:20:O1:plain:1
+  sid@g++-15:20:O2:plain:3 sid@g++-16:20:O2:plain:1 sid@g++-16:20:O2:headers sid@g++-16:20:O1:module
+  sid@clang++-21:20:O2:plain:2 sid@clang++-21/libc++:23:O1:plain:6 sid@clang++-21:20:O2:headers
+  trixie@g++-13:20:O2:plain:4 trixie@g++-14:20:O2:plain:5 trixie@g++-14:23:O1:address:6
+  trixie@clang++-17:20:O2:plain:3 trixie@clang++-17:20:O1:module trixie@clang++-18:20:O2:plain:1
+  g++-12:20:O3:plain:6 g++-12:20:O2:plain:3 g++-12:23:O1:address:5
+  g++-12:20:O1:debug:4 g++-12:20:O2:thread g++-12:20:O1:memcheck
+  clang++-14:20:O1:plain:4 clang++-14:20:O1:address:2 clang++-16:20:O2:plain:5 clang++-16:20:O1:debug:1
+  clang++-19:20:O2:address:6 clang++-19:20:O3:plain:2 clang++-19:20:O1:thread
+  clang++-19/libc++:20:O3:plain:3 clang++-19/libc++:23:O2:address:4
 )
 
 threads="thread|worker|remote|reactor|task_scope"
 some="conformance/(run|registry|results|cancellation|many)|lifetime|task_test|queue|generator|finally"
-thirds=("/main[.]cpp" "conformance/|/natural/" "/[a-l][a-z_]*_test" "/[m-z][a-z_]*_test")
-jobs=${JOBS:-$(nproc 2>/dev/null || echo 2)}
+parts=("/main[.]cpp" "conformance/|/natural/" "/[a-f][a-z_]*_test" "/[g-l][a-z_]*_test" "/([m-q]|ta)[a-z_]*_test"
+  "/[rs][a-z_]*_test" "/(t[b-z]|[u-z])[a-z_]*_test")
+cores=${JOBS:-$(nproc 2>/dev/null || echo 2)}
 kept=${ERRAND_CHROOTS:-$HOME/.cache/errand}
 
 # skip TEXT...: ends the cell
@@ -63,8 +59,8 @@ skip() { echo "skipped: $*" && exit; }
 need() {
   [ -e "$1" ] || command -v "$1" >/dev/null && return
   if [ "${INSTALL:-}" != no ] && command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
-    { [ -e build/matrix/updated ] || apt-get update && touch build/matrix/updated
-      DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${@:2}"; } >>"$log" 2>&1
+    DEBIAN_FRONTEND=noninteractive flock build/matrix/lock bash -c \
+      'apt-get update && apt-get install -y -qq --no-install-recommends "$@"' install "${@:2}" >>"$log" 2>&1
   fi
   [ -e "$1" ] || command -v "$1" >/dev/null || skip "no $1"
 }
@@ -95,12 +91,14 @@ choose_machine() {
     web)
       system=Emscripten suffix=.js cxx=em++ emulator=(node)
       flags+=" -pthread -fexceptions -sALLOW_MEMORY_GROWTH -sPROXY_TO_PTHREAD -sEXIT_RUNTIME -sNODERAWFS"
-      need em++ emscripten && need node nodejs
+      need em++ emscripten && need node nodejs && need chromedriver chromium-driver && need python3 python3
+      em++ -std=c++20 -fsyntax-only -include coroutine -x c++ /dev/null >>"$log" 2>&1 || skip "em++ is too old"
       ;;
     *)
       case $1 in
         armhf) triple=arm-linux-gnueabihf architecture=arm flags+=" -Wno-psabi" ;;
-        i686) triple=i686-linux-gnu architecture=i386 ;;
+        # With shared libraries, qemu's i686 hangs when a program starts a thread.
+        i686) triple=i686-linux-gnu architecture=i386 flags+=" -static" ;;
         *) triple=$1-linux-gnu ;;
       esac
       cxx=$triple-g++ emulator=("qemu-$architecture-static" -L "/usr/$triple")
@@ -115,9 +113,13 @@ choose_machine() {
 choose_check() {
   run=(${emulator[@]+"${emulator[@]}"})
   case $check in
-    plain) programs=examples ;;
-    smoke) programs=snippet_toolbox part=0 ;;
+    plain)
+      programs=examples chosen=^example
+      [ -z "$part" ] || programs=snippets chosen=snippet
+      ;;
+    smoke) programs=snippet_toolbox chosen=snippet_toolbox part=0 ;;
     headers) ;;
+    module) need ninja ninja-build && [[ $cxx != clang* ]] || need "${cxx/clang++/clang-scan-deps}" "${cxx/clang++/clang-tools}" ;;
     address)
       flags+=" -g1 -fsanitize=address,undefined -fno-sanitize-recover=all"
       # This check marks each function with its type, as a distance in the code. Clang 14 copies the mark to the parts
@@ -142,6 +144,7 @@ choose_check() {
 
 # Catch2, version 2, which is a single header, so that it serves each compiler and each machine.
 make_catch() {
+  local log=build/matrix/catch2.log
   [ -e build/matrix/catch2/Catch2Config.cmake ] && return
   need /usr/include/catch2/catch.hpp catch2
   mkdir -p build/matrix/catch2/include
@@ -154,7 +157,7 @@ target_include_directories(Catch2::Catch2 INTERFACE ${CMAKE_CURRENT_LIST_DIR}/in
 END
 }
 
-# Each of these three is a part of a cell.
+# Each of these is a part of a cell.
 configure() {
   rm -rf "$build"
   CXX=$cxx CXXFLAGS=$flags cmake -S . -B "$build" -DERRAND_BUILD_TESTS=ON -DCMAKE_BUILD_TYPE=None \
@@ -168,15 +171,26 @@ run_tests() {
 run_programs() {
   [ -n "$programs" ] || return 0
   cmake --build "$build" -j "$jobs" --target "$programs" &&
-    ctest --test-dir "$build" -R "^example.*${programs#examples}" --output-on-failure --no-tests=error || return
-  [ "$check" = smoke ] || [ ! -d ../shared/usage ] ||
-    EMULATOR=${emulator[*]-} SUFFIX=$suffix CXX=$cxx CXXFLAGS=$flags tests/usage.sh ../shared/usage
+    ctest --test-dir "$build" -R "$chosen" --output-on-failure --no-tests=error || return
+  [ "$check" != smoke ] || return 0
+  [ ! -d ../shared/usage ] ||
+    EMULATOR=${emulator[*]-} SUFFIX=$suffix CXX=$cxx CXXFLAGS=$flags tests/usage.sh ../shared/usage || return
+  [ "$cxx" != em++ ] || tests/loops/web.sh
 }
 
-# Builds and runs a cell. Prints its result in one line, and all else into the log.
+run_tests_and_programs() {
+  [ -e build/matrix/catch2/Catch2Config.cmake ] || skip "no catch2"
+  [ -z "$part" ] || options+=(-DERRAND_TEST_COMPILED=ON)
+  { configure && run_tests && run_programs; } >>"$log" 2>&1 || return
+  sed -nE 's/^All tests passed \(.* in ([0-9]+) test cases?\).*/\1 tests/p; s/.* tests failed out of /programs: /p' \
+    "$log" | paste -s -d ' '
+  rm -rf "$build"
+}
+
+# Runs a cell. Prints its result in one line, and all else into the log.
 run_cell() {
   local compiler standard level check part
-  local cxx flags filter=${FILTER:-} programs="" suffix="" emulator=() options=() run=()
+  local cxx flags filter=${FILTER:-} programs="" chosen="" suffix="" emulator=() options=() run=()
   IFS=: read -r compiler standard level check part <<<"$1"
   flags=-$level
   case $compiler in
@@ -184,20 +198,15 @@ run_cell() {
     *) choose_machine "$compiler" ;;
   esac
   choose_check
-  filter=${filter:-${part:+${thirds[part]}}}
+  filter=${filter:-${part:+${parts[part]}}}
   # CMake before 3.20 does not know C++23, and Clang 14 knows it only by the name c++2b.
   [ "$standard" = 20 ] || flags+=" -std=c++2b"
-  if [ "$check" = headers ]; then
-    CXX=$cxx CXXFLAGS="-$level" tests/headers.sh >>"$log" 2>&1 && echo "all headers"
-    return
-  fi
-  make_catch
-  { configure && run_tests && run_programs; } >>"$log" 2>&1 || return
-  sed -nE 's/^All tests passed \(.* in ([0-9]+) test cases?\).*/\1 tests/p; s/.* tests failed out of /programs: /p' \
-    "$log" | paste -s -d ' '
-  rm -rf "$build"
+  case $check in
+    headers) CXX=$cxx CXXFLAGS=$flags tests/headers.sh >>"$log" 2>&1 && echo "all headers" ;;
+    module) CXX=$cxx CXXFLAGS=$flags tests/consumer/module.sh >>"$log" 2>&1 && tail -n 1 "$log" ;;
+    *) run_tests_and_programs ;;
+  esac
 }
-
 # Runs a cell in another release of Debian, in a directory where this one is /errand.
 run_in_release() {
   local root=$kept/$1 mirror
@@ -209,18 +218,28 @@ run_in_release() {
     debootstrap --variant=minbase "$1" "$root" "$mirror" \
       /usr/share/debootstrap/scripts/sid >>"$log" 2>&1 && touch "$root/made" || skip "no $1"
   fi
-  make_catch
   # What is mounted here is gone with the last process that is started here.
   unshare --mount bash -c '
     mkdir -p "$0/errand" "$0/shared" && mount -t proc proc "$0/proc" && mount --bind . "$0/errand" || exit
     [ ! -d ../shared ] || mount --bind ../shared "$0/shared"
-    chroot "$0" /errand/tests/matrix.sh --one "$1" "$2"' "$root" "$2" "$log" 2>>"$log"
+    chroot "$0" /errand/tests/matrix.sh --cell-in-release "$1" "$2"' "$root" "$2" "$log" 2>>"$log"
+}
+
+# Runs a cell, and prints its line of the table.
+print_cell() {
+  local result
+  : >"$log"
+  case $1 in
+    *@*) result=$(run_in_release "${1%@*}" "${1#*@}") ;;
+    *) result=$(run_cell "$1") ;;
+  esac || result=FAILED
+  printf '%-40s %6d s   %s\n' "$1" "$SECONDS" "$result"
 }
 
 mkdir -p build/matrix
-if [ "${1:-}" = --one ]; then  # one cell, in the directory of another release
-  build=${3%.log} log=$3
-  run_cell "$2"
+if [[ ${1:-} == --cell* ]]; then
+  log=${3:-build/matrix/${2//[:\/+@]/-}.log} build=${log%.log} jobs=${JOBS_OF_CELL:-1}
+  if [ "$1" = --cell-in-release ]; then run_cell "$2"; else print_cell "$2"; fi
   exit
 fi
 
@@ -230,26 +249,18 @@ case ${1:-full} in
   full) cells=("${full[@]}") ;;
   *) cells=("$@") ;;
 esac
-passed=0 skipped=0 failed=()
+(make_catch)
+table=build/matrix/table.txt
 printf '%-40s %8s   %s\n' cell time result
-for cell in "${cells[@]}"; do
-  begun=$SECONDS build=build/matrix/${cell//[:\/+@]/-}
-  log=$build.log
-  : >"$log"
-  case $cell in
-    *@*) result=$(run_in_release "${cell%@*}" "${cell#*@}") ;;
-    *) result=$(run_cell "$cell") ;;
-  esac || { result=FAILED && failed+=("$log"); }
-  case $result in
-    FAILED) ;;
-    skipped*) skipped=$((skipped + 1)) ;;
-    *) passed=$((passed + 1)) ;;
-  esac
-  printf '%-40s %6d s   %s\n' "$cell" $((SECONDS - begun)) "$result"
-done
-for log in ${failed[@]+"${failed[@]}"}; do
+export JOBS_OF_CELL=$((${#cells[@]} < cores ? cores : 1))
+printf '%s\n' "${cells[@]}" | xargs -P "$cores" -I '{}' "$0" --cell '{}' | tee "$table"
+for cell in $(sed -nE 's/^([^ ]+) .* FAILED$/\1/p' "$table"); do
+  log=build/matrix/${cell//[:\/+@]/-}.log
   echo "== $log"
   tail -n 40 "$log"
 done
-echo "cells: $passed passed, ${#failed[@]} failed, $skipped skipped"
-[ ${#failed[@]} = 0 ] && { [ $passed -gt 0 ] || [ "${INSTALL:-}" = no ]; }
+# A cell without a line has failed too.
+skipped=$(grep -c ' s   skipped: ' "$table") passed=$(grep -vcE ' s   (skipped: .*|FAILED)$' "$table")
+failed=$((${#cells[@]} - passed - skipped))
+echo "cells: $passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ] && { [ "$passed" -gt 0 ] || [ "${INSTALL:-}" = no ]; }

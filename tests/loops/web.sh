@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Compiles the page of examples/web with Emscripten, and tries it in headless Chromium. Skipped if em++ or Chromium is
-# missing.
+# missing, or if em++ is too old to have the header <coroutine>, as in Debian 12.
 #
 #   tests/loops/web.sh [DIRECTORY]
 #
@@ -15,6 +15,8 @@ cd "$(dirname "$0")/../.."
 for tool in em++ chromedriver; do
   command -v "$tool" >/dev/null || { echo "skipped: the page in a browser, without $tool" && exit; }
 done
+em++ -std=c++20 -fsyntax-only -include coroutine -x c++ /dev/null 2>/dev/null ||
+  { echo "skipped: the page in a browser, because em++ is too old" && exit; }
 # [build]
 em++ -std=c++20 -O1 -fexceptions -I include examples/web/tasks.cpp -sALLOW_MEMORY_GROWTH \
   -sEXPORTED_RUNTIME_METHODS=ccall,UTF8ToString -o "$out/tasks.js"

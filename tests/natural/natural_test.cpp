@@ -55,6 +55,15 @@ class Run {
     }
     return true;
   }
+  /// Makes turns until the run is over, and returns their number. Fails if many turns in ten seconds are not enough.
+  /// The turns alone do not show that a program hangs, because on Windows they may not wait for its threads.
+  int finish() {
+    const auto last = std::chrono::steady_clock::now() + 10s;
+    int count = 0;
+    while (step() && (count < too_many || std::chrono::steady_clock::now() < last)) ++count;
+    CHECK(is_over_);
+    return count;
+  }
   /// Runs the same App once more, with a second main beside that of `start`.
   void run_again() {
     try {
@@ -141,16 +150,13 @@ struct Whole {
 Whole poll_to_its_end(const Program& program) {
   INFO("by poll");
   Whole whole;
-  int count = 1;
   {
     Run run(program);
     run.start();
-    while (run.step() && count < too_many) ++count;
-    CHECK(count < too_many);
+    whole.turns = run.finish() + 1;
     CHECK(run.error() == program.error);
     CHECK(run.log.text() == program.log);
     CHECK(run.reports == program.reports);
-    whole.turns = count;
     whole.log_of_main = run.log_of_main;
   }
   check_objects();
@@ -222,7 +228,7 @@ const Way ways[] = {
     {"stopped, and run again",
      [](Run& run) {
        run.app->stop();
-       run.steps(too_many);
+       run.finish();
        run.run_again();
      },
      false},
@@ -269,9 +275,7 @@ bool interrupt(const Program& program, const Whole& whole, const Way& way, int t
         run.app->stop();
       }
     }
-    int count = 0;
-    while (run.app && run.step() && count < too_many) ++count;
-    CHECK(count < too_many);
+    if (run.app) run.finish();
     INFO("log: " << run.log.text());
     if (way.is_for_main) check_end_of_main(program, whole, run, was_asked);
     run.app.reset();
