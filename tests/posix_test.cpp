@@ -11,6 +11,7 @@
 
 #include <array>
 #include <memory>
+#include <sstream>
 #include <thread>
 
 #include "real_fixture.hpp"
@@ -609,6 +610,43 @@ POSIX_TEST("a wait for a child that is given up loses no status") {
   const int status = co_await errand::exited(other);
   const int won = race.index() == 0 ? std::get<0>(race.value()) : std::get<1>(race.value());
   CHECK(WEXITSTATUS(status) + WEXITSTATUS(won) == 3);
+}
+
+// GCC makes the awaiters of all operands first, and Clang one after the other.
+POSIX_TEST("several awaits in one expression give all results, and what is cancelled loses nothing") {
+  Pipe first, second;
+  const auto arrival = errand::signal(SIGUSR1);  // from here on the signal does not end the process
+  const auto all = [&](pid_t child) -> Coro<std::string> {
+    std::ostringstream got;
+    got << (co_await errand::readable(first.out), "input ") << (co_await errand::signal(SIGUSR1), "signal ")
+        << WEXITSTATUS(co_await errand::exited(child)) << (co_await errand::writable(second.in), " room");
+    co_return got.str();
+  };
+  for (const bool comes_early : {true, false}) {
+    auto task = add(all(run_child(3, 5ms)));
+    if (!comes_early) co_await errand::sleep(2ms);
+    first.put("x");
+    if (!comes_early) co_await errand::sleep(2ms);
+    ::kill(::getpid(), SIGUSR1);
+    same(co_await task, "input signal 3 room");
+  }
+  // Cancelled while it waits for the signal, and while it waits for the child
+  for (const bool has_signal : {false, true}) {
+    const pid_t child = run_child(4, 1h);
+    auto task = add(all(child));
+    if (has_signal) ::kill(::getpid(), SIGUSR1);
+    co_await errand::sleep(2ms);
+    CHECK(task.cancel());
+    co_await errand::wait_all(task);
+    CHECK(task.cancelled());
+    ::kill(child, SIGKILL);
+    ::kill(::getpid(), SIGUSR1);
+    co_await arrival;
+    const int status = co_await errand::exited(child);
+    CHECK(WIFSIGNALED(status));
+    // GCC asks for the result of the first wait after the second one, so that it gives the arrival back.
+    if (!has_signal) same(bool(co_await errand::move_on_after(arrival, 1ms)), false);
+  }
 }
 
 // The reactor
