@@ -3,7 +3,6 @@
 // and that the App can be run again afterwards.
 #include <array>
 #include <atomic>
-#include <semaphore>
 #include <thread>
 
 #include "real_fixture.hpp"
@@ -185,15 +184,16 @@ PLAIN_TEST("what was posted in the last phase runs, and what is posted or added 
 
 TEST_CASE("a thread that posts the next call as soon as one has run is told at the end") {
   support::RealFixture test;
-  std::counting_semaphore<> room(8);
+  std::atomic<int> room = 8;  // no semaphore: on Windows that of libstdc++ 12 may miss a release
   int posted = 0;
   std::atomic<int> ran = 0;
   std::thread producer([&] {
     for (;;) {
-      room.acquire();
+      while (room == 0) std::this_thread::yield();
+      --room;
       const bool taken = test.app.post([&] {
         ++ran;
-        room.release();
+        ++room;
         std::this_thread::sleep_for(100us);
       });
       if (!taken) return;
@@ -202,7 +202,7 @@ TEST_CASE("a thread that posts the next call as soon as one has run is told at t
   });
   test.app.call_later(10ms, [&] { test.app.stop(); });
   test.app.run();
-  room.release(8);
+  room += 8;
   producer.join();
   CHECK(ran == posted);
 }

@@ -4,6 +4,8 @@
 #include <errand/detail/prologue.hpp>
 
 #include <atomic>
+#include <chrono>
+#include <thread>
 
 namespace errand::detail {
 
@@ -12,14 +14,18 @@ namespace errand::detail {
 class FlagLock {
  public:
   explicit FlagLock(std::atomic_flag& flag) noexcept : flag_(flag) {
-    while (flag_.test_and_set(std::memory_order_acquire)) flag_.wait(true, std::memory_order_relaxed);
+    // Not by std::atomic_flag::wait: without a futex, as on Windows, that of libstdc++ 12 may miss the notify.
+    for (int tries = 0; flag_.test_and_set(std::memory_order_acquire); ++tries) {
+      if (tries < 100) {
+        std::this_thread::yield();
+      } else {  // a thread of lower priority has the flag, and runs only if this one sleeps
+        std::this_thread::sleep_for(std::chrono::microseconds(50));
+      }
+    }
   }
   FlagLock(const FlagLock&) = delete;
   FlagLock& operator=(const FlagLock&) = delete;
-  ~FlagLock() {
-    flag_.clear(std::memory_order_release);
-    flag_.notify_one();
-  }
+  ~FlagLock() { flag_.clear(std::memory_order_release); }
 
  private:
   std::atomic_flag& flag_;
