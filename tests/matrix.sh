@@ -18,11 +18,12 @@
 #   errand::compiled, and of the examples only the programs of the documentation run. Without PART, a cell has all test
 #   files and examples, from the headers alone. If FILTER is set, every cell has only the test files that match it.
 #
-# Each core runs one cell at a time. What a cell needs is installed, if this user can do so, Debian has it, and INSTALL
+# Each core runs one cell at a time, or JOBS cells run at a time. What a cell needs is installed, if this user can do so, Debian has it, and INSTALL
 # is not `no`. Otherwise the cell is skipped, and the table says what it lacks. If all cells are skipped, the run fails,
 # unless INSTALL is `no`.
 #
-# There is no cell for GCC 11, which errand does not support: it crashes on coroutines of the tests themselves.
+# There is no cell for GCC 11, which errand does not support: it crashes on coroutines of the tests themselves. i686 needs
+# the qemu of Debian 13 or later: that of Debian 12 gives the thread-locals of one thread to another.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -33,7 +34,7 @@ short=(
 )
 full=(
   windows:20:O2:plain:{1,4,6} s390x:20:O2:plain:{3,5} armhf:20:O2:plain:{1,6}
-  i686:20:O2:plain:2 aarch64:20:O1:plain:4 riscv64:20:O1:plain:5 trixie@web:20:O1:plain:1
+  trixie@i686:20:O1:plain:2 aarch64:20:O1:plain:4 riscv64:20:O1:plain:5 trixie@web:20:O1:plain:1
   sid@g++-15:20:O1:plain:3 sid@g++-16:20:O2:plain:1 sid@g++-16:20:O2:headers sid@g++-16:20:O1:module
   sid@clang++-21:20:O2:plain:2 sid@clang++-21/libc++:23:O1:plain:6 sid@clang++-21:20:O2:headers
   trixie@g++-13:20:O1:plain:4 trixie@g++-14:20:O2:plain:5 trixie@g++-14:23:O1:address:6
@@ -55,11 +56,12 @@ skip() { echo "skipped: $*" && exit; }
 
 # need FILE PACKAGE...: installs the packages if there is no such file or command. Skips the cell if there is none then.
 need() {
+  local installs=""
+  [ "${INSTALL:-}" = no ] || ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ] || installs=yes
+  [ -z "$installs" ] || flock build/matrix/lock true  # what another cell is installing may be there in part
   [ -e "$1" ] || command -v "$1" >/dev/null && return
-  if [ "${INSTALL:-}" != no ] && command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
-    DEBIAN_FRONTEND=noninteractive flock build/matrix/lock bash -c \
-      'apt-get update && apt-get install -y -qq --no-install-recommends "$@"' install "${@:2}" >>"$log" 2>&1
-  fi
+  [ -z "$installs" ] || DEBIAN_FRONTEND=noninteractive flock build/matrix/lock bash -c \
+    'apt-get update && apt-get install -y -qq --no-install-recommends "$@"' install "${@:2}" >>"$log" 2>&1
   [ -e "$1" ] || command -v "$1" >/dev/null || skip "no $1"
 }
 
@@ -84,19 +86,18 @@ choose_machine() {
     windows)
       system=Windows suffix=.exe cxx=x86_64-w64-mingw32-g++-posix emulator=(/usr/lib/wine/wine64) flags+=" -static"
       need "$cxx" g++-mingw-w64-x86-64-posix && need "${emulator[0]}" wine64
+      mkdir -p "$kept"
       export WINEPREFIX=$kept/wine WINEDEBUG=-all
       ;;
     web)
       system=Emscripten suffix=.js cxx=em++ emulator=(node)
-      flags+=" -pthread -fexceptions -sALLOW_MEMORY_GROWTH -sPROXY_TO_PTHREAD -sEXIT_RUNTIME -sNODERAWFS"
+      flags+=" -pthread -fexceptions" links="-sALLOW_MEMORY_GROWTH -sPROXY_TO_PTHREAD -sEXIT_RUNTIME -sNODERAWFS"
       need em++ emscripten && need node nodejs && need chromedriver chromium-driver && need python3 python3
-      em++ -std=c++20 -fsyntax-only -include coroutine -x c++ /dev/null >>"$log" 2>&1 || skip "em++ is too old"
       ;;
     *)
       case $1 in
         armhf) triple=arm-linux-gnueabihf architecture=arm flags+=" -Wno-psabi" ;;
-        # With shared libraries, qemu's i686 hangs when a program starts a thread.
-        i686) triple=i686-linux-gnu architecture=i386 flags+=" -static" ;;
+        i686) triple=i686-linux-gnu architecture=i386 ;;
         *) triple=$1-linux-gnu ;;
       esac
       cxx=$triple-g++ emulator=("qemu-$architecture-static" -L "/usr/$triple")
@@ -136,7 +137,7 @@ choose_check() {
       flags+=" -g1" filter=${filter:-$some}
       run=(valgrind --quiet --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite)
       ;;
-    *) skip "no such check: $check" ;;
+    *) echo "no such check: $check" >>"$log" && exit 1 ;;
   esac
 }
 
@@ -158,7 +159,7 @@ END
 # Each of these is a part of a cell.
 configure() {
   rm -rf "$build"
-  CXX=$cxx CXXFLAGS=$flags cmake -S . -B "$build" -DERRAND_BUILD_TESTS=ON -DCMAKE_BUILD_TYPE=None \
+  CXX=$cxx CXXFLAGS=$flags LDFLAGS=$links cmake -S . -B "$build" -DERRAND_BUILD_TESTS=ON -DCMAKE_BUILD_TYPE=None \
     -DCatch2_DIR="$PWD/build/matrix/catch2" -DERRAND_TEST_FILTER="$filter" ${options[@]+"${options[@]}"}
 }
 run_tests() {
@@ -172,7 +173,7 @@ run_programs() {
     ctest --test-dir "$build" -R "$chosen" --output-on-failure --no-tests=error || return
   [ "$check" != smoke ] || return 0
   [ ! -d ../shared/usage ] ||
-    EMULATOR=${emulator[*]-} SUFFIX=$suffix CXX=$cxx CXXFLAGS=$flags tests/usage.sh ../shared/usage || return
+    EMULATOR=${emulator[*]-} SUFFIX=$suffix CXX=$cxx CXXFLAGS=$flags LDFLAGS=$links tests/usage.sh ../shared/usage || return
   [ "$cxx" != em++ ] || tests/loops/web.sh
 }
 
@@ -188,7 +189,7 @@ run_tests_and_programs() {
 # Runs a cell. Prints its result in one line, and all else into the log.
 run_cell() {
   local compiler standard level check part
-  local cxx flags filter=${FILTER:-} programs="" chosen="" suffix="" emulator=() options=() run=()
+  local cxx flags links="" filter=${FILTER:-} programs="" chosen="" suffix="" emulator=() options=() run=()
   IFS=: read -r compiler standard level check part <<<"$1"
   flags=-$level
   case $compiler in
@@ -205,17 +206,21 @@ run_cell() {
     *) run_tests_and_programs ;;
   esac
 }
+# Makes a directory with another release of Debian, if there is none.
+make_release() {
+  local root=$kept/$1 log=build/matrix/$1.log mirror
+  [ ! -e "$root/made" ] || return
+  need debootstrap debootstrap
+  mirror=$(sed -nE 's/^(URIs:|deb) .*(https?:[^ ]*\/debian).*/\2/p' /etc/apt/sources.list{,.d/*} 2>/dev/null | head -n 1)
+  [ -n "$mirror" ] || skip "no mirror of Debian in this machine's sources"
+  mkdir -p "$root" && rm -rf "$root"
+  debootstrap --variant=minbase "$1" "$root" "$mirror" /usr/share/debootstrap/scripts/sid >"$log" 2>&1 &&
+    touch "$root/made"
+}
 # Runs a cell in another release of Debian, in a directory where this one is /errand.
 run_in_release() {
-  local root=$kept/$1 mirror
-  need debootstrap debootstrap
-  if [ ! -e "$root/made" ]; then
-    mirror=$(sed -nE 's/^(URIs:|deb) .*(https?:[^ ]*\/debian).*/\2/p' /etc/apt/sources.list{,.d/*} 2>/dev/null | head -n 1)
-    mkdir -p "$root" && rm -rf "$root"
-    [ -n "$mirror" ] || skip "no mirror of Debian in this machine's sources"
-    debootstrap --variant=minbase "$1" "$root" "$mirror" \
-      /usr/share/debootstrap/scripts/sid >>"$log" 2>&1 && touch "$root/made" || skip "no $1"
-  fi
+  local root=$kept/$1
+  [ -e "$root/made" ] || skip "no $1"
   # What is mounted here is gone with the last process that is started here.
   unshare --mount bash -c '
     mkdir -p "$0/errand" "$0/shared" && mount -t proc proc "$0/proc" && mount --bind . "$0/errand" || exit
@@ -231,7 +236,7 @@ print_cell() {
     *@*) result=$(run_in_release "${1%@*}" "${1#*@}") ;;
     *) result=$(run_cell "$1") ;;
   esac || result=FAILED
-  printf '%-40s %6d s   %s\n' "$1" "$SECONDS" "$result"
+  printf '%-40s %6d s   %s\n' "$1" "$SECONDS" "${result:-FAILED}"
 }
 
 mkdir -p build/matrix
@@ -248,16 +253,17 @@ case ${1:-full} in
   *) cells=("$@") ;;
 esac
 (make_catch)
+for release in $(printf '%s\n' "${cells[@]}" | sed -n 's/@.*//p' | sort -u); do (make_release "$release"); done
 table=build/matrix/table.txt
 printf '%-40s %8s   %s\n' cell time result
-export JOBS_OF_CELL=$((${#cells[@]} < cores ? cores : 1))
-printf '%s\n' "${cells[@]}" | xargs -P "$cores" -I '{}' "$0" --cell '{}' | tee "$table"
+export JOBS_OF_CELL=$(((cores + ${#cells[@]} - 1) / ${#cells[@]}))
+printf '%s\n' "${cells[@]}" | xargs -P "$cores" -I '{}' bash -c \
+  'tests/matrix.sh --cell "$0" || printf "%-40s %6s s   FAILED\n" "$0" "?"' '{}' | tee "$table"
 for cell in $(sed -nE 's/^([^ ]+) .* FAILED$/\1/p' "$table"); do
   log=build/matrix/${cell//[:\/+@]/-}.log
   echo "== $log"
   tail -n 40 "$log"
 done
-# A cell without a line has failed too.
 skipped=$(grep -c ' s   skipped: ' "$table") passed=$(grep -vcE ' s   (skipped: .*|FAILED)$' "$table")
 failed=$((${#cells[@]} - passed - skipped))
 echo "cells: $passed passed, $failed failed, $skipped skipped"

@@ -629,10 +629,13 @@ POSIX_TEST("several awaits in one expression give all results, and what is cance
     if (!comes_early) co_await errand::sleep(2ms);
     ::kill(::getpid(), SIGUSR1);
     same(co_await task, "input signal 3 room");
+    char input = 0;
+    REQUIRE(::read(first.out.get(), &input, 1) == 1);
   }
+  first.put("x");
   // Cancelled while it waits for the signal, and while it waits for the child
   for (const bool has_signal : {false, true}) {
-    const pid_t child = run_child(4, 1h);
+    const pid_t child = run_child(4, 10s);
     auto task = add(all(child));
     if (has_signal) ::kill(::getpid(), SIGUSR1);
     co_await errand::sleep(2ms);

@@ -4,8 +4,9 @@
 #
 #   tests/usage.sh DIRECTORY [TIMES [NAME...]]
 #
-# CXX is the compiler, CXXFLAGS are further flags. ERRAND_INCLUDE is the directory of the headers, if it is not
-# include/. EMULATOR is a command that runs a program for another machine, and SUFFIX the end of such a program's name.
+# CXX is the compiler, CXXFLAGS are further flags, and LDFLAGS those that only link. ERRAND_INCLUDE is the directory of
+# the headers, if it is not include/. EMULATOR is a command that runs a program for another machine, and SUFFIX the end
+# of such a program's name.
 set -euo pipefail
 directory=$(cd "$1" && pwd)
 times=${2:-1}
@@ -13,7 +14,7 @@ names=("${@:3}")
 cd "$(dirname "$0")/.."
 
 cxx=${CXX:-g++}
-read -ra more <<<"${CXXFLAGS:-}"
+read -ra more <<<"${CXXFLAGS:-} ${LDFLAGS:-}"
 read -ra emulator <<<"${EMULATOR:-}"
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT

@@ -15,8 +15,9 @@ cd "$(dirname "$0")/../.."
 for tool in em++ chromedriver; do
   command -v "$tool" >/dev/null || { echo "skipped: the page in a browser, without $tool" && exit; }
 done
-em++ -std=c++20 -fsyntax-only -include coroutine -x c++ /dev/null 2>/dev/null ||
-  { echo "skipped: the page in a browser, because em++ is too old" && exit; }
+printf '#if __has_include(<coroutine>)\nyes\n#endif\n' >"$out/has.cpp"
+has=$(em++ -std=c++20 -E -P "$out/has.cpp")
+[[ $has == *yes* ]] || { echo "skipped: the page in a browser, because em++ is too old" && exit; }
 # [build]
 em++ -std=c++20 -O1 -fexceptions -I include examples/web/tasks.cpp -sALLOW_MEMORY_GROWTH \
   -sEXPORTED_RUNTIME_METHODS=ccall,UTF8ToString -o "$out/tasks.js"

@@ -55,8 +55,9 @@ class Run {
     }
     return true;
   }
-  /// Makes turns until the run is over, and returns their number. Fails if many turns in ten seconds are not enough.
-  /// The turns alone do not show that a program hangs, because on Windows they may not wait for its threads.
+  /// Makes turns until the run is over, and returns their number. Fails if it is not over after `too_many` turns and
+  /// ten seconds. The turns alone do not show that a program hangs, because on Windows they may not wait for its
+  /// threads.
   int finish() {
     const auto last = std::chrono::steady_clock::now() + 10s;
     int count = 0;
@@ -295,7 +296,7 @@ void check(const Program& program) {
   run_to_its_end(program);
   const Whole whole = poll_to_its_end(program);
   for (const Way& way : ways) {
-    for (int turns = 0; turns <= whole.turns && interrupt(program, whole, way, turns); ++turns) {
+    for (int turns = 0; turns <= std::min(whole.turns, too_many) && interrupt(program, whole, way, turns); ++turns) {
     }
   }
 }

@@ -13,10 +13,11 @@
 
 namespace errand::detail {
 
-/// The type in which a result of type `T` is stored: for a reference a pointer, for `void` an empty class.
+/// The type in which a result of type `T` is stored: for a reference a pointer, for `void` an empty class. It is never
+/// const, because `std::construct_at` makes no const object.
 template <class T>
 struct Stored {
-  using type = T;
+  using type = std::remove_const_t<T>;
 };
 template <class T>
 struct Stored<T&> {

@@ -62,7 +62,7 @@ class Inbox {
   }
   /// Asks this loop alone to stop.
   void request_own_stop() noexcept {
-    stop_.store(true, std::memory_order_release);
+    stop_.store(1, std::memory_order_release);
     notify();
   }
   /// Called when a run with several workers begins, and with null when it ends.
@@ -101,7 +101,7 @@ class Inbox {
   bool is_stop_requested() const noexcept { return stop_.load(std::memory_order_acquire); }
   /// Returns true if the loop was asked to stop since the last call of this function.
   bool take_stop() noexcept {
-    return stop_.load(std::memory_order_relaxed) && stop_.exchange(false, std::memory_order_acquire);
+    return stop_.load(std::memory_order_relaxed) && stop_.exchange(0, std::memory_order_acquire);
   }
   bool is_hurry_requested() const noexcept { return hurry_.load(std::memory_order_relaxed); }
   bool kept() const noexcept { return keepers_.load(std::memory_order_acquire) > 0; }
@@ -207,7 +207,7 @@ class Inbox {
   bool sleeping_ = false;
   bool notified_ = false;
   std::atomic<bool> pending_ = false;
-  std::atomic<bool> stop_ = false;
+  std::atomic<int> stop_ = 0;  // 1: asked to stop. An exchange of a bool needs a library on riscv64
   std::atomic<bool> hurry_ = false;
   std::atomic<long> keepers_ = 0;
 };

@@ -28,14 +28,14 @@ class PosixReactorOn : public IoWaits {
     if (limit != Nanoseconds::zero() || (waiting > 0 && (!until || is_time_to_look(*until)))) {
       if (poller_.look(limit, *this)) {
         pipe_.empty();
-        is_rung_.exchange(false);  // not before: whoever finds it set does not ring, because this wait ends now
+        is_rung_.exchange(0);  // not before: whoever finds it set does not ring, because this wait ends now
       }
     }
     deliver_signals();
   }
   /// Ends the wait, as `Reactor::wake` says. May also be called inside a signal handler.
   void wake() noexcept final {
-    if (!is_rung_.exchange(true)) pipe_.ring();
+    if (!is_rung_.exchange(1)) pipe_.ring();
   }
 
  private:
@@ -66,7 +66,7 @@ class PosixReactorOn : public IoWaits {
   int open_child_descriptor(pid_t child) noexcept final { return Poller::open_child(child); }
 
   WakePipe pipe_;
-  std::atomic<bool> is_rung_ = false;
+  std::atomic<int> is_rung_ = 0;  // or 1. An exchange of a bool needs a library on riscv64
   Clock::time_point last_look_{};  // the last look while tasks were ready
   Poller poller_{pipe_.get()};
 };

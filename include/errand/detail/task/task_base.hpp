@@ -365,8 +365,6 @@ ERRAND_ONCE void TaskBase::set_local(std::size_t id, std::shared_ptr<const Local
 }  // namespace errand::detail
 
 // The rest of the implementation, which needs the complete class
-#if ERRAND_DEFINES
 #include <errand/detail/task/task_ends.hpp>
-#endif
 
 #include <errand/detail/epilogue.hpp>
