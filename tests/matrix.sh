@@ -216,7 +216,7 @@ make_release() {
   [ -n "$mirror" ] || skip "no mirror of Debian in this machine's sources"
   mkdir -p "$root" && rm -rf "$root"
   debootstrap --variant=minbase "$1" "$root" "$mirror" /usr/share/debootstrap/scripts/sid >"$log" 2>&1 &&
-    touch "$root/made"
+    echo "127.0.0.1 localhost" >"$root/etc/hosts" && touch "$root/made"
 }
 # Runs a cell in another release of Debian, in a directory where this one is /errand.
 run_in_release() {
