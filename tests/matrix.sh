@@ -61,7 +61,7 @@ need() {
   [ -z "$installs" ] || flock build/matrix/lock true  # what another cell is installing may be there in part
   [ -e "$1" ] || command -v "$1" >/dev/null && return
   [ -z "$installs" ] || DEBIAN_FRONTEND=noninteractive flock build/matrix/lock bash -c \
-    'apt-get update && apt-get install -y -qq --no-install-recommends "$@"' install "${@:2}" >>"$log" 2>&1
+    'apt-get update; apt-get install -y -qq --no-install-recommends "$@"' install "${@:2}" >>"$log" 2>&1
   [ -e "$1" ] || command -v "$1" >/dev/null || skip "no $1"
 }
 
