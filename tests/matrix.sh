@@ -255,7 +255,7 @@ case ${1:-full} in
 esac
 (make_catch)
 for release in $(printf '%s\n' "${cells[@]}" | sed -n 's/@.*//p' | sort -u); do (make_release "$release"); done
-table=build/matrix/table.txt
+table=$(mktemp) && trap 'rm -f "$table"' EXIT
 printf '%-40s %8s   %s\n' cell time result
 export JOBS_OF_CELL=$(((cores + ${#cells[@]} - 1) / ${#cells[@]}))
 printf '%s\n' "${cells[@]}" | xargs -P "$cores" -I '{}' bash -c \
