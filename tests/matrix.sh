@@ -91,7 +91,7 @@ choose_machine() {
       ;;
     web)
       system=Emscripten suffix=.js cxx=em++ emulator=(node)
-      flags+=" -pthread -fexceptions" links="-sALLOW_MEMORY_GROWTH -sPROXY_TO_PTHREAD -sEXIT_RUNTIME -sNODERAWFS"
+      flags+=" -pthread -fexceptions" links="-Wno-pthreads-mem-growth -sALLOW_MEMORY_GROWTH -sPROXY_TO_PTHREAD -sEXIT_RUNTIME -sNODERAWFS"
       need em++ emscripten && need node nodejs && need chromedriver chromium-driver && need python3 python3
       options+=("-DCMAKE_TOOLCHAIN_FILE=$(em-config EMSCRIPTEN_ROOT)/cmake/Modules/Platform/Emscripten.cmake")
       ;;
