@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "support.hpp"
@@ -82,4 +83,27 @@ APP_TEST("a dropped Coro is gone when the drop is over, and so are those that it
   // Compilers differ in the order in which they destroy the arguments of a coroutine.
   CHECK((log.text() == "a ; b ; c ; over" || log.text() == "c ; b ; a ; over"));
   co_return;
+}
+
+// std::construct_at makes no const object.
+APP_TEST("a result may be of a const type") {
+  const auto text = []() -> Coro<const std::string> {
+    co_await errand::yield();
+    co_return "a";
+  };
+  log(co_await text());
+  const Task<const std::string> task = app.add_task(text());
+  const std::string& shared = co_await task;
+  log(shared, task.result());
+  log(co_await app.add_task(text()));
+  log(co_await errand::to_thread([]() -> const std::string { return "b"; }));
+  log(co_await errand::wait_for(text(), 1s));
+  const auto both = co_await errand::gather(text(), text());
+  log(std::get<0>(both));
+  const auto first = co_await errand::race(text(), errand::sleep(1h));
+  log(std::get<0>(first.value()));
+  errand::Future<const int> future;
+  future.set_result(3);
+  log(co_await future);
+  expect("a ; a a ; a ; b ; a ; a ; a ; 3");
 }
