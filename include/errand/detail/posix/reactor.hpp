@@ -66,7 +66,7 @@ class PosixReactorOn : public IoWaits {
   int open_child_descriptor(pid_t child) noexcept final { return Poller::open_child(child); }
 
   WakePipe pipe_;
-  std::atomic<int> is_rung_ = 0;  // or 1. An exchange of a bool needs a library on riscv64
+  std::atomic<int> is_rung_ = 0;   // or 1. An exchange of a bool needs a library on riscv64
   Clock::time_point last_look_{};  // the last look while tasks were ready
   Poller poller_{pipe_.get()};
 };
