@@ -33,15 +33,14 @@ short=(
   windows:20:O1:plain:4 s390x:20:O1:plain:5 armhf:20:O1:plain:6
 )
 full=(
-  windows:20:O2:plain:{1,4,6} s390x:20:O2:plain:{3,5} armhf:20:O2:plain:{1,6}
+  windows:20:O2:plain:{1,5} s390x:20:O2:plain:{3,5} armhf:20:O2:plain:{1,6}
   trixie@i686:20:O1:plain:2 aarch64:20:O1:plain:4 riscv64:20:O1:plain:5 trixie@web:20:O1:plain:1
-  sid@g++-15:20:O1:plain:3 sid@g++-16:20:O2:plain:1 sid@g++-16:20:O2:headers sid@g++-16:20:O1:module
+  sid@g++-15:20:O1:plain:3 sid@g++-16:20:O1:plain:1 sid@g++-16:20:O2:headers sid@g++-16:20:O1:module
   sid@clang++-21:20:O2:plain:2 sid@clang++-21/libc++:23:O1:plain:6 sid@clang++-21:20:O2:headers
   trixie@g++-13:20:O1:plain:4 trixie@g++-14:20:O2:plain:5 trixie@g++-14:23:O1:address:6
-  trixie@clang++-17:20:O1:plain:3 trixie@clang++-17:20:O1:module trixie@clang++-18:20:O2:plain:1
-  g++-12:20:O3:plain:6 g++-12:20:O1:debug:4 g++-12:20:O2:thread g++-12:20:O1:memcheck
-  clang++-14:20:O1:plain:4 clang++-16:20:O2:plain:5 clang++-19:20:O2:address:6 clang++-19:20:O1:thread
-  clang++-19/libc++:20:O3:plain:3
+  trixie@clang++-17:20:O1:plain:3 trixie@clang++-17:20:O1:module trixie@clang++-18:20:O1:plain:1
+  clang++-14:20:O1:plain:4 clang++-16:20:O1:plain:5 clang++-19/libc++:20:O3:plain:3
+  g++-12:20:O3:plain:6 g++-12:20:O1:debug:4 g++-12:20:O1:memcheck clang++-19:20:O1:thread
 )
 
 threads="thread|worker|remote|reactor|task_scope"
