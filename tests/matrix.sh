@@ -165,7 +165,7 @@ configure() {
 run_tests() {
   [ "$part" != 0 ] || return 0
   cmake --build "$build" -j "$jobs" --target errand_tests &&
-    timeout 1800 ${run[@]+"${run[@]}"} "$build/tests/errand_tests$suffix"
+    timeout 1800 ${run[@]+"${run[@]}"} "$build/tests/errand_tests$suffix" --use-colour no
 }
 run_programs() {
   [ -n "$programs" ] || return 0
