@@ -640,7 +640,7 @@ APP_TEST("a done-callback, a signal handler and a plain callback may destroy a s
 #ifdef __cpp_lib_jthread
 REAL_APP_TEST("the end of a scope asks all thread calls to stop, and then waits for them") {
   constexpr int count = 4;
-  std::atomic<int> begun = 0, returned = 0, stopped_at_first_return = 0, stops = 0;
+  std::atomic<int> begun = 0, returned = 0, stops = 0;
   {
     std::array<int, count> used{};
     TaskScope scope;
