@@ -17,9 +17,9 @@ namespace {
 template <class T>
 std::string names(const Waited<T>& waited) {
   std::string text = "done";
-  for (const auto& task : waited.done) text += " " + task.name();
+  for (const auto& task : waited.done) text.append(" ").append(task.name());
   text += " pending";
-  for (const auto& task : waited.pending) text += " " + task.name();
+  for (const auto& task : waited.pending) text.append(" ").append(task.name());
   return text;
 }
 
