@@ -60,18 +60,18 @@ struct Snapshot : support::HeldFixture {};
 struct Json {
   std::string text;  // of a string: what it says; of a number, true, false or null: as it is written
   bool is_string = false;
-  std::vector<Json> items;                            // of an array
-  std::vector<std::pair<std::string, Json>> members;  // of an object
+  std::vector<Json> items;         // of an array; the values of an object
+  std::vector<std::string> names;  // of an object
 
   const Json& operator[](std::string_view key) const {
-    for (const auto& [name, value] : members) {
-      if (name == key) return value;
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      if (names[i] == key) return items[i];
     }
     throw runtime_error("no such key: " + std::string(key));
   }
   std::string keys() const {
     std::string all;
-    for (const auto& [name, value] : members) all += (all.empty() ? "" : " ") + name;
+    for (const std::string& name : names) all += (all.empty() ? "" : " ") + name;
     return all;
   }
 };
@@ -122,7 +122,8 @@ class Reader {
         check(take("\""), "a key is no string");
         std::string key = string();
         check(take(":"), "no colon behind a key");
-        json.members.emplace_back(std::move(key), value());
+        json.names.push_back(std::move(key));
+        json.items.push_back(value());
       } while (take(","));
       check(take("}"), "an object does not end");
     } else if (take("\"")) {
