@@ -18,9 +18,9 @@
 #   errand::compiled, and of the examples only the programs of the documentation run. Without PART, a cell has all test
 #   files and examples, from the headers alone. If FILTER is set, every cell has only the test files that match it.
 #
-# Each core runs one cell at a time, or JOBS cells run at a time. What a cell needs is installed, if this user can do so, Debian has it, and INSTALL
-# is not `no`. Otherwise the cell is skipped, and the table says what it lacks. If all cells are skipped, the run fails,
-# unless INSTALL is `no`.
+# Each core runs one cell at a time, or JOBS cells run at a time. What a cell needs is installed, if this user can do so,
+# Debian has it, and INSTALL is not `no`. Otherwise the cell is skipped, and the table says what it lacks. If all cells
+# are skipped, the run fails, unless INSTALL is `no`.
 #
 # There is no cell for GCC 11, which errand does not support: it crashes on coroutines of the tests themselves. i686 needs
 # the qemu of Debian 13 or later: that of Debian 12 gives the thread-locals of one thread to another.
@@ -90,7 +90,8 @@ choose_machine() {
       ;;
     web)
       system=Emscripten suffix=.js cxx=em++ emulator=(node)
-      flags+=" -pthread -fexceptions" links="-Wno-pthreads-mem-growth -sALLOW_MEMORY_GROWTH -sPROXY_TO_PTHREAD -sEXIT_RUNTIME -sNODERAWFS"
+      flags+=" -pthread -fexceptions"
+      links="-Wno-pthreads-mem-growth -sALLOW_MEMORY_GROWTH -sPROXY_TO_PTHREAD -sEXIT_RUNTIME -sNODERAWFS"
       need em++ emscripten && need node nodejs && need chromedriver chromium-driver && need python3 python3
       options+=("-DCMAKE_TOOLCHAIN_FILE=$(em-config EMSCRIPTEN_ROOT)/cmake/Modules/Platform/Emscripten.cmake")
       ;;
@@ -118,7 +119,10 @@ choose_check() {
       ;;
     smoke) programs=snippet_toolbox chosen=snippet_toolbox part=0 ;;
     headers) ;;
-    module) need ninja ninja-build && [[ $cxx != clang* ]] || need "${cxx/clang++/clang-scan-deps}" "${cxx/clang++/clang-tools}" ;;
+    module)
+      need ninja ninja-build
+      [[ $cxx != clang* ]] || need "${cxx/clang++/clang-scan-deps}" "${cxx/clang++/clang-tools}"
+      ;;
     address)
       flags+=" -g1 -fsanitize=address,undefined -fno-sanitize-recover=all"
       # This check marks each function with its type, as a distance in the code. Clang 14 copies the mark to the parts
@@ -206,6 +210,7 @@ run_cell() {
     *) run_tests_and_programs ;;
   esac
 }
+
 # Makes a directory with another release of Debian, if there is none.
 make_release() {
   local root=$kept/$1 log=build/matrix/$1.log mirror
@@ -217,6 +222,7 @@ make_release() {
   debootstrap --variant=minbase "$1" "$root" "$mirror" /usr/share/debootstrap/scripts/sid >"$log" 2>&1 &&
     echo "127.0.0.1 localhost" >"$root/etc/hosts" && touch "$root/made"
 }
+
 # Runs a cell in another release of Debian, in a directory where this one is /errand.
 run_in_release() {
   local root=$kept/$1
